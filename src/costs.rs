@@ -1,7 +1,8 @@
 //! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
 //! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
 
-use crate::spec::{KmsKey, Stack, ThreatProtection};
+use crate::choices::ThreatProtection;
+use crate::spec::{KmsKey, Stack};
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +20,13 @@ pub enum Price {
     ByUse(&'static str),
 }
 
-/// A web ACL.
+/// Cents a month for a web ACL.
 const WEB_ACL: u32 = 500;
-/// A rule of a web ACL. A managed rule group counts as one.
+/// Cents a month for a rule of a web ACL. A managed rule group counts as one.
 const WEB_ACL_RULE: u32 = 100;
-/// Logs, by what is written.
+/// Logs, by the amount that is written.
 const LOGS: &str = "0.50 USD per GB";
-/// A secret.
+/// Cents a month for a secret.
 const SECRET: u32 = 40;
 /// A key of KMS.
 const KEY: u32 = 100;

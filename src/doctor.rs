@@ -177,7 +177,7 @@ const UNRESERVED: i64 = 100;
 /// Whether executions can be reserved for the functions. `unreserved` is what is not reserved yet in the account, and
 /// `new` is how many more the stack file reserves than the functions have.
 pub fn reserved_concurrency(unreserved: i64, new: i64) -> HealthCheck {
-    let numbers = format!("{new} to reserve of {unreserved} that are not reserved");
+    let numbers = format!("{new} to reserve, {unreserved} unreserved in the account");
     let check = |health| HealthCheck::new(Area::Account, "reserved concurrency", health, numbers.clone());
     if new <= 0 || unreserved - new >= UNRESERVED {
         return check(Health::Good);
@@ -385,7 +385,7 @@ mod tests {
             assert_eq!(reserved_concurrency(unreserved, new).health, expected, "{unreserved} {new}");
         }
         let check = reserved_concurrency(150, 60);
-        assert_eq!(check.finding, "60 to reserve of 150 that are not reserved");
+        assert_eq!(check.finding, "60 to reserve, 150 unreserved in the account");
         assert!(check.hint.is_some_and(|hint| hint.contains("`reserved_concurrency`")));
     }
 

@@ -87,7 +87,6 @@ impl Error {
         Self::new(Kind::Other, message)
     }
 
-    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -32,6 +32,7 @@ pub mod args;
 pub mod audit;
 pub mod aws;
 pub mod bundle;
+pub mod choices;
 pub mod commands;
 pub mod config;
 pub mod controls;

@@ -172,7 +172,7 @@ pub struct Values(#[serde(serialize_with = "one_or_many")] pub BTreeSet<String>)
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
     pub sid: &'static str,
-    /// `Allow`.
+    /// Always `Allow`.
     pub effect: &'static str,
     #[serde(serialize_with = "one_or_many")]
     pub action: BTreeSet<&'static str>,
@@ -404,9 +404,9 @@ mod tests {
         }
     }
 
-    /// IAM refuses wildcards in the service prefix of an action.
+    /// IAM refuses wildcards in the service segment of an ARN.
     #[test]
-    fn no_service_is_a_pattern() {
+    fn no_arn_has_a_wildcard_before_its_last_part() {
         for statement in least(&[], None).statement {
             for resource in statement.resource.iter().filter(|resource| *resource != "*") {
                 let parts: Vec<&str> = resource.splitn(6, ':').collect();

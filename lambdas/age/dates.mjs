@@ -1,9 +1,9 @@
 /**
- * Dates of birth as people are asked for them here: eight digits, as in 19880101. All in UTC, so that the answer does
- * not depend on where a function runs.
+ * Dates of birth, written as eight digits, as in 19880101. All dates are in UTC, so that the answer does not depend on
+ * the region in which the function runs.
  */
 
-/** Nobody who calls was born before this. */
+/** No caller was born before this. */
 const EARLIEST = 1900;
 
 /** The date, or the reason why there is none: `{ date }` or `{ reason }`. */
@@ -12,7 +12,7 @@ export function dateOfBirth(text, now) {
   if (!/^[0-9]{8}$/.test(text)) return { reason: "dob must be eight digits, as in 19880101" };
   const [year, month, day] = [text.slice(0, 4), text.slice(4, 6), text.slice(6)].map(Number);
   const date = new Date(Date.UTC(year, month - 1, day));
-  // Date.UTC rolls the 31st of June over to July; and takes years under 100 for those of the 20th century.
+  // Date.UTC turns 31 June into 1 July, and years below 100 into years of the 20th century.
   if (date.getUTCFullYear() !== year || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) {
     return { reason: "dob is no day of the calendar" };
   }
@@ -21,7 +21,7 @@ export function dateOfBirth(text, now) {
   return { date };
 }
 
-/** Whole years between a date and now. Who was born on a 29 February has a birthday on 1 March in other years. */
+/** Whole years between a date and now. In years without 29 February, people born on that day turn older on 1 March. */
 export function yearsBetween(date, now) {
   const years = now.getUTCFullYear() - date.getUTCFullYear();
   const birthday = Date.UTC(now.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());

@@ -1,8 +1,8 @@
 /**
- * Says how old someone is. The gateway has checked who calls: only one role may, and a request that does not come
- * through it never gets here.
+ * Returns a person's age. API Gateway has checked the caller: only one role may call the route, and only API Gateway can
+ * invoke this function.
  *
- * Answers 200 or 400 with a reason, and never quotes the request, in an answer or in a log.
+ * Answers 200, or 400 with a reason. Neither answers nor logs quote the request.
  */
 import { dateOfBirth, yearsBetween } from "./dates.mjs";
 import { makeLog } from "./log.mjs";
@@ -13,7 +13,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** The handler; `index.mjs` gives it the clock and standard output, the tests give it their own. */
+/** Makes the handler. `index.mjs` passes the clock and standard output, the tests pass their own. */
 export function makeHandler({ write, now = () => new Date() }) {
   return async function handler(event, context) {
     const log = makeLog(write, context);

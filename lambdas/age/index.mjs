@@ -1,4 +1,4 @@
-/** The function as Lambda runs it. It needs nothing of AWS. */
+/** The function as Lambda runs it. It calls no AWS service. */
 import { makeHandler } from "./handler.mjs";
 import { writeLine } from "./log.mjs";
 

@@ -1,20 +1,20 @@
 /**
- * Temporary credentials of a role, by way of a user: the secret has the user's name and password, the user pool gives a
- * token for them, and the identity pool gives the role's credentials for the token.
+ * Obtains temporary credentials of a role: reads the user's name and password from the secret, signs in to the user pool,
+ * and exchanges the token at the identity pool for the role's credentials.
  *
- * They are kept in memory until shortly before they expire. What is kept is the promise, so that requests which arrive
- * together sign in once; a failure is not kept.
+ * The credentials stay in memory until shortly before they expire. The promise is kept and not its result, so that
+ * requests which arrive together sign in once. A failure is not kept.
  */
 
-/** How long before their end credentials are no longer used: longer than the longest request. */
+/** Credentials are renewed this long before they expire: longer than the longest request. */
 const MARGIN_MS = 5 * 60 * 1000;
 
-/** A secret that is not what this function needs; says so without quoting it. */
+/** The secret does not have the form that this function needs. The error does not quote it. */
 class UnusableSecret extends Error {
   name = "UnusableSecret";
 }
 
-/** An answer of Cognito's without what was asked for, as when the user must change a password first. */
+/** Cognito's answer has no token or no credentials, for example because the user must change the password first. */
 class NotSignedIn extends Error {
   name = "NotSignedIn";
 }
@@ -37,11 +37,11 @@ export function makeCredentials({ readSecret, signIn, identify, exchange, now = 
   }
 
   return {
-    /** Credentials that last longer than the request they are for; obtained, where need be, before `signal`. */
+    /** Credentials that outlive the current request. If new ones are needed, `signal` limits the time to obtain them. */
     async get(signal) {
       const before = kept;
       const current = await before?.catch(() => undefined);
-      // Another request may have renewed them while this one waited; or failed to, and then nothing is kept.
+      // While this request waited, another one may have renewed them, or failed to: then nothing is kept.
       if (kept && kept !== before) return kept;
       if (!(current && current.expires - MARGIN_MS > now())) {
         const obtained = obtain(signal);
@@ -53,7 +53,7 @@ export function makeCredentials({ readSecret, signIn, identify, exchange, now = 
       return kept;
     },
 
-    /** These were refused: the next request asks anew, as after a rotation. */
+    /** Forgets credentials that were refused, so that the next request obtains new ones, as after a rotation. */
     drop() {
       kept = undefined;
     },

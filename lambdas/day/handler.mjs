@@ -1,15 +1,15 @@
 /**
- * Says on which day of the week someone was born, and how old they are; the age comes from another API, which only this
- * function's credentials open.
+ * Returns the day of the week on which a person was born, and the person's age. The age comes from another API, which
+ * accepts only this function's credentials.
  *
- * Answers 200, 400 with a reason, 502 (the other API did not answer as it should) or 500. Never quotes the request, and
- * says nothing of the inside.
+ * Answers 200, 400 with a reason, 502 (the other API gave no usable answer) or 500. Answers neither quote the request nor
+ * reveal internal details.
  */
 import { makeCredentials } from "./credentials.mjs";
 import { dateOfBirth, weekday } from "./dates.mjs";
 import { makeLog } from "./log.mjs";
 
-/** What all calls of one request may take together, so that a hung dependency ends in our own answer. */
+/** The time for all calls of one request together. If a dependency hangs, this function still answers by itself. */
 export const BUDGET_MS = 8000;
 
 const HEADERS = {
@@ -18,7 +18,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** The handler, given what it talks to; `index.mjs` gives it AWS, the tests give it fakes. */
+/** Makes the handler from the services that it calls. `index.mjs` passes AWS's, the tests pass fakes. */
 export function makeHandler({
   write,
   readSecret,
@@ -31,7 +31,7 @@ export function makeHandler({
 }) {
   const credentials = makeCredentials({ readSecret, signIn, identify, exchange, now: () => now().getTime() });
 
-  /** The other API's answer; once more with new credentials if it does not know these. */
+  /** The other API's answer. Asks a second time, with new credentials, if the API does not accept the current ones. */
   async function ask(dob, signal) {
     const answer = await askAge(dob, await credentials.get(signal), signal);
     if (answer.status !== 403) return answer;
@@ -57,7 +57,7 @@ export function makeHandler({
       log("INFO", "Answered");
       return answer(200, { day: weekday(date), age });
     } catch (error) {
-      // The name of the error only: messages may quote secrets or input.
+      // Only the name of the error, because messages may quote secrets or input.
       log("ERROR", "Failed", { error: error?.name ?? "Unknown" });
       return answer(500, { message: "Internal server error" });
     }

@@ -1,6 +1,6 @@
 /**
- * The function as Lambda runs it: the AWS SDK that the runtime carries and a signer of requests, wired to the logic in
- * `handler.mjs`. They are imported here and nowhere else.
+ * The function as Lambda runs it: connects the logic in `handler.mjs` with the runtime's AWS SDK and with a request
+ * signer. Only this file imports them.
  */
 import {
   CognitoIdentityClient,

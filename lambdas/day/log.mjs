@@ -1,5 +1,5 @@
 /**
- * A line of JSON for each thing worth saying, in the fields of Lambda's own JSON log format.
+ * Writes each log entry as one line of JSON, with the fields of Lambda's own JSON log format.
  *
  * Nothing that a caller sends can forge a line: JSON escapes line breaks.
  */
@@ -10,7 +10,7 @@ export function makeLog(write, context) {
     );
 }
 
-/** Standard output as it is: the runtime's `console` would put text before the JSON, or wrap it once more. */
+/** Writes directly to standard output: the runtime's `console` would put text before the JSON or wrap it again. */
 export function writeLine(line) {
   process.stdout.write(`${line}\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * The name by which an identity pool knows a user pool: the user pool's host in its region, and its id. Hosts in China
- * have another ending than those of all other regions, GovCloud's included.
+ * The name of a user pool as a provider of an identity pool: the user pool's host in its region, and its id. Hosts in
+ * China have another suffix than those of all other regions, GovCloud included.
  */
 export function userPoolProvider(region, userPoolId) {
   const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";

@@ -1,16 +1,16 @@
 /**
- * Greets the caller and passes the name on to the topic.
+ * Greets the caller and publishes the name to the topic.
  *
- * Answers 200, 400 (no usable name) or 500 (anything of ours), and never says more than that: no input comes back
- * in an error, no detail of the inside leaves the function, and no request data reaches the logs.
+ * Answers 200, 400 (no usable name) or 500 (any other failure). Errors neither repeat the input nor reveal internal
+ * details, and logs contain no data of the request.
  */
 import { makeLog } from "./log.mjs";
 import { usableName } from "./name.mjs";
 import { makeTopic } from "./topic.mjs";
 
 /**
- * What one AWS call may take, retries included. A request makes four at most (read, publish, and both once more
- * after a rotation), so that a hung dependency ends in our 500 before the function's own time-out of 10 s.
+ * The time for one AWS call, including retries. A request makes at most four calls (read, publish, and both again after
+ * a rotation), so that a hung dependency leads to an answer of 500 before the function's own timeout of 10 s.
  */
 export const CALL_BUDGET_MS = 2000;
 
@@ -24,7 +24,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** The handler, given what it talks to; `index.mjs` gives it AWS, the tests give it fakes. */
+/** Makes the handler from the services that it calls. `index.mjs` passes AWS's, the tests pass fakes. */
 export function makeHandler({ env, write, readSecret, publish, budgetMs = CALL_BUDGET_MS }) {
   const deadline = () => AbortSignal.timeout(budgetMs);
   const topic = makeTopic({
@@ -42,7 +42,7 @@ export function makeHandler({ env, write, readSecret, publish, budgetMs = CALL_B
     try {
       await topic.send(JSON.stringify({ name }));
     } catch (error) {
-      // The name of the error only: messages may quote ARNs, secrets or input.
+      // Only the name of the error, because messages may quote ARNs, secrets or input.
       log("ERROR", "Failed", { error: error?.name ?? "Unknown" });
       return answer(500, INTERNAL_ERROR);
     }
@@ -52,7 +52,7 @@ export function makeHandler({ env, write, readSecret, publish, budgetMs = CALL_B
   };
 }
 
-/** API Gateway checks the body against `request.schema.json` first; it is checked here too, as a gateway can be changed. */
+/** Checks the body again: API Gateway validates it by `request.schema.json`, but its settings can be changed. */
 function nameIn(event) {
   try {
     return usableName(JSON.parse(textOf(event)));
@@ -61,7 +61,7 @@ function nameIn(event) {
   }
 }
 
-/** The body as text; API Gateway hands binary media types over in base64. Throws where the bytes are not UTF-8. */
+/** The body as text. API Gateway passes binary media types in base64. Throws if the bytes are not UTF-8. */
 function textOf({ body, isBase64Encoded }) {
   return isBase64Encoded ? new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(body, "base64")) : body;
 }

@@ -1,8 +1,8 @@
 /**
- * The function as Lambda runs it: the AWS SDK that the runtime carries, wired to the logic in `handler.mjs`.
+ * The function as Lambda runs it: connects the logic in `handler.mjs` with the runtime's AWS SDK.
  *
- * The SDK is imported here and nowhere else, so it is loaded during init, not during a request, and the
- * logic can be tested with plain Node and nothing installed.
+ * Only this file imports the SDK. So Lambda loads it while it initialises the function, not during a request, and the
+ * tests of the logic need only Node.js.
  */
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
@@ -10,7 +10,7 @@ import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { makeHandler } from "./handler.mjs";
 import { writeLine } from "./log.mjs";
 
-// One quick retry; the deadline of the whole call is the `abortSignal` that the handler passes in.
+// One quick retry. The `abortSignal` that the handler passes limits the time of the whole call.
 const settings = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000 } };
 const secretsManager = new SecretsManagerClient(settings);
 const sns = new SNSClient(settings);

@@ -1,14 +1,14 @@
 /**
- * The topic, whose ARN is known only to the secret.
+ * Publishes to the topic whose ARN the secret contains.
  *
- * The ARN is kept in memory between invocations: a read per request would cost time, money and the secret's quota.
- * What is kept is the promise, so that requests which arrive together share one read.
+ * The ARN stays in memory between invocations, because reading the secret for each request would cost time and money.
+ * The promise is kept and not its result, so that requests which arrive together share one read.
  */
 
-/** What SNS says when the ARN we keep is no longer the right one, without the suffix that some SDK versions add. */
+/** SNS's error codes if the ARN is out of date, without the suffix that some SDK versions add. */
 const STALE = new Set(["NotFound", "AuthorizationError", "AccessDenied", "InvalidParameter"]);
 
-/** A secret that is not what this function needs; says so without quoting it. */
+/** The secret does not have the form that this function needs. The error does not quote it. */
 class UnusableSecret extends Error {
   name = "UnusableSecret";
 }
@@ -16,7 +16,7 @@ class UnusableSecret extends Error {
 export function makeTopic({ readSecret, publish }) {
   let kept;
 
-  /** The ARN that is kept, or, where there is none or it is the `stale` one, a new read. A failed read is not kept. */
+  /** The ARN from memory. Reads the secret if there is none, or if it is the `stale` one. A failed read is not kept. */
   function arn(stale) {
     if (kept === undefined || kept === stale) {
       const read = readSecret().then(topicArnIn);
@@ -29,7 +29,7 @@ export function makeTopic({ readSecret, publish }) {
   }
 
   return {
-    /** Publishes; if the topic refuses, the secret may have been rotated: reads it once more and tries the new ARN. */
+    /** Publishes. If SNS refuses, the secret may have changed: reads it again and tries the new ARN. */
     async send(message) {
       const known = arn();
       const before = await known;

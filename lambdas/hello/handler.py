@@ -21,14 +21,14 @@ HEADERS = {
 
 
 def make_handler(tokens, write):
-    """The handler, given what checks tokens and where lines of log go."""
+    """Makes the handler. Gets what checks tokens, and where log lines go."""
 
     def handler(event, context):
         log = make_log(write, context)
         try:
             claims = tokens.check(bearer(event))
         except Unauthorized as refusal:
-            # What was wrong, in our own words; never what was sent.
+            # The reason in this program's own words, and nothing of the request.
             log("WARN", "Refused", reason=str(refusal))
             return answer(401, {"message": "Unauthorized"})
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns nothing of it
@@ -41,7 +41,7 @@ def make_handler(tokens, write):
 
 
 def bearer(event):
-    """The token in a request of payload format 2.0, whose header names are in lower case; empty where there is none."""
+    """The token in a request of payload format 2.0, whose header names are in lower case; empty if there is none."""
     headers = event.get("headers") if isinstance(event, dict) else None
     value = (headers or {}).get("authorization")
     if not isinstance(value, str):
@@ -56,7 +56,7 @@ def answer(status, body):
 
 
 def make_log(write, context):
-    """Lines of JSON in the fields of Lambda's own JSON log format."""
+    """Writes lines of JSON with the fields of Lambda's own JSON log format."""
 
     def log(level, message, **fields):
         now = time.time()
@@ -68,7 +68,7 @@ def make_log(write, context):
 
 
 def write_line(line):
-    """One write a line, so that two lines cannot mix."""
+    """Writes each line in one call, so that two lines cannot mix."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -79,7 +79,7 @@ def from_environment(environment=os.environ):
         region=environment["AWS_REGION"],
         pool=environment["COGNITO_POOL_ID"],
         client=environment["COGNITO_CLIENT_ID"],
-        # Set by emulators for the functions they run; the issuer in the token stays AWS's.
+        # Emulators set it for the functions that they run. The issuer in the token is AWS's all the same.
         endpoint=environment.get("AWS_ENDPOINT_URL"),
     )
     return make_handler(tokens, write_line)

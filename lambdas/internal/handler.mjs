@@ -1,13 +1,13 @@
 /**
  * Logs a greeting for every name that the topic delivers.
  *
- * A record that cannot be used is logged without its contents and left: SNS would only deliver it again,
- * and the records beside it must not suffer.
+ * An unusable record is logged without its contents and does not make the invocation fail: Lambda would only try it
+ * again, together with the valid records beside it.
  */
 import { makeLog } from "./log.mjs";
 import { usableName } from "./name.mjs";
 
-/** The handler, given its surroundings. */
+/** Makes the handler. `index.mjs` passes the environment and standard output, the tests pass their own. */
 export function makeHandler({ env, write }) {
   return async function handler(event, context) {
     const log = makeLog(write, context);

@@ -1,4 +1,4 @@
-/** The function as Lambda runs it; the logic is in `handler.mjs`. */
+/** The function as Lambda runs it. The logic is in `handler.mjs`. */
 import { makeHandler } from "./handler.mjs";
 import { writeLine } from "./log.mjs";
 

@@ -26,8 +26,8 @@ pub use self::users::{AddUser, RemoveUser, SignIn, Token, User, UserCommand, Use
     max_term_width = 100,
     after_help = "Examples:
   securelambda up --local                 create the stack on this machine; no AWS account needed
-  securelambda add-user you@example.com --pool MyUserPool1
-  securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}'
+  securelambda add-user you@example.com --pool MyUserPool1 --local
+  securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}' --local
   securelambda verify --local             test every security layer
   securelambda down --local               remove the stack
 

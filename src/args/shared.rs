@@ -56,7 +56,7 @@ pub struct Shared {
     /// Show how long each resource took and what it waited for, at the end of `up` and `down`
     #[arg(long, global = true)]
     pub timings: bool,
-    /// When to use colors
+    /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// Print details on standard error; repeat to log every AWS call
@@ -73,10 +73,10 @@ fn blueprint_names() -> Vec<PossibleValue> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// Use colors on a terminal, unless NO_COLOR is set.
+    /// Use colours on a terminal, unless NO_COLOR is set.
     Auto,
-    /// Always use colors.
+    /// Always use colours.
     Always,
-    /// Never use colors.
+    /// Never use colours.
     Never,
 }

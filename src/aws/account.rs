@@ -61,7 +61,6 @@ pub struct AccountThrottle {
 /// A question to IAM's simulation.
 #[derive(Debug, Clone)]
 pub struct SimulationRequest {
-    /// The actions.
     pub actions: Vec<String>,
     pub resource: String,
     /// Keys and values of the request's context.
@@ -82,7 +81,6 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// Of these credentials.
     fn of(credentials: &Credentials) -> Self {
         let since = credentials.expiry().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         match since.and_then(|since| i64::try_from(since.as_secs()).ok()) {
@@ -178,7 +176,9 @@ impl Account {
         let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
         let of = |key| summary.as_ref().and_then(|summary| summary.get(&key)).map(|&value| i64::from(value));
         let (used, limit) = (of(SummaryKeyType::from("Roles")), of(SummaryKeyType::from("RolesQuota")));
-        used.zip(limit).ok_or_else(|| Failure::refused("could not count the roles: the account's summary says nothing"))
+        used.zip(limit).ok_or_else(|| {
+            Failure::refused("could not count the roles: the account's summary does not contain their number")
+        })
     }
 
     /// Lambda's limits. `None`: the endpoint does not report them.

@@ -54,8 +54,8 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
     region::check(&sdk, access, needs).await?;
     match region::caller(&sdk).await {
         Ok(caller) => Ok((sdk, caller)),
-        // What fetches credentials signs calls of its own, with a clock that has been corrected since. The SDK's part
-        // in it has a correction of its own by now, and would correct twice: so it begins anew.
+        // The credentials provider signs calls of its own. The SDK has corrected the clock in it by now, and this program
+        // would correct it a second time. So the configuration is loaded again.
         Err(_) if clock.ahead() != 0 => {
             let sdk = load(access, clock).await;
             let caller = region::caller(&sdk).await?;

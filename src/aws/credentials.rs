@@ -99,7 +99,7 @@ impl Watched {
     fn late(&self) -> Unusable {
         let hint = match &self.origin {
             Origin::Process(profile) => {
-                format!("run the command that the profile {profile} names by itself: it may be waiting for an answer")
+                format!("run the credential_process of the profile {profile} in a terminal: it may wait for input")
             }
             _ => "check the network, then run the same command again".to_owned(),
         };
@@ -125,25 +125,27 @@ fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     }
     if let Some(refused) = chain.iter().find_map(|error| error.downcast_ref::<AssumeRoleError>()) {
         let words = refused.message().unwrap_or("no reason given").trim();
-        let why = format!("{} cannot be had: AWS does not let it take on its role: {words}", origin.waited_for());
-        return Some(Unusable { why, hint: "check role_arn, and whom the role's trust policy lets in".to_owned() });
+        let why = format!("could not get {}: AWS refuses to let it assume its role: {words}", origin.waited_for());
+        return Some(Unusable { why, hint: "check role_arn and the role's trust policy".to_owned() });
     }
     match origin {
         Origin::Sso(profile) => {
             // The user is signed in and may not have this role. All other errors are about the sign-in.
             if format!("{error:?}").contains("ForbiddenException") {
-                let why =
-                    format!("IAM Identity Center does not let you have the role that the profile {profile} names");
-                return Some(Unusable { why, hint: "check sso_account_id and sso_role_name in it".to_owned() });
+                let why = format!("IAM Identity Center refuses the role of the profile {profile}");
+                return Some(Unusable {
+                    why,
+                    hint: "check sso_account_id and sso_role_name in the profile".to_owned(),
+                });
             }
             let hint = format!("run `aws sso login --profile {profile}`, then the same command again");
             let why =
-                format!("the sign-in with IAM Identity Center of the profile {profile} has expired, or there is none");
+                format!("the profile {profile} is not signed in to IAM Identity Center, or the sign-in has expired");
             Some(Unusable { why, hint })
         }
         Origin::Elsewhere { profile: Some(profile) } => Some(Unusable {
-            why: format!("the profile {profile} says nothing about credentials, and there are none elsewhere"),
-            hint: format!("add some to the profile {profile}, or choose another with --profile"),
+            why: format!("the profile {profile} has no credentials, and no other source has any"),
+            hint: format!("add credentials to the profile {profile}, or choose another profile with --profile"),
         }),
         _ => None,
     }
@@ -160,13 +162,14 @@ fn of_process(origin: &Origin, said: &str) -> Unusable {
     let what = match status {
         Some(status) => format!("failed ({status})"),
         None if said.contains("could not parse") || said.contains("could not decode") => {
-            "printed something else than the JSON that AWS defines for it".to_owned()
+            "did not print the JSON that AWS defines".to_owned()
         }
         None => "could not be run".to_owned(),
     };
     Unusable {
         why: format!("{whose} {what}"),
-        hint: "run the command by itself to see why: what it prints is not shown here, for it may be secret".to_owned(),
+        hint: "run that command in a terminal to see why; its output is not shown, because it may contain secrets"
+            .to_owned(),
     }
 }
 
@@ -188,7 +191,7 @@ mod tests {
             ),
             (
                 "Error retrieving credentials from external process, could not parse response: sentinel",
-                "the credential_process of the profile prod printed something else than the JSON that AWS defines for it",
+                "the credential_process of the profile prod did not print the JSON that AWS defines",
             ),
             (
                 "Error retrieving credentials from external process: sentinel",

@@ -56,18 +56,18 @@ pub fn is_throttled(failure: &Failure) -> bool {
 
 /// AWS's answer lacks the resource that was asked for.
 pub(super) fn empty(what: &str) -> Failure {
-    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
+    Failure::refused(format!("AWS's answer about {what} is empty"))
 }
 
 /// Several resources of this stack have the same name, and nothing tells which one is in use.
 pub(super) fn several(what: &str, name: &str, ids: &[&str]) -> Failure {
-    Failure::refused(format!("there are {} {what} {name} of this stack: {}", ids.len(), ids.join(", ")))
+    Failure::refused(format!("this stack has {} {what} called {name}: {}", ids.len(), ids.join(", ")))
         .hint("find out which one is in use, delete the others by their ids, and run the same command again")
 }
 
 /// The result of a builder of the SDK, which fails only if this program forgot a field.
 pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
-    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
+    result.map_err(|error| Failure::refused(format!("could not build the request: {error}")))
 }
 
 /// Removes a secret from AWS's message, in case it is there: some refusals quote the refused value, perhaps escaped as
@@ -142,9 +142,9 @@ fn hint(failure: &Failure) -> Option<String> {
         Some("check the access key and the secret key".into())
     } else if DENIED.is(failure) {
         let what = denied_action(failure).unwrap_or_else(|| "that permission".to_owned());
-        Some(format!("these credentials lack {what}; `securelambda policy` prints the permissions that are needed"))
+        Some(format!("these credentials lack {what}; `securelambda policy` prints the required permissions"))
     } else if QUOTA.is(failure) {
-        Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
+        Some("this is a quota of the account: delete unused resources, or request an increase in Service Quotas".into())
     } else if failure.cause == Cause::Unknown {
         Some("run the same command again to continue".into())
     } else {

@@ -86,7 +86,7 @@ impl HttpConnector for PacedConnector {
 pub(super) struct NotSent;
 
 /// What the user is told if a call waits long enough to be noticed.
-const HELD: &str = "held to AWS's published rate of calls";
+const HELD: &str = "AWS's published rate of calls is reached";
 const LONG: Duration = Duration::from_secs(1);
 
 /// Waits until a call may be sent. Outside a run nothing can stop the wait.

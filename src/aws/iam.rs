@@ -48,7 +48,7 @@ const FINDABLE: &[&str] =
 /// How many inline policies of a role are read at the same time.
 const POLICIES_AT_ONCE: usize = 4;
 
-/// Looks after roles and their inline policies.
+/// Manages roles and their inline policies.
 #[derive(Debug, Clone)]
 pub struct Iam {
     client: aws_sdk_iam::Client,

@@ -98,7 +98,7 @@ cleanup_groups! {
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
     pub calls: Calls,
-    /// So many calls in so many seconds.
+    /// At most `count` calls in `seconds` seconds.
     pub count: u32,
     pub seconds: u64,
     /// How many calls may be sent at once after a pause.
@@ -123,7 +123,7 @@ impl Rate {
         Self { calls, count, seconds: 1, burst: count }
     }
 
-    /// One call every so many seconds.
+    /// One call every `seconds` seconds.
     pub const fn one_in(seconds: u64, calls: Calls) -> Self {
         Self { calls, count: 1, seconds, burst: 1 }
     }
@@ -235,7 +235,8 @@ mod tests {
                 Listed::WithParent => "with its parent",
             };
             let group = cleanup_position(name) + 1;
-            text += &format!("| `{name}` | {label} | {service} | {group}. {cleanup:?} | {first} | {found} |\n");
+            let title = cleanup.title().split(':').next().unwrap_or_default();
+            text += &format!("| `{name}` | {label} | {service} | {group}. {title} | {first} | {found} |\n");
         }
         text + "\nAWS refuses to remove a resource while one of a kind in the column \"Removed after\" exists.\n"
     }

@@ -85,11 +85,11 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
     if let Some(name) = &chosen
         && profiles.get_profile(name).is_none()
     {
-        let by = if named.is_some() { "" } else { ", which AWS_PROFILE asks for," };
+        let by = if named.is_some() { "" } else { " (from AWS_PROFILE)" };
         let (config, credentials) = (sources.config.display(), sources.credentials.display());
         let message = format!("no profile called {name}{by} in {config} or {credentials}");
         return Err(suggest(fault(message), name, &profiles).unwrap_or_else(|fault| {
-            fault.hint("a profile begins with [profile NAME] in the former, [NAME] in the latter")
+            fault.hint("a profile begins with [profile NAME] in the first file and with [NAME] in the second")
         }));
     }
     match (sources.has_key, sources.has_secret) {
@@ -98,7 +98,7 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
         (has_key, _) => {
             let both = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
             let (set, unset) = if has_key { (both[0], both[1]) } else { (both[1], both[0]) };
-            return Err(fault(format!("{set} is set and {unset} is not")).hint("set both, or neither"));
+            return Err(fault(format!("{set} is set, but {unset} is not")).hint("set both, or neither"));
         }
     }
     along(&profiles, profiles.selected_profile(), chosen)
@@ -139,7 +139,7 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
     let words = root.map(ToString::to_string).unwrap_or_default();
     // `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`: it does not quote the line.
     let words = words.trim_start_matches("error parsing ").replace(":\n  ", ": ");
-    fault(format!("AWS's configuration cannot be read: {words}")).hint("mend that line, or remove it")
+    fault(format!("AWS's configuration cannot be read: {words}")).hint("correct that line, or remove it")
 }
 
 /// Follows the chain of profiles from the chosen one, as the SDK does.
@@ -150,10 +150,9 @@ fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Resul
         let Some(profile) = profiles.get_profile(name) else {
             let Some(last) = seen.last() else { return Ok(Origin::Elsewhere { profile: None }) };
             let fault =
-                fault(format!("the profile {last} has source_profile = {name}, and there is no profile {name}"));
-            return Err(
-                suggest(fault, name, profiles).unwrap_or_else(|fault| fault.hint("name one that is there, or add it"))
-            );
+                fault(format!("the profile {last} has source_profile = {name}, but there is no profile {name}"));
+            return Err(suggest(fault, name, profiles)
+                .unwrap_or_else(|fault| fault.hint("name a profile that exists, or add this one")));
         };
         if seen.contains(&name) {
             return Err(fault(format!("the profiles {} take their credentials from each other", seen.join(" and ")))
@@ -178,8 +177,10 @@ fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Resul
             ))
             .hint("add aws_access_key_id and aws_secret_access_key to it, or name another profile as source_profile")),
             None if is_first => Ok(Origin::Elsewhere { profile: chosen }),
-            None => Err(fault(format!("the profile {name} has no credentials, and others have it as source_profile"))
-                .hint("add aws_access_key_id and aws_secret_access_key, or another way to get some")),
+            None => Err(fault(format!(
+                "the profile {name} has no credentials, and other profiles name it as source_profile"
+            ))
+            .hint("add aws_access_key_id and aws_secret_access_key, or another source of credentials")),
         };
     }
 }
@@ -190,7 +191,7 @@ fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
     if profile.get("mfa_serial").is_some() {
         let export = format!("eval \"$(aws configure export-credentials --profile {name} --format env)\"");
         return Err(fault(format!(
-            "the profile {name} asks for a code of an MFA device (mfa_serial), and this program cannot ask you for it"
+            "the profile {name} requires an MFA code (mfa_serial), which this program does not ask for"
         ))
         .hint(format!(
             "run {export} and then the same command without the profile, or choose a profile with a credential_process"
@@ -200,8 +201,8 @@ fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
         (Some(_), Some(_)) => Err(fault(format!("the profile {name} has both source_profile and credential_source"))
             .hint("remove one of them")),
         (None, None) => {
-            Err(fault(format!("the profile {name} has a role_arn, and neither source_profile nor credential_source"))
-                .hint("name the profile whose credentials the role is taken on with, as source_profile"))
+            Err(fault(format!("the profile {name} has a role_arn, but neither source_profile nor credential_source"))
+                .hint("set source_profile to the profile whose credentials may assume the role"))
         }
         (Some(next), None) => Ok((next != name).then_some(next)),
         (None, Some(_)) => Ok(None),
@@ -217,13 +218,13 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Fail
         if known.contains(&source) {
             return itself();
         }
-        return Err(fault(format!("the profile {name} has credential_source = {source}, which there is not"))
-            .hint(format!("it is one of {}", known.join(", "))));
+        return Err(fault(format!("the profile {name} has credential_source = {source}, which does not exist"))
+            .hint(format!("use one of {}", known.join(", "))));
     }
     if let Some(file) = profile.get("web_identity_token_file") {
         if !has("role_arn") {
-            return Err(fault(format!("the profile {name} has a web_identity_token_file and no role_arn"))
-                .hint("add the role that the token is for"));
+            return Err(fault(format!("the profile {name} has a web_identity_token_file, but no role_arn"))
+                .hint("add the role_arn of the role that the token is for"));
         }
         return match std::fs::metadata(file) {
             Ok(_) => itself(),
@@ -239,7 +240,7 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Fail
     if has("login_session") {
         let export = format!("eval \"$(aws configure export-credentials --profile {name} --format env)\"");
         return Err(fault(format!(
-            "the profile {name} signs in with `aws login`, which this program does not understand"
+            "the profile {name} signs in with `aws login`, which this program does not support"
         ))
         .hint(format!("run {export} and then the same command without the profile")));
     }
@@ -252,7 +253,7 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Fail
         (has_key, _) => {
             let names = ["aws_access_key_id", "aws_secret_access_key"];
             let (set, unset) = if has_key { (names[0], names[1]) } else { (names[1], names[0]) };
-            Err(fault(format!("the profile {name} has {set} and no {unset}")).hint("add it, or remove both"))
+            Err(fault(format!("the profile {name} has {set}, but no {unset}")).hint("add it, or remove both"))
         }
     }
 }
@@ -261,8 +262,8 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Fail
 fn sso(profiles: &ProfileSet, profile: &Profile) -> Result<Origin, Failure> {
     let name = profile.name();
     let lacks = |what: &str| {
-        Err(fault(format!("the profile {name} signs in with IAM Identity Center and has no {what}"))
-            .hint(format!("run `aws configure sso --profile {name}`, which writes all of it")))
+        Err(fault(format!("the profile {name} signs in with IAM Identity Center, but has no {what}"))
+            .hint(format!("run `aws configure sso --profile {name}`, which writes all of them")))
     };
     for key in ["sso_account_id", "sso_role_name"] {
         if profile.get(key).is_none() {
@@ -292,7 +293,7 @@ fn no_session(profiles: &ProfileSet, profile: &str, session: &str) -> Failure {
         || format!("add [sso-session {session}], or run `aws configure sso --profile {profile}`"),
         |near| format!("did you mean {near}?"),
     );
-    fault(format!("the profile {profile} has sso_session = {session}, and there is no [sso-session {session}]"))
+    fault(format!("the profile {profile} has sso_session = {session}, but there is no [sso-session {session}]"))
         .hint(hint)
 }
 

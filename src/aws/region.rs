@@ -18,7 +18,7 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
     let elsewhere = access.endpoint.is_some();
     let Some(region) = sdk.region().map(Region::as_ref) else {
         return Err(Failure::new(Cause::Fatal, "no AWS region is set")
-            .hint("give --region, or set AWS_REGION, or a region in the profile"));
+            .hint("pass --region, or set AWS_REGION or a region in the profile"));
     };
     if !elsewhere {
         regions::check(region, needs).map_err(|unfit| Failure::new(Cause::Fatal, unfit.message).hint(unfit.hint))?;
@@ -84,8 +84,8 @@ fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: 
     );
     if temporary {
         hint.push_str(
-            "; if it is enabled already, the session token is one of STS's global endpoint, which only the regions that are \
-             enabled by default accept: get one from a regional endpoint (AWS_STS_REGIONAL_ENDPOINTS=regional)",
+            "; if it is enabled already, the session token is from STS's global endpoint, whose tokens are valid only \
+             in regions that are enabled by default: get one from a regional endpoint (AWS_STS_REGIONAL_ENDPOINTS=regional)",
         );
     }
     let context =

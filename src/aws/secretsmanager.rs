@@ -47,7 +47,7 @@ const RECOVERY_DAYS: i64 = 7;
 /// The label of the version that readers get.
 const CURRENT: &str = "AWSCURRENT";
 
-/// Looks after secrets.
+/// Manages secrets.
 #[derive(Debug, Clone)]
 pub struct SecretsManager {
     client: aws_sdk_secretsmanager::Client,
@@ -90,14 +90,14 @@ impl SecretsManager {
     /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
     /// which takes seconds, its name is taken. A later create waits for it.
     async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
-        let doing = format!("delete {arn} for good");
+        let doing = format!("permanently delete {arn}");
         let purge = || async {
             let call = self.client.delete_secret().secret_id(arn).force_delete_without_recovery(true);
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // AWS takes it in the window (docs/aws.md, Deletion and recovery); what does not takes it of a secret that
-            // is back.
+            // AWS accepts a forced deletion in the recovery window (docs/aws.md, Deletion and recovery). An endpoint that
+            // refuses it accepts it after the secret was restored.
             Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {

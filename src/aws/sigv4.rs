@@ -16,7 +16,6 @@ const SERVICE: &str = "execute-api";
 pub struct Keys {
     /// The access key id, which is not secret.
     pub id: String,
-    /// The secret key.
     pub secret: SecretValue,
     /// The session token, if they belong to a session.
     pub session: Option<SecretValue>,

@@ -41,7 +41,7 @@ const API_VERSION: &str = "2010-03-31";
 
 const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
 
-/// Looks after topics and subscriptions.
+/// Manages topics and subscriptions.
 #[derive(Debug, Clone)]
 pub struct Sns {
     client: aws_sdk_sns::Client,

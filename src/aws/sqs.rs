@@ -30,7 +30,7 @@ pub(super) const ABOUT: AwsService = AwsService {
 
 const QUEUES: &[&str] = &["{arn:sqs}:{stack}-*"];
 
-/// Looks after queues.
+/// Manages queues.
 #[derive(Debug, Clone)]
 pub struct Sqs {
     client: aws_sdk_sqs::Client,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::engine::Failure;
 use crate::scope::Scope;
 
-/// Our tags as a map.
+/// The stack's tags as a map.
 pub(super) fn tag_map(scope: &Scope, id: &str) -> HashMap<String, String> {
     scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -32,7 +32,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
             return Ok(value);
         }
         if began.elapsed() + task.time_scale().of(pause) > task.time_scale().of(Duration::from_secs(budget)) {
-            return Err(Failure::refused(format!("waited {budget} s in vain: {why}")));
+            return Err(Failure::refused(format!("gave up after {budget} s: {why}")));
         }
         task.note(why);
         tracing::info!(resource = %task.id(), attempt, pause_ms = millis(pause), "waiting: {why}");
@@ -47,7 +47,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
 pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
     match seen_gone {
         Err(failure) if failure.call.is_some() && !failure.ends_all() => {
-            tracing::info!("deleted, and not seen to be gone: {failure}");
+            tracing::info!("deleted, but it could not be checked that it is gone: {failure}");
             Ok(())
         }
         seen => seen,

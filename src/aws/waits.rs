@@ -86,7 +86,7 @@ fn refuse((status, code, message): Refusal, hint: Option<u64>, query: bool) -> R
     answer.body(body).expect("an answer")
 }
 
-/// What AWS answers when there is nothing in the way: what the services' tests say, or else nothing.
+/// AWS's answer if it does not refuse the call: the one in the tests of the services, or else an empty one.
 fn willing(call: &str, body: &str) -> Answer {
     let nothing = || match call {
         query if is_query(body) => format!("<{query}Response><{query}Result/></{query}Response>"),
@@ -101,7 +101,7 @@ fn is_query(body: &str) -> bool {
     body.starts_with("Action=")
 }
 
-/// Clients whose calls at one place are refused so many times; and how often that place was called.
+/// Clients for which the call `at` is refused `times` times, and how often it was made.
 fn clients(
     at: &'static str,
     refusal: Refusal,
@@ -209,7 +209,7 @@ async fn a_call_refused_twice_succeeds_and_reports_the_wait() {
             said.insert(why);
         }
         assert!(said.contains(row(case.wait).why), "{}: {said:?}", case.wait);
-        // A role that is in use is tried again at once, when what hung on it has been removed.
+        // After removing what is attached to a role, the program deletes the role at once, and not after a pause.
         let again = usize::from(case.wait == "API_BUSY" || case.wait == "ROLE_IN_USE");
         let calls = calls.load(Ordering::SeqCst);
         assert!((3..=3 + again).contains(&calls), "{}: {calls} calls", case.wait);

@@ -33,7 +33,6 @@ static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
 /// A function's packed code.
 #[derive(Clone, PartialEq)]
 pub struct Zip {
-    /// The archive.
     pub bytes: Arc<Vec<u8>>,
     /// Its SHA-256 in base64, as AWS's `CodeSha256`.
     pub sha256: String,

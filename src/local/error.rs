@@ -20,12 +20,7 @@ pub enum LocalError {
     },
     /// Debian and Ubuntu package `venv` and `ensurepip` separately.
     #[error("{python} has no module `{module}`, so it cannot make a virtual environment")]
-    Venv {
-        python: String,
-        version: Version,
-        /// The missing module.
-        module: String,
-    },
+    Venv { python: String, version: Version, module: String },
     /// Node.js is missing or too old.
     #[error("the emulator runs the functions with Node.js {OLDEST_NODE} or later; {}", Found("Node.js", .found.as_ref()))]
     Node {

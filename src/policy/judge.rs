@@ -31,7 +31,7 @@ impl Policy {
     }
 
     /// Whether the other document provably allows nothing that this one does not allow. The harmless actions, in lower
-    /// case, are left out of account where an identity is allowed them.
+    /// case, are ignored in statements that allow something to an identity.
     fn allows_all_of(&self, other: &Self, harmless: &[&str]) -> bool {
         // The older version has no variables: there `${aws:username}` is plain text.
         let has_variables = [self, other].iter().any(|policy| policy.to_string().contains("${"));

@@ -123,9 +123,8 @@ pub fn secret(account: &str, readers: &[String], administrators: &[String]) -> P
 /// The secrets that a function rotates.
 pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item = &'a String> {
     let rotates = move |rotation: &Rotation| rotation.function == function;
-    let rotated =
-        stack.secrets.iter().filter(move |(_, secret)| secret.settings.rotation.as_ref().is_some_and(rotates));
-    rotated.map(|(name, _)| name)
+    let found = stack.secrets.iter().filter(move |(_, secret)| secret.settings.rotation.as_ref().is_some_and(rotates));
+    found.map(|(name, _)| name)
 }
 
 /// Lets the users of an identity pool call exactly these methods of these APIs.
@@ -190,8 +189,8 @@ pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::V
 /// Lets a function use the key with this ARN, through the services alone that use it for the function.
 pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key: &str) -> serde_json::Value {
     let rotates = rotated_by(stack, name).next().is_some();
-    // Whoever sends to an encrypted topic or queue, or writes a secret, lets the service make data keys (docs/aws.md,
-    // Keys of the stack file).
+    // The service encrypts with the permissions of whoever sends or writes to create data keys (docs/aws.md, Keys of
+    // the stack file).
     let publishes = !wanted.publishes.is_empty();
     let makes = publishes || wanted.on_failure.is_some() || rotates;
     let actions: &[&str] = if makes { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };

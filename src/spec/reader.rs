@@ -139,7 +139,7 @@ impl Reader {
     /// The values in a key such as `functions`, by the names that the user chose.
     pub(super) fn named<'a, S: Section>(&mut self, root: &Table<'a>, key: &Nested<S>) -> Vec<(String, Item<'a>)> {
         let section = key.key.name;
-        let names = if let Holds::Named(names, _) = key.key.holds { names } else { rules::NAME };
+        let form = if let Holds::Named(form, _) = key.key.holds { form } else { rules::NAME };
         let Some(item) = root.get(&key.key) else { return Vec::new() };
         let DeValue::Table(values) = item.get_ref() else {
             self.diagnostic(&item.span(), format!("{section} must be a table, not {}", kind(item)), None);
@@ -148,7 +148,7 @@ impl Reader {
         let mut named = Vec::new();
         for (name, item) in values {
             self.remember(joined(section, name.get_ref()), name.span());
-            if let Err(why) = rules::name(section, name.get_ref(), names) {
+            if let Err(why) = rules::name(section, name.get_ref(), form) {
                 self.diagnostic(&name.span(), why, None);
             }
             named.push((name.get_ref().to_string(), item));

@@ -86,7 +86,7 @@ impl FileError {
             }
             Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state-dir".into(),
             Self::Damaged { path, .. } => format!(
-                "restore it from a backup, or move {} away and run `up`: it finds what is ours by name and tag",
+                "restore it from a backup, or move {} away and run `up`: it finds the stack's resources by name and tag",
                 path.display()
             ),
             Self::Newer { .. } => "use the newer securelambda that wrote it".into(),

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 pub struct Holder {
     /// The user's numeric id.
     pub owner: String,
-    /// The process's id.
     pub pid: u32,
     /// The machine's name.
     pub host: String,

@@ -10,10 +10,11 @@ use super::{Input, alarms, edge, functions};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
 use crate::aws::kms::Key;
+use crate::choices::ExecutionLog;
 use crate::engine::{Graph, Handle, Needs};
 use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::spec::{ApiKind, ExecutionLog, KmsKey, Stack};
+use crate::spec::{ApiKind, KmsKey, Stack};
 
 /// The ids of what this file adds.
 pub(crate) mod ids {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Input;
-use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, Plan, SignInFlow, ThreatProtection, TokenRules, UserPool};
+use crate::aws::cognito::{AppClient, PasswordPolicy, TokenRules, UserPool};
+use crate::choices::ThreatProtection;
 use crate::engine::{Graph, Handle};
 use crate::spec;
 
@@ -41,31 +42,19 @@ pub(super) fn pools(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) ->
             name: scope.physical(name),
             password: password(&wanted.password),
             self_sign_up: wanted.self_sign_up,
-            mfa: match wanted.mfa {
-                spec::Mfa::Off => Mfa::Off,
-                spec::Mfa::Optional => Mfa::Optional,
-                spec::Mfa::On => Mfa::On,
-            },
+            mfa: wanted.mfa,
             deletion_protection: wanted.deletion_protection,
-            threat_protection: match wanted.threat_protection {
-                spec::ThreatProtection::Off => ThreatProtection::Off,
-                spec::ThreatProtection::Audit => ThreatProtection::Audit,
-                spec::ThreatProtection::Enforced => ThreatProtection::Enforced,
-            },
-            plan: wanted.plan.map(|plan| match plan {
-                spec::Plan::Lite => Plan::Lite,
-                spec::Plan::Essentials => Plan::Essentials,
-                spec::Plan::Plus => Plan::Plus,
-            }),
+            threat_protection: wanted.threat_protection,
+            plan: wanted.plan,
             clients: vec![client.clone()],
         };
         let handle = id.add(graph, (), move |()| pool.clone());
         let client = AppClient {
             pool_id: String::new(),
             name: client,
-            flows: wanted.flows.iter().copied().map(flow).collect(),
+            flows: wanted.flows.clone(),
             tokens: tokens(wanted.tokens),
-            watched: wanted.threat_protection != spec::ThreatProtection::Off,
+            watched: wanted.threat_protection != ThreatProtection::Off,
         };
         let client = ids::client(name)
             .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, ..client.clone() });
@@ -84,14 +73,6 @@ fn password(wanted: &spec::Password) -> PasswordPolicy {
         symbols: wanted.symbols,
         temporary_validity_days: TEMPORARY_DAYS,
         history: wanted.history,
-    }
-}
-
-fn flow(wanted: spec::Flow) -> SignInFlow {
-    match wanted {
-        spec::Flow::Srp => SignInFlow::Srp,
-        spec::Flow::Password => SignInFlow::Password,
-        spec::Flow::AdminPassword => SignInFlow::AdminPassword,
     }
 }
 

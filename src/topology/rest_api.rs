@@ -15,18 +15,19 @@ use super::apis::{ApiIds, Parts, access_log, access_log_name, invoke_permission,
 use super::id::IdOf;
 use crate::aws::Encryption;
 use crate::aws::apigateway::{
-    Authorization, Authorizer, Deployment, ExecutionLog, LOG_ROLE, LogRole, Method, MinimumTls, Model, Paths, Release,
-    RestApi, RestApiOutputs, Routes, Stage, Validator, integration_uri,
+    Authorization, Authorizer, Deployment, LOG_ROLE, LogRole, Method, Model, Paths, Release, RestApi, RestApiOutputs,
+    Routes, Stage, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::{EXECUTION_LOGS, LogGroup};
 use crate::aws::wafv2::Association;
 use crate::bundle::Bundles;
+use crate::choices::ExecutionLog;
 use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::names::body_model;
-use crate::spec::{self, Api, ApiKind, Auth, Route, Stack, Tls};
+use crate::spec::{Api, ApiKind, Auth, Route, Stack};
 
 impl ApiIds<'_> {
     pub(crate) fn rest(self) -> IdOf<RestApi> {
@@ -99,10 +100,7 @@ pub(super) fn roots(
             name: ids.physical(scope),
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
-            tls: match wanted.tls {
-                Tls::V1_2 => MinimumTls::V1_2,
-                Tls::V1_3 => MinimumTls::V1_3,
-            },
+            tls: wanted.tls,
             has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
         roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
@@ -359,7 +357,7 @@ fn execution_log(
         account: account.clone(),
         kms_key,
     };
-    (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, (api, encrypted_by.clone()), group))
+    (wanted.logs.execution != ExecutionLog::Off).then(|| id.add(graph, (api, encrypted_by.clone()), group))
 }
 
 fn stage(
@@ -374,11 +372,7 @@ fn stage(
     let id = ids.rest_stage(&wanted.stage);
     let (name, tag, tracing) = (wanted.stage.clone(), id.to_string(), wanted.tracing);
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    let execution_log = match wanted.logs.execution {
-        spec::ExecutionLog::Off => ExecutionLog::Off,
-        spec::ExecutionLog::Error => ExecutionLog::Error,
-        spec::ExecutionLog::Info => ExecutionLog::Info,
-    };
+    let execution_log = wanted.logs.execution;
     let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
     let Logs { access, execution, role } = logs;
     let access_log = access.map(|_| group);

@@ -14,10 +14,10 @@ use super::{Check, Layer};
 use crate::aws::cognito::issuer;
 use crate::aws::cognito::refusals::NOT_WRITABLE;
 use crate::aws::cognito::{Tokens, Users};
+use crate::choices::Mfa;
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
-use crate::spec::Mfa;
 use crate::topology::ids;
 
 /// Attributes that a user of the app client must not be able to set: one that says something about the user, and one
@@ -56,7 +56,7 @@ fn signs_in(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
     }
     let needs = claim(user, "a password alone gives no tokens").sent(SENT).expects("a challenge for a second factor");
     let result = match tokens {
-        Ok(_) if !context.at_aws() => CheckResult::not_tried("this endpoint asks nobody for a second factor"),
+        Ok(_) if !context.at_aws() => CheckResult::not_tried("this endpoint does not ask for a second factor"),
         Ok(tokens) => CheckResult::fail(format!("{} without a second factor", valid(tokens))),
         // The only other reason not to try is a challenge.
         Err(result) if result.verdict == super::Verdict::NotTried => CheckResult::pass(&result.received),
@@ -73,7 +73,7 @@ fn valid(tokens: &Tokens) -> String {
 /// A user's own call must not change attributes for which the app client has no write permission.
 async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
     let names = NOT_THEIRS.map(|(name, _)| name).join(", ");
-    let claim = claim(user, "users cannot set attributes that are not theirs to set")
+    let claim = claim(user, "users cannot set attributes that the app client may not write")
         .sent(format!("UpdateUserAttributes for {names}, each with the user's own access token"))
         .expects(format!("{} for each", NOT_WRITABLE.codes[0]));
     if !context.at_aws() {

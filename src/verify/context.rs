@@ -66,7 +66,7 @@ pub(super) struct Expired {
 }
 
 impl Expired {
-    /// Notices a failure that says so. Returns whether it does.
+    /// Keeps the first failure that says that the credentials have expired. Returns whether `failure` does.
     pub(super) fn notice(&self, failure: &Failure) -> bool {
         let expired = failure.cause == Cause::Fatal;
         if expired && self.failure.set(failure.clone()).is_ok() {
@@ -79,7 +79,7 @@ impl Expired {
         self.failure.get()
     }
 
-    /// Waits until it is set.
+    /// Waits for such a failure.
     pub(super) async fn reached(&self) -> Failure {
         loop {
             if let Some(failure) = self.failure() {

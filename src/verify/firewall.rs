@@ -144,16 +144,10 @@ mod tests {
 
     #[test]
     fn the_exposure_depends_on_the_mode_and_the_listed_addresses() {
-        let firewall = |mode| Firewall {
-            mode,
-            addresses: vec!["203.0.113.0/24".parse().expect("a network")],
-            rate_per_ip: None,
-            managed_rules: vec![],
-            countries: None,
-            body_limit_kb: 16,
-            log: false,
-            rules: vec![],
-        };
+        let file = "[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\n[[api.routes]]\nroute = \"GET /a\"\n\
+                    function = \"F\"\nauth = \"none\"\n[firewall]\naddresses = [\"203.0.113.0/24\"]";
+        let parsed = crate::spec::parse(file).expect("a stack").firewall.expect("a firewall");
+        let firewall = |mode| Firewall { mode, ..parsed.clone() };
         let blocking = Firewall { rate_per_ip: Some(500), ..firewall(Mode::Count) };
         assert_eq!(
             [guarded(&firewall(Mode::Count)), guarded(&blocking)],

@@ -82,31 +82,13 @@ fn is_greedy(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ApiKind, Auth};
 
     fn api(routes: &[&str]) -> Api {
-        let route = |name: &&str| {
-            let (method, path) = name.split_once(' ').expect("a method and a path");
-            Route {
-                method: method.into(),
-                path: path.into(),
-                function: "F".into(),
-                auth: Auth::None,
-                body: None,
-                verify: false,
-            }
-        };
-        let routes = routes.iter().map(route).collect();
-        Api {
-            kind: ApiKind::Rest,
-            stage: "s".into(),
-            rate_limit: 1,
-            burst_limit: 1,
-            tls: crate::spec::Tls::V1_2,
-            logs: crate::spec::ApiLogs::NONE,
-            tracing: false,
-            routes,
-        }
+        let routes = routes
+            .iter()
+            .map(|route| format!("[[api.routes]]\nroute = {route:?}\nfunction = \"F\"\nauth = \"none\"\n"));
+        let text = format!("[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\n{}", routes.collect::<String>());
+        crate::spec::parse(&text).expect("a stack").api.expect("an API")
     }
 
     #[test]

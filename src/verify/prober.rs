@@ -32,10 +32,10 @@ pub(super) struct Prober {
 /// When an answer is final, besides those that say that the gateway or the function is busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// Once it is not that of an API that was deployed just now.
+    /// Once it is not the answer of an API whose deployment has not reached all servers yet.
     UntilDeployed,
-    /// At once: also that there is no such route. A route that requires signatures answers the same to requests
-    /// without one.
+    /// At once, even if the answer says that there is no such route: a route that requires signatures gives this answer to
+    /// requests without one.
     None,
     /// Once it is no 403, because the permissions of a new role take time to take effect.
     UntilAllowed,

@@ -28,10 +28,10 @@ const GRACE: Duration = Duration::from_secs(3);
 /// seconds.
 const LAST: Duration = Duration::from_millis(5500);
 
-/// What came of it.
+/// The result of a proof.
 #[derive(Debug)]
 pub struct Proof {
-    /// In the order of the checklist; `None` if it was stopped before all were made. An error if it cannot have a
+    /// In the order of the layers; `None` if the proof was stopped before all checks were made. An error if there is no
     /// verdict: AWS no longer accepts the credentials, or the proof was interrupted.
     pub checks: Result<Option<Vec<Check>>, Error>,
     /// Temporary users and app clients that remain or may remain.

@@ -233,20 +233,12 @@ mod tests {
     use super::*;
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
-    use crate::spec::{ApiKind, ApiLogs, Tls};
     use crate::verify::Verdict::{Fail, NotTried, Pass};
 
     fn api() -> Api {
-        Api {
-            kind: ApiKind::Rest,
-            stage: "s".into(),
-            rate_limit: 50,
-            burst_limit: 50,
-            tls: Tls::V1_2,
-            logs: ApiLogs::NONE,
-            tracing: false,
-            routes: vec![],
-        }
+        let text = "[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\nrate_limit = 50\nburst_limit = 50\n\
+                    [[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nauth = \"none\"\n";
+        crate::spec::parse(text).expect("a stack").api.expect("an API")
     }
 
     fn sent(answered: u32, throttled: u32, seconds: u64) -> Burst {
@@ -309,7 +301,7 @@ mod tests {
             rate_limit: 50.0,
             burst_limit: 50,
             access_log: None,
-            execution_log: apigateway::ExecutionLog::Off,
+            execution_log: crate::choices::ExecutionLog::Off,
             tracing: false,
         };
         let setting = |rate, burst| apigateway::LiveSetting { rate, burst, ..Default::default() };

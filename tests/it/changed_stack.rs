@@ -57,7 +57,7 @@ fn secret_with(topic: &str) -> String {
     )
 }
 
-/// Writing the secret anew loses the generated value, so it must be asked for; and that is said before anything changes.
+/// Writing the secret again would lose the generated value, so `up` refuses it unless a flag demands it.
 #[test]
 fn a_changed_topic_in_a_secret_with_a_generated_value_is_refused_before_anything_changes() {
     let user = owner();

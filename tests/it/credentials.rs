@@ -38,32 +38,33 @@ fn every_error_in_a_profile_is_named() {
         (
             "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = bas\n[profile base]\n",
             "a",
-            &["the profile a has source_profile = bas, and there is no profile bas", "did you mean base?"],
+            &["the profile a has source_profile = bas, but there is no profile bas", "did you mean base?"],
         ),
         (
             "[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nrole_arn = r\nsource_profile = a\n",
             "a",
             &["the profiles a and b take their credentials from each other"],
         ),
-        ("[profile a]\nrole_arn = r\n", "a", &["has a role_arn, and neither source_profile nor credential_source"]),
+        ("[profile a]\nrole_arn = r\n", "a", &["has a role_arn, but neither source_profile nor credential_source"]),
         (
             "[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nregion = x\n",
             "a",
             &["the profile b has no credentials"],
         ),
-        ("[profile a]\nrole_arn = r\ncredential_source = Ec2\n", "a", &["credential_source = Ec2, which there is not"]),
+        (
+            "[profile a]\nrole_arn = r\ncredential_source = Ec2\n",
+            "a",
+            &["credential_source = Ec2, which does not exist"],
+        ),
         (
             "[profile a]\nrole_arn = r\nmfa_serial = arn:aws:iam::123456789012:mfa/me\nsource_profile = b\n[profile b]\naws_access_key_id = x\naws_secret_access_key = sent1nel\n",
             "a",
-            &[
-                "the profile a asks for a code of an MFA device (mfa_serial)",
-                "aws configure export-credentials --profile a",
-            ],
+            &["the profile a requires an MFA code (mfa_serial)", "aws configure export-credentials --profile a"],
         ),
         (
             "[profile a]\naws_access_key_id = x\n",
             "a",
-            &["the profile a has aws_access_key_id and no aws_secret_access_key"],
+            &["the profile a has aws_access_key_id, but no aws_secret_access_key"],
         ),
         (
             "[profile a]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n[sso-session crop]\nsso_region = eu-central-1\n",
@@ -73,14 +74,21 @@ fn every_error_in_a_profile_is_named() {
         (
             "[profile a]\nsso_start_url = https://x.invalid/start\nsso_region = eu-central-1\nsso_account_id = 1\n",
             "a",
-            &["signs in with IAM Identity Center and has no sso_role_name"],
+            &["signs in with IAM Identity Center, but has no sso_role_name"],
         ),
         (
             "[profile a]\nregion = eu-central-1\nsso_start_url = https://x.invalid/start\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = r\n",
             "a",
-            &["IAM Identity Center of the profile a has expired, or there is none", "`aws sso login --profile a`"],
+            &[
+                "the profile a is not signed in to IAM Identity Center, or the sign-in has expired",
+                "`aws sso login --profile a`",
+            ],
         ),
-        ("[profile a]\nregion = eu-central-1\n", "a", &["the profile a says nothing about credentials"]),
+        (
+            "[profile a]\nregion = eu-central-1\n",
+            "a",
+            &["the profile a has no credentials, and no other source has any"],
+        ),
         (
             "[profile a]\nregion = eu-central-1\ncredential_process = sh -c 'echo sent1nel; echo sent1nel >&2; exit 7'\n",
             "a",
@@ -89,7 +97,7 @@ fn every_error_in_a_profile_is_named() {
         (
             "[profile a]\nregion = eu-central-1\ncredential_process = echo sent1nel\n",
             "a",
-            &["the credential_process of the profile a printed something else than the JSON"],
+            &["the credential_process of the profile a did not print the JSON"],
         ),
         ("[profile a]\naws_access_key_id = x\naws_secret_access_key = sent1nel\n", "a", &["no AWS region is set"]),
     ];
@@ -106,13 +114,9 @@ fn every_error_in_a_profile_is_named() {
 fn errors_in_variables_and_config_files_are_named() {
     let sound = "[default]\nregion = eu-central-1\n";
     let half = user(sound, "").with("AWS_ACCESS_KEY_ID", "x");
-    half.run(&["status"]).ends(3).says("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
+    half.run(&["status"]).ends(3).says("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
     let profile = user(sound, "").with("AWS_PROFILE", "defualt");
-    profile
-        .run(&["status"])
-        .ends(3)
-        .says("no profile called defualt, which AWS_PROFILE asks for,")
-        .says("did you mean default?");
+    profile.run(&["status"]).ends(3).says("no profile called defualt (from AWS_PROFILE)").says("did you mean default?");
     // A file that exists and cannot be read is an error.
     let folder = user(sound, "").with("AWS_CONFIG_FILE", "/");
     folder.run(&["status"]).ends(3).says("/ cannot be read: ");

@@ -9,7 +9,7 @@ use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;
 
-/// The emulator sends no mail and accepts any six digits as the code.
+/// The emulator sends no e-mail and accepts any six digits as the code.
 const CODE: &str = "123456";
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -71,7 +71,7 @@ fn the_tutorial_is_built_called_and_removed() {
         assert_eq!(call(&user, &token, &["POST /lambda1", "--token-stdin", "--data", bad]).1, 400, "{bad}");
     }
 
-    // A user can sign up with a code from a mail, as in the tutorial, and can be invited, also twice.
+    // A user can sign up with a code from an e-mail, as in the tutorial, and can be invited, also twice.
     let sue = ["add-user", "sue@example.com", "--pool", "MyUserPool2"];
     user.run_with(PASSWORD, &[&sue[..], &["--sign-up", "--password-stdin"]].concat()).ends(0).says("--code CODE");
     user.run_with(PASSWORD, &["token", "sue@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(1);

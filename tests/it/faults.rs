@@ -278,7 +278,11 @@ fn down_names_a_foreign_domain_that_keeps_a_pool() {
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
     assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
-    let ran = user.run(&["down", "--yes"]).ends(4).says("It has a domain configured").says("theirs to remove");
+    let ran = user
+        .run(&["down", "--yes"])
+        .ends(4)
+        .says("It has a domain configured")
+        .says("somebody gave this pool a domain");
     let way = format!("--user-pool-id {pool} --domain {}`", domain["Domain"].as_str().unwrap());
     assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
     assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());

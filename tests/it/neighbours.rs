@@ -91,7 +91,8 @@ fn without_tags(answer: &mut Value) -> bool {
             let removed = ["tags", "Tags"].map(|name| fields.remove(name)).iter().flatten().count() > 0;
             fields.values_mut().fold(removed, |removed, field| without_tags(field) || removed)
         }
-        Value::Array(items) => items.iter_mut().fold(false, |removed, item| without_tags(item) || removed),
+        // Of every item, also after the first one that had some.
+        Value::Array(items) => items.iter_mut().map(without_tags).filter(|removed| *removed).count() > 0,
         _ => false,
     }
 }

@@ -200,7 +200,7 @@ fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&s
     operator.set_policy(&reduced_for_ministack(&without(least, sid)));
     let ran = operator.user.run(args);
     assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
-    ran.says(action).says("`securelambda policy` prints the permissions that are needed");
+    ran.says(action).says("`securelambda policy` prints the required permissions");
 }
 
 /// Statements without which `up` fails, each with the action that is refused.
@@ -335,7 +335,7 @@ impl Life<'_> {
     }
 }
 
-/// Adds to a function of the larger stack everything that may hang under one, and stops the function.
+/// Adds to a function of the larger stack everything that may belong to one, and stops the function.
 fn open_a_function(account: &str) {
     let somebody = User::of(account, &endpoint());
     let function = "larger-Orders";
@@ -584,12 +584,12 @@ fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
 /// An action that does not exist in AWS allows nothing, and IAM reports no error.
 #[test]
 fn every_action_of_the_policies_exists_in_aws() {
-    let script = r#"
+    let script = r"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
 print(json.dumps({service: loader.get_service_model(service).operation_names for service in sys.argv[1:]}))
-"#;
-    let grants: Vec<_> = securelambda::aws::rights::grants().into_iter().collect();
+";
+    let grants: Vec<_> = securelambda::aws::rights::grants().collect();
     let granted: BTreeSet<&str> =
         grants.iter().flat_map(|grant| grant.template.rights).flat_map(|right| right.actions).copied().collect();
     let services: BTreeSet<&str> = granted.iter().map(|action| action.split_once(':').unwrap().0).collect();

@@ -126,7 +126,7 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let proxy = Proxy::for_first_call("DeleteRestApi", LATE);
     let user = through_proxy(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
-    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("to continue, run");
+    let ran = ran.ends(8).says("AWS's published rate of calls is reached").says("to continue, run");
     assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
     assert!(!ran.stderr.contains("no response yet to"), "{}", ran.stderr);
     let user = user.with("SECURELAMBDA_TIME_SCALE", "0.02");

@@ -687,7 +687,7 @@ const UNDAMAGED: [&str; 9] = [
     "an expired token is refused",
     "requests from this machine pass the firewall",
     "requests reach it",
-    "users cannot set attributes that are not theirs to set",
+    "users cannot set attributes that the app client may not write",
 ];
 
 #[test]

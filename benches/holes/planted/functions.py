@@ -9,7 +9,7 @@ OTHER_LAYER = f"arn:aws:lambda:{REGION}:{STRANGER}:layer:stranger:1"
 
 
 def at(name):
-    """What hangs under a function: its settings, its permissions."""
+    """What belongs to a function: its settings, its permissions."""
     permissions = {
         "InternalLambda": ["permission.InternalLambda"],
         "ExternalLambda1": ["permission.POST /lambda1 ExternalLambda1"],

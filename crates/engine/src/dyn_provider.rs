@@ -77,7 +77,7 @@ pub(super) trait DynProvider: Send + Sync {
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
     fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing>;
-    /// See [`Resource::identity`]. `None`: these outputs cannot be read, so nothing can be said.
+    /// See [`Resource::identity`]. `None` if these outputs cannot be read.
     fn identity(&self, outputs: &Value) -> Option<String>;
     /// See [`Resource::removal_command`].
     fn removal_command(&self, outputs: &Value) -> Option<String>;

@@ -15,11 +15,12 @@ use super::super::settle::{confirmed, settled, until};
 use super::super::tags::{pairs, tag_map};
 use super::api_settings::{LiveGatewayResponse, LiveRestApi};
 use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
-use super::tls::{ACCESS_MODE, MinimumTls};
+use super::tls::ACCESS_MODE;
 use super::{APIS, ApiGateway, BELOW, Mends, PAGE};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::choices::Tls;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -38,7 +39,7 @@ pub struct RestApi {
     pub description: String,
     /// The region has policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between partitions).
     pub enhanced_tls: bool,
-    pub tls: MinimumTls,
+    pub tls: Tls,
     /// Some of its routes are for IAM-signed requests.
     pub has_signed_routes: bool,
 }
@@ -291,7 +292,7 @@ impl Provider<RestApi> for ApiGateway {
         };
         let made = match create(want.enhanced_tls).await {
             // The region does not know the newer policies yet. The older one demands TLS 1.2 too.
-            Err(failure) if want.enhanced_tls && want.tls == MinimumTls::V1_2 && BAD_REQUEST.is(&failure) => {
+            Err(failure) if want.enhanced_tls && want.tls == Tls::V1_2 && BAD_REQUEST.is(&failure) => {
                 create(false).await
             }
             made => made,
@@ -373,7 +374,7 @@ pub(super) mod tests {
             name: "demo-api".into(),
             description: "d".into(),
             enhanced_tls: true,
-            tls: MinimumTls::V1_2,
+            tls: Tls::V1_2,
             has_signed_routes: false,
         }
     }
@@ -447,7 +448,7 @@ pub(super) mod tests {
         assert_eq!(want().drift(&strict), vec![]);
         assert_eq!(want().drift(&with(Some("TLS_1_2"), None)), vec![]);
         // Where TLS 1.3 is demanded, it must not accept TLS 1.2.
-        let strictest = RestApi { tls: MinimumTls::V1_3, ..want() };
+        let strictest = RestApi { tls: Tls::V1_3, ..want() };
         assert_eq!(strictest.drift(&strict), vec![]);
         let mends = strictest.mends(&live());
         assert_eq!(
@@ -465,7 +466,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn an_api_for_tls_1_3_is_not_created_with_an_older_policy() {
-        let want = RestApi { tls: MinimumTls::V1_3, ..want() };
+        let want = RestApi { tls: Tls::V1_3, ..want() };
         let refused = r#"{"__type":"BadRequestException","message":"Invalid security policy"}"#;
         let (clients, http) = replay(vec![(400, refused)]);
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want, &task()).await;

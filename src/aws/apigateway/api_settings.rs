@@ -26,7 +26,7 @@ const IN_FORCE_WHEN_DEPLOYED: [&str; 8] = [
 /// The beginning of the fields of gateway responses, which take effect with the next deployment too.
 const GATEWAY_RESPONSES: &str = "gatewayResponses";
 
-/// What of the request or the caller an answer must not repeat. AWS's own answers contain an error's message alone.
+/// Variables with data of the request or the caller. AWS's own gateway responses contain the error's message alone.
 const REVEALING: [&str; 6] = [
     "$context.authorizer",
     "$context.identity",

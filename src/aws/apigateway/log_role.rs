@@ -200,7 +200,7 @@ impl Described for LogRole {
     };
 }
 
-/// Looks after the account's role for API Gateway's logs.
+/// Manages the account's role for API Gateway's logs.
 #[derive(Debug, Clone)]
 pub struct LogRoles {
     gateway: aws_sdk_apigateway::Client,
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_role_or_with_a_deleted_one_it_is_absent() {
+    async fn without_a_role_or_with_a_deleted_one_the_resource_is_absent() {
         let ours = format!(r#"{{"cloudwatchRoleArn":"{ARN}"}}"#);
         for account in ["{}", &ours] {
             let (clients, _) = replay(vec![(200, account), (404, NO_ROLE)]);
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_and_named_to_api_gateway() {
+    async fn the_role_is_created_and_registered_with_api_gateway() {
         let made = role("d").replace("GetRole", "CreateRole");
         let (clients, http) = replay(vec![(200, &made), (200, "<x/>"), (200, "{}")]);
         let outputs = Provider::<LogRole>::create(&LogRoles::new(&clients), &want(), &task()).await;

@@ -58,9 +58,8 @@ pub use route_settings::{LiveIntegration, LiveMethod, LiveRoutes};
 #[cfg(test)]
 pub(crate) use routes::tests::method as sample_method;
 pub use routes::{Authorization, Method, Routes, RoutesKey, RoutesOutputs};
-pub use stage::{ExecutionLog, Stage, StageKey, StageOutputs};
+pub use stage::{Stage, StageKey, StageOutputs};
 pub use stage_settings::{LiveSetting, LiveStage};
-pub use tls::MinimumTls;
 pub use urls::{integration_uri, stage_url};
 
 pub const SERVICE: Service = Service::new("apigateway", "API Gateway");
@@ -103,7 +102,7 @@ const PAGE: i32 = 500;
 /// The most concurrent writes to one API. The account's rate is ten calls a second.
 const AT_ONCE: usize = 8;
 
-/// Looks after REST APIs and all that hangs under them.
+/// Manages REST APIs and everything that belongs to them.
 #[derive(Debug, Clone)]
 pub struct ApiGateway {
     client: Client,

@@ -50,7 +50,6 @@ pub struct LiveIntegration {
     pub http_method: String,
     /// Where it goes.
     pub uri: String,
-    /// In milliseconds.
     pub timeout_ms: i32,
     /// The role that calls the function instead of API Gateway itself, or that of the caller.
     pub credentials: Option<String>,

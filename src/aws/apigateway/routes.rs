@@ -36,7 +36,6 @@ pub struct Routes {
     pub fingerprint: String,
 }
 
-/// One method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Method {
     pub resource_id: String,

@@ -14,6 +14,7 @@ use super::{ApiGateway, BELOW, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::choices::ExecutionLog;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -41,14 +42,6 @@ pub struct Stage {
     pub execution_log: ExecutionLog,
     /// Whether requests are traced by X-Ray.
     pub tracing: bool,
-}
-
-/// What API Gateway logs of each request's execution. It never logs bodies and tokens (`dataTrace`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ExecutionLog {
-    Off,
-    Error,
-    Info,
 }
 
 impl ExecutionLog {

@@ -6,6 +6,7 @@ use aws_sdk_apigateway::types::{self, PatchOperation};
 
 use super::stage::FORMAT;
 use super::{Mends, Stage, given, listed, remove, replace, segment};
+use crate::choices::ExecutionLog;
 use crate::engine::Effect;
 
 /// The key of the setting for all methods without one of their own.
@@ -228,7 +229,7 @@ impl Stage {
     /// The wanted logs of a new stage.
     pub(super) fn logs(&self) -> Vec<PatchOperation> {
         let access = self.access_log.iter().flat_map(|arn| [destination(arn), format_patch()]);
-        let execution = (self.execution_log != super::ExecutionLog::Off).then(|| self.level_patch());
+        let execution = (self.execution_log != ExecutionLog::Off).then(|| self.level_patch());
         access.chain(execution).collect()
     }
 }
@@ -265,9 +266,9 @@ fn pointer(key: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::ExecutionLog;
     use super::super::stage::tests::want;
     use super::*;
+    use crate::choices::ExecutionLog;
     use crate::engine::{Drift, Resource};
 
     fn setting(rate: f64, burst: i32, data_trace: bool) -> LiveSetting {

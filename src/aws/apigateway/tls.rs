@@ -3,19 +3,12 @@
 use aws_sdk_apigateway::types::{EndpointAccessMode, PatchOperation, SecurityPolicy};
 
 use super::{Mends, RestApi, replace};
+use crate::choices::Tls;
 use crate::engine::Effect;
-
-/// The oldest version of TLS that an API accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MinimumTls {
-    V1_2,
-    V1_3,
-}
 
 /// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy accepts TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
 
-/// TLS 1.3.
 const POLICY_1_3: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1313202509;
 
 /// TLS 1.2 or later, for regions without policies that begin with `SecurityPolicy_`. It has no access mode.
@@ -33,8 +26,8 @@ impl RestApi {
     pub(super) fn policy(&self) -> SecurityPolicy {
         match (self.enhanced_tls, self.tls) {
             (false, _) => LEGACY_POLICY,
-            (true, MinimumTls::V1_2) => POLICY,
-            (true, MinimumTls::V1_3) => POLICY_1_3,
+            (true, Tls::V1_2) => POLICY,
+            (true, Tls::V1_3) => POLICY_1_3,
         }
     }
 
@@ -42,8 +35,8 @@ impl RestApi {
     /// no older version than the wanted one.
     fn accepts(&self, policy: &str) -> bool {
         match self.tls {
-            MinimumTls::V1_3 if self.enhanced_tls => policy.starts_with(ONLY_1_3),
-            MinimumTls::V1_2 | MinimumTls::V1_3 => policy != "TLS_1_0",
+            Tls::V1_3 if self.enhanced_tls => policy.starts_with(ONLY_1_3),
+            Tls::V1_2 | Tls::V1_3 => policy != "TLS_1_0",
         }
     }
 

@@ -89,7 +89,7 @@ fn given(text: Option<String>) -> Option<String> {
 /// The most entries of a list call.
 const PAGE: &str = "500";
 
-/// Looks after HTTP APIs and all that hangs under them.
+/// Manages HTTP APIs and everything that belongs to them.
 #[derive(Debug, Clone)]
 pub struct ApiGatewayV2 {
     client: Client,

@@ -25,7 +25,7 @@ pub(super) const PAYLOAD: &str = "2.0";
 /// An HTTP API waits at most 30 s for a function. A function's own timeout comes first.
 pub(super) const TIMEOUT_MS: i32 = 30_000;
 
-/// All routes of an API.
+/// All routes of an API, as one resource.
 #[derive(Debug, Clone)]
 pub struct HttpRoutes {
     pub api_id: String,
@@ -35,7 +35,6 @@ pub struct HttpRoutes {
     pub authorizers: BTreeMap<String, String>,
 }
 
-/// One route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpRoute {
     /// Who may call.

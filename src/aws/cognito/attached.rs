@@ -1,5 +1,5 @@
-//! What hangs under a user pool beside our app client: other app clients, resource servers, identity providers, domains,
-//! groups with a role. The stack file names none of them, and each lets somebody sign in, or gives somebody more.
+//! What belongs to a user pool besides our app client: other app clients, resource servers, identity providers,
+//! domains, groups with a role. The stack file names none of them, and each lets somebody sign in, or gives somebody more.
 
 use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
 use aws_sdk_cognitoidentityprovider::types::UserPoolType;
@@ -14,7 +14,7 @@ use crate::engine::{Comparison, Failure, Task};
 /// The size of a page of resource servers; the most that AWS allows.
 const RESOURCE_SERVERS: i32 = 50;
 
-/// What hangs under a pool, and its factors.
+/// What belongs to a pool, and its factors.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attached {
     /// The id and the name of each app client.
@@ -33,7 +33,7 @@ fn domains(pool: &UserPoolType) -> impl Iterator<Item = &str> {
 }
 
 impl Attached {
-    /// The app clients that the stack file does not ask for. Two of the same name are the client's own matter.
+    /// The app clients that the stack file does not name. `AppClient` itself reports a second client of the same name.
     fn foreign_clients<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a (String, String)> {
         self.clients.iter().filter(|(_, name)| !want.clients.contains(name))
     }
@@ -62,7 +62,7 @@ pub(super) fn is_attached(field: &str) -> bool {
 }
 
 impl Cognito {
-    /// Reads what hangs under a pool, in parallel.
+    /// Reads what belongs to a pool, in parallel.
     pub(super) async fn attached(&self, pool_id: &str) -> Result<Attached, Failure> {
         let (clients, resource_servers, identity_providers, groups, factors) = tokio::try_join!(
             self.clients(pool_id),
@@ -101,7 +101,7 @@ impl Cognito {
         call.send().await.or_fail(&format!("read the second factors of the user pool {pool_id}"))
     }
 
-    /// Removes what hangs under the pool and is not in the stack file. A group keeps its members and loses its role.
+    /// Removes what belongs to the pool and is not in the stack file. A group keeps its members and loses its role.
     pub(super) async fn detach(
         &self,
         want: &UserPool,

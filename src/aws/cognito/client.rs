@@ -3,7 +3,7 @@
 use aws_sdk_cognitoidentityprovider::types::{PreventUserExistenceErrorTypes, UserPoolClientType};
 use serde::{Deserialize, Serialize};
 
-use super::client_settings::{self, SESSION_MINUTES, SignInFlow, TokenRules, read_attributes, units, write_attributes};
+use super::client_settings::{self, SESSION_MINUTES, TokenRules, read_attributes, units, write_attributes};
 use super::refusals::COGNITO_BUSY;
 use super::threat::Risk;
 use super::{Cognito, POOLS};
@@ -14,6 +14,7 @@ use crate::aws::refusals::DENIED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::unless_unsupported;
+use crate::choices::SignInFlow;
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -92,7 +93,7 @@ impl Resource for AppClient {
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         drift.iter().find(|drift| drift.field == "ClientSecret")?;
-        let message = format!("the app client {} has a secret, which AWS cannot take from it", self.name);
+        let message = format!("the app client {} has a secret, which AWS cannot remove", self.name);
         Some(Failure::refused(message).hint("delete the app client, and run `securelambda up` again to create it"))
     }
 }

@@ -10,6 +10,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use super::{AppClient, AppClientLive};
 use crate::aws::error::built;
 use crate::aws::unsupported::UNSUPPORTED;
+use crate::choices::SignInFlow;
 use crate::engine::{Comparison, Effect, Failure};
 
 /// The attributes that tokens may contain.
@@ -23,17 +24,6 @@ pub(super) const SESSION_MINUTES: i32 = 3;
 
 /// For how many seconds a refresh token that was used can be used again, in case the answer got lost.
 const GRACE_SECONDS: i32 = 10;
-
-/// A way to sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInFlow {
-    /// The password is proved and never sent.
-    Srp,
-    /// The client sends the password.
-    Password,
-    /// A program with AWS credentials sends the password.
-    AdminPassword,
-}
 
 /// How long tokens are valid. Revocation does not shorten the validity of ID and access tokens (docs/aws.md, App
 /// clients).

@@ -29,7 +29,7 @@ impl Cognito {
             })
             .collect();
         let hint = format!(
-            "somebody gave this pool a domain, which is theirs to remove: {}; then run `securelambda down` again",
+            "somebody gave this pool a domain; remove it with {}, then run `securelambda down` again",
             commands.join(" and ")
         );
         refusal.hint(hint)

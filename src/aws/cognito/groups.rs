@@ -1,6 +1,6 @@
 //! Groups of a user pool that have a role: their members' tokens name the role, and identity pools may give it to them.
 //!
-//! `UpdateGroup` keeps the role if it is left out and takes no empty one (docs/aws.md, What hangs under a pool), so a
+//! `UpdateGroup` keeps the role if it is left out and takes no empty one (docs/aws.md, What belongs to a pool), so a
 //! group loses its role only by being created again. That would lose its members, who are therefore copied to another
 //! group first. An interrupted run leaves that copy, from which the next one continues.
 
@@ -18,7 +18,6 @@ const COPY: &str = "securelambda-copy-of-";
 /// The most characters of a group's name.
 const LONGEST: usize = 128;
 
-/// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     pub name: String,

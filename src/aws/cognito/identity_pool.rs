@@ -26,7 +26,7 @@ use crate::scope::{Owner, Scope, Whose};
 /// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
-/// Looks after identity pools.
+/// Manages identity pools.
 #[derive(Debug, Clone)]
 pub struct CognitoIdentity {
     pub(super) client: Client,
@@ -125,9 +125,9 @@ impl Resource for IdentityPool {
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let fixed = drift.iter().find(|drift| drift.field == "DeveloperProviderName")?;
         let message =
-            format!("AWS cannot take the developer provider {} from the identity pool {}", fixed.live, self.name);
+            format!("AWS cannot remove the developer provider {} from the identity pool {}", fixed.live, self.name);
         Some(Failure::refused(message).hint(
-            "only a new identity pool is without it: delete this one with `aws cognito-identity delete-identity-pool`, \
+            "only a new identity pool does not have it: delete this one with `aws cognito-identity delete-identity-pool` \
              and run `securelambda up` again",
         ))
     }

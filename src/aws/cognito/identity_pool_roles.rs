@@ -100,9 +100,9 @@ impl Described for IdentityPoolRoles {
                     actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
                 }],
             },
-            // Not `SetPrincipalTagAttributeMap`, which takes tags of another tool off: AWS cannot limit it to a pool, so it
-            // would allow changing those of every pool (docs/least-privilege.md).
-            // AWS cannot limit it to a pool. The permission to pass roles limits which roles it can set.
+            // `SetPrincipalTagAttributeMap`, which removes another tool's tags, is left out: AWS cannot limit it to a pool,
+            // so it would allow changing those of every pool (docs/least-privilege.md). AWS cannot limit
+            // `SetIdentityPoolRoles` to a pool either, but the permission to pass roles limits which roles it can set.
             StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
@@ -219,7 +219,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
             let call = call.set_roles(Some(HashMap::new()));
-            call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
+            call.send().await.or_fail(&format!("remove the roles of the identity pool {}", gone.pool_id))
         });
         set.await.or_absent().map(drop)
     }

@@ -33,17 +33,16 @@ use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
-pub use client_settings::{SignInFlow, TokenRules};
+pub use client_settings::TokenRules;
 pub use enrolment::SignedIn;
 pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
 pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
 pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
-pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
+pub use pool::{UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use test_clients::TestClients;
-pub use threat::{Plan, ThreatProtection};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
 pub const COGNITO_IDP: Service = Service::new("cognito-idp", "Cognito user pools");
@@ -79,7 +78,7 @@ pub fn provider(scope: &Scope, pool_id: &str) -> String {
 /// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
-/// Looks after user pools and app clients.
+/// Manages user pools and app clients.
 #[derive(Debug, Clone)]
 pub struct Cognito {
     client: aws_sdk_cognitoidentityprovider::Client,

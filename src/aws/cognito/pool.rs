@@ -11,7 +11,7 @@ use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
 use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
 use super::refusals::COGNITO_BUSY;
-use super::threat::{Plan, Risk, ThreatProtection, add_ons, is_risk, tier};
+use super::threat::{Risk, add_ons, is_risk, tier};
 use super::{Cognito, POOLS, PasswordPolicy, TARGET};
 use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
@@ -19,6 +19,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::tag_map;
+use crate::choices::{Mfa, Plan, ThreatProtection};
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -47,17 +48,6 @@ pub struct UserPool {
     /// The names of the stack's own app clients of this pool. Any other one lets programs sign in that the stack file
     /// does not name.
     pub clients: Vec<String>,
-}
-
-/// Whether users need a second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mfa {
-    /// No user has one.
-    Off,
-    /// Users who have set one up need it.
-    Optional,
-    /// All users need one.
-    On,
 }
 
 /// A pool is found by its name, which is not unique, and our tag.
@@ -254,7 +244,7 @@ impl Described for UserPool {
             layer: Layer::Authentication,
             subject: "{}",
             holds: "settings match the stack file",
-            read: "DescribeUserPool and what hangs under the pool",
+            read: "DescribeUserPool and the lists of what belongs to the pool",
         },
     };
 }
@@ -423,7 +413,7 @@ mod tests {
         }
     }
 
-    /// What AWS answers about all that hangs under a sound pool, in the order of the questions.
+    /// What AWS answers about everything that belongs to a sound pool, in the order of the questions.
     const ATTACHED: [(u16, &str); 5] = [
         (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-MyUserPool1-client"}]}"#),
         (200, r#"{"ResourceServers": []}"#),
@@ -432,7 +422,7 @@ mod tests {
         (200, r#"{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}}"#),
     ];
 
-    /// The answers about a pool and about what hangs under it.
+    /// The answers about a pool and about what belongs to it.
     fn whole(pool: (u16, &str)) -> Vec<(u16, &str)> {
         [vec![pool], ATTACHED.to_vec()].concat()
     }

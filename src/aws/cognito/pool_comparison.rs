@@ -8,7 +8,8 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 
 use super::pool_settings::{is_protected, names, protection, recovery};
-use super::{Mfa, PasswordPolicy, UserPool, UserPoolLive, threat};
+use super::{PasswordPolicy, UserPool, UserPoolLive, threat};
+use crate::choices::Mfa;
 use crate::engine::{Comparison, Effect};
 
 /// Whether a drift is repaired by `SetUserPoolMfaConfig`.

@@ -49,7 +49,7 @@ refusals! {
     OLD_CODE = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
     /// The user made too many attempts.
     TOO_MANY_TRIES = Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
-    /// The mail could not be sent.
+    /// The e-mail could not be sent.
     NOT_DELIVERED = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
     /// The app client gives users no permission to write the attribute.
     NOT_WRITABLE = Refusal::new(&["cognito-idp UpdateUserAttributes"], &["NotAuthorizedException"]);

@@ -147,7 +147,7 @@ impl Described for ServiceUser {
     };
 }
 
-/// Looks after service users.
+/// Manages service users.
 #[derive(Debug, Clone)]
 pub struct ServiceUsers {
     users: Users,

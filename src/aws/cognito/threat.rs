@@ -15,25 +15,8 @@ use super::{Cognito, UserPool};
 use crate::aws::error::{OrFail, built};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
+use crate::choices::{Plan, ThreatProtection};
 use crate::engine::{Comparison, Effect, Failure, Task};
-
-/// Whether Cognito watches sign-ins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ThreatProtection {
-    Off,
-    /// It logs what it sees.
-    Audit,
-    /// It refuses stolen passwords and unusual sign-ins.
-    Enforced,
-}
-
-/// Cognito's feature plans, the cheapest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Plan {
-    Lite,
-    Essentials,
-    Plus,
-}
 
 /// A pool's reactions to risks, as read from AWS.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -289,8 +272,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::aws::cognito::{Mfa, PasswordPolicy};
+    use crate::aws::cognito::PasswordPolicy;
     use crate::aws::testing::{asked, clients, replay};
+    use crate::choices::Mfa;
 
     fn want(threat_protection: ThreatProtection, plan: Option<Plan>, history: u8) -> UserPool {
         UserPool {

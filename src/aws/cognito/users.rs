@@ -39,9 +39,9 @@ pub enum Added {
     Created,
     /// The user existed, and has the password now.
     PasswordSet,
-    /// A new user, who gets a mail.
+    /// A new user, who gets an e-mail.
     Invited,
-    /// The user existed, and the mail was sent again.
+    /// The user existed, and the e-mail was sent again.
     Reinvited,
 }
 
@@ -54,7 +54,7 @@ pub struct SignedUp {
     pub sent_to: Option<String>,
 }
 
-/// One user.
+/// A user of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// A UUID. Calls accept the e-mail address instead of it.
@@ -72,9 +72,9 @@ pub struct User {
 /// The tokens from signing in.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    /// Says who the user is. The API's authorizers accept it.
+    /// The ID token, which says who the user is. The API's authorizers accept it.
     pub id: SecretValue,
-    /// Says what the user may do.
+    /// The access token, which says what the user may do.
     pub access: SecretValue,
     /// Can be exchanged for new ones of the other two.
     pub refresh: SecretValue,
@@ -82,7 +82,7 @@ pub struct Tokens {
     pub expires_in: i32,
 }
 
-/// Looks after the users of pools.
+/// Manages the users of pools.
 #[derive(Debug, Clone)]
 pub struct Users {
     pub(super) client: Client,
@@ -161,7 +161,7 @@ impl Users {
         Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
     }
 
-    /// Confirms a sign-up with the code from the mail. May be repeated.
+    /// Confirms a sign-up with the code from the e-mail. May be repeated.
     pub async fn confirm_sign_up(&self, client_id: &str, email: &str, code: &str) -> Result<(), Failure> {
         let call = self.client.confirm_sign_up().client_id(client_id).username(email).confirmation_code(code);
         match explained(call.send().await.or_fail(&format!("confirm {email}"))) {
@@ -259,7 +259,7 @@ impl Users {
     }
 }
 
-/// Whether this may be an e-mail address. It finds mistakes; only a mail shows whether the address exists.
+/// Whether this may be an e-mail address. It finds mistakes; only an e-mail shows whether the address exists.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let label = |label: &str| {
@@ -325,14 +325,14 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     let (why, hint) = match challenge {
         ChallengeNameType::NewPasswordRequired => (
             "the password is a temporary one",
-            "set a lasting one: `securelambda add-user` with the same address sets the password",
+            "set a permanent one: `securelambda add-user` with the same address sets the password",
         ),
         ChallengeNameType::SoftwareTokenMfa | ChallengeNameType::SmsMfa | ChallengeNameType::SelectMfaType => (
             "the user has a second factor",
             "sign in with the application instead: this program does not ask for codes of a second factor",
         ),
         ChallengeNameType::MfaSetup => (
-            "the pool wants a second factor and the user has none",
+            "the pool requires a second factor, and the user has none",
             "have the user set one up in the application, or set `mfa = \"optional\"` for the pool",
         ),
         other => {
@@ -347,7 +347,7 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
 /// The hint for a refusal about a user.
 const ADVICE: [(&Refusal, &str); 17] = [
     (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
-    (&HELD_BACK, "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"),
+    (&HELD_BACK, "Cognito has locked this user out after too many wrong passwords: wait some minutes, then try again"),
     (
         &NO_PASSWORD_FLOW,
         "the pool's app client does not let clients send passwords: add \"password\" to the pool's `flows` in the stack \
@@ -355,10 +355,13 @@ const ADVICE: [(&Refusal, &str); 17] = [
     ),
     (&DISABLED, "an administrator has disabled this user"),
     (&BAD_REFRESH_TOKEN, "sign in again with the password"),
-    (&NO_SIGN_UP, "this pool takes no sign-ups: add the user without `--sign-up`, or set `self_sign_up = true` for it"),
+    (
+        &NO_SIGN_UP,
+        "this pool does not allow sign-up: add the user without `--sign-up`, or set `self_sign_up = true` for the pool",
+    ),
     (
         &NOT_CONFIRMED,
-        "confirm the address with the code from the mail: \
+        "confirm the address with the code from the e-mail: \
          `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`",
     ),
     (&PASSWORD_RESET, "`securelambda add-user` with the same address sets a new password"),
@@ -366,19 +369,20 @@ const ADVICE: [(&Refusal, &str); 17] = [
     (&USED_PASSWORD, "choose a password that was not used before"),
     (
         &USER_EXISTS,
-        "if it was never confirmed, enter the code from the mail; otherwise sign in with `securelambda token`",
+        "if it was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token`",
     ),
     (
         &PAST_INVITATION,
         "the user has signed in before: set a password with `securelambda add-user`, or remove the user first",
     ),
-    (&NO_USER, "see `securelambda users` for who there is"),
-    (&WRONG_CODE, "check the code; the newest mail counts"),
-    (&OLD_CODE, "the code is too old, or was used: have a new one sent"),
-    (&TOO_MANY_TRIES, "too many tries for now: wait a quarter of an hour, then try again"),
+    (&NO_USER, "`securelambda users` lists the users"),
+    (&WRONG_CODE, "check the code; only the code from the latest e-mail is valid"),
+    (&OLD_CODE, "the code has expired or was used: request a new one"),
+    (&TOO_MANY_TRIES, "too many attempts: wait 15 minutes, then try again"),
     (
         &NOT_DELIVERED,
-        "Cognito could not send the mail: check the address; without a sender of your own it sends 50 a day",
+        "Cognito could not send the e-mail: check the address; unless the pool has a sender of its own, Cognito sends \
+         at most 50 a day",
     ),
 ];
 
@@ -455,7 +459,7 @@ mod tests {
         let users = Users::new(&clients);
         assert_eq!(users.confirm_sign_up("c1", "ann@example.com", "1").await, Ok(()));
         let failure = users.confirm_sign_up("c1", "ann@example.com", "1").await.expect_err("wrong");
-        assert_eq!(failure.hint.as_deref(), Some("check the code; the newest mail counts"));
+        assert_eq!(failure.hint.as_deref(), Some("check the code; only the code from the latest e-mail is valid"));
     }
 
     #[tokio::test]
@@ -535,7 +539,7 @@ mod tests {
             let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
             let failure =
                 Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");
-            assert!(failure.hint.is_some_and(|hint| hint.contains("quarter of an hour")));
+            assert!(failure.hint.is_some_and(|hint| hint.contains("15 minutes")));
         }
     }
 

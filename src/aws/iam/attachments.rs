@@ -1,4 +1,4 @@
-//! What hangs on a role besides its inline policies: managed policies and instance profiles.
+//! What is attached to a role besides its inline policies: managed policies and instance profiles.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What hangs under a function and lets somebody call it, or receive what it handles: statements of its resource
+//! What belongs to a function and lets somebody call it, or receive what it handles: statements of its resource
 //! policy, function URLs, destinations, event source mappings, aliases and versions.
 
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ const NOT_READ: &str = "not read";
 /// A setting, or why it has no value here.
 pub(super) type Reading = Result<String, &'static str>;
 
-/// What hangs under a function.
+/// What belongs to a function.
 #[derive(Debug, Clone)]
 pub struct Access {
     pub(super) statements: Vec<Statement>,
@@ -97,7 +97,7 @@ fn on(qualifier: Option<&String>) -> String {
 }
 
 impl Access {
-    /// Of a function that is only looked for.
+    /// For a function that was only looked for, and not read as a whole.
     pub(super) fn unread() -> Self {
         Self {
             statements: Vec::new(),
@@ -161,7 +161,7 @@ fn offered<T>(answer: Result<T, Failure>, lacking: bool) -> Result<Option<T>, Fa
 }
 
 impl Lambda {
-    /// Reads what hangs under a function, in parallel. For aliases and versions, if there are any, further calls follow.
+    /// Reads what belongs to a function, in parallel. For aliases and versions, if there are any, further calls follow.
     pub(super) async fn access(&self, function: &str, task: &Task) -> Result<Access, Failure> {
         let (statements, urls, invoke_configs, mappings, aliases, versions, runtime_updates, recursion) = tokio::join!(
             self.statements(function, None),

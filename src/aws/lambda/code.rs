@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 /// A function's code. Cheap to clone.
 #[derive(Clone)]
 pub struct Code {
-    /// A zip file.
     pub zip: Arc<Vec<u8>>,
     /// Its SHA-256 in base64, as in AWS's `CodeSha256`.
     pub sha256: String,

@@ -99,7 +99,7 @@ impl Resource for Function {
         let message = format!("AWS cannot change {PACKAGE} of the function {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
             "only a new function can have it: give it another name in the stack file, or remove it with another tool; \
-             `up` makes it anew",
+             `up` then creates it again",
         ))
     }
 }

@@ -14,7 +14,7 @@ pub enum Invoked {
     Status(u16),
     /// The answer is not one to an HTTP request.
     Something,
-    /// It failed.
+    /// The function failed.
     Broken,
 }
 

@@ -22,9 +22,7 @@ pub struct FunctionLive {
     pub handler: String,
     /// `arm64` or `x86_64`.
     pub architecture: String,
-    /// In MB.
     pub memory_mb: i32,
-    /// In seconds.
     pub timeout_s: i32,
     /// The ARN of the role it runs as.
     pub role_arn: String,
@@ -59,7 +57,7 @@ pub struct FunctionLive {
     pub signing_profile: String,
     /// How many executions are reserved for it, and the most that it can have.
     pub reserved_concurrency: Option<i32>,
-    /// What hangs under it.
+    /// What belongs to it.
     pub access: Access,
     /// Whether it can be called and changed.
     pub state: State,
@@ -68,11 +66,10 @@ pub struct FunctionLive {
 /// Whether a function can be called and changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It can.
     Ready,
-    /// Not yet.
+    /// AWS is still creating or changing it.
     Settling,
-    /// It is being deleted.
+    /// AWS is deleting it.
     Going,
     /// The last change failed, for this reason.
     Failed(String),

@@ -4,7 +4,7 @@
 //! calls a second, so waiting reads with GetFunction, which has 100 of its own. Permissions that are added to one
 //! function at the same time get lost (docs/aws.md, Invoke permissions).
 //!
-//! What hangs under a function and is not in the stack file ([`Access`]) is a difference of the function, and its update
+//! What belongs to a function and is not in the stack file ([`Access`]) is a difference of the function, and its update
 //! removes it. The statements of its resource policy that the stack file implies are a kind of their own.
 
 mod access;
@@ -59,7 +59,7 @@ const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
 type Read = aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 
-/// Looks after functions and permissions.
+/// Manages functions and permissions.
 #[derive(Debug, Clone)]
 pub struct Lambda {
     client: aws_sdk_lambda::Client,

@@ -1,4 +1,4 @@
-//! Removes what hangs under a function and is not in the stack file, and corrects the settings that have calls of
+//! Removes what belongs to a function and is not in the stack file, and corrects the settings that have calls of
 //! their own.
 
 use aws_sdk_lambda::types::{RecursiveLoop, UpdateRuntimeOn};
@@ -11,7 +11,7 @@ use crate::aws::settle::settled;
 use crate::engine::{Failure, Task};
 
 impl Lambda {
-    /// Removes everything that hangs under the function and that the stack file does not imply. What gives access goes
+    /// Removes everything that belongs to the function and that the stack file does not imply. What gives access goes
     /// first.
     pub(super) async fn remove_foreign(
         &self,

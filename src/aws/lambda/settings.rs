@@ -1,4 +1,4 @@
-//! Compares a function, and what hangs under it, with its description.
+//! Compares a function, and what belongs to it, with its description.
 //!
 //! A setting with a key in the stack file follows the file. Settings that only harden and that the file does not have (a
 //! VPC, a customer's key, a signature of the code) are kept as somebody set them. What lets somebody else call the function,
@@ -14,7 +14,7 @@ use crate::engine::{Comparison, Effect};
 /// The one field that AWS cannot change later.
 pub(super) const PACKAGE: &str = "PackageType";
 
-/// What hangs under the function.
+/// What belongs to a function and has calls of its own to read and remove it.
 pub(super) const STATEMENTS: &str = "Policy.Statement";
 pub(super) const URLS: &str = "FunctionUrlConfigs";
 pub(super) const INVOKE_CONFIGS: &str = "FunctionEventInvokeConfigs";

@@ -49,7 +49,7 @@ enum Remedy {
     Wait,
     Code,
     Configuration,
-    /// Remove what hangs under the function.
+    /// Remove what belongs to the function.
     Access,
     Concurrency,
     RuntimeUpdates,
@@ -154,7 +154,7 @@ impl Provider<Function> for Lambda {
         known: Option<&FunctionOutputs>,
         task: &Task,
     ) -> Result<Option<Found<Function>>, Failure> {
-        // A function that is not on record usually does not exist. Asking what hangs under it would use up calls that
+        // A function that is not on record usually does not exist. Asking what belongs to it would use up calls that
         // creating it needs.
         let (read, access) = match known {
             _ if task.only_finds() => (self.read(&key.name).await?, Some(Ok(Access::unread()))),

@@ -35,7 +35,7 @@ impl Logs {
         (names, cut)
     }
 
-    /// The same of web ACLs' groups.
+    /// The names of the log groups of web ACLs, and the failure if the list could not be read to its end.
     async fn groups_of_firewalls(&self, whose: &Whose) -> (Vec<String>, Option<Unread>) {
         let stack = match whose {
             Whose::Stack(stack) => stack.as_str(),

@@ -202,7 +202,7 @@ impl Described for LogGroup {
     };
 }
 
-/// Looks after log groups.
+/// Manages log groups.
 #[derive(Debug, Clone)]
 pub struct Logs {
     client: aws_sdk_cloudwatchlogs::Client,
@@ -266,7 +266,7 @@ impl Logs {
             });
             return set.await.map(drop);
         }
-        let doing = format!("take the key off the log group {group}");
+        let doing = format!("remove the key of the log group {group}");
         let taken = settled(task, &[&LOGS_BUSY], || async {
             self.client.disassociate_kms_key().log_group_name(group).send().await.or_fail(&doing)
         });

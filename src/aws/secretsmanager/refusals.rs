@@ -72,7 +72,7 @@ pub(in crate::aws) mod tests {
     /// The tests of the waits of this service.
     pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases).answering(answers);
 
-    /// One that is scheduled for deletion is brought back; one that is going away for good is waited for.
+    /// A secret that is scheduled for deletion is restored. One that is being deleted permanently is waited for.
     fn create_secret(name: &str, clients: Clients, task: Task) -> LocalBoxFuture<'static, Result<(), Failure>> {
         let want = secretsmanager::Secret {
             id: "secret.s".into(),

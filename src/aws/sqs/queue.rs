@@ -167,7 +167,7 @@ impl Resource for Queue {
         // Before the encryption of SQS: a queue has one or the other.
         let mut compared = keys::compared(compared, KEY, &self.kms_key, key, &self.account);
         let own = attribute(OWN_ENCRYPTION, "false");
-        // A missing key of the stack file was named before.
+        // `keys::compared` has already reported that the stack file's key is missing.
         let by_key = self.kms_key.key().is_some() || key.is_some_and(|key| self.kms_key.keeps(key, &self.account));
         let encrypted = if by_key { Effect::Same } else { Effect::weakens_unless(own == "true") };
         let moved_to = attribute(MOVED_TO, "none");

@@ -264,7 +264,7 @@ impl Wafv2 {
             return Ok(());
         }
         let call = self.client.disassociate_web_acl().resource_arn(resource_arn);
-        call.send().await.or_fail(&format!("take the web ACL off {resource_arn}")).or_absent().map(drop)
+        call.send().await.or_fail(&format!("disassociate the web ACL from {resource_arn}")).or_absent().map(drop)
     }
 
     /// Associates a web ACL with a resource, in place of any other.
@@ -277,7 +277,7 @@ impl Wafv2 {
         let AssociationOf { web_acl_arn, resource_arn, .. } = want;
         let attached = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
             let call = client.associate_web_acl().web_acl_arn(web_acl_arn).resource_arn(resource_arn);
-            call.send().await.or_fail(&format!("put the web ACL in front of {resource_arn}"))
+            call.send().await.or_fail(&format!("associate the web ACL with {resource_arn}"))
         });
         attached.await?;
         Ok(AssociationOutputs { resource_arn: resource_arn.clone(), web_acl_arn: web_acl_arn.clone() })

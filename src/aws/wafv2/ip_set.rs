@@ -71,7 +71,7 @@ impl IpSet {
     fn check(&self) -> Result<(), Failure> {
         match &self.description {
             Some(text) if !is_description(text) => {
-                Err(Failure::refused(format!("AWS does not take {text:?} as the description of {}", self.name)))
+                Err(Failure::refused(format!("AWS does not accept {text:?} as the description of {}", self.name)))
             }
             _ => Ok(()),
         }

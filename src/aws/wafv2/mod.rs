@@ -103,7 +103,7 @@ pub struct Outputs {
     pub lock_token: String,
 }
 
-/// Looks after IP sets, web ACLs and associations.
+/// Manages IP sets, web ACLs and associations.
 #[derive(Debug, Clone)]
 pub struct Wafv2 {
     client: aws_sdk_wafv2::Client,

@@ -387,7 +387,7 @@ mod tests {
 
     const NO_LOG: &str = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
 
-    /// Reads a web ACL of which AWS says this. Its four reads are sent in any order.
+    /// Reads a web ACL that AWS describes with this answer. The four calls of a read are sent in any order.
     async fn found(answer: &Value) -> Found<WebAcl> {
         let (answer, stages) = (answer.to_string(), json!({"ResourceArns": [STAGE, "arn:another"]}).to_string());
         let http = infallible_client_fn(move |request: hyper::Request<_>| {

@@ -18,7 +18,6 @@ enum Values {
     AllBut(BTreeSet<String>),
 }
 
-/// One statement.
 #[derive(Debug)]
 pub(super) struct Statement {
     effect: Effect,
@@ -114,7 +113,7 @@ impl Statement {
                     key: key.to_lowercase(),
                     values: one_or_many(values).map(text).collect(),
                 };
-                // Nobody says what AWS does with a condition without values, or with the same one twice.
+                // AWS does not document what it does with a condition without values, or with the same one twice.
                 understood &=
                     !condition.values.is_empty() && !self.conditions.iter().any(|one| one.is_about(&condition));
                 self.conditions.push(condition);

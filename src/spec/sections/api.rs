@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeTable;
 
 use super::{Part, Stack};
+use crate::choices::{ExecutionLog, Tls};
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -81,21 +82,6 @@ pub enum ApiKind {
     Rest,
     /// Costs less, but cannot validate bodies or have a firewall.
     Http,
-}
-
-/// The oldest version of TLS that an API accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    V1_2,
-    V1_3,
-}
-
-/// What API Gateway logs about the execution of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExecutionLog {
-    Off,
-    Error,
-    Info,
 }
 
 /// What the stage of a REST API logs. The stage of an HTTP API always logs every request.
@@ -312,7 +298,7 @@ fn rest_only(
         return (reader.word(table, tls), self::logs(reader, table, logs), reader.flag(table, tracing));
     }
     for (key, why) in [
-        (&tls.key, "AWS decides about TLS of its own host names of HTTP APIs, which demand TLS 1.2"),
+        (&tls.key, "the TLS version of an HTTP API cannot be chosen: its host name requires TLS 1.2 or later"),
         (&logs.key, "an HTTP API always writes an access log, and has no execution log"),
         (&tracing.key, "X-Ray does not trace HTTP APIs"),
     ] {

@@ -25,7 +25,7 @@ pub use own_rules::{FirewallAction, FirewallRule};
 static KEY: Nested<FirewallKeys> = Nested::table(
     "firewall",
     &FIREWALL,
-    "The web ACL on the stages of REST APIs and on user pools. With posture = \"hardened\" there is one without it.",
+    "The web ACL on the stages of REST APIs and on user pools. With posture = \"hardened\" the stack has one even without this section.",
 );
 
 /// Networks of an IP set (docs/aws.md, IP sets).
@@ -185,7 +185,7 @@ fn pointless(stack: &Stack) -> Vec<Diagnostic> {
             flaws.push(flaw.help("add the addresses that may call the API, or set mode = \"count\""));
         }
     } else if let Some((name, _)) = stack.pools.iter().find(|(_, pool)| pool.firewall) {
-        let message = "this pool is to have a firewall, and the stack has none";
+        let message = "this pool has `firewall = true`, but the stack has no firewall";
         flaws.push(Diagnostic::new(format!("pools.{name}"), message).help("add [firewall]"));
     }
     flaws

@@ -50,21 +50,21 @@ section! {
     timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
     reserved_concurrency: OptionalNumber = range(
         1, 10_000,
-        "How many calls it may handle at the same time. They are reserved for it: at least 100 of the account must remain for all other functions, which `doctor` checks. Left out, it shares the account's with all functions.",
+        "How many calls it may handle at the same time. Lambda reserves them for it; at least 100 of the account must remain unreserved, which `doctor` checks. Without it, the function shares the unreserved ones of the account.",
     );
     tracing: Flag = hardened(
-        false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
+        false, true, "Whether it sends traces to X-Ray. China's regions do not have X-Ray.",
     );
     log_retention_days: Number = hardened_one_of(
         &rules::RETENTION_DAYS, 14, 365, "How many days its logs are kept.",
     );
     vpc: Nested<VpcKeys> = table(
         &VPC,
-        "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",
+        "The VPC that it runs in. Without it, a VPC that somebody set by hand is kept. In a VPC, a function reaches AWS's services and the internet only if the VPC does.",
     );
     on_failure: Nested<OnFailureKeys> = table(
         &ON_FAILURE,
-        "Where the events of asynchronous calls go that failed again and again, such as a topic's messages. With posture = \"hardened\" it is { queue = \"dead\" }.",
+        "Where Lambda sends the events of asynchronous calls, such as a topic's messages, when all retries have failed. With posture = \"hardened\" it is { queue = \"dead\" }.",
     );
     environment: Nested<VariableFromKeys> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
 }

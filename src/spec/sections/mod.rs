@@ -134,10 +134,10 @@ section! {
 /// Which defaults the stack file's keys have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Posture {
-    /// Those of the tutorial.
+    /// The defaults of the tutorial.
     #[default]
     Baseline,
-    /// Those that auditors expect. Some of them cost money.
+    /// The defaults that auditors expect. Some of them cost money.
     Hardened,
 }
 
@@ -248,6 +248,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::choices::{Mfa, SignInFlow, ThreatProtection};
     use crate::spec::field::Holds;
     use crate::spec::section::Choice;
     use crate::spec::{BUILTIN, parse, rules};
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_as_long_as_the_parser_takes_them() {
+    fn the_schemas_pattern_of_a_name_allows_the_length_that_the_parser_accepts() {
         for key in ROOT.keys() {
             let Holds::Named(names, _) = key.holds else { continue };
             let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length), names).is_ok());
@@ -362,8 +363,8 @@ mod tests {
         let (posture, hardened) = pool("hardened", "self_sign_up = true");
         assert_eq!((posture, hardened.self_sign_up, hardened.password.minimum_length), (Posture::Hardened, true, 14));
         assert_eq!((hardened.mfa, hardened.deletion_protection), (Mfa::On, true));
-        assert_eq!(baseline.flows, [Flow::Srp, Flow::Password, Flow::AdminPassword]);
-        assert_eq!(hardened.flows, [Flow::Srp, Flow::Password]);
+        assert_eq!(baseline.flows, [SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword]);
+        assert_eq!(hardened.flows, [SignInFlow::Srp, SignInFlow::Password]);
         assert_eq!(hardened.threat_protection, ThreatProtection::Enforced);
         assert_eq!((hardened.password.history, hardened.tokens.rotate, hardened.tokens.id_minutes), (24, true, 15));
         assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::{Part, service_users};
+use crate::choices::{Mfa, Plan, SignInFlow, ThreatProtection};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, Nested, Number, OptionalWord, Text, Word, WordList};
@@ -33,17 +34,17 @@ section! {
         &["off", "audit", "enforced"],
         &[ThreatProtection::Off, ThreatProtection::Audit, ThreatProtection::Enforced],
         2,
-        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs the plan plus, which costs money for each user.",
+        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs Cognito's feature plan Plus, which costs money for each user.",
     );
     plan: OptionalWord<Plan> = of(
         &["lite", "essentials", "plus"],
         &[Plan::Lite, Plan::Essentials, Plan::Plus],
-        "Cognito's feature plan, which decides the price. Left out: plus with threat_protection, at least essentials with a password history, otherwise what AWS gives the pool.",
+        "Cognito's feature plan, which decides the price. Without it: plus with threat_protection, at least essentials with a password history, otherwise AWS's default.",
     );
     tokens: Nested<TokensKeys> = table(&TOKENS, "How long tokens are valid.");
-    flows: WordList<Flow> = hardened(
+    flows: WordList<SignInFlow> = hardened(
         &["srp", "password", "admin-password"],
-        &[Flow::Srp, Flow::Password, Flow::AdminPassword],
+        &[SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword],
         &["srp", "password"],
         "How users may sign in. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
     );
@@ -88,27 +89,9 @@ pub struct Pool {
     pub plan: Option<Plan>,
     pub tokens: Tokens,
     /// At least one, in the order of the declaration.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<SignInFlow>,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
-}
-
-/// Whether Cognito watches sign-ins for stolen passwords and unusual behaviour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ThreatProtection {
-    Off,
-    /// It logs them.
-    Audit,
-    /// It refuses them.
-    Enforced,
-}
-
-/// Cognito's feature plans, the cheapest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Plan {
-    Lite,
-    Essentials,
-    Plus,
 }
 
 /// How long tokens are valid.
@@ -122,17 +105,6 @@ pub struct Tokens {
     pub refresh_days: u32,
     /// Whether a refresh token can be used once.
     pub rotate: bool,
-}
-
-/// A way to sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// The password is proved and never sent (Secure Remote Password).
-    Srp,
-    /// The client sends the password.
-    Password,
-    /// A program with AWS credentials sends the password.
-    AdminPassword,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -150,14 +122,6 @@ pub struct Password {
     pub symbols: bool,
     /// How many earlier passwords cannot be chosen again, 0 to 24.
     pub history: u8,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mfa {
-    Off,
-    /// If the user has set one up.
-    Optional,
-    On,
 }
 
 impl Part for BTreeMap<String, Pool> {
@@ -277,7 +241,8 @@ fn password(reader: &mut Reader, table: &Table) -> Password {
 
 #[cfg(test)]
 mod tests {
-    use crate::spec::{Flow, Mfa, Plan, parse};
+    use crate::choices::{Mfa, Plan, SignInFlow};
+    use crate::spec::parse;
 
     const ROBOT: &str = "[service_users.Robot]\npool = \"People\"\n";
 
@@ -310,8 +275,8 @@ mod tests {
     fn flows_are_read_in_the_order_of_the_declaration() {
         let flows =
             |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].flows.clone();
-        assert_eq!(flows("flows = [\"password\", \"srp\"]"), [Flow::Srp, Flow::Password]);
-        assert_eq!(flows(""), [Flow::Srp, Flow::Password, Flow::AdminPassword]);
+        assert_eq!(flows("flows = [\"password\", \"srp\"]"), [SignInFlow::Srp, SignInFlow::Password]);
+        assert_eq!(flows(""), [SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword]);
         assert_eq!(mistakes("flows = []", ""), ["`flows` must have at least one of srp, password, admin-password"]);
         assert_eq!(mistakes("flows = [\"spr\"]", ""), ["`flows` takes srp, password, admin-password, not spr"]);
     }

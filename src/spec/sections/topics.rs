@@ -23,7 +23,6 @@ section! {
     );
 }
 
-/// A topic's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     /// Messages that are published without TLS are denied.

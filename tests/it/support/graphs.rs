@@ -17,7 +17,7 @@ pub const DEPTH: usize = 6;
 /// users ─┬─ web ───┴─ greet ─┬─ hello ─┬─ stage ── edge
 ///        ├─ app              │         │
 ///        └─ check ───────────┴─ admin ─┘
-/// auth ────┘        hello and admin hang under rest, web and app under users
+/// auth ────┘        rest is the parent of hello and admin, users of web and app
 /// ```
 pub fn stack() -> Graph {
     let mut graph = Graph::default();

@@ -17,7 +17,7 @@ const KEY: &str = "kms.key";
 pub fn inventory(user: &User) -> Vec<String> {
     let lists = kinds().filter_map(|(service, kind)| Some((kind.name, service, *kind.list.known()?)));
     let (of_parents, whole): (Vec<_>, Vec<_>) = lists.partition(|(_, _, list)| list.of_parent.is_some());
-    let asked: Vec<Value> = whole.iter().map(|(_, service, list)| call(service, list, None)).collect();
+    let asked: Vec<Value> = whole.iter().map(|(_, service, list)| call(service, list, &Value::Null)).collect();
     let mut found = HashMap::<&str, Vec<Value>>::new();
     for ((kind, _, list), answer) in whole.iter().zip(calls(user, &asked)) {
         found.insert(kind, items(list, answer));
@@ -27,7 +27,7 @@ pub fn inventory(user: &User) -> Vec<String> {
         let parent = list.of_parent.unwrap();
         for item in &found[parent.kind] {
             kinds.push((*kind, list));
-            asked.push(call(service, list, Some(json!({ parent.argument: item[parent.id] }))));
+            asked.push(call(service, list, &json!({ parent.argument: item[parent.id] })));
         }
     }
     for ((kind, list), answer) in kinds.into_iter().zip(calls(user, &asked)) {
@@ -40,17 +40,17 @@ pub fn inventory(user: &User) -> Vec<String> {
         keys.retain(|_| !waits.next().unwrap());
     }
     let lists: HashMap<&str, List> = whole.into_iter().chain(of_parents).map(|(kind, _, list)| (kind, list)).collect();
-    let named = |(kind, items): (&str, Vec<Value>)| -> Vec<String> {
+    let lines = |(kind, items): (&str, Vec<Value>)| -> Vec<String> {
         items.iter().map(|item| format!("{kind} {}", name(&lists[kind], item))).collect()
     };
-    let mut names: Vec<String> = found.into_iter().flat_map(named).collect();
+    let mut names: Vec<String> = found.into_iter().flat_map(lines).collect();
     names.sort();
     names
 }
 
-fn call(service: &Service, list: &List, of: Option<Value>) -> Value {
+fn call(service: &Service, list: &List, of: &Value) -> Value {
     let mut arguments = (list.arguments)();
-    for (name, value) in of.iter().flat_map(|of| of.as_object().unwrap()) {
+    for (name, value) in of.as_object().into_iter().flatten() {
         arguments[name] = value.clone();
     }
     json!([service.name, list.operation, arguments])

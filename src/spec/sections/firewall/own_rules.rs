@@ -114,7 +114,7 @@ fn rule(reader: &mut Reader, table: &Table, before: &[FirewallRule]) -> Option<F
     }
     let rule = FirewallRule { name, action, path, header, method, body_over_kb, label, unless_address };
     if !rule.has_conditions() {
-        let help = "add a condition: which requests are meant?";
+        let help = "add a condition, such as `path`";
         reader.diagnostic(&table.span, "this rule would match every request", Some(help.into()));
     }
     Some(rule)
