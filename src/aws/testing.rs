@@ -49,7 +49,7 @@ pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> 
 pub(crate) fn cbor(value: &serde_json::Value) -> Vec<u8> {
     use serde_json::Value;
     // The kind of item in the upper three bits, and how many follow, or the number itself.
-    let head = |major: u8, count: u64| [vec![major << 5 | 27], count.to_be_bytes().to_vec()].concat();
+    let head = |major: u8, count: u64| [vec![(major << 5) | 0x1b], count.to_be_bytes().to_vec()].concat();
     let length = |count: usize| u64::try_from(count).expect("a small document");
     match value {
         Value::Null => vec![0xf6],

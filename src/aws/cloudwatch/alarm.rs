@@ -244,10 +244,10 @@ impl Described for Alarm {
                     actions: &["cloudwatch:ListTagsForResource"],
                 }],
             },
-            // Alarms of all kinds can be read only with a permission for all.
+            // Whatever alarms a call names or lists, all of them have to be allowed.
             StatementTemplate {
-                sid: Sid::OnAnything,
-                on: &["*"],
+                sid: Sid::FindOwn,
+                on: &["{arn:cloudwatch}:alarm:*"],
                 rights: &[Permissions {
                     needs: &[Usage::Read, Usage::Survivors],
                     actions: &["cloudwatch:DescribeAlarms"],

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_kms::primitives::DateTime;
 use aws_sdk_kms::types::{AliasListEntry, KeyListEntry};
 
 use super::key::{Key, KeyKey, KeyOutputs};
@@ -107,7 +108,7 @@ impl Kms {
         let Some(described) = self.describe(&key.arn).await? else { return Ok(Listing::default()) };
         let alias = alias_of(&owner.stack);
         let outputs = KeyOutputs { arn: key.arn.clone(), alias: alias.clone() };
-        let until = is_pending(&described).then(|| described.deletion_date().map_or(i64::MAX, |date| date.secs()));
+        let until = is_pending(&described).then(|| described.deletion_date().map_or(i64::MAX, DateTime::secs));
         let listed = InventoryItem::new::<Key>(
             (&alias, &key.arn),
             Some(owner),
@@ -146,7 +147,7 @@ mod tests {
         json!({ "Tags": [{ "TagKey": "securelambda:stack", "TagValue": stack }] }).to_string()
     }
 
-    fn described(id: &str, more: Value) -> String {
+    fn described(id: &str, more: &Value) -> String {
         let mut key = json!({ "KeyId": id, "Arn": arn(id), "KeyState": "Enabled" });
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({ "KeyMetadata": key }).to_string()
@@ -156,7 +157,7 @@ mod tests {
     async fn a_key_that_waits_for_its_deletion_is_listed_with_the_time() {
         let (all, named) = (keys(&["k", "theirs"]), aliases(&[("alias/demo", "k"), ("alias/theirs", "theirs")]));
         let ours = tags("demo");
-        let pending = described("k", json!({ "KeyState": "PendingDeletion", "DeletionDate": 1.795_824e9 }));
+        let pending = described("k", &json!({ "KeyState": "PendingDeletion", "DeletionDate": 1.795_824e9 }));
         let answers = vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*pending)];
         let (clients, _) = replay(answers);
         let listed = Kms::new(&clients).keys(&Whose::Stack("demo".into())).await;
@@ -179,7 +180,7 @@ mod tests {
     async fn the_list_for_all_stacks_has_no_keys_of_aws() {
         let all = keys(&["aws", "other", "k"]);
         let named = aliases(&[("alias/aws/sns", "aws"), ("alias/Team/Thing", "other"), ("alias/demo-prod", "k")]);
-        let (ours, key) = (tags("demo-prod"), described("k", json!({})));
+        let (ours, key) = (tags("demo-prod"), described("k", &json!({})));
         let (clients, _) = replay(vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*key)]);
         let listed = Kms::new(&clients).keys(&Whose::Any).await;
         let seen: Vec<_> = listed.listed.iter().map(|one| (one.stack.as_deref(), one.until)).collect();

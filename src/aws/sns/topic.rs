@@ -272,7 +272,7 @@ impl Sns {
             call.send().await.or_fail(&doing)
         });
         asked.await?;
-        task.note(&format!("{address} has to confirm the subscription: SNS has sent a message"));
+        task.note(format!("{address} has to confirm the subscription: SNS has sent a message"));
         Ok(())
     }
 }

@@ -139,13 +139,13 @@ fn alarms(reader: &mut Reader, table: &Table) -> Alarms {
         missing_data,
     } = &ALARMS;
     let told = reader.text(table, notify);
-    let notify = told.and_then(|(text, span)| match read_notify(&text) {
-        Some(notify) => Some(notify),
-        None => {
+    let notify = told.and_then(|(text, span)| {
+        let notify = read_notify(&text);
+        if notify.is_none() {
             let message = format!("{text:?} is neither an e-mail address nor the ARN of an SNS topic");
             reader.diagnostic(&span, message, Some("as in \"ops@example.com\"".into()));
-            None
         }
+        notify
     });
     Alarms {
         notify,

@@ -45,7 +45,7 @@ pub const SERVICE: Service = Service {
 fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     let alarm = |name: &str| asked.stack.arn("cloudwatch", &format!("alarm:{name}"));
     match asked.operation() {
-        "DescribeAlarms" => vec![asked.need("*")],
+        "DescribeAlarms" => vec![asked.need(alarm("*"))],
         "PutMetricAlarm" => {
             let tags = asked.list_of_tags("Tags");
             asked.need_with_tags(&alarm(&asked.text("AlarmName")), &tags, "PutMetricAlarm", "cloudwatch:TagResource")

@@ -1,9 +1,9 @@
 //! IAM as far as the operator's policies need it: whether a policy allows what a call needs. And operators: users of an
 //! account who have only one policy.
 //!
-//! MiniStack enforces IAM too, but it does not know role paths, the resources of Cognito's and WAF's calls, tags of
-//! resources, PassRole, and the services' condition keys. [`reduced_for_ministack`] removes these from a policy, and
-//! [`crate::services::needs`] with [`allows`] tests them instead.
+//! MiniStack enforces IAM too, but it does not know role paths, the resources of the calls of Cognito, WAF, KMS and
+//! CloudWatch, tags of resources, PassRole, and the services' condition keys. [`reduced_for_ministack`] removes these from
+//! a policy, and [`crate::services::needs`] with [`allows`] tests them instead.
 
 use serde_json::{Value, json};
 
@@ -30,10 +30,13 @@ fn holds(condition: &Value, need: &Usage) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
         keys.as_object().unwrap().iter().all(|(key, wanted)| {
-            let Some(value) = need.context.get(key) else { return operator.ends_with("IfExists") };
+            let Some(value) = need.context.get(key) else {
+                return operator.ends_with("IfExists") || operator == "Null" && wanted == "true";
+            };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
                 "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
+                "Null" => wanted == "false",
                 other => panic!("no such operator here: {other}"),
             }
         })
@@ -76,7 +79,7 @@ pub fn reduced_for_ministack(policies: &[Value]) -> Value {
             part["Action"] = json!(actions);
             part["Resource"] = match service {
                 // It knows neither the resources of these services nor role paths.
-                "cognito-idp" | "cognito-identity" | "wafv2" => json!("*"),
+                "cognito-idp" | "cognito-identity" | "wafv2" | "kms" | "cloudwatch" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
                     let pathless = |arn: &str| match arn.split_once("role/securelambda/") {

@@ -27,7 +27,7 @@ fn item(rest: &mut &[u8]) -> Option<Value> {
     }
     let count = match info {
         0..=23 => Some(u64::from(info)),
-        24..=27 => Some(take(rest, 1 << (info - 24))?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
+        24..=27 => Some(take(rest, 1 << (info - 24))?.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))),
         31 => None,
         _ => return None,
     };

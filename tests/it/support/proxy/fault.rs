@@ -21,10 +21,11 @@ impl Fault {
     /// The HTTP response with which `service` sends this error.
     pub fn answer(&self, service: &str) -> Response<Full<Bytes>> {
         let (content_type, body) = match service {
-            "iam" | "sns" | "sts" => ("text/xml", self.xml()),
+            "iam" | "sns" | "sts" => ("text/xml", self.xml().into_bytes()),
+            "cloudwatch" => ("application/cbor", self.cbor()),
             // API Gateway itself answers requests to routes, which have no service.
-            "lambda" | "apigateway" | "apigatewayv2" | "" => ("application/json", self.rest_json(service)),
-            _ => ("application/x-amz-json-1.1", self.json()),
+            "lambda" | "apigateway" | "apigatewayv2" | "" => ("application/json", self.rest_json(service).into_bytes()),
+            _ => ("application/x-amz-json-1.1", self.json().into_bytes()),
         };
         let mut answer = Response::builder()
             .status(self.status)
@@ -52,6 +53,14 @@ impl Fault {
 
     fn json(&self) -> String {
         serde_json::json!({ "__type": self.code, "message": self.message }).to_string()
+    }
+
+    /// A map of two texts.
+    fn cbor(&self) -> Vec<u8> {
+        let text = |text: &str| [&[0x7b], text.len().to_be_bytes().as_slice(), text.as_bytes()].concat();
+        let members = [("__type", &self.code), ("message", &self.message)];
+        let members = members.iter().flat_map(|(name, value)| [text(name), text(value)].concat());
+        [0xa2].into_iter().chain(members).collect()
     }
 
     fn rest_json(&self, service: &str) -> String {
