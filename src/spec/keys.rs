@@ -106,7 +106,7 @@ section! {
     );
     kms_key: Text = form(
         "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
-        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set.",
+        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or keys of this account that somebody set.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
@@ -185,7 +185,7 @@ section! {
     );
     vpc: Nested<Vpc> = table(
         &VPC,
-        "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",
+        "The VPC that it runs in. Left out: none; `up` takes the function out of a VPC that somebody else set. In a VPC it reaches AWS's services and the internet only as far as the VPC does.",
     );
     on_failure: Nested<OnFailure> = table(
         &ON_FAILURE,

@@ -310,6 +310,7 @@ mod tests {
             burst_limit: 50,
             access_log: None,
             execution_log: apigateway::ExecutionLog::Off,
+            account: "123456789012".into(),
             tracing: false,
         };
         let setting = |rate, burst| apigateway::LiveSetting { rate, burst, ..Default::default() };

@@ -594,6 +594,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
     ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
     ("iam:RemoveRoleFromInstanceProfile", "another tool has put a role into an instance profile"),
+    ("logs:DeleteResourcePolicy", "another tool lets others write to a log"),
     ("logs:DeleteSubscriptionFilter", "another tool forwards a log"),
     ("logs:DisassociateKmsKey", "another tool has encrypted a log with another account's key"),
     ("logs:PutBearerTokenAuthentication", "another tool has opened a log for writers with tokens"),

@@ -208,7 +208,8 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
         }
         "logs" => {
             let resource = match operation.as_str() {
-                "DescribeLogGroups" => "*".to_owned(),
+                "DescribeLogGroups" | "DescribeResourcePolicies" => "*".to_owned(),
+                "DeleteResourcePolicy" => text("resourceArn"),
                 "ListTagsForResource" => text("resourceArn"),
                 _ => place.arn("logs", &format!("log-group:{}", text("logGroupName"))),
             };
