@@ -249,5 +249,5 @@ HOLES = [
     Hole("the topic may no longer invoke its function", "tutorial", ["lambda RemovePermission StatementId"],
          at("InternalLambda"),
          lambda s: s.lambda_.remove_permission(FunctionName=s.function("InternalLambda"), StatementId="securelambda-topic"),
-         statements("InternalLambda"), weakens=False),
+         statements("InternalLambda")),
 ]

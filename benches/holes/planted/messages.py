@@ -76,9 +76,9 @@ TOPICS = [
          subscription_attribute("RedrivePolicy"), weakens=None),
     Hole("a filter keeps messages from the function", "tutorial", ["sns SetSubscriptionAttributes AttributeValue"],
          SUBSCRIPTION, set_subscription("FilterPolicy", json.dumps({"kind": ["none"]})),
-         subscription_attribute("FilterPolicy"), weakens=False),
+         subscription_attribute("FilterPolicy")),
     Hole("the function is no longer subscribed", "tutorial", ["sns Unsubscribe SubscriptionArn"], SUBSCRIPTION,
-         lambda s: s.sns.unsubscribe(SubscriptionArn=the_subscription(s)), subscriptions, weakens=None),
+         lambda s: s.sns.unsubscribe(SubscriptionArn=the_subscription(s)), subscriptions),
 ]
 
 NAME = "LambdaSNSTopicARN"
