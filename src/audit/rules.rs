@@ -282,14 +282,9 @@ fn number(value: &str) -> u64 {
     digits.parse().unwrap_or_default()
 }
 
-/// Whether a resource policy admits everyone without a condition.
+/// Whether a resource policy, as the kinds report it, admits everybody. What is no policy cannot be judged, and fails.
 fn is_public(policy: &str) -> bool {
-    let Ok(policy) = Policy::parse(policy) else { return policy != "none" };
-    let any = |value: &Value| one_or_many(value).any(|one| one == "*");
-    policy.statements().any(|statement| {
-        let principal = &statement["Principal"];
-        statement["Effect"] == "Allow" && (any(principal) || any(&principal["AWS"])) && statement["Condition"].is_null()
-    })
+    Policy::parse(policy).map_or(policy != "none", |policy| policy.is_public())
 }
 
 /// Whether the pool blocks what threat protection finds. Without threat protection there are no reactions to read.

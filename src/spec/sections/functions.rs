@@ -60,7 +60,7 @@ section! {
     );
     vpc: Nested<VpcKeys> = table(
         &VPC,
-        "The VPC that it runs in. Without it, a VPC that somebody set by hand is kept. In a VPC, a function reaches AWS's services and the internet only if the VPC does.",
+        "The VPC that it runs in. Without it, the function runs in none, and `up` takes it out of one that somebody set by hand. In a VPC, a function reaches AWS's services and the internet only if the VPC does.",
     );
     on_failure: Nested<OnFailureKeys> = table(
         &ON_FAILURE,

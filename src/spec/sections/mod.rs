@@ -120,7 +120,7 @@ section! {
     );
     kms_key: Text = form(
         "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
-        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and must let the account's IAM policies decide who else may. Without it: AWS's own keys, or those that somebody set by hand.",
+        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and must let the account's IAM policies decide who else may. Without it: AWS's own keys, or keys of this account that somebody set by hand.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
