@@ -105,9 +105,15 @@ pub fn output(shared: &Shared) -> Output {
         }),
         timings: shared.timings,
         can_ask: std::io::stdin().is_terminal() && stderr && !ci,
+        columns: columns(),
         answers: palette(stdout),
         messages: palette(stderr),
     }
+}
+
+/// The width of text on standard output: the terminal's, but not so wide that lines are hard to read; elsewhere 80.
+fn columns() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns).clamp(40, 100))
 }
 
 impl Config {

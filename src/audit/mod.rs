@@ -2,6 +2,7 @@
 //! reads of the live stack. Pure: nothing here calls AWS or prints.
 
 mod estate;
+mod fix;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,10 @@ use serde::Serialize;
 
 pub use estate::Estate;
 
+use self::estate::general;
+use self::fix::{ACCEPT, acceptance};
 use crate::controls::{self, Control, Standard};
+use crate::emulator::Emulator;
 
 /// The result of a control, or of one rule for one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +51,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// The value that was read, as in `MfaConfiguration: OFF`, or the reason why there is none.
     pub observed: String,
-    /// What to change in the stack file to make it pass, as in `pools.Users.mfa = "on"`.
+    /// What makes a failure pass: lines of the stack file, each a key with its whole path and a value, as in
+    /// `pools.Users.mfa = "on"`, or a command to run. A value in capitals, as in `"POOL"`, is one that only the owner has.
     pub key: Option<String>,
 }
 
@@ -76,6 +81,8 @@ pub struct Audit {
     pub region: String,
     /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
+    /// What it cannot show, if it is an emulator.
+    pub emulator: Option<Emulator>,
     /// The time of the audit, in milliseconds since 1970.
     pub at_unix_ms: u64,
     pub standards: Vec<&'static str>,
@@ -111,6 +118,12 @@ pub fn evaluate(estate: &Estate<'_>, standards: &[Standard]) -> Vec<Evaluation> 
 }
 
 fn evaluation(control: &'static Control, mut findings: Vec<Finding>, accepted: Option<&String>) -> Evaluation {
+    if findings.is_empty() {
+        findings = general(Outcome::NotApplicable, "the stack has nothing that this control is about");
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.key.as_deref() == Some(ACCEPT)) {
+        finding.key = Some(acceptance(control.id));
+    }
     findings.sort_by(|a, b| (a.outcome, &a.resource).cmp(&(b.outcome, &b.resource)));
     let outcome = match (of(&findings), accepted) {
         (Outcome::Fail, Some(_)) => Outcome::Accepted,

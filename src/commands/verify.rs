@@ -80,7 +80,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
             answer(&line.to_string());
         }
     } else {
-        answer(&proof_table(&proof, output.answers));
+        answer(&proof_table(&proof, output.answers, output.columns));
     }
     for file in &args.reports {
         write(file, &proof).map_err(Error::summed_up)?;

@@ -32,7 +32,9 @@ pub use model::{
     IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Plan, Pool, Posture, Rotation, Route, SecretSettings,
     ServiceUser, Stack, ThreatProtection, Throughput, Tls, Tokens, Topic, Value, Variable,
 };
-pub use rules::{deprecated_on, policy_arn as check_boundary, secret_variable, stack_name as check_name};
+pub use rules::{
+    deprecated_on, newest_runtime, policy_arn as check_boundary, secret_variable, stack_name as check_name,
+};
 pub use schema::json_schema;
 pub use sizes::MAX_SECRET;
 
