@@ -105,15 +105,16 @@ pub fn output(shared: &Shared) -> Output {
         }),
         timings: shared.timings,
         can_ask: std::io::stdin().is_terminal() && stderr && !ci,
-        columns: columns(),
+        columns: columns(&console::Term::stdout()).unwrap_or(80),
+        error_columns: columns(&console::Term::stderr()).unwrap_or(usize::MAX),
         answers: palette(stdout),
         messages: palette(stderr),
     }
 }
 
-/// The width of text on standard output: the terminal's, but not so wide that lines are hard to read; elsewhere 80.
-fn columns() -> usize {
-    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns).clamp(40, 100))
+/// The width of text on a terminal, but not so wide that lines are hard to read. `None`: it is no terminal.
+fn columns(term: &console::Term) -> Option<usize> {
+    term.size_checked().map(|(_, columns)| usize::from(columns).clamp(40, 100))
 }
 
 impl Config {

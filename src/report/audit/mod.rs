@@ -71,10 +71,12 @@ fn statement(audit: &Audit) -> String {
     }
 }
 
-/// Why controls were not tried: each reason with its controls, each with the resources that it is about. In the order
-/// of the controls.
-fn reasons(audit: &Audit) -> Vec<(&str, Vec<(&Evaluation, Vec<&str>)>)> {
-    let mut reasons: Vec<(&str, Vec<(&Evaluation, Vec<&str>)>)> = Vec::new();
+/// A control that was not tried, with the resources that this is about.
+type Untried<'a> = (&'a Evaluation, Vec<&'a str>);
+
+/// Why controls were not tried: each reason with its controls, in their order.
+fn reasons(audit: &Audit) -> Vec<(&str, Vec<Untried<'_>>)> {
+    let mut reasons: Vec<(&str, Vec<Untried<'_>>)> = Vec::new();
     for control in audit.controls.iter().filter(|control| control.outcome == Outcome::NotTried) {
         for finding in control.findings.iter().filter(|finding| finding.outcome == Outcome::NotTried) {
             let index = reasons.iter().position(|(reason, _)| *reason == finding.observed).unwrap_or(reasons.len());

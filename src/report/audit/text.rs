@@ -11,7 +11,8 @@ const INDENT: &str = "        ";
 /// What failed, was accepted or was not tried, by standard; with `all`, every control. The lines are at most `width` columns
 /// wide, except those that can be pasted into the stack file.
 pub fn audit_text(audit: &Audit, all: bool, palette: Palette, width: usize) -> String {
-    let mut lines = vec![format!("Audit of {} in account {}, {}", audit.stack, audit.account, audit.region)];
+    let place = format!("Audit of {} in account {}, {}", audit.stack, audit.account, audit.region);
+    let mut lines = wrap(&place, width);
     for standard in &audit.standards {
         lines.push(String::new());
         lines.extend(hanging(&format!("{}: ", palette.strong(title(standard))), &counts(audit, standard), width));
@@ -22,7 +23,9 @@ pub fn audit_text(audit: &Audit, all: bool, palette: Palette, width: usize) -> S
         }
     }
     lines.push(String::new());
-    lines.extend(wrap(&format!("{}: {}.", statement(audit), tally(|outcome| audit.count(outcome))), width));
+    let counts = tally(|outcome| audit.count(outcome));
+    let result = if audit.passes() { format!("{}: {counts}.", statement(audit)) } else { format!("{counts}.") };
+    lines.extend(wrap(&result, width));
     lines.join("\n")
 }
 
