@@ -67,10 +67,10 @@ impl<'a> Resource<'a> {
         observed: impl Into<String>,
         fix: Fix,
     ) -> Finding {
-        let passed = passes(&self.live());
+        let holds = passes(&self.live());
         let differs = !self.comparison.is_as_wanted();
-        let fix = if !passed && differs && passes(&self.wanted()) { Fix::Up } else { fix };
-        found(self.id, passed, observed, fix)
+        let fix = if !holds && differs && passes(&self.wanted()) { Fix::Up } else { fix };
+        found(self.id, holds, observed, fix)
     }
 }
 
@@ -106,10 +106,10 @@ impl<'a> Estate<'a> {
             None => not_tried(resource.id, format!("{field} was not read")),
             Some(setting) if setting.live == UNSUPPORTED => not_tried(resource.id, format!("{field} is {UNSUPPORTED}")),
             Some(setting) => {
-                let passed = passes(&setting.live);
+                let holds = passes(&setting.live);
                 let differs = setting.effect != Effect::Same;
-                let fix = if !passed && differs && passes(&setting.want) { Fix::Up } else { fix(resource) };
-                found(resource.id, passed, format!("{field}: {}", setting.live), fix)
+                let fix = if !holds && differs && passes(&setting.want) { Fix::Up } else { fix(resource) };
+                found(resource.id, holds, format!("{field}: {}", setting.live), fix)
             }
         })
     }

@@ -61,9 +61,9 @@ fn is_confined(statement: &Value, keys: &[&str]) -> bool {
     let operators = statement["Condition"].as_object().into_iter().flatten();
     operators.filter(|(operator, _)| OPERATORS.contains(&operator.to_lowercase().as_str())).any(|(_, conditions)| {
         let conditions = conditions.as_object().into_iter().flatten();
-        conditions.into_iter().any(|(key, values)| {
-            keys.contains(&key.to_lowercase().as_str()) && one_or_many(values).all(|value| is_fixed(value))
-        })
+        conditions
+            .into_iter()
+            .any(|(key, values)| keys.contains(&key.to_lowercase().as_str()) && one_or_many(values).all(is_fixed))
     })
 }
 

@@ -86,7 +86,7 @@ fn result(control: &Evaluation, index: usize, finding: &Finding, file: StackFile
             },
             "logicalLocations": [{ "fullyQualifiedName": resource, "kind": "resource" }],
         }],
-        "partialFingerprints": { "control/v1": format!("{}/{resource}", control.id) },
+        "partialFingerprints": { "control/v1": fingerprint(control, finding) },
     });
     if finding.outcome == Outcome::Accepted
         && let Some(reason) = &control.accepted
@@ -94,6 +94,12 @@ fn result(control: &Evaluation, index: usize, finding: &Finding, file: StackFile
         result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }
     result
+}
+
+/// What stays the same of a finding while its value changes. Two failures of a control for one resource have different keys.
+fn fingerprint(control: &Evaluation, finding: &Finding) -> String {
+    let key = finding.key.as_deref().unwrap_or_default().split(" = ").next().unwrap_or_default();
+    format!("{}/{}/{key}", control.id, resource(finding))
 }
 
 /// The line of the table that a key of the stack file belongs to, or of the nearest one around it; 1 if there is none.
@@ -149,6 +155,7 @@ mod tests {
         assert_eq!(kinds, expected);
         assert_eq!(results[1]["suppressions"][0]["justification"], "programs sign in");
         assert_eq!(results[0]["suppressions"], Value::Null);
+        assert_eq!(results[0]["partialFingerprints"]["control/v1"], "Cognito.5/pool.Users/pools.Users.mfa");
         let lines = results.iter().map(|result| &result["locations"][0]["physicalLocation"]["region"]["startLine"]);
         assert_eq!(lines.collect::<Vec<_>>(), [2, 1, 1, 1, 1]);
         assert!(results[0]["message"]["text"].as_str().is_some_and(|text| text.contains("pools.Users.mfa")));
