@@ -20,10 +20,11 @@ import re
 
 import botocore
 
-# The variants of Service in src/regions/mod.rs, by botocore's name: `Self::Sns => "SNS (sns)"`. execute-api is not in
+# The names of the services, as the modules in src/aws declare them: `Service::new("sns", "SNS")`. execute-api is not in
 # endpoints.json: it comes with apigateway, which stands for REST APIs and HTTP APIs alike.
-SOURCE = pathlib.Path(__file__).parent.parent / "src/regions/mod.rs"
-SERVICES = {host: name for name, host in re.findall(r'Self::(\w+) => "[^"]*\(([a-z0-9-]+)\)"', SOURCE.read_text())}
+SOURCES = sorted((pathlib.Path(__file__).parent.parent / "src/aws").rglob("*.rs"))
+DECLARED = re.compile(r'const \w+: Service = Service::new\("([a-z0-9-]+)", "[^"]*"\);')
+SERVICES = sorted(name for source in SOURCES for name in DECLARED.findall(source.read_text()))
 PARTITIONS = ["aws", "aws-cn", "aws-us-gov"]
 
 
@@ -41,7 +42,7 @@ def lacks(partition, region):
         # One endpoint for the whole partition, as IAM has it.
         everywhere = known and "partitionEndpoint" in known and not known.get("isRegionalized", True)
         if not (known and (everywhere or region in known["endpoints"])):
-            missing.append(SERVICES[service])
+            missing.append(service)
     return missing
 
 
@@ -50,12 +51,11 @@ def main():
     rows = {region: lacks(partitions[name], region) for name in PARTITIONS for region in partitions[name]["regions"]}
     print(f"//! Made by scripts/regions.py from botocore {botocore.__version__}. Do not edit it: run that again.")
     print()
-    print("use super::Service;")
-    print()
-    print("/// Regions, and the services that each of them lacks.")
-    print(f"pub(super) const REGIONS: [(&str, &[Service]); {len(rows)}] = [")
+    print("/// Regions, and the names of the services that each of them lacks.")
+    print(f"pub(super) const REGIONS: [(&str, &[&str]); {len(rows)}] = [")
     for region, missing in sorted(rows.items()):
-        print(f'    ("{region}", &[{", ".join(f"Service::{service}" for service in missing)}]),')
+        names = ", ".join(f'"{service}"' for service in missing)
+        print(f'    ("{region}", &[{names}]),')
     print("];")
 
 

@@ -8,12 +8,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
+use super::cognito::COGNITO_IDP;
 use super::error::OrFail;
 use super::iam::decisions;
+use super::pages::to_the_end;
 use super::retries::client;
-use super::{Clients, region, to_the_end};
+use super::{Clients, region};
 use crate::engine::Failure;
-use crate::regions::Service;
 
 /// The default quota of web ACLs in a region, and of IP sets (docs/aws.md, Web ACLs).
 const WEB_ACLS: i64 = 100;
@@ -148,7 +149,7 @@ impl Account {
     }
 
     async fn user_pools(&self) -> Option<Result<i64, Failure>> {
-        if region::has(&self.sdk, Service::UserPools) { Some(self.count_user_pools().await) } else { None }
+        if region::has(&self.sdk, COGNITO_IDP) { Some(self.count_user_pools().await) } else { None }
     }
 
     async fn count_user_pools(&self) -> Result<i64, Failure> {

@@ -8,61 +8,10 @@ use aws_smithy_types::error::operation::BuildError;
 
 use super::credentials::Unusable;
 use super::http::NotSent;
-use super::refusals::{ABSENT, DENIED_ACTION, EVERYWHERE, EXISTS};
-use crate::engine::{Cause, Failure, Refusal, ServiceError};
+use super::refusals::{self, CREDENTIALS, DENIED, DENIED_ACTION, EXPIRED, QUOTA, Says, THROTTLED};
+use crate::engine::{Cause, Failure, ServiceError};
 use crate::reach::Unreached;
 use crate::secret::SecretValue;
-
-/// The credentials themselves are refused, so every other call would fail too.
-pub const CREDENTIALS: Refusal = Refusal::new(
-    EVERYWHERE,
-    &[
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "RequestTimeTooSkewed",
-        "RequestExpired",
-        "RequestInTheFuture",
-        "AuthFailure",
-    ],
-);
-
-/// Those of them that say that the credentials were valid and have expired.
-pub const EXPIRED: Refusal = Refusal::new(EVERYWHERE, &["ExpiredToken", "ExpiredTokenException"]);
-
-/// How endpoints that are not AWS say that they do not implement a call.
-pub const UNKNOWN_CALL: Refusal = Refusal::new(
-    EVERYWHERE,
-    &["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"],
-);
-
-/// The caller lacks a permission.
-pub const DENIED: Refusal =
-    Refusal::new(EVERYWHERE, &["AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"]);
-
-/// A quota of the account is used up.
-pub const QUOTA: Refusal =
-    Refusal::new(EVERYWHERE, &["LimitExceededException", "LimitExceeded", "WAFLimitsExceededException"]);
-
-/// The call was not carried out because of the rate of calls.
-pub const THROTTLED: Refusal = Refusal::new(
-    EVERYWHERE,
-    &[
-        "Throttled",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-    ],
-);
 
 /// Turns a result of the SDK into one of the engine.
 pub(super) trait OrFail<T> {
@@ -97,7 +46,7 @@ impl<T> OrAbsent<T> for Result<T, Failure> {
 
 /// Whether AWS said that the resource does not exist.
 pub(super) fn is_absent(failure: &Failure) -> bool {
-    ABSENT.iter().any(|refusal| refusal.is(failure))
+    failure.service.as_ref().is_some_and(|answer| refusals::says(Says::Absent, answer))
 }
 
 /// Whether AWS refused because of the rate of calls.
@@ -176,7 +125,7 @@ fn cause(answer: &ServiceError, status: u16) -> Cause {
         Cause::Fatal
     } else if THROTTLED.matches(answer) {
         Cause::Refused
-    } else if EXISTS.iter().any(|refusal| refusal.matches(answer)) {
+    } else if refusals::says(Says::Exists, answer) {
         Cause::Exists
     } else if status >= 500 {
         Cause::Unknown
@@ -347,12 +296,12 @@ mod tests {
             let answer = ServiceError::new("ConflictException", "No.");
             Failure::refused(format!("could not create the route /{name}")).answered(answer)
         };
-        for (refusal, all) in super::super::refusals::all() {
+        for (refusal, all) in refusals::all() {
             for words in all.words {
                 assert!(!all.is(&failed(words)), "{refusal}: {words}");
             }
         }
         let named = failed("concurrent-jobs");
-        assert!(!super::super::settle::API_BUSY.heals(&named) && !is_absent(&named));
+        assert!(!crate::aws::apigateway::refusals::API_BUSY.heals(&named) && !is_absent(&named));
     }
 }

@@ -5,6 +5,7 @@
 
 mod attachments;
 mod inventory;
+pub mod refusals;
 mod role;
 mod role_policy;
 
@@ -13,15 +14,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
+use self::refusals::IAM_BUSY;
 pub use self::role::{Role, RoleKey, RoleLive, RoleOutputs};
 pub use self::role_policy::{RolePolicy, RolePolicyOutputs};
-use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
+use super::Clients;
+use super::error::{OrAbsent, OrFail};
+use super::pages::side_by_side;
+use super::refusals::UNKNOWN_CALL;
 use super::retries::{client, once};
-use super::settle::{IAM_BUSY, settled};
-use super::{Clients, side_by_side};
+use super::service::AwsService;
+use super::settle::settled;
 use crate::engine::{Failure, Task};
 use crate::policy::Policy;
+use crate::regions::Service;
 use crate::scope::Scope;
+
+pub const SERVICE: Service = Service::new("iam", "IAM");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"];
 

@@ -56,49 +56,40 @@ pub struct SettingsCheck {
     pub read: &'static str,
 }
 
-/// A group of the cleanup order. `down` removes one group after the other, and the resources of one group side by side,
-/// except where one of them needs another. docs/removal.md lists the groups, and a test compares it with this enum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CleanupGroup {
-    SecretsManager,
-    Cognito,
-    ApiGateway,
-    Waf,
-    Lambda,
-    Iam,
-    Logs,
-    Sns,
-    Sqs,
+macro_rules! cleanup_groups {
+    ($($group:ident = $title:literal,)+) => {
+        /// A group of the cleanup order. `down` removes one group after the other, and the resources of one group side by
+        /// side, except where one of them needs another.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum CleanupGroup {
+            $($group,)+
+        }
+
+        impl CleanupGroup {
+            /// From the first to the last.
+            pub const ALL: &[Self] = &[$(Self::$group),+];
+
+            /// The group's name in docs/removal.md.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$group => $title,)+
+                }
+            }
+        }
+    };
 }
 
-impl CleanupGroup {
-    /// From the first to the last.
-    pub const ALL: [Self; 9] = [
-        Self::SecretsManager,
-        Self::Cognito,
-        Self::ApiGateway,
-        Self::Waf,
-        Self::Lambda,
-        Self::Iam,
-        Self::Logs,
-        Self::Sns,
-        Self::Sqs,
-    ];
-
-    /// The group's name in docs/removal.md.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::SecretsManager => "Secrets Manager: the secrets",
-            Self::Cognito => "Cognito: identity pools, users and app clients, then user pools",
-            Self::ApiGateway => "API Gateway: methods and resources, the stage, the API",
-            Self::Waf => "WAF: the association, the web ACL, the IP sets",
-            Self::Lambda => "Lambda: invoke permissions and functions",
-            Self::Iam => "IAM: role policies, then roles",
-            Self::Logs => "CloudWatch Logs: the log groups",
-            Self::Sns => "SNS: subscriptions and topics",
-            Self::Sqs => "SQS: the queues",
-        }
-    }
+// The cleanup order, from the first group to the last. The list in docs/removal.md is generated from it.
+cleanup_groups! {
+    SecretsManager = "Secrets Manager: the secrets",
+    Cognito = "Cognito: identity pools, users and app clients, then user pools",
+    ApiGateway = "API Gateway: methods and resources, the stage, the API",
+    Waf = "WAF: the association, the web ACL, the IP sets",
+    Lambda = "Lambda: invoke permissions and functions",
+    Iam = "IAM: role policies, then roles",
+    Logs = "CloudWatch Logs: the log groups",
+    Sns = "SNS: subscriptions and topics",
+    Sqs = "SQS: the queues",
 }
 
 /// A rate that AWS publishes for some calls of an account.
@@ -225,8 +216,6 @@ mod tests {
         assert_eq!(inventory.by_list, described.collect());
     }
 
-    const PAGE: &str = "docs/kinds.md";
-
     fn page() -> String {
         let mut text = String::from(
             "# Kinds of resources\n\nThe resources that a stack can consist of. This page is generated from the code \
@@ -242,26 +231,42 @@ mod tests {
                 Listed::ByItself => "by its list",
                 Listed::WithParent => "with its parent",
             };
-            let (service, group) = (service.title(), cleanup_position(name) + 1);
+            let group = cleanup_position(name) + 1;
             text += &format!("| `{name}` | {label} | {service} | {group}. {cleanup:?} | {first} | {found} |\n");
         }
         text + "\nAWS refuses to remove a resource while one of a kind in the column \"Removed after\" exists.\n"
     }
 
+    /// Compares a page with what it must be, or writes it.
+    #[track_caller]
+    fn assert_written(path: &str, page: &str) {
+        if std::env::var_os("SECURELAMBDA_WRITE_DOCS").is_some() {
+            std::fs::write(path, page).expect("the page can be written");
+        }
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(there == page, "write {path}: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib aws::kind");
+    }
+
     #[test]
     fn the_page_lists_every_kind() {
-        let page = page();
-        if std::env::var_os("SECURELAMBDA_WRITE_DOCS").is_some() {
-            std::fs::write(PAGE, &page).expect("the page can be written");
-        }
-        let there = std::fs::read_to_string(PAGE).unwrap_or_default();
-        assert!(there == page, "write it: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib aws::kind");
+        assert_written("docs/kinds.md", &page());
+    }
+
+    /// One section of the page is generated, between two comments.
+    #[test]
+    fn the_page_about_removal_lists_every_cleanup_group() {
+        let (path, begins, ends) = ("docs/removal.md", "<!-- generated from src/aws/kind.rs -->\n", "<!-- end -->\n");
+        let page = std::fs::read_to_string(path).expect("the page");
+        let (before, rest) = page.split_once(begins).expect("the beginning of the list");
+        let (_, after) = rest.split_once(ends).expect("the end of the list");
+        let groups = (1..).zip(CleanupGroup::ALL).map(|(number, group)| format!("{number}. {}\n", group.title()));
+        assert_written(path, &[before, begins, "\n", &groups.collect::<String>(), "\n", ends, after].concat());
     }
 
     #[test]
     fn every_cleanup_group_has_kinds() {
         for group in CleanupGroup::ALL {
-            assert!(KINDS.iter().any(|(_, about)| about.cleanup == group), "{group:?}");
+            assert!(KINDS.iter().any(|(_, about)| about.cleanup == *group), "{group:?}");
         }
         assert_eq!(cleanup_position("a.kind_of_another_version"), CleanupGroup::ALL.len());
     }

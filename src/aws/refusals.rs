@@ -1,243 +1,199 @@
-//! The error codes and parts of messages by which the program recognises refusals. No other file contains any, except
-//! [`settle`](super::settle) and [`error`](super::error).
+//! The error codes and parts of messages by which the program recognises refusals: the macro that declares them, the
+//! refusals that all services share, and the table of all. Those of one service are in the file `refusals.rs` of its
+//! folder. No other file contains any.
 //!
 //! Tests check each of them against botocore's service models and `tests/it/facts`, which gives the sources. Messages
 //! are compared only where AWS uses one code for several cases.
 
-use super::error::{CREDENTIALS, DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL};
-use super::settle::WAITS;
-use crate::engine::Refusal;
+use super::SERVICES;
+use super::settle;
+use crate::engine::{Refusal, ServiceError};
 
-/// Every service that the program calls.
-pub const EVERYWHERE: &[&str] = &[
-    "apigateway",
-    "apigatewayv2",
-    "cognito-identity",
-    "cognito-idp",
-    "iam",
-    "lambda",
-    "logs",
-    "secretsmanager",
-    "sns",
-    "sqs",
-    "sts",
-    "wafv2",
-];
-
-/// IAM has no such role or policy.
-pub const NO_ENTITY: Refusal = Refusal::new(&["iam"], &["NoSuchEntity"]);
-/// SNS has no such topic or subscription; of tags it says so in a code of their own.
-pub const NO_TOPIC: Refusal = Refusal::new(&["sns"], &["NotFound", "ResourceNotFound"]);
-/// SQS has no such queue. Its newer protocol has a code of its own.
-pub const NO_QUEUE: Refusal = Refusal::new(&["sqs"], &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"]);
-/// The codes for a queue of that name that was deleted less than a minute ago, in both protocols.
-pub(super) const QUEUE_DELETED: &[&str] = &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"];
-/// API Gateway has no such API, or no such part of it.
-pub const NO_API: Refusal = Refusal::new(&["apigateway", "apigatewayv2"], &["NotFoundException"]);
-/// There is no such function, log group, pool, client or secret.
-pub const NO_RESOURCE: Refusal = Refusal::new(
-    &["cognito-identity", "cognito-idp", "lambda", "logs", "secretsmanager"],
-    &["ResourceNotFoundException"],
-);
-/// The pool has no such user.
-pub const NO_USER: Refusal = Refusal::new(&["cognito-idp"], &["UserNotFoundException"]);
-/// WAF has no such IP set or web ACL, or does not see the resource to protect.
-pub const NO_WAF_ITEM: Refusal = Refusal::new(&["wafv2"], &["WAFNonexistentItemException"]);
-
-/// All refusals that say that a resource does not exist.
-pub(super) const ABSENT: [&Refusal; 7] =
-    [&NO_ENTITY, &NO_TOPIC, &NO_QUEUE, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
-
-/// A resource of that name exists, by the code.
-pub const NAME_TAKEN: Refusal = Refusal::new(
-    &[
-        "iam CreateRole",
-        "secretsmanager CreateSecret",
-        "logs CreateLogGroup",
-        "wafv2 CreateIPSet",
-        "wafv2 CreateWebACL",
-        "cognito-idp AdminCreateUser",
-        "cognito-idp CreateGroup",
-        "cognito-idp SignUp",
-    ],
-    &[
-        "EntityAlreadyExists",
-        "ResourceExistsException",
-        "ResourceAlreadyExistsException",
-        "WAFDuplicateItemException",
-        "UsernameExistsException",
-        "GroupExistsException",
-    ],
-);
-/// A resource of that name exists, by the message.
-pub const ALREADY_EXISTS: Refusal = Refusal::new(
-    &[
-        "lambda CreateFunction",
-        "lambda AddPermission",
-        "sns CreateTopic",
-        "sns Subscribe",
-        "apigateway PutMethod",
-        "apigateway CreateModel",
-        "apigateway CreateStage",
-        "apigateway CreateAuthorizer",
-        "apigatewayv2 CreateRoute",
-        "apigatewayv2 CreateStage",
-    ],
-    &["ResourceConflictException", "InvalidParameter", "ConflictException"],
-)
-.words(&["already exist"]);
-/// The path exists. Two paths that exclude each other are refused in similar words, and that is another case.
-pub const PATH_TAKEN: Refusal =
-    Refusal::new(&["apigateway CreateResource"], &["ConflictException"]).words(&["already has this name"]);
-/// The API has an authorizer of that name.
-pub const AUTHORIZER_TAKEN: Refusal = Refusal::new(
-    &["apigateway CreateAuthorizer", "apigatewayv2 CreateAuthorizer"],
-    &["BadRequestException", "ConflictException"],
-)
-.words(&["must be unique"]);
-
-/// All refusals that say that a resource exists already.
-pub(super) const EXISTS: [&Refusal; 4] = [&NAME_TAKEN, &ALREADY_EXISTS, &PATH_TAKEN, &AUTHORIZER_TAKEN];
-
-/// The message names the missing action after these words.
-pub const DENIED_ACTION: Refusal = Refusal { words: &["not authorized to perform: "], ..DENIED };
-
-/// The permission to tag the new stage is missing.
-pub const MAY_NOT_TAG: Refusal = Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"])
-    .words(&["::/tags/", "apigateway:tagresource"]);
-
-/// The REST API cannot be created with these settings; perhaps the region does not know the security policy.
-pub const BAD_REQUEST: Refusal = Refusal::new(&["apigateway CreateRestApi"], &["BadRequestException"]);
-
-/// A quota. The SDK would take it for throttling.
-pub const TOO_MANY_THINGS: Refusal = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
-/// Throttling by a service whose answer asks for a long pause.
-pub const TOO_MANY_CALLS: Refusal = Refusal::new(&["apigateway", "lambda"], &["TooManyRequestsException"]);
-
-/// The web ACL is still associated with a resource.
-pub const ASSOCIATED: Refusal = Refusal::new(&["wafv2 DeleteWebACL"], &["WAFAssociatedItemException"]);
-
-/// A secret of this name is in use. Some emulators also say so of one that is being deleted.
-pub const SECRET_EXISTS: Refusal = Refusal::new(&["secretsmanager CreateSecret"], &["ResourceExistsException"]);
-/// The secret, or one of its name, is in its recovery window, or is being deleted for good.
-pub const SECRET_SCHEDULED: Refusal = Refusal::new(
-    &["secretsmanager CreateSecret", "secretsmanager DeleteSecret", "secretsmanager RestoreSecret"],
-    &["InvalidRequestException"],
-)
-.words(&["scheduled for deletion", "marked for deletion", "was deleted"]);
-/// The secret cannot be restored: it is being deleted for good.
-pub const NOT_RESTORED: Refusal = Refusal::new(&["secretsmanager RestoreSecret"], &["InvalidRequestException"]);
-
-/// The pool has a domain.
-pub const HAS_DOMAIN: Refusal =
-    Refusal::new(&["cognito-idp DeleteUserPool"], &["InvalidParameterException"]).words(&["has a domain configured"]);
-/// The pool has no threat protection, and so no reactions to risks.
-pub const NO_RISK_CONFIGURATION: Refusal =
-    Refusal::new(&["cognito-idp DescribeRiskConfiguration"], &["UserPoolAddOnNotEnabledException"]);
-/// The identity pool gives the provider's users no tags.
-pub const NO_PRINCIPAL_TAGS: Refusal =
-    Refusal::new(&["cognito-identity GetPrincipalTagAttributeMap"], &["ResourceNotFoundException"]);
-/// The app client does not allow signing in with a password.
-pub const NO_PASSWORD_FLOW: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["InvalidParameterException"]).words(&["flow not enabled"]);
-/// The user was confirmed before.
-pub const CONFIRMED: Refusal =
-    Refusal::new(&["cognito-idp ConfirmSignUp"], &["NotAuthorizedException"]).words(&["current status is confirmed"]);
-/// A wrong password or an unknown user: both give the same error.
-pub const WRONG_PASSWORD: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["incorrect username or password"]);
-/// Too many wrong passwords.
-pub const HELD_BACK: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["attempts exceeded"]);
-/// An administrator has disabled the user.
-pub const DISABLED: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["user is disabled"]);
-/// The refresh token has expired, or was revoked.
-pub const BAD_REFRESH_TOKEN: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["refresh token"]);
-/// Only administrators can add users to the pool.
-pub const NO_SIGN_UP: Refusal =
-    Refusal::new(&["cognito-idp SignUp"], &["NotAuthorizedException"]).words(&["not permitted"]);
-/// The user has not entered the code from the mail.
-pub const NOT_CONFIRMED: Refusal = Refusal::new(&["cognito-idp"], &["UserNotConfirmedException"]);
-/// An administrator has reset the password.
-pub const PASSWORD_RESET: Refusal = Refusal::new(&["cognito-idp"], &["PasswordResetRequiredException"]);
-/// The password does not meet the pool's rule.
-pub const WEAK_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["InvalidPasswordException"]);
-/// The password was used before.
-pub const USED_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["PasswordHistoryPolicyViolationException"]);
-/// The pool has a user of that address.
-pub const USER_EXISTS: Refusal = Refusal::new(&["cognito-idp"], &["UsernameExistsException"]);
-/// The user has already accepted the invitation.
-pub const PAST_INVITATION: Refusal = Refusal::new(&["cognito-idp"], &["UnsupportedUserStateException"]);
-/// A wrong code.
-pub const WRONG_CODE: Refusal = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
-/// An old code.
-pub const OLD_CODE: Refusal = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
-/// The user made too many attempts.
-pub const TOO_MANY_TRIES: Refusal =
-    Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
-/// The mail could not be sent.
-pub const NOT_DELIVERED: Refusal = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
-/// The app client gives users no permission to write the attribute.
-pub const NOT_WRITABLE: Refusal = Refusal::new(&["cognito-idp UpdateUserAttributes"], &["NotAuthorizedException"]);
-/// Not a refusal: the password was correct, and Cognito asks for a second factor.
-pub const SECOND_FACTOR: Refusal =
-    Refusal::new(&["cognito-idp InitiateAuth"], &["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"]);
-/// The identity pool gives no credentials to guests.
-pub const NO_GUESTS: Refusal = Refusal::new(
-    &["cognito-identity GetId", "cognito-identity GetCredentialsForIdentity"],
-    &["NotAuthorizedException"],
-);
-
-/// AWS does not know the access key, or the account has not enabled the region (docs/aws.md, Regions that an account
-/// has to enable).
-pub const UNKNOWN_KEY: Refusal = Refusal::new(&["sts GetCallerIdentity"], &["InvalidClientTokenId"]);
-
-/// The identity pool's role is new, and the identity pool does not see its trust policy yet.
-pub const NOT_TRUSTED: Refusal =
-    Refusal::new(&["cognito-identity GetCredentialsForIdentity"], &["InvalidIdentityPoolConfigurationException"]);
-
-/// Constants, each with its name.
-macro_rules! named {
-    ($($name:ident),+ $(,)?) => { [$((stringify!($name), &$name)),+] };
+/// What a refusal says about the resource, if all code that reads or creates resources must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It does not exist.
+    Absent,
+    /// One of that name exists already.
+    Exists,
+    /// Neither: the code that asks for the refusal knows what it means.
+    Else,
 }
-pub(super) use named;
+
+/// A refusal in the table of all.
+#[derive(Debug)]
+pub(super) struct Row {
+    name: &'static str,
+    says: Says,
+    refusal: &'static Refusal,
+}
+
+impl Row {
+    pub(super) const fn new(name: &'static str, says: Says, refusal: &'static Refusal) -> Self {
+        Self { name, says, refusal }
+    }
+}
+
+/// Declares refusals, as `NAME = Refusal::new(..);`. Each becomes a constant and a row of the module's `REFUSALS`.
+/// `NAME: Absent = ..` says that the resource does not exist, and `NAME: Exists = ..` that one of that name exists.
+macro_rules! refusals {
+    (@says) => { $crate::aws::refusals::Says::Else };
+    (@says $says:ident) => { $crate::aws::refusals::Says::$says };
+    ($($(#[$doc:meta])+ $name:ident $(: $says:ident)? = $refusal:expr;)+) => {
+        $($(#[$doc])+ pub const $name: Refusal = $refusal;)+
+
+        /// All refusals that this module declares.
+        pub(in $crate::aws) const REFUSALS: &[$crate::aws::refusals::Row] = &[$(
+            $crate::aws::refusals::Row::new(
+                stringify!($name),
+                $crate::aws::refusals::refusals!(@says $($says)?),
+                &$name,
+            )
+        ),+];
+    };
+}
+pub(super) use refusals;
+
+/// How many names the services have.
+const NAMES: usize = {
+    let (mut all, mut service) = (0, 0);
+    while service < SERVICES.len() {
+        all += SERVICES[service].names.len();
+        service += 1;
+    }
+    all
+};
+
+/// Every service that the program calls, by its name in requests.
+pub const EVERYWHERE: &[&str] = &{
+    let mut all = [""; NAMES];
+    let (mut service, mut next) = (0, 0);
+    while service < SERVICES.len() {
+        let mut name = 0;
+        while name < SERVICES[service].names.len() {
+            all[next] = SERVICES[service].names[name];
+            next += 1;
+            name += 1;
+        }
+        service += 1;
+    }
+    all
+};
+
+refusals! {
+    /// The credentials themselves are refused, so every other call would fail too.
+    CREDENTIALS = Refusal::new(
+        EVERYWHERE,
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "RequestTimeTooSkewed",
+            "RequestExpired",
+            "RequestInTheFuture",
+            "AuthFailure",
+        ],
+    );
+    /// Those of them that say that the credentials were valid and have expired.
+    EXPIRED = Refusal::new(EVERYWHERE, &["ExpiredToken", "ExpiredTokenException"]);
+    /// How endpoints that are not AWS say that they do not implement a call.
+    UNKNOWN_CALL = Refusal::new(
+        EVERYWHERE,
+        &["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"],
+    );
+    /// The caller lacks a permission.
+    DENIED = Refusal::new(EVERYWHERE, &["AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"]);
+    /// The message names the missing action after these words.
+    DENIED_ACTION = Refusal { words: &["not authorized to perform: "], ..DENIED };
+    /// A quota of the account is used up.
+    QUOTA = Refusal::new(EVERYWHERE, &["LimitExceededException", "LimitExceeded", "WAFLimitsExceededException"]);
+    /// The call was not carried out because of the rate of calls.
+    THROTTLED = Refusal::new(
+        EVERYWHERE,
+        &[
+            "Throttled",
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+        ],
+    );
+    /// A quota. The SDK would take it for throttling.
+    TOO_MANY_THINGS = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
+    /// Throttling by a service whose answer asks for a long pause.
+    TOO_MANY_CALLS = Refusal::new(&["apigateway", "lambda"], &["TooManyRequestsException"]);
+}
+
+/// The rows of all tables of final refusals.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    SERVICES.iter().flat_map(|service| service.refusals).chain(REFUSALS)
+}
+
+/// Whether a service's error says this about the resource.
+pub(super) fn says(what: Says, answer: &ServiceError) -> bool {
+    Refusal::any(rows().filter(|row| row.says == what).map(|row| row.refusal), answer)
+}
 
 /// All refusals that the program recognises, by name.
 pub fn all() -> Vec<(&'static str, &'static Refusal)> {
-    let mut all = HERE.to_vec();
-    all.extend(WAITS.iter().map(|(name, wait)| (*name, &wait.refusal)));
-    all
+    let waits = settle::all().map(|(name, wait)| (name, &wait.refusal));
+    rows().map(|row| (row.name, row.refusal)).chain(waits).collect()
 }
-
-const HERE: [(&str, &Refusal); 51] = named! {
-    NO_ENTITY, NO_TOPIC, NO_QUEUE, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
-    AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
-    SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, NO_RISK_CONFIGURATION, NO_PRINCIPAL_TAGS, NO_PASSWORD_FLOW, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
-    BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
-    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NOT_WRITABLE, NO_GUESTS, BAD_REQUEST, NOT_TRUSTED, UNKNOWN_KEY,
-    CREDENTIALS,
-    DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
-};
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
 
     use super::*;
 
+    fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                sources(&entry, all);
+            } else {
+                all.push(entry);
+            }
+        }
+    }
+
+    /// The macros make the rows. A table that no service mentions, or a constant without the macro, would be left out.
     #[test]
-    fn the_table_contains_every_refusal() {
-        let of = |source: &'static str| {
-            source.lines().filter_map(|line| {
-                let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");
-                Some(line.strip_prefix("const ")?.split_once(": Refusal =")?.0)
-            })
-        };
-        let declared: BTreeSet<&str> = of(include_str!("refusals.rs")).chain(of(include_str!("error.rs"))).collect();
-        let listed: BTreeSet<&str> = HERE.iter().map(|(name, _)| *name).collect();
-        assert_eq!(declared, listed);
-        assert_eq!(listed.len(), HERE.len());
+    fn the_table_contains_every_refusal_and_every_wait() {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"), &mut files);
+        let constant = regex::Regex::new(r"^\s*(pub(\(.*\))? )?const \w+: (Refusal|Wait) =").expect("a pattern");
+        let declaration = regex::Regex::new(r"^    ([A-Z][A-Z0-9_]*)(: [A-Z][a-z]+)? =( |$)").expect("a pattern");
+        let mut declared = Vec::new();
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            let (mut inside, file) = (false, file.display());
+            for line in text.lines() {
+                assert!(!constant.is_match(line), "{file}: declare it by a macro: {line}");
+                inside = (inside || ["refusals! {", "waits! {"].contains(&line)) && line != "}";
+                if let Some(found) = declaration.captures(line).filter(|_| inside) {
+                    declared.push(found[1].to_owned());
+                }
+            }
+        }
+        let all = all();
+        let listed: BTreeSet<&str> = all.iter().map(|(name, _)| *name).collect();
+        assert_eq!(declared.iter().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+        assert_eq!((declared.len(), listed.len()), (all.len(), all.len()), "a name is there twice");
+        assert!(all.len() > 80, "{}", all.len());
+    }
+
+    #[test]
+    fn every_service_is_named_once() {
+        assert!(EVERYWHERE.iter().all(|name| !name.is_empty()));
+        assert_eq!(EVERYWHERE.iter().collect::<BTreeSet<_>>().len(), EVERYWHERE.len());
     }
 }

@@ -5,7 +5,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 
 use super::connect::Access;
-use super::refusals::UNKNOWN_KEY;
+use super::sts::refusals::UNKNOWN_KEY;
 use super::sts::{self, CallerIdentity};
 use crate::engine::{Cause, Failure};
 use crate::partition::{Partition, host};
@@ -46,8 +46,8 @@ async fn exists(region: &str, proxies: &Proxies) -> bool {
 
 /// Whether the region has a service, as far as that is known. An endpoint that is not AWS's has every service.
 pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
-    let lacks = sdk.region().map_or(&[][..], |region| regions::lacks(region.as_ref()));
-    sdk.endpoint_url().is_some() || !lacks.contains(&service)
+    let lacks = sdk.region().is_some_and(|region| regions::lacks(region.as_ref(), service));
+    sdk.endpoint_url().is_some() || !lacks
 }
 
 /// The caller's identity. The errors for a region that the account has not enabled and for invalid credentials differ
@@ -104,6 +104,7 @@ async fn is_temporary(sdk: &SdkConfig) -> bool {
 mod tests {
     use super::*;
     use crate::aws::testing::replay;
+    use crate::aws::{cognito, lambda};
 
     const ME: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
         <Arn>arn:aws:iam::123456789012:user/ada</Arn><UserId>AIDA</UserId><Account>123456789012</Account>\
@@ -190,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_region_that_lacks_a_service_is_refused_except_with_an_emulator() {
-        let tutorial = Needs { services: [Service::Lambda, Service::UserPools].into(), ..Needs::default() };
+        let tutorial = Needs { services: [lambda::SERVICE, cognito::COGNITO_IDP].into(), ..Needs::default() };
         let failure = check(&in_region("cn-north-1"), &at(None), &tutorial).await.unwrap_err();
         assert!(failure.context.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{failure}");
         for region in ["cn-north-1", "eusc-de-east-1", "eu-central-9"] {
@@ -204,9 +205,11 @@ mod tests {
     fn a_service_that_the_region_lacks_is_called_only_on_an_emulator() {
         let china = in_region("cn-northwest-1");
         assert!(
-            !has(&china, Service::UserPools) && !has(&china, Service::IdentityPools) && has(&china, Service::Lambda)
+            !has(&china, cognito::COGNITO_IDP)
+                && !has(&china, cognito::COGNITO_IDENTITY)
+                && has(&china, lambda::SERVICE)
         );
         let emulated = china.into_builder().endpoint_url("http://127.0.0.1:9").build();
-        assert!(has(&emulated, Service::UserPools) && has(&in_region("eu-central-1"), Service::UserPools));
+        assert!(has(&emulated, cognito::COGNITO_IDP) && has(&in_region("eu-central-1"), cognito::COGNITO_IDP));
     }
 }

@@ -10,22 +10,36 @@
 
 mod access;
 mod inventory;
+pub mod refusals;
 mod rotation;
 mod secret;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
+use self::refusals::{NOT_RESTORED, SECRET_BACK, SECRET_EXISTS, SECRET_NAME, SECRET_SCHEDULED};
 pub use self::rotation::{Rotation, RotationLive, RotationOutputs};
 pub use self::secret::{Secret, SecretKey, SecretLive, SecretOutputs};
+use super::Clients;
 use super::error::{OrAbsent, OrFail, is_absent};
-use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::{client, once};
-use super::settle::{SECRET_BACK, SECRET_NAME, settled};
-use super::{Clients, tags};
+use super::service::AwsService;
+use super::settle::settled;
+use super::tags::tags;
 use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
 use crate::policy::Policy;
+use crate::regions::Service;
 use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
+
+pub const SERVICE: Service = Service::new("secretsmanager", "Secrets Manager");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// For how many days a deleted secret can be restored: the least that AWS allows, and free of charge.
 const RECOVERY_DAYS: i64 = 7;
@@ -68,15 +82,9 @@ impl SecretsManager {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
             once: once!(aws_sdk_secretsmanager, &clients.once),
             scope: clients.scope.clone(),
-            deletion: DeletionMode::default(),
+            deletion: clients.deletion,
             is_emulator: clients.is_emulator(),
         }
-    }
-
-    /// Chooses how secrets are deleted.
-    #[must_use]
-    pub fn with_deletion_mode(self, deletion: DeletionMode) -> Self {
-        Self { deletion, ..self }
     }
 
     /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
@@ -872,7 +880,7 @@ mod tests {
             (400, &refused("InvalidRequestException", "it was deleted")),
             (400, &refused("InvalidRequestException", "it has replicas")),
         ]);
-        let secrets = SecretsManager::new(&clients).with_deletion_mode(DeletionMode::ForGood);
+        let secrets = SecretsManager::new(&Clients { deletion: DeletionMode::ForGood, ..clients });
         let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
         for _ in 0..4 {
             Provider::<Secret>::delete(&secrets, &gone, &task()).await.unwrap();

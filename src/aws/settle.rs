@@ -1,4 +1,5 @@
-//! Waiting for refusals that end by themselves, and the table of these refusals.
+//! Waiting for refusals that end by themselves: the macro that declares them, and the table of all. Those of one service
+//! are in the file `refusals.rs` of its folder.
 //!
 //! AWS is eventually consistent: a call may be refused for a while because an earlier one has not reached all of AWS
 //! yet. Each class of such refusals is a [`Wait`]: its error code and words, how often to repeat the call, and for how
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::THROTTLED;
-use super::refusals::{QUEUE_DELETED, named};
+use super::SERVICES;
+use super::refusals::THROTTLED;
 use super::until::millis;
 use crate::engine::{Cause, Failure, Refusal, Task};
 
@@ -34,7 +35,8 @@ pub struct Wait {
     pub budget: Duration,
 }
 
-const fn wait(
+/// A wait of two minutes. Without words, every message with one of the codes matches.
+pub(super) const fn wait(
     facts: &'static str,
     why: &'static str,
     on: &'static [&'static str],
@@ -51,16 +53,16 @@ const fn wait(
 }
 
 impl Wait {
-    const fn words(mut self, words: &'static [&'static str]) -> Self {
+    pub(super) const fn words(mut self, words: &'static [&'static str]) -> Self {
         self.refusal = self.refusal.words(words);
         self
     }
-    const fn unless(mut self, words: &'static [&'static str]) -> Self {
+    pub(super) const fn unless(mut self, words: &'static [&'static str]) -> Self {
         self.refusal = self.refusal.unless(words);
         self
     }
     /// First pause and cap in milliseconds, budget in seconds.
-    const fn pace(mut self, first: u64, cap: u64, budget: u64) -> Self {
+    pub(super) const fn pace(mut self, first: u64, cap: u64, budget: u64) -> Self {
         self.first = Duration::from_millis(first);
         self.cap = Duration::from_millis(cap);
         self.budget = Duration::from_secs(budget);
@@ -73,288 +75,27 @@ impl Wait {
     }
 }
 
-/// On AWS the call was seen to succeed 8 to 23 s after the role was created. Short pauses find the first success.
-pub const ROLE: Wait = wait(
-    "new-roles",
-    "the role cannot be assumed yet",
-    &["lambda CreateFunction", "lambda UpdateFunctionConfiguration", "lambda UpdateFunctionCode"],
-    &["InvalidParameterValueException"],
-)
-.words(&[
-    "cannot be assumed by lambda",
-    "execution role does not have permissions",
-    "kms key is invalid for creategrant",
-])
-.pace(500, 2000, 120);
+/// Declares waits, as `NAME = wait(..);`. Each becomes a constant and a row of the module's `WAITS`.
+macro_rules! waits {
+    ($($(#[$doc:meta])+ $name:ident = $wait:expr;)+) => {
+        $($(#[$doc])+ pub const $name: Wait = $wait;)+
 
-/// The function was just created or changed.
-pub const FUNCTION_BUSY: Wait = wait(
-    "states-of-functions",
-    "the function is still settling",
-    &[
-        "lambda CreateFunction",
-        "lambda UpdateFunctionConfiguration",
-        "lambda UpdateFunctionCode",
-        "lambda DeleteFunction",
-        "lambda AddPermission",
-        "lambda RemovePermission",
-        "lambda PutFunctionConcurrency",
-        "lambda DeleteFunctionConcurrency",
-        "lambda PutRuntimeManagementConfig",
-        "lambda PutFunctionRecursionConfig",
-        "lambda DeleteFunctionUrlConfig",
-        "lambda DeleteFunctionEventInvokeConfig",
-        "lambda DeleteAlias",
-    ],
-    &["ResourceConflictException"],
-)
-.unless(&["already exist"])
-.pace(500, 2000, 300);
+        /// All waits that this module declares, by name.
+        pub(in $crate::aws) const WAITS: &[(&str, &Wait)] = &[$((stringify!($name), &$name)),+];
+    };
+}
+pub(super) use waits;
 
-/// Only after our own create.
-pub const FUNCTION_VISIBLE: Wait = wait(
-    "states-of-functions",
-    "the function is not visible everywhere yet",
-    &["lambda GetFunction", "lambda AddPermission"],
-    &["ResourceNotFoundException"],
-)
-.pace(500, 2000, 60);
+waits! {
+    /// The answer may contain a pause of its own, which is used instead.
+    THROTTLE =
+        wait("throttling-and-quotas", "too many calls at once", THROTTLED.on, THROTTLED.codes).pace(2000, 30_000, 300);
+}
 
-/// This takes longest of all; five minutes were not always enough.
-pub const WAF_ASSOCIATION: Wait = wait(
-    "associations",
-    "the firewall cannot see the stage or the web ACL yet",
-    &["wafv2 AssociateWebACL", "wafv2 PutLoggingConfiguration"],
-    &["WAFUnavailableEntityException", "WAFNonexistentItemException"],
-)
-.pace(2000, 10_000, 600);
-
-/// A removed association still counts as use.
-pub const WAF_IN_USE: Wait = wait(
-    "associations",
-    "it still counts as in use",
-    &["wafv2"],
-    &["WAFAssociatedItemException", "WAFUnavailableEntityException"],
-)
-.pace(2000, 10_000, 600);
-
-/// Somebody else changed the resource. The caller reads the lock token again before each attempt.
-pub const WAF_LOCK: Wait = wait(
-    "web-acls",
-    "its lock token is stale",
-    &["wafv2 UpdateIPSet", "wafv2 DeleteIPSet", "wafv2 UpdateWebACL", "wafv2 DeleteWebACL"],
-    &["WAFOptimisticLockException"],
-)
-.pace(1000, 2000, 15);
-
-/// Only for an IP set that was just created.
-pub const WAF_IP_SET: Wait = wait(
-    "associations",
-    "the web ACL cannot see the IP set yet",
-    &["wafv2 CreateWebACL", "wafv2 UpdateWebACL"],
-    &["WAFUnavailableEntityException", "WAFNonexistentItemException"],
-)
-.pace(2000, 10_000, 300);
-
-/// Problems inside the service, mostly with tags. If a create succeeded all the same, the resource is found by its
-/// name, like any that exists already.
-pub const WAF_TROUBLE: Wait = wait(
-    "associations",
-    "the firewall service is busy",
-    &["wafv2"],
-    &["WAFTagOperationException", "WAFTagOperationInternalErrorException", "WAFInternalErrorException"],
-)
-.pace(1000, 5000, 60);
-
-/// A forced deletion in progress. Reading the secret distinguishes it from a recovery window.
-pub const SECRET_NAME: Wait = wait(
-    "deletion-and-recovery",
-    "the secret's name is not free yet",
-    &["secretsmanager CreateSecret"],
-    &["InvalidRequestException", "ResourceExistsException"],
-)
-.words(&["scheduled for deletion", "was deleted"])
-.pace(2000, 5000, 120);
-
-/// After RestoreSecret, other calls may not see the restored secret yet.
-pub const SECRET_BACK: Wait = wait(
-    "deletion-and-recovery",
-    "the secret is not back yet",
-    &[
-        "secretsmanager DeleteSecret",
-        "secretsmanager PutSecretValue",
-        "secretsmanager UpdateSecret",
-        "secretsmanager TagResource",
-        "secretsmanager PutResourcePolicy",
-        "secretsmanager DeleteResourcePolicy",
-        "secretsmanager RotateSecret",
-    ],
-    &["InvalidRequestException"],
-)
-.words(&["marked for deletion"])
-.pace(500, 2000, 60);
-
-/// The permission to invoke the function was just added.
-pub const ROTATION: Wait = wait(
-    "rotation",
-    "Secrets Manager may not invoke the function yet",
-    &["secretsmanager RotateSecret"],
-    &["AccessDeniedException"],
-)
-.words(&["cannot invoke the specified lambda function"])
-.pace(1000, 5000, 60);
-
-/// IAM still sees policies or instance profiles that were removed from the role.
-pub const ROLE_IN_USE: Wait =
-    wait("roles", "the role still counts as in use", &["iam DeleteRole"], &["DeleteConflict"]);
-
-/// After CreateRole, other calls may not see the role yet.
-pub const ROLE_VISIBLE: Wait =
-    wait("roles", "the role is not visible everywhere yet", &["iam PutRolePolicy"], &["NoSuchEntity"])
-        .pace(500, 2000, 60);
-
-/// Conflicts inside IAM.
-pub const IAM_BUSY: Wait =
-    wait("roles", "IAM is changing it already", &["iam"], &["ConcurrentModification", "ServiceFailure"]);
-
-/// Tags of a deleted topic of the same name, concurrent changes, and too many calls.
-pub const SNS_BUSY: Wait =
-    wait("topics", "SNS is still changing it", &["sns"], &["StaleTag", "ConcurrentAccess", "Throttled"])
-        .pace(2000, 10_000, 120);
-
-/// For a minute after a queue of that name was deleted.
-pub const QUEUE_NAME: Wait =
-    wait("queues", "the queue's name is not free yet", &["sqs CreateQueue"], QUEUE_DELETED).pace(5000, 10_000, 120);
-
-/// Concurrent changes of one pool.
-pub const COGNITO_BUSY: Wait = wait(
-    "updates-of-pools-and-clients",
-    "the user pool is being changed",
-    &["cognito-idp"],
-    &["ConcurrentModificationException"],
-)
-.pace(1000, 2000, 30);
-
-/// Concurrent changes of one API, by this program or another.
-pub const API_BUSY: Wait =
-    wait("concurrent-writes", "the API is being changed", &["apigateway", "apigatewayv2"], &["ConflictException"])
-        .words(&["try again later", "concurrent"])
-        .pace(1000, 5000, 120);
-
-/// After a change of the API's own settings.
-pub const API_UPDATING: Wait = wait(
-    "deployments",
-    "the API is still being updated",
-    &["apigateway CreateDeployment", "apigateway UpdateRestApi"],
-    &["BadRequestException"],
-)
-.words(&["apistatus is", "update in progress"])
-.pace(5000, 5000, 1500);
-
-/// Methods may not see a new authorizer yet.
-pub const API_AUTHORIZER_VISIBLE: Wait = wait(
-    "authorizers",
-    "the authorizer is not visible everywhere yet",
-    &["apigateway PutMethod", "apigateway UpdateMethod"],
-    &["BadRequestException"],
-)
-.words(&["invalid authorizer id"])
-.pace(500, 2000, 60);
-
-/// API Gateway cannot use the account's role for logs yet, or a stage does not see it yet.
-pub const API_LOG_ROLE: Wait = wait(
-    "logs-of-rest-apis",
-    "API Gateway cannot use the account's role for logs yet",
-    &["apigateway UpdateAccount", "apigateway UpdateStage"],
-    &["BadRequestException"],
-)
-.words(&[
-    "role arn must be set",
-    "role arn does not have required permissions",
-    "could not successfully write to cloudwatch logs",
-])
-.pace(2000, 10_000, 120);
-
-/// The identity pool does not see the role's trust policy yet.
-pub const IDENTITY_ROLES: Wait = wait(
-    "identity-pools",
-    "the identity pool cannot use the role yet",
-    &["cognito-identity SetIdentityPoolRoles"],
-    &["InvalidParameterException", "ConcurrentModificationException"],
-)
-.pace(2000, 2000, 60);
-
-/// All other writes to identity pools.
-pub const IDENTITY_BUSY: Wait = wait(
-    "identity-pools",
-    "the identity pool is being changed",
-    &["cognito-identity"],
-    &["ConcurrentModificationException"],
-)
-.pace(2000, 2000, 60);
-
-/// The signing keys of a new pool can be fetched only after some seconds.
-pub const API_ISSUER: Wait = wait(
-    "jwt-authorizers",
-    "the user pool's keys are not reachable yet",
-    &["apigatewayv2 CreateAuthorizer", "apigatewayv2 UpdateAuthorizer"],
-    &["BadRequestException"],
-)
-.words(&["valid discovery endpoint"])
-.pace(1000, 5000, 120);
-
-/// The stage may not see its new log group yet.
-pub const API_LOG_GROUP: Wait = wait(
-    "access-logs-of-http-apis",
-    "the log group is not visible everywhere yet",
-    &["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"],
-    &["BadRequestException"],
-)
-.words(&["insufficient permissions to enable logging", "log group"])
-.pace(1000, 5000, 60);
-
-/// The answer may contain a pause of its own, which is used instead.
-pub const THROTTLE: Wait =
-    wait("throttling-and-quotas", "too many calls at once", THROTTLED.on, THROTTLED.codes).pace(2000, 30_000, 300);
-
-/// AWS deletes one REST API per 30 s and account.
-pub const API_DELETE_RATE: Wait = wait(
-    "deleting-rest-apis",
-    "AWS deletes one REST API in 30 s",
-    &["apigateway DeleteRestApi"],
-    &["TooManyRequestsException"],
-)
-.pace(32_000, 34_000, 600);
-
-/// Concurrent operations on one group.
-pub const LOGS_BUSY: Wait =
-    wait("log-groups", "the log group is being changed", &["logs"], &["OperationAbortedException"])
-        .pace(1000, 3000, 30);
-
-/// After CreateLogGroup, IAM may not see the group's tags yet.
-pub const LOGS_TAGGED: Wait = wait(
-    "log-groups",
-    "IAM does not see the log group's tags yet",
-    &["logs PutRetentionPolicy"],
-    &["AccessDeniedException"],
-)
-.pace(1000, 3000, 20);
-
-/// After CreateLogGroup, other calls may not see the group yet.
-pub const LOGS_VISIBLE: Wait = wait(
-    "log-groups",
-    "the log group is not visible everywhere yet",
-    &["logs PutRetentionPolicy"],
-    &["ResourceNotFoundException"],
-)
-.pace(500, 2000, 30);
-
-pub const WAITS: [(&str, &Wait); 30] = named! {
-    ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
-    SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, QUEUE_NAME, COGNITO_BUSY, API_BUSY,
-    API_UPDATING, API_AUTHORIZER_VISIBLE, API_LOG_ROLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP,
-    THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
-};
+/// All waits, by name.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static Wait)> {
+    SERVICES.iter().flat_map(|service| service.waits).chain(WAITS).copied()
+}
 
 /// Repeats `call` until it succeeds, is refused for a reason that none of `waits` names, or the time of a wait is used
 /// up. It always waits for throttling.

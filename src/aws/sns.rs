@@ -5,21 +5,35 @@
 //! exists. Deleting a topic deletes its subscriptions; deleting a function does not.
 
 mod inventory;
+pub mod refusals;
 mod subscribed;
 mod subscription;
 mod topic;
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
+use self::refusals::SNS_BUSY;
 pub use self::subscribed::Subscribed;
 pub use self::subscription::{Subscription, SubscriptionKey, SubscriptionLive, SubscriptionOutputs};
 pub use self::topic::{Topic, TopicKey, TopicLive, TopicOutputs};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::settle::{SNS_BUSY, settled};
+use super::service::AwsService;
+use super::settle::settled;
 use crate::engine::{Failure, Task};
+use crate::regions::Service;
 use crate::scope::Scope;
+
+pub const SERVICE: Service = Service::new("sns", "SNS");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// What identifies a request to SNS.
 const API_VERSION: &str = "2010-03-31";

@@ -6,14 +6,27 @@
 
 mod inventory;
 mod queue;
+pub mod refusals;
 
 pub use self::queue::{Queue, QueueKey, QueueLive, QueueOutputs};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
+use super::service::AwsService;
 use crate::engine::Failure;
+use crate::regions::Service;
 use crate::scope::Scope;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+
+pub const SERVICE: Service = Service::new("sqs", "SQS");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 const QUEUES: &[&str] = &["{arn:sqs}:{stack}-*"];
 
@@ -46,7 +59,7 @@ impl Sqs {
     async fn is_ours(&self, url: &str) -> Result<Option<bool>, Failure> {
         let answer = self.client.list_queue_tags().queue_url(url).send().await;
         let answer = answer.or_fail(&format!("read the tags of the queue {}", name_of(url))).or_absent()?;
-        Ok(answer.map(|answer| self.scope.owns(super::pairs(answer.tags()))))
+        Ok(answer.map(|answer| self.scope.owns(super::tags::pairs(answer.tags()))))
     }
 
     /// About how many messages are in a queue (an ARN), also those that somebody is reading; `None` if there is no such

@@ -1,10 +1,24 @@
 //! STS: the caller's identity.
 
+pub mod refusals;
+
 use aws_config::SdkConfig;
 
 use super::error::OrFail;
 use super::retries::client;
+use super::service::AwsService;
 use crate::engine::Failure;
+use crate::regions::Service;
+
+pub const SERVICE: Service = Service::new("sts", "STS");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: &[],
+    #[cfg(test)]
+    tests: super::waits::WaitTests::NONE,
+};
 
 /// Whose credentials these are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Clients;
 use super::current_run::CurrentRun;
-use super::error::UNKNOWN_CALL;
+use super::refusals::UNKNOWN_CALL;
 use crate::engine::Failure;
 
 pub use crate::emulator::UNSUPPORTED;

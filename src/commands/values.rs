@@ -27,7 +27,8 @@ pub(super) fn unread(config: &Config, rotate: BTreeSet<String>) -> SecretValues 
 }
 
 fn each(config: &Config) -> impl Iterator<Item = (&String, &String, &Value)> {
-    config.stack.secrets.iter().flat_map(|(secret, values)| values.iter().map(move |(key, value)| (secret, key, value)))
+    let secrets = config.stack.secrets.iter();
+    secrets.flat_map(|(name, secret)| secret.values.iter().map(move |(key, value)| (name, key, value)))
 }
 
 /// The secrets that `--rotate` names.
@@ -106,7 +107,7 @@ impl Wanted {
 /// The secrets that the plan may write.
 fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
     let mut written = BTreeSet::new();
-    for (secret, values) in &config.stack.secrets {
+    for (secret, wanted) in &config.stack.secrets {
         let id = format!("secret.{secret}");
         let change = plan.changes.iter().find(|(of, ..)| of.as_str() == id).map(|(.., change)| change);
         let overwrites = match change {
@@ -115,7 +116,8 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
             // A recreated topic does not change the secret: the topic's ARN follows from its name.
             _ => continue,
         };
-        let made_up: Vec<&str> = values
+        let made_up: Vec<&str> = wanted
+            .values
             .iter()
             .filter(|(_, value)| matches!(value, Value::Generate(_)))
             .map(|(key, _)| key.as_str())

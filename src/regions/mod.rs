@@ -4,41 +4,29 @@
 mod table;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use self::table::REGIONS;
 use crate::partition::Partition;
 
+/// A service of AWS. Its module in `aws` declares it, and scripts/regions.py reads the names from these declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
-    ApiGateway,
-    IdentityPools,
-    UserPools,
-    Iam,
-    Lambda,
-    Logs,
-    SecretsManager,
-    Sns,
-    Sqs,
-    Sts,
-    Waf,
+pub struct Service {
+    /// What botocore and its hosts call it, as in `sqs`.
+    pub name: &'static str,
+    /// What people call it, as in `SQS`.
+    title: &'static str,
 }
 
 impl Service {
-    /// What people call it, and what its hosts are called.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::ApiGateway => "API Gateway (apigateway)",
-            Self::IdentityPools => "Cognito identity pools (cognito-identity)",
-            Self::UserPools => "Cognito user pools (cognito-idp)",
-            Self::Iam => "IAM (iam)",
-            Self::Lambda => "Lambda (lambda)",
-            Self::Logs => "CloudWatch Logs (logs)",
-            Self::SecretsManager => "Secrets Manager (secretsmanager)",
-            Self::Sns => "SNS (sns)",
-            Self::Sqs => "SQS (sqs)",
-            Self::Sts => "STS (sts)",
-            Self::Waf => "AWS WAF (wafv2)",
-        }
+    pub const fn new(name: &'static str, title: &'static str) -> Self {
+        Self { name, title }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.title, self.name)
     }
 }
 
@@ -87,9 +75,9 @@ pub fn known() -> Vec<&'static str> {
     REGIONS.iter().map(|(name, _)| *name).collect()
 }
 
-/// The services that a region is known to lack.
-pub fn lacks(region: &str) -> &'static [Service] {
-    REGIONS.iter().find(|(name, _)| *name == region).map_or(&[], |(_, lacks)| lacks)
+/// Whether a region is known to lack a service.
+pub fn lacks(region: &str, service: Service) -> bool {
+    REGIONS.iter().any(|(name, lacks)| *name == region && lacks.contains(&service.name))
 }
 
 /// Whether an account has to enable this region before it can use it.
@@ -124,11 +112,8 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
         let hint = "its services, principals and host names could not be confirmed; use another region";
         return Err(Unfit { message, hint: hint.to_owned() });
     }
-    let missing: Vec<&str> = lacks(region)
-        .iter()
-        .filter(|service| needs.services.contains(service))
-        .map(|service| service.title())
-        .collect();
+    let missing: Vec<String> =
+        needs.services.iter().filter(|service| lacks(region, **service)).map(Service::to_string).collect();
     if !missing.is_empty() {
         let message = format!("{region} does not have {}, which this stack requires", missing.join(" and "));
         let hint = match nearest_with(region, &needs.services) {
@@ -160,19 +145,21 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
 fn nearest_with(region: &str, services: &BTreeSet<Service>) -> Option<&'static str> {
     let partition = Partition::of(region);
     let area = region.split('-').next().unwrap_or(region);
-    let fits = |(name, lacks): &&(&'static str, &[Service])| {
-        *name != region && Partition::of(name) == partition && !lacks.iter().any(|service| services.contains(service))
+    let fits = |name: &&str| {
+        *name != region && Partition::of(name) == partition && !services.iter().any(|service| lacks(name, *service))
     };
     let rank = |name: &str| {
         // In this order: the same part of the world, enabled by default, the partition's main region.
         (name.split('-').next() != Some(area), is_opt_in(name), name != partition.main_region)
     };
-    REGIONS.iter().filter(fits).map(|(name, _)| *name).min_by_key(|name| rank(name))
+    known().into_iter().filter(fits).min_by_key(|name| rank(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::cognito::{COGNITO_IDENTITY, COGNITO_IDP};
+    use crate::aws::{apigateway, iam, lambda, logs, wafv2};
 
     fn needs(services: &[Service]) -> Needs {
         Needs { services: services.iter().copied().collect(), assumed_by_pools: Vec::new() }
@@ -180,33 +167,33 @@ mod tests {
 
     #[test]
     fn a_region_that_lacks_a_required_service_is_refused() {
-        let pools = needs(&[Service::Lambda, Service::UserPools]);
+        let pools = needs(&[lambda::SERVICE, COGNITO_IDP]);
         let unfit = check("cn-north-1", &pools).expect_err("refused");
         assert_eq!(
             unfit.message,
             "cn-north-1 does not have Cognito user pools (cognito-idp), which this stack requires"
         );
         assert!(unfit.hint.starts_with("no region of AWS China has everything"), "{}", unfit.hint);
-        let both = check("cn-northwest-1", &needs(&[Service::UserPools, Service::IdentityPools])).expect_err("refused");
+        let both = check("cn-northwest-1", &needs(&[COGNITO_IDP, COGNITO_IDENTITY])).expect_err("refused");
         assert!(both.message.contains("cognito-idp") && both.message.contains("cognito-identity"), "{}", both.message);
-        let identities = check("cn-northwest-1", &needs(&[Service::IdentityPools])).expect_err("refused");
+        let identities = check("cn-northwest-1", &needs(&[COGNITO_IDENTITY])).expect_err("refused");
         assert_eq!(identities.hint, "use a region that has everything, such as cn-north-1");
     }
 
     #[test]
     fn a_stack_without_pools_is_possible_in_china_and_any_stack_elsewhere() {
-        let without = needs(&[Service::ApiGateway, Service::Iam, Service::Lambda, Service::Logs, Service::Waf]);
+        let without = needs(&[apigateway::SERVICE, iam::SERVICE, lambda::SERVICE, logs::SERVICE, wafv2::SERVICE]);
         for region in known() {
             assert_eq!(check(region, &without), Ok(()), "{region}");
             if !region.starts_with("cn-") {
-                assert_eq!(check(region, &needs(&[Service::UserPools, Service::IdentityPools])), Ok(()), "{region}");
+                assert_eq!(check(region, &needs(&[COGNITO_IDP, COGNITO_IDENTITY])), Ok(()), "{region}");
             }
         }
     }
 
     #[test]
     fn unknown_regions_are_accepted() {
-        let all = needs(&[Service::UserPools, Service::IdentityPools, Service::Waf]);
+        let all = needs(&[COGNITO_IDP, COGNITO_IDENTITY, wafv2::SERVICE]);
         for region in ["eu-central-9", "cn-south-1", "us-gov-north-1"] {
             assert_eq!(check(region, &all), Ok(()), "{region}");
         }

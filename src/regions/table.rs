@@ -1,9 +1,7 @@
 //! Made by scripts/regions.py from botocore 1.43.106. Do not edit it: run that again.
 
-use super::Service;
-
-/// Regions, and the services that each of them lacks.
-pub(super) const REGIONS: [(&str, &[Service]); 38] = [
+/// Regions, and the names of the services that each of them lacks.
+pub(super) const REGIONS: [(&str, &[&str]); 38] = [
     ("af-south-1", &[]),
     ("ap-east-1", &[]),
     ("ap-east-2", &[]),
@@ -21,8 +19,8 @@ pub(super) const REGIONS: [(&str, &[Service]); 38] = [
     ("ap-southeast-7", &[]),
     ("ca-central-1", &[]),
     ("ca-west-1", &[]),
-    ("cn-north-1", &[Service::UserPools]),
-    ("cn-northwest-1", &[Service::IdentityPools, Service::UserPools]),
+    ("cn-north-1", &["cognito-idp"]),
+    ("cn-northwest-1", &["cognito-identity", "cognito-idp"]),
     ("eu-central-1", &[]),
     ("eu-central-2", &[]),
     ("eu-north-1", &[]),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
-use super::model::{Mode, Stack};
-use super::{parse, rules};
+use super::sections::network;
+use super::{Mode, Stack, parse};
 
 /// Why an address cannot be added, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub fn allow(text: &str, stack: &Stack, asked: &[String]) -> Result<(Option<Stri
     }
     let mut new: Vec<IpNet> = Vec::new();
     for address in asked {
-        let network = rules::network(address).map_err(Unwritable::NoNetwork)?;
+        let network = network(address).map_err(Unwritable::NoNetwork)?;
         if !firewall.addresses.contains(&network) && !new.contains(&network) {
             new.push(network);
         }

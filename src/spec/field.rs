@@ -1,34 +1,14 @@
-//! The kinds of keys that a stack file can have. `keys` declares every key once, as one of these; the reader, the JSON
-//! schema and docs/stack-file.md follow from the declaration.
+//! The kinds of keys that a stack file can have. A section declares every key once, as one of these; the reader, the
+//! JSON schema and docs/stack-file.md follow from the declaration.
 
 mod words;
 
 use serde_json::{Value, json};
 
+use super::rules::Names;
+use super::section::Section;
+
 pub(super) use words::{OptionalWord, Word, WordList};
-
-/// The keys of one table of the stack file. [`section!`](super::keys) implements it.
-pub(super) trait Section: Sync + 'static {
-    /// Its name in messages, as in `a function`.
-    fn what(&self) -> &'static str;
-
-    /// Its keys, in the order in which they are best read.
-    fn keys(&'static self) -> Vec<&'static Key>;
-
-    /// Which of its keys exclude each other.
-    fn choice(&self) -> Choice;
-}
-
-/// Which keys of a table exclude each other.
-#[derive(Clone, Copy)]
-pub(super) enum Choice {
-    /// None of them.
-    Free,
-    /// The table has exactly one key.
-    OneKey,
-    /// The table has exactly one of these keys, beside others.
-    OneOf(&'static [&'static str]),
-}
 
 /// A key, for the schema and the documentation.
 #[derive(Clone, Copy)]
@@ -64,8 +44,8 @@ pub(super) enum Holds {
     Variables(&'static dyn Section),
     Table(&'static dyn Section),
     Tables(&'static dyn Section),
-    /// Names chosen by the user that match the expression, each with a table.
-    Named(&'static str, &'static dyn Section),
+    /// Names chosen by the user, each with a table.
+    Named(Names, &'static dyn Section),
     /// Ids of controls, each with a reason as text.
     Reasons,
     /// Names chosen by the user, each with keys chosen by the user, each with a table of the first kind. The key
@@ -338,13 +318,8 @@ impl<S: Section> Nested<S> {
         Self::of(Key::new(name, Holds::Tables(section), about), section)
     }
 
-    pub(super) const fn named(
-        name: &'static str,
-        form: &'static str,
-        section: &'static S,
-        about: &'static str,
-    ) -> Self {
-        Self::of(Key::new(name, Holds::Named(form, section), about), section)
+    pub(super) const fn named(name: &'static str, names: Names, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Named(names, section), about), section)
     }
 
     pub(super) const fn secrets(

@@ -4,9 +4,12 @@
 
 use serde_json::json;
 
-use super::model::{Function, Stack};
+use super::{Function, Rotation, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
+
+/// A role's inline policies, without white space, in characters (docs/aws.md, Policy documents).
+pub(super) const MAX_POLICY: usize = 10_240;
 
 /// What Lambda does with the role of a function in a VPC.
 const NETWORK_ACTIONS: [&str; 6] = [
@@ -119,12 +122,9 @@ pub fn secret(account: &str, readers: &[String], administrators: &[String]) -> P
 
 /// The secrets that a function rotates.
 pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item = &'a String> {
-    let rotates = move |rotation: &super::model::Rotation| rotation.function == function;
-    stack
-        .secret_settings
-        .iter()
-        .filter(move |(_, settings)| settings.rotation.as_ref().is_some_and(rotates))
-        .map(|(name, _)| name)
+    let rotates = move |rotation: &Rotation| rotation.function == function;
+    let found = stack.secrets.iter().filter(move |(_, secret)| secret.settings.rotation.as_ref().is_some_and(rotates));
+    found.map(|(name, _)| name)
 }
 
 /// Lets the users of an identity pool call exactly these methods of these APIs.

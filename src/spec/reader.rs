@@ -2,7 +2,6 @@
 //! range, unknown keys.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -11,10 +10,10 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
     AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
-    Required, Section, Text, TextOr, Word, WordList,
+    Required, Text, TextOr, Word, WordList,
 };
-use super::model::Posture;
-use super::rules;
+use super::section::Section;
+use super::{Posture, rules};
 use crate::spelling::nearest;
 
 /// The mistakes and places that were found so far.
@@ -24,8 +23,6 @@ pub(super) struct Reader {
     pub(super) places: SpanMap,
     /// Decides the defaults. It is read before every other key.
     pub(super) posture: Posture,
-    /// The pools that programs sign in to, which decides a default of these pools.
-    pub(super) pools_of_programs: BTreeSet<String>,
 }
 
 /// A table of the stack file.
@@ -142,6 +139,7 @@ impl Reader {
     /// The values in a key such as `functions`, by the names that the user chose.
     pub(super) fn named<'a, S: Section>(&mut self, root: &Table<'a>, key: &Nested<S>) -> Vec<(String, Item<'a>)> {
         let section = key.key.name;
+        let form = if let Holds::Named(form, _) = key.key.holds { form } else { rules::NAME };
         let Some(item) = root.get(&key.key) else { return Vec::new() };
         let DeValue::Table(values) = item.get_ref() else {
             self.diagnostic(&item.span(), format!("{section} must be a table, not {}", kind(item)), None);
@@ -150,7 +148,7 @@ impl Reader {
         let mut named = Vec::new();
         for (name, item) in values {
             self.remember(joined(section, name.get_ref()), name.span());
-            if let Err(why) = rules::name(section, name.get_ref()) {
+            if let Err(why) = rules::name(section, name.get_ref(), form) {
                 self.diagnostic(&name.span(), why, None);
             }
             named.push((name.get_ref().to_string(), item));
@@ -158,22 +156,23 @@ impl Reader {
         named
     }
 
-    /// The tables in a key such as `functions`, each read by `read`.
-    pub(super) fn each<S: Section, T, C: FromIterator<T>>(
+    /// The tables in a key such as `functions`, each read by `read`, which is given its name too.
+    pub(super) fn each<S: Section, T>(
         &mut self,
         root: &Table<'_>,
         key: &Nested<S>,
-        mut read: impl FnMut(&mut Self, String, &Table<'_>) -> T,
-    ) -> C {
-        let mut all = Vec::new();
+        read: impl Fn(&mut Self, &str, &Table<'_>) -> T,
+    ) -> BTreeMap<String, T> {
+        let mut all = BTreeMap::new();
         for (name, item) in self.named(root, key) {
             let path = joined(key.key.name, &name);
             if let Some(mut table) = self.open(item, &path, path.clone(), key.section) {
                 table.what = path;
-                all.push(read(self, name, &table));
+                let read = read(self, &name, &table);
+                all.insert(name, read);
             }
         }
-        all.into_iter().collect()
+        all
     }
 
     /// The tables in a list of tables; `None` if the key is left out.

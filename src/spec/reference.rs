@@ -1,8 +1,9 @@
-//! Writes `docs/stack-file.md` from the table of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
-//! Without the variable, the test compares the page with the table.
+//! Writes `docs/stack-file.md` from the declarations of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
+//! Without the variable, the test compares the page with them.
 
-use super::field::{Holds, Key, Section};
-use super::keys::{ROOT, SETTINGS};
+use super::field::{Holds, Key};
+use super::section::Section;
+use super::sections::{ROOT, SETTINGS};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/stack-file.md");
 
@@ -22,7 +23,7 @@ its entry says.
 `posture = \"hardened\"` under `[stack]` changes the defaults of some keys to what auditors expect. The column \"Default\" shows
 both. A key that you write yourself counts in either posture.
 
-<!-- Generated from src/spec/keys.rs. Do not edit; docs/architecture.md says how to generate it. -->
+<!-- Generated from src/spec/sections. Do not edit; docs/architecture.md says how to generate it. -->
 ";
 
 /// A table of the page: its path in the stack file, as TOML writes it, and its keys.

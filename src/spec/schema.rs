@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::field::{Choice, Holds, Key, Section};
-use super::keys::{NAME, ROOT, SETTINGS, VARIABLE};
+use super::field::{Holds, Key};
+use super::rules::NAME;
+use super::section::{Choice, Section};
+use super::sections::{ROOT, SETTINGS, VARIABLE};
 
 /// The schema, in draft 7, which editors' TOML plugins know.
 pub fn json_schema() -> Value {
@@ -50,7 +52,7 @@ fn property(key: &Key) -> Value {
         Holds::Reasons => json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } }),
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
-        Holds::Named(form, section) => named(&table(section), form),
+        Holds::Named(names, section) => named(&table(section), names.form),
         Holds::Secrets(value, settings) => {
             let either = json!({ "anyOf": [table(value), table(settings)] });
             let secret = json!({
@@ -59,7 +61,7 @@ fn property(key: &Key) -> Value {
                 "additionalProperties": table(value),
                 "minProperties": 1,
             });
-            named(&secret, NAME)
+            named(&secret, NAME.form)
         }
     };
     let hardened = key.hardened_default();

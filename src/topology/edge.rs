@@ -3,8 +3,9 @@
 
 use ipnet::IpNet;
 
+use super::Input;
+use super::id::IdOf;
 use super::identity::Pools;
-use super::ids;
 use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::{IpSet, Logging, Match, Membership, PoolAssociation, Rule, RuleAction, RuleKind, WebAcl};
 use crate::engine::{Graph, Handle};
@@ -12,13 +13,48 @@ use crate::scope::Scope;
 use crate::spec::managed;
 use crate::spec::{ApiKind, Firewall, FirewallAction, FirewallRule, Mode, Stack};
 
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::logs::LogGroup;
+    use crate::aws::wafv2::{IpSet, Logging, PoolAssociation, WebAcl};
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn web_acl() -> IdOf<WebAcl> {
+        IdOf::new("firewall", "web-acl")
+    }
+
+    /// The IP set for IPv4 or IPv6.
+    pub(crate) fn ip_set(v6: bool) -> IdOf<IpSet> {
+        IdOf::new("firewall", if v6 { "addresses-v6" } else { "addresses-v4" })
+    }
+
+    /// The IP set of the addresses that a rule of the firewall does not concern.
+    pub(super) fn exempt(rule: &str, v6: bool) -> IdOf<IpSet> {
+        IdOf::new("firewall", &format!("rule.{rule}-{}", if v6 { "v6" } else { "v4" }))
+    }
+
+    /// The firewall's log group.
+    pub(super) fn firewall_log() -> IdOf<LogGroup> {
+        IdOf::new("firewall", "log")
+    }
+
+    pub(super) fn logging() -> IdOf<Logging> {
+        IdOf::new("firewall", "logging")
+    }
+
+    /// `firewall.pool.Users`
+    pub(super) fn pool_association(pool: &str) -> IdOf<PoolAssociation> {
+        IdOf::new("firewall", &format!("pool.{pool}"))
+    }
+}
+
 /// How many days the firewall's log is kept if no function's log says it.
 const LOG_DAYS: u32 = 14;
 
 /// The first priority of the rules of the stack's own: after all others, before the addresses of the mode `allow`.
 const OWN_FIRST: i32 = 40;
 
-pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Option<Handle<WebAcl>> {
+pub(super) fn firewall(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Option<Handle<WebAcl>> {
     let wanted = stack.firewall.as_ref()?;
     let mut sets = Vec::new();
     let mut lists = Lists { addresses: Vec::new(), exempt: Vec::new() };
@@ -69,7 +105,12 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
 }
 
 /// The web ACL before every user pool that is to have it.
-pub(super) fn before_pools(graph: &mut Graph, stack: &Stack, pools: &Pools, firewall: Option<Handle<WebAcl>>) {
+pub(super) fn before_pools(
+    graph: &mut Graph,
+    Input { stack, .. }: Input<'_>,
+    pools: &Pools,
+    firewall: Option<Handle<WebAcl>>,
+) {
     let Some(web_acl) = firewall else { return };
     for (name, _) in stack.pools.iter().filter(|(_, pool)| pool.firewall) {
         if let Some(pool) = pools.pools.get(name) {
@@ -113,7 +154,7 @@ fn of_family(addresses: &[IpNet], v6: bool) -> Vec<IpNet> {
 fn ip_set(
     graph: &mut Graph,
     scope: &Scope,
-    (id, name): (ids::IdOf<IpSet>, String),
+    (id, name): (IdOf<IpSet>, String),
     addresses: Vec<IpNet>,
     v6: bool,
     membership: Membership,

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::permission_sid;
-use super::ids::{self, ApiIds};
+use super::Input;
+use super::apis::{ApiIds, permission_sid};
 use super::messaging::{self, Queues, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
@@ -21,6 +21,40 @@ use crate::spec::policies;
 use crate::spec::secret_variable;
 use crate::spec::{Function as Wanted, Stack, Variable};
 
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::iam::{Role, RolePolicy};
+    use crate::aws::lambda::{Function, Permission};
+    use crate::aws::logs::LogGroup;
+    use crate::aws::sns::Subscription;
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn function(name: &str) -> IdOf<Function> {
+        IdOf::new("function", name)
+    }
+
+    pub(crate) fn log_group(function: &str) -> IdOf<LogGroup> {
+        IdOf::new("logs", function)
+    }
+
+    pub(crate) fn role(function: &str) -> IdOf<Role> {
+        IdOf::new("role", function)
+    }
+
+    pub(crate) fn policy(function: &str) -> IdOf<RolePolicy> {
+        IdOf::new("policy", function)
+    }
+
+    /// Lets the topic that triggers a function call it.
+    pub(super) fn trigger_permission(function: &str) -> IdOf<Permission> {
+        IdOf::new("permission", function)
+    }
+
+    pub(super) fn subscription(function: &str) -> IdOf<Subscription> {
+        IdOf::new("subscription", function)
+    }
+}
+
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
@@ -34,12 +68,9 @@ pub(super) struct Ready {
     pub policy: Handle<RolePolicy>,
 }
 
-#[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
 pub(super) fn functions(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    bundles: &Bundles,
+    Input { stack, scope, bundles, .. }: Input<'_>,
     (topics, queues): (&Topics, &Queues),
     secrets: &Secrets,
     references: &References,

@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use super::api::{invoke_permission, pools_of};
-use super::functions::Ready;
+use super::Input;
+use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
+use super::id::IdOf;
 use super::identity::Pools;
-use super::ids::ApiIds;
 use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
@@ -20,13 +20,31 @@ use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{Api, Auth, Route, Stack};
 
+impl ApiIds<'_> {
+    pub(crate) fn http(self) -> IdOf<HttpApi> {
+        self.of("api", "http")
+    }
+
+    /// Another id than that of the routes of a REST API: an API that changes its kind has routes of the other kind in the
+    /// state.
+    fn http_routes(self) -> IdOf<HttpRoutes> {
+        self.of("api", "http-routes")
+    }
+
+    fn jwt_authorizer(self, name: &str) -> IdOf<JwtAuthorizer> {
+        self.of("authorizer", name)
+    }
+
+    pub(crate) fn http_stage(self, name: &str) -> IdOf<HttpStage> {
+        self.of("stage", name)
+    }
+}
+
 pub(super) fn api(
     graph: &mut Graph,
+    Input { stack, scope, .. }: Input<'_>,
     (name, wanted): (Option<&str>, &Api),
-    stack: &Stack,
-    scope: &Scope,
-    functions: &BTreeMap<String, Ready>,
-    pools: &Pools,
+    &Parts { functions, pools, .. }: &Parts<'_>,
 ) {
     let ids = ApiIds(name);
     let id = ids.http();
@@ -74,38 +92,6 @@ fn authorizers(
         authorizers.insert(name.clone(), added);
     }
     authorizers
-}
-
-/// The name of the group of an API's access log.
-pub(super) fn access_log_name(ids: ApiIds<'_>, scope: &Scope) -> String {
-    format!("/aws/vendedlogs/apis/{}", ids.physical(scope))
-}
-
-/// How many days the logs of an API are kept: as long as the longest kept log of its functions.
-pub(super) fn retention_days(functions: &BTreeMap<String, Ready>, wanted: &Api, stack: &Stack) -> i32 {
-    let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
-    let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
-    i32::try_from(days.unwrap_or(14)).unwrap_or(14)
-}
-
-/// The stage's access log, which is kept as long as the longest kept log of the API's functions.
-pub(super) fn access_log(
-    graph: &mut Graph,
-    ids: ApiIds<'_>,
-    scope: &Scope,
-    functions: &BTreeMap<String, Ready>,
-    wanted: &Api,
-    stack: &Stack,
-) -> Handle<LogGroup> {
-    let id = ids.access_log();
-    let group = LogGroup {
-        id: id.to_string(),
-        name: access_log_name(ids, scope),
-        retention_days: retention_days(functions, wanted, stack),
-        account: scope.account.clone(),
-        kms_key: stack.kms_key.clone(),
-    };
-    id.add(graph, (), move |()| group.clone())
 }
 
 fn stage(

@@ -2,11 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::ids;
+use super::Input;
 use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, Plan, SignInFlow, ThreatProtection, TokenRules, UserPool};
 use crate::engine::{Graph, Handle};
-use crate::scope::Scope;
-use crate::spec::{self, Stack};
+use crate::spec;
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::cognito::{AppClient, UserPool};
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn pool(name: &str) -> IdOf<UserPool> {
+        IdOf::new("pool", name)
+    }
+
+    pub(crate) fn client(pool: &str) -> IdOf<AppClient> {
+        IdOf::new("client", pool)
+    }
+}
 
 /// How many days an invited user's temporary password is valid.
 const TEMPORARY_DAYS: u16 = 3;
@@ -18,7 +31,7 @@ pub(super) struct Pools {
     pub clients: BTreeMap<String, Handle<AppClient>>,
 }
 
-pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
+pub(super) fn pools(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Pools {
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
         let id = ids::pool(name);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::Input;
 use super::identity::Pools;
-use super::ids;
-use super::messaging::{Secrets, secret_policy};
+use super::messaging::{self, Secrets, secret_policy};
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
@@ -18,6 +18,34 @@ use crate::scope::Scope;
 use crate::spec::names::{caller_role, service_username};
 use crate::spec::policies::invoke_only;
 use crate::spec::{Invoke, Stack};
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser};
+    use crate::aws::iam::{Role, RolePolicy};
+    use crate::topology::id::IdOf;
+
+    pub(super) fn service_user(name: &str) -> IdOf<ServiceUser> {
+        IdOf::new("user", name)
+    }
+
+    pub(crate) fn identity_pool(name: &str) -> IdOf<IdentityPool> {
+        IdOf::new("identity-pool", name)
+    }
+
+    pub(super) fn identity_pool_roles(identity_pool: &str) -> IdOf<IdentityPoolRoles> {
+        IdOf::new("identity-pool-roles", identity_pool)
+    }
+
+    /// The role of an identity pool's users.
+    pub(crate) fn caller(identity_pool: &str) -> IdOf<Role> {
+        IdOf::new("caller", identity_pool)
+    }
+
+    pub(super) fn caller_policy(identity_pool: &str) -> IdOf<RolePolicy> {
+        IdOf::new("caller-policy", identity_pool)
+    }
+}
 
 /// The name of the role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
@@ -31,11 +59,11 @@ pub(super) struct PoolCaller {
 }
 
 /// The service users, and the secrets with their usernames and passwords.
-pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, pools: &Pools) -> Secrets {
+pub(super) fn service_users(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>, pools: &Pools) -> Secrets {
     let mut secrets = Secrets::new();
     for (name, wanted) in &stack.service_users {
         let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
-        let id = ids::secret(name);
+        let id = messaging::ids::secret(name);
         let secret = Secret {
             id: id.to_string(),
             name: scope.physical(name),
@@ -64,8 +92,7 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
 /// The identity pools and their roles.
 pub(super) fn identity_pools(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
+    Input { stack, scope, .. }: Input<'_>,
     pools: &Pools,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> BTreeMap<String, PoolCaller> {

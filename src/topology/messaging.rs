@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Input;
 use super::functions::Ready;
-use super::{SecretValues, ids};
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::Topic;
@@ -13,6 +13,39 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{self, Stack, Value, policies};
 
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::lambda::Permission;
+    use crate::aws::secretsmanager::{Rotation, Secret};
+    use crate::aws::sns::Topic;
+    use crate::aws::sqs::Queue;
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn topic(name: &str) -> IdOf<Topic> {
+        IdOf::new("topic", name)
+    }
+
+    /// A queue for events that functions could not handle.
+    pub(crate) fn queue(name: &str) -> IdOf<Queue> {
+        IdOf::new("queue", name)
+    }
+
+    /// A secret of the stack file, or the one that holds a service user's name and password.
+    pub(crate) fn secret(name: &str) -> IdOf<Secret> {
+        IdOf::new("secret", name)
+    }
+
+    /// How a secret is rotated.
+    pub(super) fn rotation(secret: &str) -> IdOf<Rotation> {
+        IdOf::new("rotation", secret)
+    }
+
+    /// The permission to invoke the function that rotates a secret.
+    pub(super) fn rotation_permission(secret: &str) -> IdOf<Permission> {
+        IdOf::new("permission", &format!("rotation {secret}"))
+    }
+}
+
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
 pub(super) type Queues = BTreeMap<String, Handle<Queue>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
@@ -20,7 +53,7 @@ pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 /// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
 /// their names, and AWS does not ask whether they exist.
 pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Policy {
-    let settings = stack.secret_settings.get(secret);
+    let settings = stack.secrets.get(secret).map(|secret| &secret.settings);
     let of_user = stack.service_users.get(secret).is_some_and(|user| user.resource_policy);
     if !of_user && !settings.is_some_and(|settings| settings.resource_policy) {
         return Policy::default();
@@ -36,9 +69,14 @@ pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Polic
 
 /// The rotations of secrets by functions. Secrets Manager asks the function to replace the value, so the permission to
 /// do so and the function's policy come first.
-pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, functions: &BTreeMap<String, Ready>) {
-    for (name, settings) in &stack.secret_settings {
-        let Some(rotation) = &settings.rotation else { continue };
+pub(super) fn rotations(
+    graph: &mut Graph,
+    Input { stack, .. }: Input<'_>,
+    secrets: &Secrets,
+    functions: &BTreeMap<String, Ready>,
+) {
+    for (name, wanted) in &stack.secrets {
+        let Some(rotation) = &wanted.settings.rotation else { continue };
         let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
         let sid = rotation_sid(name);
         let needs = (function.function, *secret);
@@ -69,7 +107,7 @@ fn function_arn(scope: &Scope, function: &str) -> String {
     scope.arn("lambda", &format!("function:{}", scope.physical(function)))
 }
 
-pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics {
+pub(super) fn topics(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Topics {
     let add = |(name, wanted): (&String, &spec::Topic)| {
         let id = ids::topic(name);
         let physical = scope.physical(name);
@@ -92,7 +130,7 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
 }
 
 /// The queues for events that functions could not handle.
-pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues {
+pub(super) fn queues(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Queues {
     let add = |name: &String| {
         let id = ids::queue(name);
         let physical = scope.physical(name);
@@ -108,17 +146,12 @@ pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues 
     stack.queues().into_iter().map(add).collect()
 }
 
-pub(super) fn secrets(
-    graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    topics: &Topics,
-    secrets: &SecretValues,
-) -> Secrets {
+pub(super) fn secrets(graph: &mut Graph, Input { stack, scope, secrets, .. }: Input<'_>, topics: &Topics) -> Secrets {
     let mut handles = Secrets::new();
-    for (name, values) in &stack.secrets {
+    for (name, wanted) in &stack.secrets {
         // Values that are topics' ARNs need these topics; the other values are known now.
-        let from_topics: BTreeMap<String, Handle<Topic>> = values
+        let from_topics: BTreeMap<String, Handle<Topic>> = wanted
+            .values
             .iter()
             .filter_map(|(key, value)| match value {
                 Value::Topic(topic) => Some((key.clone(), *topics.get(topic)?)),
@@ -133,7 +166,7 @@ pub(super) fn secrets(
             plain: BTreeMap::new(),
             rotate: secrets.rotate.contains(name),
             filled_by_another: false,
-            rotated: stack.secret_settings.get(name).is_some_and(|settings| settings.rotation.is_some()),
+            rotated: wanted.settings.rotation.is_some(),
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
             kms_key: stack.kms_key.clone(),

@@ -1,18 +1,30 @@
 //! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
 
-mod api;
+mod apis;
 mod edge;
 mod functions;
 mod http_api;
+mod id;
 mod identity;
 mod identity_pools;
-pub(crate) mod ids;
 mod messaging;
 mod needs;
 mod references;
+mod rest_api;
+
+/// The id of every resource that other modules name.
+pub(crate) mod ids {
+    pub(crate) use super::apis::ApiIds;
+    pub(crate) use super::edge::ids::*;
+    pub(crate) use super::functions::ids::*;
+    pub(crate) use super::identity::ids::*;
+    pub(crate) use super::identity_pools::ids::*;
+    pub(crate) use super::messaging::ids::*;
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::apis::Parts;
 use self::references::References;
 use crate::bundle::Bundles;
 use crate::engine::Graph;
@@ -31,6 +43,17 @@ pub struct SecretValues {
     pub rotate: BTreeSet<String>,
 }
 
+/// What the graph is made from.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    stack: &'a Stack,
+    scope: &'a Scope,
+    /// The address of an emulator, if one is used.
+    endpoint: Option<&'a str>,
+    bundles: &'a Bundles,
+    secrets: &'a SecretValues,
+}
+
 /// The resources that should exist for `stack` in `scope`. `endpoint` is the address of an emulator, if one is used.
 pub fn desired(
     stack: &Stack,
@@ -39,29 +62,22 @@ pub fn desired(
     bundles: &Bundles,
     secrets: &SecretValues,
 ) -> Graph {
-    let mut graph = Graph::default();
-    let topics = messaging::topics(&mut graph, stack, scope);
-    let queues = messaging::queues(&mut graph, stack, scope);
-    let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, secrets);
-    let pools = identity::pools(&mut graph, stack, scope);
-    secrets.extend(identity_pools::service_users(&mut graph, stack, scope, &pools));
+    let from = Input { stack, scope, endpoint, bundles, secrets };
+    let mut all = Graph::default();
+    let topics = messaging::topics(&mut all, from);
+    let queues = messaging::queues(&mut all, from);
+    let mut secrets = messaging::secrets(&mut all, from, &topics);
+    let pools = identity::pools(&mut all, from);
+    secrets.extend(identity_pools::service_users(&mut all, from, &pools));
     // A function's variable may hold an API's URL, and an API's routes lead to functions, so the bare APIs come first.
-    let roots = api::roots(&mut graph, stack, scope);
-    let identity_pools = identity_pools::identity_pools(&mut graph, stack, scope, &pools, &roots);
-    let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
-    let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
-    let functions = functions::functions(&mut graph, stack, scope, bundles, (&topics, &queues), &secrets, &references);
-    messaging::rotations(&mut graph, stack, &secrets, &functions);
-    let firewall = edge::firewall(&mut graph, stack, scope);
-    edge::before_pools(&mut graph, stack, &references.pools, firewall);
-    let log_role = api::log_role(&mut graph, stack, scope);
-    let parts =
-        api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall, log_role };
-    for (name, wanted) in stack.all_apis() {
-        match roots.get(&name.map(str::to_owned)) {
-            Some(root) => api::api(&mut graph, (name, wanted), *root, &parts),
-            None => http_api::api(&mut graph, (name, wanted), stack, scope, &functions, &references.pools),
-        }
-    }
-    graph
+    let roots = rest_api::roots(&mut all, from);
+    let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
+    let references = References::new(from, pools, identity_pools, &roots);
+    let functions = functions::functions(&mut all, from, (&topics, &queues), &secrets, &references);
+    messaging::rotations(&mut all, from, &secrets, &functions);
+    let firewall = edge::firewall(&mut all, from);
+    edge::before_pools(&mut all, from, &references.pools, firewall);
+    let parts = Parts { roots: &roots, functions: &functions, pools: &references.pools, firewall };
+    apis::apis(&mut all, from, &parts);
+    all
 }

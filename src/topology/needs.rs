@@ -1,9 +1,9 @@
 //! The services that a stack needs in its region.
 
 use super::{SecretValues, desired};
-use crate::aws::kind;
+use crate::aws::{kind, sts};
 use crate::bundle::Bundles;
-use crate::regions::{Needs, Service};
+use crate::regions::Needs;
 use crate::scope::Scope;
 use crate::spec::Stack;
 use crate::spec::names::caller_role;
@@ -15,7 +15,7 @@ pub fn needs(stack: &Stack) -> Needs {
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
     Needs {
-        services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([Service::Sts]).collect(),
+        services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([sts::SERVICE]).collect(),
         assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),
     }
 }
@@ -24,6 +24,8 @@ pub fn needs(stack: &Stack) -> Needs {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::aws::cognito::{COGNITO_IDENTITY, COGNITO_IDP};
+    use crate::aws::{apigateway, lambda, wafv2};
     use crate::regions::check;
     use crate::spec::{blueprints, parse};
 
@@ -32,9 +34,9 @@ mod tests {
         for blueprint in blueprints::ALL {
             let needs = needs(&parse(blueprint.text).unwrap());
             let has = |service| needs.services.contains(&service);
-            assert!(has(Service::UserPools) && has(Service::Sts) && has(Service::ApiGateway), "{}", blueprint.name);
-            assert_eq!(has(Service::IdentityPools), blueprint.name == "api-to-api", "{}", blueprint.name);
-            assert_eq!(has(Service::Waf), blueprint.name != "http-jwt", "{}", blueprint.name);
+            assert!(has(COGNITO_IDP) && has(sts::SERVICE) && has(apigateway::SERVICE), "{}", blueprint.name);
+            assert_eq!(has(COGNITO_IDENTITY), blueprint.name == "api-to-api", "{}", blueprint.name);
+            assert_eq!(has(wafv2::SERVICE), blueprint.name != "http-jwt", "{}", blueprint.name);
             assert!(check("cn-north-1", &needs).is_err() && check("us-gov-west-1", &needs).is_ok());
         }
         let callers = needs(&parse(blueprints::Blueprint::of("api-to-api").unwrap().text).unwrap()).assumed_by_pools;
@@ -46,7 +48,7 @@ mod tests {
     fn a_stack_without_pools_needs_nothing_that_china_lacks() {
         let stack = "[functions.Hello]\nsource = \"hello\"\n[[api.routes]]\nroute = \"GET /hello\"\nfunction = \"Hello\"\nauth = \"none\"\n";
         let needs = needs(&parse(stack).unwrap());
-        assert!(needs.services.contains(&Service::Lambda) && !needs.services.contains(&Service::UserPools));
+        assert!(needs.services.contains(&lambda::SERVICE) && !needs.services.contains(&COGNITO_IDP));
         for region in ["cn-north-1", "cn-northwest-1"] {
             assert_eq!(check(region, &needs), Ok(()), "{region}");
         }

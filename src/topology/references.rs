@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Input;
 use super::identity::Pools;
 use super::identity_pools::PoolCaller;
 use crate::aws::apigateway::{RestApi, stage_url};
@@ -9,10 +10,9 @@ use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
 use crate::aws::lambda::Function;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Stack, Variable};
+use crate::spec::Variable;
 
 /// Everything that a variable can refer to, by its name in the stack file.
-#[derive(Default)]
 pub(super) struct References {
     pub pools: Pools,
     pub identity_pools: BTreeMap<String, PoolCaller>,
@@ -30,18 +30,13 @@ pub(super) struct Url {
 }
 
 impl Url {
-    pub(super) fn of(endpoint: Option<&str>, scope: &Scope, stage: &str) -> Self {
+    fn of(endpoint: Option<&str>, scope: &Scope, stage: &str) -> Self {
         Self { endpoint: endpoint.map(str::to_owned), scope: scope.clone(), stage: stage.to_owned() }
     }
 
     fn with(&self, api_id: &str) -> String {
         stage_url(self.endpoint.as_deref(), &self.scope, api_id, &self.stage)
     }
-}
-
-/// The URLs of the named APIs.
-pub(super) fn urls(stack: &Stack, scope: &Scope, endpoint: Option<&str>) -> BTreeMap<String, Url> {
-    stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage))).collect()
 }
 
 /// The resources that the variables of one function refer to, by the variable.
@@ -60,6 +55,17 @@ pub(super) struct Variables {
 }
 
 impl References {
+    pub(super) fn new(
+        Input { stack, scope, endpoint, .. }: Input<'_>,
+        pools: Pools,
+        identity_pools: BTreeMap<String, PoolCaller>,
+        roots: &BTreeMap<Option<String>, Handle<RestApi>>,
+    ) -> Self {
+        let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
+        let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage)));
+        Self { pools, identity_pools, apis, urls: urls.collect() }
+    }
+
     /// The variables that refer to something.
     pub(super) fn of(&self, environment: &BTreeMap<String, Variable>) -> Variables {
         let (mut used, mut urls) = (Used::default(), BTreeMap::new());

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 
 use super::check_spec::CheckResult;
 use super::context::Expired;
+use crate::aws::cognito::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::aws::cognito::{AddUser, Tokens, Users, generate};
-use crate::aws::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::engine::Failure;
 use crate::outputs::Pool;
 use crate::secret::SecretValue;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 
 /// A user with the blueprint's files.
@@ -53,7 +54,7 @@ fn texts(folder: &std::path::Path) -> Vec<String> {
 fn api_to_api_lets_only_the_first_api_call_the_second() {
     let _alone = default_account();
     let user = someone();
-    let before = botocore::inventory(&user);
+    let before = inventory(&user);
     let first = user.run(&["up", "--yes"]).ends(0);
     let password = password(&user);
 
@@ -105,7 +106,7 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
 
     user.run(&["down", "--yes"]).ends(0);
     assert_eq!(identity_pools(&user), 0);
-    assert_eq!(botocore::inventory(&user), before);
+    assert_eq!(inventory(&user), before);
 }
 
 /// The answer to a request without headers.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 
 #[test]
@@ -52,17 +52,17 @@ fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
 #[test]
 fn credentials_of_another_account_are_refused_before_any_write() {
     let user = User::with_a_stack();
-    let before = botocore::inventory(&user);
+    let before = inventory(&user);
     let other = account();
     let user = user.with("AWS_ACCESS_KEY_ID", &other);
     for command in ["up", "down"] {
         user.run(&[command, "--yes"]).ends(3).says("belongs to account").says(&other);
     }
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
     user.run(&["status"]).ends(6).says("a stack of this name exists in account");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let user = user.with("AWS_ACCESS_KEY_ID", outputs["account"].as_str().unwrap());
-    assert_eq!(botocore::inventory(&user), before);
+    assert_eq!(inventory(&user), before);
     user.run(&["down", "--yes"]).ends(0);
 }
 
@@ -78,7 +78,7 @@ fn an_unusable_state_folder_fails_before_any_create() {
     let user = User::newcomer();
     user.write("state", "a file where the folder should be");
     user.run(&["up", "--yes"]).ends(1).says("the state folder");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]
@@ -102,5 +102,5 @@ fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     assert_eq!(ids(&std::fs::read_to_string(&path).unwrap()), ids(&good), "found again, nothing made");
     std::fs::write(&path, state.to_string()).unwrap();
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }

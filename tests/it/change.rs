@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
 
@@ -448,7 +449,7 @@ fn a_route_that_moves_to_another_function_leaves_no_old_permission() {
     assert_eq!((statements("ExternalLambda1"), statements("ExternalLambda2")), (0, 2));
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]
@@ -473,7 +474,7 @@ fn up_removes_a_pool_with_users_only_with_remove_pool() {
     for _ in 0..2 {
         user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(0);
     }
-    assert!(!botocore::inventory(&user).iter().any(|name| name.contains(POOLS[1])));
+    assert!(!inventory(&user).iter().any(|name| name.contains(POOLS[1])));
     // A pool without users is removed without the flag.
     edit(&user, |file| {
         file["pools"].as_table_mut().unwrap().remove(POOLS[0]);
@@ -494,13 +495,13 @@ fn down_refuses_while_a_pool_has_deletion_protection() {
     protect(true);
     up(&user);
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
-    let before = botocore::inventory(&user);
+    let before = inventory(&user);
     user.run(&["down", "--yes"]).ends(4).says("deletion_protection = false").says("nothing was removed");
-    assert_eq!(botocore::inventory(&user), before);
+    assert_eq!(inventory(&user), before);
     protect(false);
     up(&user);
     user.run(&["down", "--yes"]).ends(0).says("1 user of MyUserPool2 will be deleted").says("0 left");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 /// The stack's web ACL, read with botocore: its default action, and priority, name and action of each rule.
@@ -595,10 +596,10 @@ fn up_refuses_a_change_that_aws_cannot_make_before_changing_anything() {
     let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
     let why = "AWS cannot change UsernameConfiguration.CaseSensitive";
     assert!(plan.contains(why) && plan.contains("50 → 7"), "{plan}");
-    let before = botocore::inventory(&user);
+    let before = inventory(&user);
     user.run(&["up", "--yes"]).ends(4).says(why).says("nothing was changed").says("--remove-pool");
     let status = user.run(&["status"]).ends(0).stdout;
     assert!(status.contains("methodSettings.*/*.throttlingRateLimit is 50, wanted 7"), "{status}");
-    assert_eq!(botocore::inventory(&user), before);
+    assert_eq!(inventory(&user), before);
     user.run(&["down", "--yes"]).ends(0);
 }

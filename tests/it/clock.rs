@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use hyper::http::HeaderMap;
 
-use crate::support::botocore::inventory;
 use crate::support::clock::OtherClock;
 use crate::support::emulator::{account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
@@ -71,7 +71,7 @@ fn a_create_refused_for_its_time_is_retried_and_creates_one_resource() {
     assert_eq!(clock.refused(), ["cognito-idp CreateUserPool"]);
     let pools = inventory(&user.on_another_machine(&endpoint()))
         .iter()
-        .filter(|name| name.starts_with("list_user_pools "))
+        .filter(|name| name.starts_with("cognito.user_pool "))
         .count();
     assert_eq!(pools, 2, "no pool is created twice");
     user.run(&["down", "--yes"]).ends(0).says("0 left");

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use securelambda::state::Status;
 
-use crate::support::botocore::inventory;
 use crate::support::completes_and_removes;
 use crate::support::emulator::{account, endpoint};
 use crate::support::graphs::stack;
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::simulation::Simulation;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;
 
@@ -215,7 +216,7 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
 
 /// All resources in the account, of the kinds that the program creates.
 fn left_in(user: &User) -> Vec<String> {
-    crate::support::botocore::inventory(user)
+    inventory(user)
 }
 
 #[test]

@@ -4,13 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use securelambda::aws::settle::WAITS;
-use securelambda::aws::{KINDS, refusals};
+use securelambda::aws::{KINDS, refusals, settle};
 use securelambda::engine::Refusal;
 use securelambda::meaning::GATEWAY_WORDS;
 use serde_json::{Value, json};
 
-use crate::kinds;
 use crate::support::facts::{Fact, Known, tables};
 use crate::support::proxy::models::ask;
 
@@ -45,10 +43,10 @@ fn meet(refusal: &Refusal, fact: &Fact) -> bool {
 #[test]
 fn the_refusal_tables_know_every_service_of_a_kind() {
     for (kind, about) in KINDS {
-        let host = kinds::host(about);
+        let service = about.service.name;
         assert!(
-            refusals::EVERYWHERE.contains(&host),
-            "EVERYWHERE in src/aws/refusals.rs has no {host}, which keeps {kind}"
+            refusals::EVERYWHERE.contains(&service),
+            "`services!` in src/aws/mod.rs has no {service}, which keeps {kind}"
         );
     }
 }
@@ -239,7 +237,7 @@ fn every_wait_links_to_a_heading_of_docs_aws_md() {
         kept.replace(' ', "-")
     };
     let anchors: BTreeSet<String> = headings().iter().map(anchor).collect();
-    for (name, wait) in WAITS {
+    for (name, wait) in settle::all() {
         assert!(anchors.contains(wait.facts), "{name}: docs/aws.md has no #{}", wait.facts);
     }
 }

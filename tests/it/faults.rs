@@ -6,13 +6,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use securelambda::aws::settle;
+use securelambda::aws::apigateway::refusals::{API_AUTHORIZER_VISIBLE, API_BUSY, API_DELETE_RATE, API_UPDATING};
+use securelambda::aws::cognito::refusals::COGNITO_BUSY;
+use securelambda::aws::iam::refusals::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE};
+use securelambda::aws::lambda::refusals::{FUNCTION_BUSY, ROLE};
+use securelambda::aws::logs::refusals::{LOGS_BUSY, LOGS_VISIBLE};
+use securelambda::aws::secretsmanager::refusals::{SECRET_BACK, SECRET_NAME};
+use securelambda::aws::settle::THROTTLE;
+use securelambda::aws::sns::refusals::SNS_BUSY;
+use securelambda::aws::wafv2::refusals::{WAF_ASSOCIATION, WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE};
 use serde_json::json;
 
-use crate::support::botocore::{call, calls, inventory};
+use crate::support::botocore::{call, calls};
 use crate::support::emulator::{account, endpoint};
 use crate::support::facts::recorded_refusal;
 use crate::support::faults::{ConsistencyRules, Domain, OccasionalFaults};
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
@@ -131,19 +140,19 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
 
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
     let waits = [
-        &settle::ROLE,
-        &settle::FUNCTION_BUSY,
-        &settle::WAF_ASSOCIATION,
-        &settle::WAF_IP_SET,
-        &settle::WAF_TROUBLE,
-        &settle::ROLE_VISIBLE,
-        &settle::IAM_BUSY,
-        &settle::SNS_BUSY,
-        &settle::API_BUSY,
-        &settle::API_AUTHORIZER_VISIBLE,
-        &settle::THROTTLE,
-        &settle::LOGS_VISIBLE,
-        &settle::LOGS_BUSY,
+        &ROLE,
+        &FUNCTION_BUSY,
+        &WAF_ASSOCIATION,
+        &WAF_IP_SET,
+        &WAF_TROUBLE,
+        &ROLE_VISIBLE,
+        &IAM_BUSY,
+        &SNS_BUSY,
+        &API_BUSY,
+        &API_AUTHORIZER_VISIBLE,
+        &THROTTLE,
+        &LOGS_VISIBLE,
+        &LOGS_BUSY,
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
@@ -156,22 +165,14 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     assert_eq!(writes, Vec::<String>::new(), "there was nothing to do");
 
     let ran = without_errors(user.run(&["down", "--yes", "-v"])).says("0 left");
-    let waits = [
-        &settle::API_DELETE_RATE,
-        &settle::WAF_IN_USE,
-        &settle::WAF_LOCK,
-        &settle::ROLE_IN_USE,
-        &settle::IAM_BUSY,
-        &settle::COGNITO_BUSY,
-        &settle::SNS_BUSY,
-        &settle::LOGS_BUSY,
-    ];
+    let waits =
+        [&API_DELETE_RATE, &WAF_IN_USE, &WAF_LOCK, &ROLE_IN_USE, &IAM_BUSY, &COGNITO_BUSY, &SNS_BUSY, &LOGS_BUSY];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not gone yet", "the API is not gone yet"]);
     assert_eq!(there(), Vec::<String>::new());
 
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
-    assert_reasons(&ran, [settle::SECRET_BACK.why, settle::API_UPDATING.why]);
+    assert_reasons(&ran, [SECRET_BACK.why, API_UPDATING.why]);
     assert_eq!(there(), made);
     without_errors(user.run(&["down", "--yes"])).says("0 left");
     assert_eq!(there(), Vec::<String>::new());
@@ -215,10 +216,7 @@ fn changes_succeed_under_all_consistency_rules() {
     user.write("securelambda.toml", &changed);
     user.write("lambdas/internal/handler.mjs", "export const handler = async () => ({});\n");
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
-    assert_reasons(
-        &ran,
-        [settle::WAF_LOCK.why, settle::COGNITO_BUSY.why, settle::API_BUSY.why, "the function is not active yet"],
-    );
+    assert_reasons(&ran, [WAF_LOCK.why, COGNITO_BUSY.why, API_BUSY.why, "the function is not active yet"]);
     let kept = call(
         &user.on_another_machine(&endpoint()),
         "cognito-idp",
@@ -234,7 +232,7 @@ fn changes_succeed_under_all_consistency_rules() {
     let forced = call(&user, "secretsmanager", "delete_secret", &secret);
     assert!(forced.get("Error").is_none(), "{forced}");
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
-    assert_reasons(&ran, [settle::SECRET_NAME.why]);
+    assert_reasons(&ran, [SECRET_NAME.why]);
     without_errors(user.run(&["down", "--yes"])).says("0 left");
     assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 

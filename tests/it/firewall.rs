@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::moto::Moto;
 use crate::support::program::User;
 
@@ -410,7 +411,7 @@ fn status_names_every_change_of_the_firewall_and_up_repairs_it() {
         user.run(&["plan", "--detailed-exitcode"]).ends(0);
     }
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    let left = botocore::inventory(&user);
+    let left = inventory(&user);
     assert!(left.iter().all(|one| one.contains("theirs")), "{left:?}");
 }
 

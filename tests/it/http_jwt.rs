@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::{Operator, policies, reduced_for_ministack};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::Proxy;
 
@@ -88,7 +89,7 @@ fn http_jwt_is_built_called_verified_and_removed() {
 
     let summary = user.run(&with(&["down", "--yes", "--json"])).ends(0).summary();
     assert_eq!(summary["left"], json!([]));
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn up_without_state_adopts_the_http_api() {
     assert_eq!(again, outputs);
     std::fs::remove_file(user.state()).unwrap();
     user.run(&with(&["down", "--yes"])).ends(0).says("0 left");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]

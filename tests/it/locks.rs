@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use securelambda::state::Holder;
 
-use crate::support::botocore::inventory;
+use crate::support::inventory::inventory;
 use crate::support::program::{Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 

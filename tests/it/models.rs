@@ -14,34 +14,13 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::{Value, json};
 
+use crate::services::{SERVICES, Service};
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
 use crate::support::facts::recorded_refusal;
 use crate::support::program::User;
 use crate::support::proxy::models::{ask, broken_by, seen_file};
 use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
-
-/// Operations of the program that no test calls, each with the reason.
-const UNSEEN: &[(&str, &str)] = &[
-    ("apigateway DeleteRequestValidator", "every API has one, and it goes with its API"),
-    ("apigatewayv2 DeleteRouteSettings", "another tool has changed it; replayed exchanges test the call"),
-    ("apigatewayv2 UpdateAuthorizer", "another tool has changed it; replayed exchanges test the call"),
-    ("cognito-identity GetCredentialsForIdentity", "not signed, so nobody is told whose it is"),
-    ("cognito-identity GetId", "not signed, so nobody is told whose it is"),
-    ("cognito-idp AdminEnableUser", "another tool has changed it; replayed exchanges test the call"),
-    ("cognito-idp AssociateSoftwareToken", "no emulator asks for a factor; replayed exchanges test the call"),
-    ("cognito-idp GetTokensFromRefreshToken", "no command renews tokens; replayed exchanges test the call"),
-    ("cognito-idp RespondToAuthChallenge", "no emulator asks for a factor; replayed exchanges test the call"),
-    ("cognito-idp UpdateUserAttributes", "not tried on an emulator, which accepts every attribute"),
-    ("cognito-idp VerifySoftwareToken", "no emulator asks for a factor; replayed exchanges test the call"),
-    ("iam PutRolePermissionsBoundary", "another tool has changed it; replayed exchanges test the call"),
-    ("lambda PutRuntimeManagementConfig", "the emulator does not know it; replayed exchanges test the call"),
-    ("logs AssociateKmsKey", "the emulator does not know it; replayed exchanges test the call"),
-    ("logs DisassociateKmsKey", "the emulator does not know it; replayed exchanges test the call"),
-    ("logs PutBearerTokenAuthentication", "the emulator does not know it; replayed exchanges test the call"),
-    ("secretsmanager RemoveRegionsFromReplication", "the emulator does not know it; replayed exchanges test the call"),
-    ("sns SetSubscriptionAttributes", "another tool has changed it; replayed exchanges test the call"),
-];
 
 fn request(service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let signed = format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request");
@@ -329,13 +308,12 @@ fn operations() -> BTreeSet<String> {
             .collect();
         let before = called.len();
         for name in &crates {
+            let of_crate = SERVICES.iter().find(|service| service.sdk == name);
             let service = match name.as_str() {
-                "cloudwatchlogs" => "logs",
-                "cognitoidentityprovider" => "cognito-idp",
-                "cognitoidentity" => "cognito-identity",
+                // These keep no resources of a stack.
                 "resourcegroupstagging" => "resourcegroupstaggingapi",
                 "servicequotas" => "service-quotas",
-                same => same,
+                other => of_crate.map_or(other, |service| service.name),
             };
             let names = known.entry(service.to_owned()).or_insert_with(|| {
                 let answer = ask(&[json!({ "ask": "operations", "services": [service] })]).remove(0);
@@ -369,7 +347,9 @@ fn every_pattern_of_the_programs_operations_can_be_checked() {
 fn every_operation_of_the_program_was_seen() {
     let seen = std::fs::read_to_string(seen_file()).expect("run the whole suite first");
     let seen: BTreeSet<&str> = seen.lines().collect();
-    let unseen: Vec<String> = operations().into_iter().filter(|name| !seen.contains(name.as_str())).collect();
-    let listed: Vec<&str> = UNSEEN.iter().map(|(name, _)| *name).collect();
+    let unseen: BTreeSet<String> = operations().into_iter().filter(|name| !seen.contains(name.as_str())).collect();
+    // The reason for each is in `tests/it/services`.
+    let of = |service: &'static Service| service.unseen.iter().map(|(name, _)| format!("{} {name}", service.name));
+    let listed: BTreeSet<String> = SERVICES.iter().flat_map(of).collect();
     assert_eq!(unseen, listed, "{} of the program's operations were seen", seen.len());
 }

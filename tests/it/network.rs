@@ -6,6 +6,7 @@ use securelambda::probe::{Client, Request, send};
 use securelambda::proxies::Proxies;
 use serde_json::json;
 
+use crate::services::SERVICES;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
@@ -51,21 +52,8 @@ fn every_aws_service_is_called_through_https_proxy() {
             hosts.extend(asked);
         }
     }
-    let regional = [
-        "apigateway",
-        "cognito-identity",
-        "cognito-idp",
-        "lambda",
-        "logs",
-        "secretsmanager",
-        "sns",
-        "sqs",
-        "sts",
-        "wafv2",
-    ];
-    let mut expected: BTreeSet<String> =
-        regional.iter().map(|service| format!("{service}.eu-central-1.amazonaws.com:443")).collect();
-    expected.insert("iam.amazonaws.com:443".to_owned());
+    let expected: BTreeSet<String> =
+        SERVICES.iter().map(|service| format!("{}:443", service.host_in("eu-central-1"))).collect();
     assert_eq!(hosts, expected);
 }
 

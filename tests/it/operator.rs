@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::services::{OURS, SERVICES, StackIdentity, Usage, needs};
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint, python};
-use crate::support::iam::{OURS, Operator, StackIdentity, Usage, allows, needs, policies, reduced_for_ministack};
+use crate::support::iam::{Operator, allows, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
 use crate::support::simulator;
@@ -411,9 +412,9 @@ fn the_policy_allows_the_programs_calls_and_little_else() {
         granted.extend(actions(&least));
     }
     let unused: BTreeSet<String> = granted.difference(&used).cloned().collect();
-    // `UNUSED` has the reason for each.
-    let rare = UNUSED.iter().map(|(action, _)| (*action).to_owned()).collect();
-    assert_eq!(unused, rare);
+    // The reason for each is in `tests/it/services`.
+    let rare = SERVICES.iter().flat_map(|service| service.unused);
+    assert_eq!(unused, rare.map(|(action, _)| (*action).to_owned()).collect());
 }
 
 /// The same call on the resources of another stack whose name begins with this stack's name. `None` for calls that concern
@@ -577,57 +578,19 @@ fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
     }
 }
 
-/// Granted actions that the test above does not use, with reasons.
-const UNUSED: &[(&str, &str)] = &[
-    ("apigateway:UpdateRestApiPolicy", "only after somebody else set a resource policy; see gateway_holes.rs"),
-    ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
-    ("cognito-idp:AdminAddUserToGroup", "another tool has given a group a role"),
-    ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
-    ("cognito-idp:CreateGroup", "another tool has given a group a role"),
-    ("cognito-idp:DeleteGroup", "another tool has given a group a role"),
-    ("cognito-idp:DeleteIdentityProvider", "another tool has added an identity provider"),
-    ("cognito-idp:DeleteResourceServer", "another tool has added a resource server"),
-    ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
-    ("cognito-idp:DeleteUserPoolDomain", "another tool has added a domain"),
-    ("cognito-idp:DescribeRiskConfiguration", "pools with threat protection"),
-    ("cognito-idp:ListUsersInGroup", "another tool has given a group a role"),
-    ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
-    ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
-    ("iam:RemoveRoleFromInstanceProfile", "another tool has put a role into an instance profile"),
-    ("logs:DeleteSubscriptionFilter", "another tool forwards a log"),
-    ("logs:DisassociateKmsKey", "another tool has encrypted a log with another account's key"),
-    ("logs:PutBearerTokenAuthentication", "another tool has opened a log for writers with tokens"),
-    ("secretsmanager:CancelRotateSecret", "another tool rotates a secret"),
-    ("secretsmanager:PutResourcePolicy", "a secret has the key `resource_policy`"),
-    ("secretsmanager:RemoveRegionsFromReplication", "another tool has copied a secret to another region"),
-    ("sns:SetSubscriptionAttributes", "another tool has changed a subscription"),
-    ("sns:SetTopicAttributes", "another tool has changed a topic"),
-    ("ec2:DescribeSecurityGroups", "Lambda looks as the caller, if a function has the key `vpc`"),
-    ("ec2:DescribeSubnets", "Lambda looks as the caller, if a function has the key `vpc`"),
-    ("ec2:DescribeVpcs", "Lambda looks as the caller, if a function has the key `vpc`"),
-    ("iam:DetachRolePolicy", "another tool has attached a policy"),
-    ("iam:ListRoleTags", "down and sweep look for what no record names"),
-    ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),
-    ("iam:UpdateAssumeRolePolicy", "another tool has changed who may take a role"),
-    ("iam:UpdateRole", "another tool has changed a description"),
-    ("logs:AssociateKmsKey", "the stack file has a key"),
-    ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
-    ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
-    ("lambda:UpdateFunctionCode", "changed code"),
-    ("sqs:SetQueueAttributes", "another tool has changed a queue"),
-    ("secretsmanager:UpdateSecret", "another tool has changed a description"),
-];
-
 /// An action that does not exist in AWS allows nothing, and IAM reports no error.
 #[test]
 fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
-names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "kms", "lambda", "logs", "secretsmanager", "sns", "sqs", "wafv2"]}
-print(json.dumps(names))
+print(json.dumps({service: loader.get_service_model(service).operation_names for service in sys.argv[1:]}))
 "#;
-    let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();
+    let grants: Vec<_> = securelambda::aws::rights::grants().into_iter().collect();
+    let granted: BTreeSet<&str> =
+        grants.iter().flat_map(|grant| grant.template.rights).flat_map(|right| right.actions).copied().collect();
+    let services: BTreeSet<&str> = granted.iter().map(|action| action.split_once(':').unwrap().0).collect();
+    let output = std::process::Command::new(python()).args(["-c", script]).args(services).output().unwrap();
     let known: Value = serde_json::from_slice(&output.stdout).unwrap();
     // Permissions that are no operations. API Gateway's permissions are HTTP methods.
     let others = [
@@ -648,14 +611,11 @@ print(json.dumps(names))
         "apigateway:UpdateRestApiPolicy",
     ];
     let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-    for grant in securelambda::aws::rights::grants() {
-        for action in grant.template.rights.iter().flat_map(|right| right.actions) {
-            let (service, name) = action.split_once(':').unwrap();
-            let operations = known[service].as_array();
-            let is_operation = operations.is_some_and(|names| names.contains(&json!(name)));
-            let is_verb = service == "apigateway" && verbs.contains(&name);
-            assert!(is_operation || is_verb || others.contains(action), "{action}");
-        }
+    for action in granted {
+        let (service, name) = action.split_once(':').unwrap();
+        let is_operation = known[service].as_array().unwrap().contains(&json!(name));
+        let is_verb = service == "apigateway" && verbs.contains(&name);
+        assert!(is_operation || is_verb || others.contains(&action), "{action}");
     }
 }
 

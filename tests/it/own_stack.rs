@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::User;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
@@ -181,7 +182,7 @@ fn a_users_own_stack_is_built_changed_twice_and_removed() {
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]
@@ -225,11 +226,11 @@ fn a_secret_value_that_is_not_available_fails_before_any_create() {
     user.run(&["up", "--yes"]).ends(2).says("the variable PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
     user.write("securelambda.toml", &STACK.replace("{ env = \"PARTNER_KEY\" }", "{ prompt = true }"));
     user.run(&["up", "--yes"]).ends(2).says("there is no terminal").says("{ env = \"KEY\" }");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
     user.write("securelambda.toml", STACK);
     let user = user.with("PARTNER_KEY", &"x".repeat(70_000));
     user.run(&["up", "--yes"]).ends(2).says("Secrets Manager allows 65536");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use securelambda::args::Cli;
-use securelambda::aws::kind::CleanupGroup;
 
 /// The most lines that README.md may have.
 const LONGEST_README: usize = 200;
@@ -30,19 +29,6 @@ pub fn section(file: &str, heading: &str) -> String {
         (1..=level).contains(&marks) && line[marks..].starts_with(' ')
     };
     lines.take_while(|line| !ends(line)).collect::<Vec<_>>().join("\n")
-}
-
-#[test]
-fn the_documented_cleanup_order_equals_the_codes() {
-    let section = section("docs/removal.md", "## The cleanup order");
-    let numbered = |line: &str| {
-        let (number, title) = line.split_once(". ")?;
-        Some((number.parse::<usize>().ok()?, title.to_owned()))
-    };
-    let listed: Vec<(usize, String)> = section.lines().filter_map(numbered).collect();
-    let coded: Vec<(usize, String)> =
-        (1..).zip(CleanupGroup::ALL.iter().map(|group| group.title().to_owned())).collect();
-    assert_eq!(listed, coded);
 }
 
 /// The flags that a text names, as `--flag`.

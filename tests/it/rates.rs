@@ -9,7 +9,6 @@ use securelambda::aws::KINDS;
 use securelambda::aws::kind::{Calls, Rate};
 use serde_json::Value;
 
-use crate::kinds::host;
 use crate::support::emulator::python;
 
 const PAGE: &str = include_str!("../../docs/aws.md");
@@ -56,7 +55,7 @@ fn published() -> BTreeMap<&'static str, Published> {
 
 /// The rates that the kinds of a service describe.
 fn described(service: &str) -> impl Iterator<Item = &'static Rate> {
-    KINDS.iter().filter(move |(_, about)| host(about) == service).flat_map(|(_, about)| about.rates)
+    KINDS.iter().filter(move |(_, about)| about.service.name == service).flat_map(|(_, about)| about.rates)
 }
 
 fn requests(services: &[&str]) -> Value {
@@ -110,7 +109,7 @@ fn the_table_of_published_rates_has_every_operation_that_a_kind_uses() {
     let published = published();
     let mut missing = BTreeSet::new();
     for (kind, about) in KINDS {
-        let service = host(about);
+        let service = about.service.name;
         let Some(Published { operations, covers_all }) = published.get(service) else {
             missing.insert(format!("{service} (of {kind})"));
             continue;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 
 const PASSWORD: &str = "Sentinel-Password-7";
@@ -111,7 +112,7 @@ fn secrets_with_names_like_arn_suffixes_are_read_by_their_own_names() {
     user.run(&["verify"]).ends(0);
     user.run(&["up", "--yes", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 fn variable(secret: &str) -> String {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use securelambda::state::{Holder, Record, State};
 
-use crate::support::botocore::inventory;
 use crate::support::emulator::endpoint;
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::pty::Pty;

@@ -4,8 +4,9 @@
 use securelambda::state::{StateFile, StateId};
 use serde_json::{Value, json};
 
-use crate::support::botocore::{self, inventory};
+use crate::support::botocore;
 use crate::support::emulator::endpoint;
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 
 fn up(user: &User, stack: &str) -> Value {
@@ -167,7 +168,7 @@ fn sweep_removes_incomplete_and_duplicate_resources() {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
     user.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
-    assert_eq!(inventory(&user), ["get_rest_apis stranger"]);
+    assert_eq!(inventory(&user), ["apigateway.rest_api stranger"]);
     let attached = botocore::call(&user, "wafv2", "get_web_acl_for_resource", &json!({ "ResourceArn": stage }));
     assert!(attached.get("WebACL").is_none(), "nothing stands in front of the stranger's stage: {attached}");
 }
@@ -186,7 +187,7 @@ fn sweep_and_down_leave_foreign_resources_and_other_stacks_alone() {
     // Foreign resources with our prefix and without our tag.
     aws(&user, "sns", "create_topic", &json!({ "Name": "a-stranger" }));
     aws(&user, "logs", "create_log_group", &json!({ "logGroupName": "/aws/lambda/a-stranger" }));
-    let strangers = ["describe_log_groups /aws/lambda/a-stranger", "list_topics a-stranger"];
+    let strangers = ["logs.group /aws/lambda/a-stranger", "sns.topic a-stranger"];
     let both = |mut names: Vec<String>| {
         names.retain(|name| !strangers.contains(&name.as_str()));
         names
@@ -266,7 +267,7 @@ fn sweep_reports_a_service_that_cannot_be_listed_and_ends_with_4() {
     ran.says("some services could not be listed, so resources may remain").says("`securelambda sweep --stack demo`");
     let ran = ann.run(&["sweep"]).ends(4).says("could not be listed: wafv2.ip_set");
     ran.says("some services could not be listed, so there may be more");
-    assert_eq!(inventory(&user), ["list_ip_sets demo-addresses-v4"]);
+    assert_eq!(inventory(&user), ["wafv2.ip_set demo-addresses-v4"]);
     user.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
+use crate::services::service;
 use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::emulator::{account, endpoint, python, without_proxy};
 use crate::support::program::{CommandOutput, User};
@@ -38,27 +39,17 @@ enum ReadFault {
 
 impl ReadFault {
     fn outcome(self, asked: &AwsRequest) -> CallOutcome {
-        let service = asked.service.as_str();
+        let service = service(&asked.service);
         match self {
             Self::Denied => {
-                let (status, code) = match service {
-                    "iam" => (403, "AccessDenied"),
-                    "sns" => (403, "AuthorizationError"),
-                    "lambda" | "apigateway" | "apigatewayv2" => (403, "AccessDeniedException"),
-                    _ => (400, "AccessDeniedException"),
-                };
+                let (status, code) = service.refusals.denied;
                 let message = format!(
-                    "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {service}:{}",
-                    asked.operation
+                    "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {}:{}",
+                    service.name, asked.operation
                 );
                 CallOutcome::Refused(Fault::new(status, code, &message))
             }
-            Self::ServerError => CallOutcome::Refused(match service {
-                "iam" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
-                "sns" => Fault::new(500, "InternalError", "The service had a fault"),
-                "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
-                _ => Fault::new(500, "InternalFailure", "The service had a fault"),
-            }),
+            Self::ServerError => CallOutcome::Refused(service.server_error()),
             Self::Garbled => CallOutcome::Answered(200, Bytes::from("<!doctype html><title>404 Not Found</title>")),
         }
     }
@@ -77,30 +68,15 @@ impl FaultInjector for Refusing {
     }
 }
 
-/// Which resources may remain while an operation is refused, as prefixes of the account reader's names. Without the read,
-/// the program cannot know that they exist or whose they are, or AWS does not delete them before such a resource.
-///
-/// With a recorded state nearly every resource has a unique id from AWS. Only resources with nothing but a name still need
-/// their tags.
-fn may_remain(verb: Verb, operation: &str) -> &'static [&'static str] {
-    match (operation, verb) {
-        ("sns ListTagsForResource", _) => &["topic ", "subscription "],
-        ("logs ListTagsForResource", _) => &["log group "],
-        (_, Verb::Down) => &[],
-        ("sns ListTopics", _) => &["topic ", "subscription "],
-        ("logs DescribeLogGroups", _) => &["log group "],
-        // A role can only be deleted after its policies, which must be listed first.
-        ("iam ListRoles" | "iam GetRole" | "iam ListRolePolicies", _) => &["role "],
-        ("lambda ListFunctions", _) => &["function "],
-        ("secretsmanager ListSecrets", _) => &["secret "],
-        ("cognito-idp ListUserPools" | "cognito-idp DescribeUserPool", _) => &["pool ", "client ", "pool user "],
-        ("cognito-identity ListIdentityPools" | "cognito-identity DescribeIdentityPool", _) => &["identity pool "],
-        ("wafv2 ListWebACLs" | "wafv2 ListTagsForResource", _) => &["web acl ", "ip set "],
-        ("wafv2 ListIPSets", _) => &["ip set "],
-        ("apigateway GetRestApis", _) => &["api "],
-        ("apigatewayv2 GetApis", _) => &["http api "],
-        _ => &[],
-    }
+/// Which resources may remain while an operation is refused, as beginnings of the account reader's names.
+fn may_remain(verb: Verb, operation: &str) -> Vec<&'static str> {
+    let (asked, operation) = operation.split_once(' ').unwrap();
+    let outlives = service(asked).kinds.iter().filter_map(|kind| kind.outlives.known());
+    let concerned = outlives.filter(|reads| {
+        let reads = if verb == Verb::Down { reads.with_state } else { reads.without_state };
+        reads.contains(&operation)
+    });
+    concerned.map(|reads| reads.called).collect()
 }
 
 struct TestBed {

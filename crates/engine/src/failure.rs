@@ -253,6 +253,19 @@ impl Refusal {
         matches
     }
 
+    /// Whether a service's error is one of these refusals, of which each may be another service's.
+    pub fn any<'a>(refusals: impl IntoIterator<Item = &'a Self>, answer: &ServiceError) -> bool {
+        let found: Vec<&Self> =
+            refusals.into_iter().filter(|refusal| refusal.has(&answer.code, &answer.message)).collect();
+        debug_assert!(
+            found.is_empty() || found.iter().any(|refusal| refusal.covers(&answer.operation)),
+            "{} answered with {}, which the tables know of other calls only: {found:?}",
+            answer.operation,
+            answer.code
+        );
+        !found.is_empty()
+    }
+
     /// Whether a code and a message are those of this refusal.
     pub fn has(&self, code: &str, message: &str) -> bool {
         let message = message.to_lowercase();
@@ -290,6 +303,22 @@ mod tests {
             assert_eq!(BUSY.is(&ours.clone().answered(ServiceError::new(code, message))), is, "{code} {message}");
         }
         assert!(!BUSY.is(&ours) && !BUSY.is(&Failure::refused("Conflict: concurrent")));
+    }
+
+    #[test]
+    fn any_of_several_refusals_may_be_of_another_service() {
+        let other = Refusal::new(&["sns CreateTopic"], &["Conflict"]);
+        let answer = |operation: &str, code: &'static str| ServiceError::new(code, "concurrent").on(operation);
+        assert!(Refusal::any([&other, &BUSY], &answer("lambda AddPermission", "Conflict")));
+        assert!(!Refusal::any([&other, &BUSY], &answer("lambda AddPermission", "Other")));
+        assert!(!Refusal::any([], &answer("lambda AddPermission", "Conflict")));
+    }
+
+    #[test]
+    #[should_panic(expected = "which the tables know of other calls only")]
+    fn a_refusal_by_an_operation_that_none_of_several_lists_panics() {
+        let other = Refusal::new(&["sns CreateTopic"], &["Conflict"]);
+        let _ = Refusal::any([&other, &BUSY], &ServiceError::new("Conflict", "concurrent").on("iam CreateRole"));
     }
 
     #[test]

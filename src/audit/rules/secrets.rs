@@ -78,7 +78,7 @@ fn aged(estate: &Estate<'_>, secret: &Resource<'_>, rotation: &Resource<'_>, mos
     match between(day, &estate.today) {
         None => not_tried(secret.id, format!("LastRotatedDate: {last}")),
         Some(age) => {
-            let function = estate.stack.secret_settings.get(secret.name()).and_then(|it| it.rotation.as_ref());
+            let function = estate.stack.secrets.get(secret.name()).and_then(|it| it.settings.rotation.as_ref());
             let function = function.map(|rotation| rotation.function.as_str()).unwrap_or_default();
             found(secret.id, age <= most, format!("LastRotatedDate: {last}"), Fix::Logs(function.to_owned()))
         }

@@ -10,18 +10,18 @@ use aws_sdk_apigateway::types::{
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
-use super::super::refusals::BAD_REQUEST;
 use super::super::retries::NotAfter;
-use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
-use super::super::{pairs, tag_map};
+use super::super::settle::{confirmed, settled, until};
+use super::super::tags::{pairs, tag_map};
 use super::api_settings::{LiveGatewayResponse, LiveRestApi};
+use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
 use super::tls::{ACCESS_MODE, MinimumTls};
 use super::{APIS, ApiGateway, BELOW, Mends, PAGE};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
@@ -90,7 +90,7 @@ impl Resource for RestApi {
 
 impl Described for RestApi {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "REST API",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::ApiGateway,

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, given, listed, replace};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
@@ -119,7 +119,7 @@ impl Resource for Authorizer {
 
 impl Described for Authorizer {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "authorizer",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, replace};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A validator that checks bodies and parameters, for all methods that name it.
@@ -82,7 +82,7 @@ impl Resource for Validator {
 
 impl Described for Validator {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "request validator",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
@@ -245,7 +245,7 @@ impl Resource for Model {
 
 impl Described for Model {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "model",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -8,13 +8,13 @@ use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::settle::API_UPDATING;
+use super::refusals::API_UPDATING;
 use super::{ApiGateway, BELOW, PAGE, READ};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The beginning of our descriptions.
@@ -78,7 +78,7 @@ impl Resource for Deployment {
 
 impl Described for Deployment {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "deployment",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

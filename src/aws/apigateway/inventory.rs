@@ -1,18 +1,26 @@
 //! The list of all REST APIs, with their stages. Everything else below an API disappears with it.
 
+use aws_sdk_apigateway::operation::get_stages::GetStagesOutput;
 use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::aws::pages::{as_far_as_it_goes, closer};
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
-    async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>) -> Result<Listing, Failure> {
+    async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>, whose: &Whose) -> Result<Listing, Failure> {
+        // Of another stack's API only the name is needed. An operator may not read more of it.
+        let theirs = owner.as_ref().is_some_and(|owner| !whose.owns(owner));
         let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
         let doing = format!("list the stages of the REST API {name}");
-        let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent();
+        let stages = if theirs {
+            Ok(Some(GetStagesOutput::builder().build()))
+        } else {
+            self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent()
+        };
         // They disappear with the API even if they are not known.
         let (stages, unread) = match stages {
             Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
@@ -46,7 +54,7 @@ impl ApiGateway {
             // The list shows tags, and the name may have been changed.
             let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
             let ours = ours || api.name().is_some_and(|name| whose.may_own(name));
-            ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner)))
+            ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner, whose)))
         });
         let listing = closer::<RestApi, _>(looks.collect()).await;
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<RestApi>(None, failure))))
@@ -63,7 +71,8 @@ mod tests {
     async fn rest_apis_are_listed_by_tag_even_if_renamed() {
         let first = r#"{"position":"p2","item":[
             {"id":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.rest"}},
-            {"id":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
+            {"id":"x1","name":"theirs","tags":{"securelambda:stack":"other"}},
+            {"id":"x2","name":"demo-prod-api","tags":{"securelambda:stack":"demo-prod","securelambda:resource":"api.rest"}}]}"#;
         let second = r#"{"item":[{"id":"a2","name":"demo-api"},
             {"id":"a3","name":"demo-api","tags":{"securelambda:stack":"demo"}}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
@@ -72,8 +81,13 @@ mod tests {
             replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
         let listed = ApiGateway::new(&clients).list_apis(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
-        let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
-        assert_eq!(seen, expected);
+        let expected = [
+            ("api.rest", Some("demo")),
+            ("stage.development", Some("demo")),
+            ("api.rest", Some("demo-prod")),
+            ("rest_api.demo-api", None),
+        ];
+        assert_eq!(seen, expected, "and the stages of another stack's API are not read");
         assert!(asked(&http)[1].0.contains("position=p2"), "{:?}", asked(&http));
     }
 }

@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::error::{OrAbsent, OrFail};
+use super::super::iam::refusals::IAM_BUSY;
 use super::super::retries::{client, once};
-use super::super::settle::{API_LOG_ROLE, IAM_BUSY, settled};
+use super::super::settle::settled;
+use super::refusals::API_LOG_ROLE;
 use super::replace;
 use crate::aws::Clients;
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::{Scope, Whose};
 
 /// The name of the role that is created. It is outside of every stack's path.
@@ -95,7 +97,7 @@ impl Resource for LogRole {
 
 impl Described for LogRole {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "the account's role for API Gateway's logs",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -11,8 +11,8 @@ use aws_sdk_apigateway::operation::update_method::UpdateMethodOutput;
 use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::settle::API_AUTHORIZER_VISIBLE;
-use super::super::side_by_side;
+use super::super::pages::side_by_side;
+use super::refusals::API_AUTHORIZER_VISIBLE;
 use super::routes::TIMEOUT_MS;
 use super::{
     AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, LiveRoutes, Method, Routes, RoutesKey, RoutesOutputs, remove,

@@ -17,6 +17,7 @@ mod inventory;
 mod log_role;
 mod methods;
 mod paths;
+pub mod refusals;
 mod release;
 mod route_settings;
 mod routes;
@@ -34,12 +35,15 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 use tokio::sync::RwLock;
 
+use self::refusals::API_BUSY;
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::settle::{API_BUSY, Wait, settled};
+use super::service::AwsService;
+use super::settle::{Wait, settled};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Task};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use api::{RestApi, RestApiKey, RestApiOutputs};
@@ -58,6 +62,16 @@ pub use stage::{ExecutionLog, Stage, StageKey, StageOutputs};
 pub use stage_settings::{LiveSetting, LiveStage};
 pub use tls::MinimumTls;
 pub use urls::{integration_uri, stage_url};
+
+pub const SERVICE: Service = Service::new("apigateway", "API Gateway");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below an API inherits.
 const APIS: &[&str] =

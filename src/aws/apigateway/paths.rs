@@ -6,13 +6,13 @@ use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::side_by_side;
+use super::super::pages::side_by_side;
 use super::{AT_ONCE, ApiGateway, BELOW, READ};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// All paths of an API.
@@ -118,7 +118,7 @@ fn field(path: &str) -> String {
 
 impl Described for Paths {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "paths",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, BELOW, READ, replace};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Lag, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The deployment that a stage serves.
@@ -69,7 +69,7 @@ impl Resource for Release {
 
 impl Described for Release {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "release",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::route_settings::{LiveMethod, LiveRoutes};
 use super::{BELOW, READ, listed};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Resource};
 use crate::layer::Layer;
-use crate::regions::Service;
 
 /// The longest time that a function may take to answer, unless the quota was raised (docs/aws.md, Paths, methods and
 /// integrations).
@@ -203,7 +203,7 @@ impl Resource for Routes {
 
 impl Described for Routes {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "routes",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -7,16 +7,15 @@ use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::refusals::MAY_NOT_TAG;
-use super::super::settle::API_LOG_ROLE;
-use super::super::tag_map;
+use super::super::tags::tag_map;
+use super::refusals::{API_LOG_ROLE, MAY_NOT_TAG};
 use super::stage_settings::LiveStage;
 use super::{ApiGateway, BELOW, READ};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// One line for each request, without the caller's identity and without contents. It must contain the request's id
@@ -107,7 +106,7 @@ impl Resource for Stage {
 
 impl Described for Stage {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "stage",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

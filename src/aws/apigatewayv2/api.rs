@@ -5,14 +5,15 @@ use aws_sdk_apigatewayv2::types::{self, ProtocolType};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
+use super::super::pages::{as_far_as_pages_go, whole};
 use super::super::settle::settled;
-use super::super::{as_far_as_pages_go, tag_map, whole};
+use super::super::tags::tag_map;
 use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS, given, listed};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// AWS's default.
@@ -119,7 +120,7 @@ impl Resource for HttpApi {
 
 impl Described for HttpApi {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "HTTP API",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::ApiGateway,

@@ -4,14 +4,14 @@ use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::settle::API_ISSUER;
-use super::super::to_the_end;
+use super::super::pages::to_the_end;
+use super::refusals::API_ISSUER;
 use super::{ApiGatewayV2, PAGE, PARTS, READ, listed};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 const TYPE: &str = "JWT";
@@ -99,7 +99,7 @@ impl Resource for JwtAuthorizer {
 
 impl Described for JwtAuthorizer {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "JWT authorizer",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -1,7 +1,7 @@
 //! The list of all HTTP APIs. Everything below an API disappears with it.
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
-use crate::aws::pairs;
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

@@ -8,6 +8,7 @@
 mod api;
 mod authorizer;
 mod inventory;
+pub mod refusals;
 mod route_settings;
 mod routes;
 mod stage;
@@ -19,9 +20,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_apigatewayv2::Client;
 
+use super::Clients;
+use super::apigateway::refusals::API_BUSY;
 use super::retries::{client, once};
-use super::settle::{API_BUSY, Wait, settled};
-use super::{Clients, pairs};
+use super::service::AwsService;
+use super::settle::{Wait, settled};
+use super::tags::pairs;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -32,6 +36,14 @@ pub use route_settings::{LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
 pub use urls::http_stage_url;
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &["apigatewayv2"],
+    refusals: &[],
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// AWS chooses the ids, so a policy recognises our APIs and stages by their tags.
 const APIS: &[&str] = &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"];

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::to_the_end;
+use super::super::pages::to_the_end;
 use super::{ApiGatewayV2, LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes, PAGE, PARTS, READ};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The format of requests to functions: the newer, smaller one.
@@ -113,7 +113,7 @@ impl Resource for HttpRoutes {
 
 impl Described for HttpRoutes {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "routes",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -7,14 +7,15 @@ use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::settle::API_LOG_GROUP;
-use super::super::{tag_map, to_the_end};
+use super::super::pages::to_the_end;
+use super::super::tags::tag_map;
+use super::refusals::API_LOG_GROUP;
 use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PAGE, PARTS, READ, listed};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// One line for each request, without the caller's identity and without contents. It must contain the request's id
@@ -163,7 +164,7 @@ fn same(a: f64, b: f64) -> bool {
 
 impl Described for HttpStage {
     const ABOUT: Kind = Kind {
-        service: Service::ApiGateway,
+        service: SERVICE,
         label: "stage",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,

@@ -5,9 +5,10 @@ use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUse
 use aws_sdk_cognitoidentityprovider::types::UserPoolType;
 
 use super::groups::Group;
+use super::refusals::COGNITO_BUSY;
 use super::{Cognito, PAGE, UserPool};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Task};
 
 /// The size of a page of resource servers; the most that AWS allows.

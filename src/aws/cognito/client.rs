@@ -4,16 +4,18 @@ use aws_sdk_cognitoidentityprovider::types::{PreventUserExistenceErrorTypes, Use
 use serde::{Deserialize, Serialize};
 
 use super::client_settings::{self, SESSION_MINUTES, SignInFlow, TokenRules, read_attributes, units, write_attributes};
+use super::refusals::COGNITO_BUSY;
 use super::threat::Risk;
 use super::{Cognito, POOLS};
-use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
+use crate::aws::cognito::COGNITO_IDP;
+use crate::aws::error::{OrAbsent, OrFail, empty, several};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::refusals::DENIED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::aws::unsupported::unless_unsupported;
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A public client of a pool, without a secret, through which users sign in.
@@ -97,7 +99,7 @@ impl Resource for AppClient {
 
 impl Described for AppClient {
     const ABOUT: Kind = Kind {
-        service: Service::UserPools,
+        service: COGNITO_IDP,
         label: "app client",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Cognito,

@@ -1,7 +1,7 @@
 //! A domain that somebody gave to one of our pools.
 
+use super::refusals::HAS_DOMAIN;
 use super::{Cognito, UserPoolOutputs};
-use crate::aws::refusals::HAS_DOMAIN;
 use crate::engine::Failure;
 
 impl Cognito {

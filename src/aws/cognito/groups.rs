@@ -6,9 +6,10 @@
 
 use aws_sdk_cognitoidentityprovider::types::{GroupType, UserType};
 
+use super::refusals::COGNITO_BUSY;
 use super::{Cognito, PAGE};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Cause, Failure, Task};
 
 /// The beginning of a copy's name.

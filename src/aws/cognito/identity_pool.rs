@@ -9,15 +9,18 @@ use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
 use super::IDENTITY_POOLS;
+use super::refusals::IDENTITY_BUSY;
+use crate::aws::Clients;
+use crate::aws::cognito::COGNITO_IDENTITY;
 use crate::aws::error::{OrAbsent, OrFail, several};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::pages::{as_far_as_it_goes, closer, whole};
 use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{IDENTITY_BUSY, settled};
-use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
+use crate::aws::settle::settled;
+use crate::aws::tags::{pairs, tag_map};
 use crate::engine::{Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
 
 /// The size of a list's page; the most that AWS allows.
@@ -153,7 +156,7 @@ impl Resource for IdentityPool {
 
 impl Described for IdentityPool {
     const ABOUT: Kind = Kind {
-        service: Service::IdentityPools,
+        service: COGNITO_IDENTITY,
         label: "identity pool",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Cognito,

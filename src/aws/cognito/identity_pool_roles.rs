@@ -7,15 +7,15 @@ use aws_sdk_cognitoidentity::operation::get_identity_pool_roles::GetIdentityPool
 use aws_sdk_cognitoidentity::types::RoleMapping;
 use serde::{Deserialize, Serialize};
 
+use super::refusals::{IDENTITY_BUSY, IDENTITY_ROLES, NO_PRINCIPAL_TAGS};
 use super::{CognitoIdentity, IDENTITY_POOLS};
+use crate::aws::cognito::COGNITO_IDENTITY;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::refusals::NO_PRINCIPAL_TAGS;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl Resource for IdentityPoolRoles {
 
 impl Described for IdentityPoolRoles {
     const ABOUT: Kind = Kind {
-        service: Service::IdentityPools,
+        service: COGNITO_IDENTITY,
         label: "identity pool roles",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Cognito,

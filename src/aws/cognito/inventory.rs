@@ -3,7 +3,8 @@
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::aws::pages::{as_far_as_it_goes, closer};
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

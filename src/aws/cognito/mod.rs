@@ -20,13 +20,16 @@ mod pool;
 mod pool_calls;
 mod pool_comparison;
 mod pool_settings;
+pub mod refusals;
 mod service_user;
 mod test_clients;
 mod threat;
 mod users;
 
+use super::service::AwsService;
 use crate::aws::Clients;
 use crate::aws::retries::{client, once};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
@@ -42,6 +45,18 @@ pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, Service
 pub use test_clients::TestClients;
 pub use threat::{Plan, ThreatProtection};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
+
+pub const COGNITO_IDP: Service = Service::new("cognito-idp", "Cognito user pools");
+
+pub const COGNITO_IDENTITY: Service = Service::new("cognito-identity", "Cognito identity pools");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[COGNITO_IDENTITY.name, COGNITO_IDP.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// What identifies a request to user pools.
 const TARGET: &str = "AWSCognitoIdentityProviderService";

@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
 use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
+use super::refusals::COGNITO_BUSY;
 use super::threat::{Plan, Risk, ThreatProtection, add_ons, is_risk, tier};
 use super::{Cognito, POOLS, PasswordPolicy, TARGET};
+use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::aws::tag_map;
+use crate::aws::settle::settled;
+use crate::aws::tags::tag_map;
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The fields that AWS cannot change later.
@@ -126,7 +127,7 @@ impl Resource for UserPool {
 
 impl Described for UserPool {
     const ABOUT: Kind = Kind {
-        service: Service::UserPools,
+        service: COGNITO_IDP,
         label: "user pool",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Cognito,

@@ -6,10 +6,11 @@ use aws_sdk_cognitoidentityprovider::types::{
 
 use super::attached::Attached;
 use super::pool::outputs;
+use super::refusals::COGNITO_BUSY;
 use super::{Cognito, Mfa, PAGE, UserPool, UserPoolLive};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::pairs;
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, Found, Task};
 
 impl Cognito {

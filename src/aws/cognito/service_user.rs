@@ -8,17 +8,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::refusals::COGNITO_BUSY;
 use super::users::attributes;
 use super::{POOLS, PasswordPolicy, TARGET, Users, generate};
 use crate::aws::Clients;
-use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
+use crate::aws::cognito::COGNITO_IDP;
+use crate::aws::error::{OrAbsent, OrFail, hide};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::refusals::DENIED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 use crate::secret::SecretValue;
 
@@ -94,7 +96,7 @@ impl Resource for ServiceUser {
 
 impl Described for ServiceUser {
     const ABOUT: Kind = Kind {
-        service: Service::UserPools,
+        service: COGNITO_IDP,
         label: "service user",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Cognito,

@@ -111,7 +111,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::aws::refusals::NOT_WRITABLE;
+    use crate::aws::cognito::refusals::NOT_WRITABLE;
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]

@@ -10,10 +10,10 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 
 use super::pool_settings::names;
+use super::refusals::{COGNITO_BUSY, NO_RISK_CONFIGURATION};
 use super::{Cognito, UserPool};
 use crate::aws::error::{OrFail, built};
-use crate::aws::refusals::NO_RISK_CONFIGURATION;
-use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
 use crate::engine::{Comparison, Effect, Failure, Task};
 

@@ -11,14 +11,14 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::{PAGE, PasswordPolicy, generate};
-use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, built, empty, hide};
-use crate::aws::refusals::{
+use super::refusals::{
     BAD_REFRESH_TOKEN, CONFIRMED, DISABLED, HELD_BACK, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER, NOT_CONFIRMED,
     NOT_DELIVERED, OLD_CODE, PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS,
     WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
 };
+use super::{PAGE, PasswordPolicy, generate};
+use crate::aws::Clients;
+use crate::aws::error::{OrAbsent, OrFail, built, empty, hide};
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::secret::SecretValue;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Iam;
+use super::refusals::IAM_BUSY;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{IAM_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Failure, Task};
 
 impl Iam {

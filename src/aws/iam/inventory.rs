@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::role::outputs;
 use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer};
+use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose, role_path};
 

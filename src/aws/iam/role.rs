@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::refusals::{IAM_BUSY, ROLE_IN_USE};
 use super::{FINDABLE, Iam, ROLES, RolePolicy, document};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::iam::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{IAM_BUSY, ROLE_IN_USE, settled};
-use crate::aws::tags;
+use crate::aws::settle::settled;
+use crate::aws::tags::tags;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A role with the stack's path. All its permissions are in its [`RolePolicy`]s: it has no managed policies.
@@ -144,7 +145,7 @@ impl Resource for Role {
 
 impl Described for Role {
     const ABOUT: Kind = Kind {
-        service: Service::Iam,
+        service: SERVICE,
         label: "role",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Iam,

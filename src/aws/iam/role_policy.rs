@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::refusals::{IAM_BUSY, ROLE_VISIBLE};
 use super::{FINDABLE, Iam, ROLES, document};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::iam::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{IAM_BUSY, ROLE_VISIBLE, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// An inline policy of a role.
@@ -59,7 +60,7 @@ impl Resource for RolePolicy {
 
 impl Described for RolePolicy {
     const ABOUT: Kind = Kind {
-        service: Service::Iam,
+        service: SERVICE,
         label: "role policy",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Iam,

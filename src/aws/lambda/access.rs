@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{Lambda, Permission};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{side_by_side, unsupported};
+use crate::aws::pages::side_by_side;
+use crate::aws::unsupported;
 use crate::engine::{Cause, Failure, Task};
 use crate::policy::Policy;
 

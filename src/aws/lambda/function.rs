@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::settings::PACKAGE;
 use super::{Code, FUNCTIONS, FunctionLive, Vpc};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::lambda::SERVICE;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Drift, Failure, Resource};
 use crate::layer::Layer;
-use crate::regions::Service;
 
 #[derive(Debug, Clone)]
 pub struct Function {
@@ -105,7 +105,7 @@ impl Resource for Function {
 
 impl Described for Function {
     const ABOUT: Kind = Kind {
-        service: Service::Lambda,
+        service: SERVICE,
         label: "function",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Lambda,

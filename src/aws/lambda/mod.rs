@@ -14,6 +14,7 @@ mod inventory;
 mod invoke;
 mod live;
 mod permission;
+pub mod refusals;
 mod repair;
 #[cfg(test)]
 mod sample;
@@ -35,11 +36,24 @@ pub use permission::{Permission, PermissionOutputs};
 pub use settings::reserved_concurrency;
 pub use vpc::Vpc;
 
+use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::{Clients, pairs};
+use super::service::AwsService;
+use super::tags::pairs;
 use crate::engine::Failure;
+use crate::regions::Service;
 use crate::scope::Scope;
+
+pub const SERVICE: Service = Service::new("lambda", "Lambda");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access::qualifier_of;
+use super::refusals::{FUNCTION_BUSY, FUNCTION_VISIBLE};
 use super::{FUNCTIONS, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::lambda::SERVICE;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
@@ -81,7 +82,7 @@ impl Resource for Permission {
 
 impl Described for Permission {
     const ABOUT: Kind = Kind {
-        service: Service::Lambda,
+        service: SERVICE,
         label: "invoke permission",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Lambda,

@@ -4,9 +4,10 @@
 use aws_sdk_lambda::types::{RecursiveLoop, UpdateRuntimeOn};
 
 use super::access::{Access, Statement};
+use super::refusals::FUNCTION_BUSY;
 use super::{Function, FunctionLive, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{FUNCTION_BUSY, settled};
+use crate::aws::settle::settled;
 use crate::engine::{Failure, Task};
 
 impl Lambda {

@@ -9,14 +9,15 @@ use aws_sdk_lambda::types::{
 };
 
 use super::live::state_of;
+use super::refusals::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE};
 use super::settings::{
     ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
     RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
 };
 use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State, Vpc};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
-use crate::aws::tag_map;
+use crate::aws::settle::{confirmed, settled, until};
+use crate::aws::tags::tag_map;
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource as _, Task};
 use crate::scope::Whose;
 

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 
 use super::{EXECUTION_LOGS, LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::aws::pages::{as_far_as_it_goes, closer};
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

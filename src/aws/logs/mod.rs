@@ -6,15 +6,19 @@
 mod events;
 mod inventory;
 mod live;
+pub mod refusals;
 
 use aws_sdk_cloudwatchlogs::types::SubscriptionFilter as AwsFilter;
 use serde::{Deserialize, Serialize};
 
+use self::refusals::{LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE};
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::settle::{LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
+use super::service::AwsService;
+use super::settle::{Wait, settled};
+use super::tags::{pairs, tag_map};
 use super::unsupported::UNSUPPORTED;
-use super::{Clients, keys, pairs, tag_map};
+use super::{Clients, keys};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
@@ -24,6 +28,16 @@ use crate::scope::{Owner, Scope, Whose};
 
 pub use events::LogEvent;
 pub use live::{LogGroupLive, SubscriptionFilter};
+
+pub const SERVICE: Service = Service::new("logs", "CloudWatch Logs");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// The beginning of the names of groups that API Gateway writes the execution logs of REST APIs to. After it come the
 /// API's id, which AWS never gives twice, and the stage (docs/aws.md, Logs of REST APIs).
@@ -116,7 +130,7 @@ impl Resource for LogGroup {
 
 impl Described for LogGroup {
     const ABOUT: Kind = Kind {
-        service: Service::Logs,
+        service: SERVICE,
         label: "log group",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Logs,

@@ -1,8 +1,9 @@
 //! Who else may read or replace a secret: its resource policy, its rotation, its copies and its key.
 
+use super::refusals::SECRET_BACK;
 use super::{Secret, SecretsManager};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{SECRET_BACK, settled};
+use crate::aws::settle::settled;
 use crate::aws::unsupported::unless_unsupported;
 use crate::engine::{Cause, Failure, Task};
 use crate::policy::Policy;

@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::error::OrFail;
-use crate::aws::{as_far_as_it_goes, closer};
+use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

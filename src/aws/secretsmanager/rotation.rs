@@ -5,14 +5,15 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use serde::{Deserialize, Serialize};
 
 use super::SecretsManager;
+use super::refusals::{ROTATION, SECRET_BACK};
 use super::secret::SECRETS;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{ROTATION, SECRET_BACK, settled};
+use crate::aws::secretsmanager::SERVICE;
+use crate::aws::settle::settled;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// Secrets Manager asks a function to replace the value of a secret regularly.
@@ -83,7 +84,7 @@ impl Resource for Rotation {
 
 impl Described for Rotation {
     const ABOUT: Kind = Kind {
-        service: Service::SecretsManager,
+        service: SERVICE,
         label: "rotation",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::SecretsManager,

@@ -11,10 +11,10 @@ use crate::aws::error::hide;
 use crate::aws::keys;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::secretsmanager::SERVICE;
 use crate::engine::{Comparison, Effect, Failure, Resource};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::secret::SecretValue;
 
 pub(super) const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
@@ -217,7 +217,7 @@ fn list(names: &[String]) -> String {
 
 impl Described for Secret {
     const ABOUT: Kind = Kind {
-        service: Service::SecretsManager,
+        service: SERVICE,
         label: "secret",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::SecretsManager,

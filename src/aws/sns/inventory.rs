@@ -6,7 +6,7 @@ use super::subscription::{Subscription, SubscriptionKey, SubscriptionOutputs};
 use super::topic::{Topic, TopicKey, TopicOutputs};
 use super::{Sns, confirmed};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer};
+use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

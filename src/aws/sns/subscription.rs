@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::refusals::SNS_BUSY;
 use super::{Sns, TOPICS, confirmed};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{SNS_BUSY, settled, until};
+use crate::aws::settle::{settled, until};
+use crate::aws::sns::SERVICE;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A function that is called with every message of a topic.
@@ -97,7 +98,7 @@ impl Resource for Subscription {
 
 impl Described for Subscription {
     const ABOUT: Kind = Kind {
-        service: Service::Sns,
+        service: SERVICE,
         label: "subscription",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Sns,

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::refusals::SNS_BUSY;
 use super::{API_VERSION, Sns, Subscribed, TOPICS};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::keys;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{SNS_BUSY, settled};
-use crate::aws::{keys, tags};
+use crate::aws::settle::settled;
+use crate::aws::sns::SERVICE;
+use crate::aws::tags::tags;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What AWS's default policy lets the owner's account do (docs/aws.md, Topics).
@@ -217,7 +219,7 @@ impl Resource for Topic {
 
 impl Described for Topic {
     const ABOUT: Kind = Kind {
-        service: Service::Sns,
+        service: SERVICE,
         label: "topic",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Sns,

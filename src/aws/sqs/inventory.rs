@@ -3,7 +3,8 @@
 use super::queue::{Queue, QueueKey, QueueOutputs};
 use super::{Sqs, name_of};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::aws::pages::{as_far_as_it_goes, closer};
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

@@ -6,16 +6,18 @@ use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::refusals::QUEUE_NAME;
 use super::{QUEUES, Sqs};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::keys;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{QUEUE_NAME, confirmed, settled, until};
-use crate::aws::{keys, tag_map};
+use crate::aws::settle::{confirmed, settled, until};
+use crate::aws::sqs::SERVICE;
+use crate::aws::tags::tag_map;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// For how many seconds a message is kept: 14 days, the most that SQS allows.
@@ -185,7 +187,7 @@ impl Resource for Queue {
 
 impl Described for Queue {
     const ABOUT: Kind = Kind {
-        service: Service::Sqs,
+        service: SERVICE,
         label: "queue",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Sqs,

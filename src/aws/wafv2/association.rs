@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use aws_sdk_wafv2::Client;
 use serde::{Deserialize, Serialize};
 
+use super::refusals::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE};
 use super::{ACL_AND_STAGES, POOLS, RULE_GROUPS, SETS_AND_ACLS, STAGES, TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
+use crate::aws::settle::settled;
+use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// Something that a web ACL can stand in front of.
@@ -116,7 +117,7 @@ impl Target for OfStage {
     const KIND: &'static str = "wafv2.association";
     const GOES_WITH_PARENT: bool = true;
     const ABOUT: Kind = Kind {
-        service: Service::Waf,
+        service: SERVICE,
         label: "association",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Waf,
@@ -174,7 +175,7 @@ impl Target for OfPool {
     // It is not known what happens to the association of a deleted pool (docs/aws.md, Associations).
     const GOES_WITH_PARENT: bool = false;
     const ABOUT: Kind = Kind {
-        service: Service::Waf,
+        service: SERVICE,
         label: "association with a user pool",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Cognito,

@@ -7,8 +7,8 @@ use super::{
     Association, AssociationKey, AssociationOutputs, IpSet, Key, Logging, LoggingKey, LoggingLive, LoggingOutputs,
     Outputs, PoolAssociation, Wafv2, WebAcl,
 };
-use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::pages::closer;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 

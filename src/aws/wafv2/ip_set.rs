@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use aws_sdk_wafv2::types::{IpAddressVersion, IpSetSummary};
 use ipnet::IpNet;
 
+use super::refusals::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE};
 use super::{Key, Outputs, PAGE, SCOPE, SETS_AND_ACLS, TARGET, Wafv2, WebAcl, locked, removal_command, token};
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::pages::{as_far_as_pages_go, whole};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
-use crate::aws::{as_far_as_pages_go, whole};
+use crate::aws::settle::settled;
+use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Drift, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The field that AWS cannot change later.
@@ -137,7 +138,7 @@ impl Resource for IpSet {
 
 impl Described for IpSet {
     const ABOUT: Kind = Kind {
-        service: Service::Waf,
+        service: SERVICE,
         label: "IP set",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Waf,

@@ -8,15 +8,16 @@ use std::fmt;
 use aws_sdk_wafv2::types::{FieldToMatch, FilterBehavior, LoggingConfiguration, LoggingFilter, SingleHeader};
 use serde::{Deserialize, Serialize};
 
+use super::refusals::{WAF_ASSOCIATION, WAF_TROUBLE};
 use super::{TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{WAF_ASSOCIATION, WAF_TROUBLE, settled};
+use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
+use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// Headers whose values are kept out of the log, because they let their reader act as the caller.
@@ -148,7 +149,7 @@ impl Resource for Logging {
 
 impl Described for Logging {
     const ABOUT: Kind = Kind {
-        service: Service::Waf,
+        service: SERVICE,
         label: "logging configuration",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::Waf,

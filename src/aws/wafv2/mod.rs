@@ -10,6 +10,7 @@ mod compare;
 mod inventory;
 mod ip_set;
 mod logging;
+pub mod refusals;
 mod rule;
 mod settings;
 mod statement;
@@ -21,11 +22,13 @@ use std::future::Future;
 use aws_sdk_wafv2::types::Tag;
 use serde::{Deserialize, Serialize};
 
+use super::service::AwsService;
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::retries::{client, once};
 use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Task};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use association::{Association, AssociationKey, AssociationLive, AssociationOutputs, PoolAssociation};
@@ -34,6 +37,16 @@ pub use logging::{Logging, LoggingKey, LoggingLive, LoggingOutputs};
 pub use rule::{Match, Rule, RuleAction, RuleKind};
 pub use traffic::{RuleTraffic, Sample};
 pub use web_acl::{WebAcl, WebAclLive};
+
+pub const SERVICE: Service = Service::new("wafv2", "AWS WAF");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// What identifies a request to AWS WAF.
 const TARGET: &str = "AWSWAF_";
@@ -113,7 +126,7 @@ impl Wafv2 {
 
     /// Our tags on the resource with this id.
     fn tags(&self, id: &str) -> Result<Vec<Tag>, Failure> {
-        super::tags(&self.scope, id, |key, value| Tag::builder().key(key).value(value).build())
+        super::tags::tags(&self.scope, id, |key, value| Tag::builder().key(key).value(value).build())
     }
 
     /// Whether the resource with this ARN carries our tag; `None` if it does not exist.

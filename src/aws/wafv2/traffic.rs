@@ -8,7 +8,8 @@ use aws_smithy_types::DateTime;
 use futures_util::future::try_join_all;
 
 use super::{SCOPE, Wafv2};
-use crate::aws::error::{OrFail, UNKNOWN_CALL, built, empty};
+use crate::aws::error::{OrFail, built, empty};
+use crate::aws::refusals::UNKNOWN_CALL;
 use crate::engine::Failure;
 
 /// As many samples as AWS gives at once.

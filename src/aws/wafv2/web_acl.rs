@@ -3,6 +3,7 @@
 use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::logging::LoggingLive;
+use super::refusals::{ASSOCIATED, WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE};
 use super::rule::visibility;
 use super::{
     ACL_AND_STAGES, Association, Key, Logging, Outputs, PAGE, PoolAssociation, RULE_GROUPS, Rule, SCOPE, SETS_AND_ACLS,
@@ -10,13 +11,12 @@ use super::{
 };
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
-use crate::aws::refusals::ASSOCIATED;
+use crate::aws::pages::{as_far_as_pages_go, whole};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
-use crate::aws::{as_far_as_pages_go, whole};
+use crate::aws::settle::settled;
+use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A web ACL decides about every request to the resources that it is associated with.
@@ -82,7 +82,7 @@ impl Resource for WebAcl {
 
 impl Described for WebAcl {
     const ABOUT: Kind = Kind {
-        service: Service::Waf,
+        service: SERVICE,
         label: "web ACL",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Waf,

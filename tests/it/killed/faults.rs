@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::facts::{recorded_refusal, recorded_refusal_of};
+use crate::services::service;
+use crate::support::facts::recorded_refusal_of;
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault};
 
 const FAULTS_PER_THOUSAND: u64 = 80;
@@ -14,10 +15,10 @@ pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
     }
     let random = random / 1000;
     match random % 12 {
-        0..=2 => CallOutcome::Refused(throttling(&asked.service)),
-        3 | 4 => CallOutcome::Refused(server_error(&asked.service)),
+        0..=2 => CallOutcome::Refused(service(&asked.service).throttling()),
+        3 | 4 => CallOutcome::Refused(service(&asked.service).server_error()),
         // The service reports an error although it carried the call out.
-        5 => CallOutcome::DoneButRefused(server_error(&asked.service)),
+        5 => CallOutcome::DoneButRefused(service(&asked.service).server_error()),
         6 | 7 => CallOutcome::ConnectionLost,
         8 | 9 => CallOutcome::AnswerLost,
         10 if asked.writes() => CallOutcome::Refused(conflict(asked)),
@@ -25,57 +26,11 @@ pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
     }
 }
 
-fn throttling(service: &str) -> Fault {
-    match service {
-        "iam" | "sts" => recorded_refusal("iam-throttled", &[]),
-        "sns" => recorded_refusal("sns-throttled", &[]),
-        "sqs" => recorded_refusal("sqs-throttled", &[]),
-        "lambda" => recorded_refusal("lambda-throttled", &[]),
-        "apigateway" | "apigatewayv2" => Fault { retry_after: Some(1), ..recorded_refusal("api-throttled", &[]) },
-        "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-throttled", &[]),
-        "logs" => recorded_refusal("logs-throttled", &[]),
-        "secretsmanager" => recorded_refusal("secrets-throttled", &[]),
-        _ => recorded_refusal("waf-throttled", &[]),
-    }
-}
-
-fn server_error(service: &str) -> Fault {
-    match service {
-        "iam" | "sts" => recorded_refusal("iam-unavailable", &[]),
-        "sns" => recorded_refusal("sns-unavailable", &[]),
-        "sqs" => recorded_refusal("sqs-unavailable", &[]),
-        "lambda" => recorded_refusal("lambda-unavailable", &[]),
-        "apigateway" | "apigatewayv2" => recorded_refusal("api-unavailable", &[]),
-        "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-unavailable", &[]),
-        "logs" => recorded_refusal("logs-unavailable", &[]),
-        "secretsmanager" => recorded_refusal("secrets-unavailable", &[]),
-        _ => recorded_refusal("waf-unavailable", &[]),
-    }
-}
-
-/// A refusal because of a concurrent change.
+/// A refusal because of a concurrent change, if the service knows one of this operation.
 fn conflict(asked: &AwsRequest) -> Fault {
-    let id = match (asked.service.as_str(), asked.operation.as_str()) {
-        ("iam", _) => "iam-concurrent",
-        ("lambda", "AddPermission" | "RemovePermission") => "permission-concurrent",
-        ("lambda", "CreateFunction") => "function-deleting",
-        ("lambda", operation) if operation.starts_with("UpdateFunction") || operation == "DeleteFunction" => {
-            return recorded_refusal_of(
-                asked,
-                "function-updating",
-                &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")],
-            );
-        }
-        ("apigateway" | "apigatewayv2", _) => "api-concurrent",
-        ("cognito-idp", _) => "pool-concurrent",
-        ("cognito-identity", _) => "identity-pool-concurrent",
-        ("logs", _) => "log-group-busy",
-        ("sns", _) => "topic-concurrent",
-        ("sqs", "CreateQueue") => "queue-deleted-recently",
-        ("wafv2", "AssociateWebACL") => "waf-unavailable-entity",
-        ("wafv2", operation) if operation.starts_with("Create") => "waf-tagging",
-        ("wafv2", operation) if operation.starts_with("Update") || operation.starts_with("Delete") => "waf-lock",
-        (service, _) => return throttling(service),
-    };
-    recorded_refusal_of(asked, id, &[])
+    let service = service(&asked.service);
+    match (service.refusals.conflict)(&asked.operation) {
+        Some(id) => recorded_refusal_of(asked, id, &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")]),
+        None => service.throttling(),
+    }
 }

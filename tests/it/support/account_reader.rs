@@ -10,45 +10,6 @@ use serde_json::{Value, json};
 
 pub const SCRIPT: &str = include_str!("account_reader.py");
 
-/// The operation by which `account_reader.py` reads each kind of resource.
-pub const READS: &[(&str, &str)] = &[
-    ("sns.topic", "get_topic_attributes"),
-    ("sns.subscription", "list_subscriptions"),
-    ("sqs.queue", "get_queue_attributes"),
-    ("secretsmanager.secret", "describe_secret"),
-    ("secretsmanager.rotation", "describe_secret"),
-    ("logs.group", "describe_log_groups"),
-    ("iam.role", "get_role"),
-    ("iam.role_policy", "get_role_policy"),
-    ("lambda.function", "get_function"),
-    ("lambda.permission", "get_policy"),
-    ("cognito.user_pool", "describe_user_pool"),
-    ("cognito.app_client", "describe_user_pool_client"),
-    ("cognito.service_user", "list_users"),
-    ("cognito.identity_pool", "describe_identity_pool"),
-    ("cognito.identity_pool_roles", "get_identity_pool_roles"),
-    ("wafv2.ip_set", "get_ip_set"),
-    ("wafv2.web_acl", "get_web_acl"),
-    ("wafv2.association", "get_web_acl_for_resource"),
-    ("wafv2.pool_association", "get_web_acl_for_resource"),
-    ("wafv2.logging", "get_logging_configuration"),
-    ("apigateway.rest_api", "get_rest_api"),
-    ("apigateway.authorizer", "get_authorizers"),
-    ("apigateway.request_validator", "get_request_validators"),
-    ("apigateway.model", "get_models"),
-    ("apigateway.paths", "get_resources"),
-    ("apigateway.routes", "get_method"),
-    ("apigateway.deployment", "get_deployments"),
-    ("apigateway.stage", "get_stages"),
-    // The stage says which deployment is live.
-    ("apigateway.release", "get_stages"),
-    ("apigateway.log_role", "get_account"),
-    ("apigatewayv2.api", "get_apis"),
-    ("apigatewayv2.authorizer", "get_authorizers"),
-    ("apigatewayv2.routes", "get_routes"),
-    ("apigatewayv2.stage", "get_stages"),
-];
-
 /// Everything in an account with its settings, without ids and times, so that two accounts can be compared.
 pub type Account = BTreeMap<String, Value>;
 

@@ -13,7 +13,7 @@ use super::program::User;
 /// Reads one `{"env", "calls"}` in each line, makes the calls in order, and answers with one line of results.
 /// `{"$base64": "..."}` stands for bytes. Only the latest clients are kept, because there are many accounts.
 const SCRIPT: &str = r#"
-import base64, functools, json, sys, botocore.session
+import base64, functools, json, sys, botocore, botocore.session
 from botocore.config import Config
 session = botocore.session.get_session()
 bytes_of = lambda value: base64.b64decode(value["$base64"]) if "$base64" in value else value
@@ -30,7 +30,7 @@ for line in sys.stdin:
            ("REGION", "ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
     for service, operation, arguments in asked["calls"]:
         try:
-            answer = getattr(client(service, *who), operation)(**arguments)
+            answer = getattr(client(service, *who), botocore.xform_name(operation))(**arguments)
             answer.pop("ResponseMetadata", None)
             if service == "lambda" and "Payload" in answer:
                 answer["Payload"] = answer["Payload"].read().decode()
@@ -74,7 +74,8 @@ impl Drop for Process {
     }
 }
 
-/// Makes one call as this user. Returns the answer, or `{"Error": ...}`.
+/// Makes one call as this user. Returns the answer, or `{"Error": ...}`. The operation is named as AWS names it
+/// (`ListTopics`) or as botocore does (`list_topics`).
 pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
     calls(user, &[json!([service, operation, arguments])]).remove(0)
 }
@@ -109,79 +110,4 @@ fn in_environment(env: &BTreeMap<&str, String>, calls: &[Value]) -> Vec<Value> {
         *process = None;
     }
     answers.unwrap_or_else(|| panic!("botocore has ended; its error is above"))
-}
-
-/// How all resources of one kind are listed.
-pub struct List {
-    pub kind: &'static str,
-    service: &'static str,
-    operation: &'static str,
-    arguments: Value,
-    /// The field of the answer that contains the resources.
-    items: &'static str,
-    /// The field of a resource that contains its name.
-    name: &'static str,
-}
-
-/// The lists of [`inventory`]. `tests/it/kinds.rs` compares them with the kinds that the program lists.
-pub fn lists() -> Vec<List> {
-    let regional = json!({ "Scope": "REGIONAL" });
-    let rows = [
-        ("sns.topic", "sns", "list_topics", json!({}), "Topics", "TopicArn"),
-        ("sns.subscription", "sns", "list_subscriptions", json!({}), "Subscriptions", "TopicArn"),
-        ("sqs.queue", "sqs", "list_queues", json!({}), "QueueUrls", "QueueUrl"),
-        ("secretsmanager.secret", "secretsmanager", "list_secrets", json!({}), "SecretList", "Name"),
-        ("logs.group", "logs", "describe_log_groups", json!({}), "logGroups", "logGroupName"),
-        ("iam.role", "iam", "list_roles", json!({}), "Roles", "Arn"),
-        ("lambda.function", "lambda", "list_functions", json!({}), "Functions", "FunctionName"),
-        ("wafv2.ip_set", "wafv2", "list_ip_sets", regional.clone(), "IPSets", "Name"),
-        ("wafv2.web_acl", "wafv2", "list_web_acls", regional, "WebACLs", "Name"),
-        ("cognito.user_pool", "cognito-idp", "list_user_pools", json!({ "MaxResults": 60 }), "UserPools", "Name"),
-        (
-            "cognito.identity_pool",
-            "cognito-identity",
-            "list_identity_pools",
-            json!({ "MaxResults": 60 }),
-            "IdentityPools",
-            "IdentityPoolName",
-        ),
-        ("apigateway.rest_api", "apigateway", "get_rest_apis", json!({ "limit": 500 }), "items", "name"),
-        ("apigatewayv2.api", "apigatewayv2", "get_apis", json!({ "MaxResults": "500" }), "Items", "Name"),
-    ];
-    let list =
-        |(kind, service, operation, arguments, items, name)| List { kind, service, operation, arguments, items, name };
-    rows.map(list).into()
-}
-
-/// The names of all resources in the account, of the kinds that a stack contains. Secrets in their recovery windows do not
-/// count.
-pub fn inventory(user: &User) -> Vec<String> {
-    let lists = lists();
-    let asked: Vec<Value> = lists.iter().map(|list| json!([list.service, list.operation, list.arguments])).collect();
-    let answers = calls(user, &asked);
-    let (mut names, mut pools) = (Vec::new(), Vec::new());
-    for (List { service, operation, items, name, .. }, answer) in lists.iter().zip(answers) {
-        assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-        for item in answer[*items].as_array().into_iter().flatten() {
-            if item.get("DeletedDate").is_none() {
-                // Without an ARN's account, so that two accounts can be compared.
-                // Queues are listed by their URLs alone.
-                let url = item.as_str().and_then(|url| url.rsplit('/').next());
-                let name = url.or(item[*name].as_str()).unwrap_or("?");
-                let name = if name.starts_with("arn:") { name.splitn(6, ':').last().unwrap_or(name) } else { name };
-                names.push(format!("{operation} {name}"));
-                pools.extend(item["Id"].as_str().filter(|_| *service == "cognito-idp").map(str::to_owned));
-            }
-        }
-    }
-    let asked: Vec<Value> = pools
-        .iter()
-        .map(|pool| json!(["cognito-idp", "list_user_pool_clients", { "UserPoolId": pool, "MaxResults": 60 }]))
-        .collect();
-    for answer in calls(user, &asked) {
-        let clients = answer["UserPoolClients"].as_array().unwrap();
-        names.extend(clients.iter().map(|client| format!("client {}", client["ClientName"].as_str().unwrap_or("?"))));
-    }
-    names.sort();
-    names
 }

@@ -11,10 +11,11 @@ use aws_smithy_types::date_time::Format;
 use hyper::http::{HeaderMap, HeaderName};
 
 use super::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector};
+use crate::services::{WrongTime, service};
 
 /// How some services refuse a signature with a wrong time.
 pub struct Refusal {
-    pub services: &'static [&'static str],
+    pub of: WrongTime,
     /// The largest difference that they accept.
     pub minutes: i64,
     pub status: u16,
@@ -28,8 +29,7 @@ const WORDS: [&str; 2] = ["Signature expired: ", "Signature not yet current: "];
 
 pub const REFUSALS: [Refusal; 3] = [
     Refusal {
-        // Of SQS it is assumed: its answers carry the codes of the query protocol.
-        services: &["sts", "iam", "sns", "sqs"],
+        of: WrongTime::Query,
         minutes: 15,
         status: 403,
         code: "SignatureDoesNotMatch",
@@ -37,7 +37,7 @@ pub const REFUSALS: [Refusal; 3] = [
         source: "observed: convox/rack issue 235, aws-sdk-js issue 401",
     },
     Refusal {
-        services: &["wafv2", "cognito-idp", "cognito-identity", "logs", "secretsmanager"],
+        of: WrongTime::Json,
         minutes: 5,
         status: 400,
         code: "InvalidSignatureException",
@@ -45,7 +45,7 @@ pub const REFUSALS: [Refusal; 3] = [
         source: "observed: amplify-js issue 3719, aws-sdk-js issue 254",
     },
     Refusal {
-        services: &["lambda", "apigateway", "apigatewayv2"],
+        of: WrongTime::Rest,
         minutes: 5,
         status: 403,
         code: "InvalidSignatureException",
@@ -88,8 +88,8 @@ impl FaultInjector for OtherClock {
         let at = format!("{year}-{month}-{day}T{}:{}:{}Z", part(9..11), part(11..13), part(13..15));
         let signed_at = DateTime::from_str(&at, Format::DateTime).unwrap().secs();
         let off = DateTime::from(self.now()).secs() - signed_at;
-        let known = REFUSALS.iter().find(|refusal| refusal.services.contains(&asked.service.as_str()));
-        let refusal = known.unwrap_or_else(|| panic!("no refusal for a wrong time is known of {}", asked.name()));
+        let wrong_time = service(&asked.service).refusals.wrong_time;
+        let refusal = REFUSALS.iter().find(|refusal| refusal.of == wrong_time).unwrap();
         if off.abs() <= refusal.minutes * 60 {
             return CallOutcome::Passed;
         }

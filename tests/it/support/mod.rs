@@ -1,6 +1,6 @@
 //! Support code that several tests share.
 
-use self::botocore::inventory;
+use self::inventory::inventory;
 use self::program::User;
 
 pub mod account_reader;
@@ -16,6 +16,7 @@ pub mod fake;
 pub mod faults;
 pub mod graphs;
 pub mod iam;
+pub mod inventory;
 pub mod moto;
 pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
@@ -32,7 +33,7 @@ pub mod tunnel;
 #[track_caller]
 pub fn completes_and_removes(user: &User) {
     user.run(&["up", "--yes"]).ends(0);
-    let pools = inventory(user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
+    let pools = inventory(user).iter().filter(|name| name.starts_with("cognito.user_pool ")).count();
     assert_eq!(pools, 2, "no pool is created twice");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");

@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::services::kinds;
 
 const MOTO: &str = "moto[server]==5.2.5";
 
@@ -56,11 +58,20 @@ impl Moto {
         Self { server, endpoint }
     }
 
-    /// The names of all resources by kind, read with botocore.
+    /// The names of all resources by kind, read with botocore. Kinds that each parent lists go with their parents.
     pub fn inventory(&self) -> Value {
+        let lists = kinds().filter_map(|(service, kind)| {
+            let list = kind.list.known().filter(|list| list.of_parent.is_none())?;
+            let (operation, arguments) = (list.operation, (list.arguments)());
+            Some(json!([kind.name, service.name, operation, arguments, list.items, list.name]))
+        });
+        let lists = Value::Array(lists.collect()).to_string();
         let python = installed().join("venv/bin/python");
         let mut command = Command::new(python);
-        command.args(["-I", "-c", INVENTORY, &self.endpoint]).env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .args(["-I", "-c", INVENTORY, &self.endpoint, &lists])
+            .env_clear()
+            .env("AWS_EC2_METADATA_DISABLED", "true");
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()

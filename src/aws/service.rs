@@ -1,0 +1,21 @@
+//! What the program knows of a service besides its kinds. Each service describes itself, in its own module. The list
+//! [`SERVICES`](super::SERVICES) in `mod.rs` is the only one of all services.
+
+use super::refusals::Row;
+use super::settle::Wait;
+#[cfg(test)]
+use super::waits::WaitTests;
+
+/// The description of a service.
+#[derive(Debug)]
+pub(super) struct AwsService {
+    /// Its names in requests, as botocore has them. A module may serve several services of AWS.
+    pub(super) names: &'static [&'static str],
+    /// The refusals that only its provider tells apart.
+    pub(super) refusals: &'static [Row],
+    /// The refusals that end by themselves, by name.
+    pub(super) waits: &'static [(&'static str, &'static Wait)],
+    /// The tests of these waits.
+    #[cfg(test)]
+    pub(super) tests: WaitTests,
+}

@@ -1,0 +1,55 @@
+//! The refusals of SQS: which ones the program tells apart, and which ones end by themselves.
+
+use crate::aws::refusals::refusals;
+use crate::aws::settle::{Wait, wait, waits};
+use crate::engine::Refusal;
+
+refusals! {
+    /// SQS has no such queue. Its newer protocol has a code of its own.
+    NO_QUEUE: Absent = Refusal::new(&["sqs"], &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"]);
+}
+
+waits! {
+    /// For a minute after a queue of that name was deleted. Each of the two protocols has a code for it.
+    QUEUE_NAME = wait(
+        "queues",
+        "the queue's name is not free yet",
+        &["sqs CreateQueue"],
+        &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"],
+    )
+    .pace(5000, 10_000, 120);
+}
+
+#[cfg(test)]
+pub(in crate::aws) mod tests {
+    use futures_util::FutureExt;
+
+    use crate::aws::sqs;
+    use crate::aws::waits::{Case, WaitTests};
+    use crate::engine::Provider;
+
+    /// The tests of the waits of this service.
+    pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases);
+
+    #[rustfmt::skip]
+    fn cases() -> Vec<Case> {
+        vec![
+            Case {
+                wait: "QUEUE_NAME",
+                at: "CreateQueue",
+                refusal: (400, "QueueDeletedRecently",
+                    "You must wait 60 seconds after deleting a queue before you can create another with the same name."),
+                verb: |clients, task| {
+                    let want = sqs::Queue {
+                        id: "queue.dead".into(),
+                        name: "demo-dead".into(),
+                        arn: "arn:aws:sqs:eu-central-1:123456789012:demo-dead".into(),
+                        account: "123456789012".into(),
+                        kms_key: None,
+                    };
+                    async move { sqs::Sqs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                },
+            },
+        ]
+    }
+}

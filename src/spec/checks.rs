@@ -1,0 +1,61 @@
+//! What the checks of a stack as a whole share. Each section has its own checks.
+
+use super::Stack;
+use super::diagnostic::{Diagnostic, SpanMap};
+use super::field::Key;
+use super::reader::suggest;
+use crate::scope::Scope;
+
+/// A stack that was read, and the mistakes that were found in it as a whole.
+pub(super) struct Checks<'a> {
+    pub stack: &'a Stack,
+    /// A scope with the greatest length of partition, account and region. Parts that are not known yet count with
+    /// their greatest length when sizes are compared with AWS's limits.
+    pub longest: Scope,
+    places: &'a SpanMap,
+    flaws: Vec<Diagnostic>,
+}
+
+impl<'a> Checks<'a> {
+    pub(super) fn of(stack: &'a Stack, places: &'a SpanMap) -> Self {
+        let longest = Scope {
+            partition: "aws-us-gov".into(),
+            account: "123456789012".into(),
+            region: "ap-southeast-1".into(),
+            stack: stack.name.clone(),
+        };
+        Self { stack, longest, places, flaws: Vec::new() }
+    }
+
+    pub(super) fn flaws(self) -> Vec<Diagnostic> {
+        self.flaws
+    }
+
+    pub(super) fn report(&mut self, flaws: impl IntoIterator<Item = Diagnostic>) {
+        self.flaws.extend(flaws);
+    }
+
+    /// Whether one of these sections has an entry of this name, sound or not.
+    pub(super) fn has(&self, sections: &[&Key], name: &str) -> bool {
+        self.names(sections).contains(&name)
+    }
+
+    /// Reports a name that no entry of these sections has. `what` is what the name should stand for.
+    pub(super) fn exists(&mut self, place: String, what: &str, name: &str, sections: &[&Key]) {
+        let known = self.names(sections);
+        self.one_of(place, what, name, &known);
+    }
+
+    /// Reports a name that is none of those that are known. An empty name was reported when it was read.
+    pub(super) fn one_of(&mut self, place: String, what: &str, name: &str, known: &[&str]) {
+        if !name.is_empty() && !known.contains(&name) {
+            let flaw = Diagnostic::new(place, format!("there is no {what} called {name}"));
+            self.flaws.push(flaw.help(suggest(name, known)));
+        }
+    }
+
+    /// The names in these sections. Entries with mistakes of their own count too.
+    fn names(&self, sections: &[&Key]) -> Vec<&'a str> {
+        sections.iter().flat_map(|section| self.places.names(section.name)).collect()
+    }
+}

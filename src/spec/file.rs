@@ -1,0 +1,48 @@
+//! Reads a stack file: TOML into a [`Stack`], with all mistakes at once, each at its place.
+//!
+//! The document is walked by hand rather than deserialised, because a deserialiser stops at the first mistake.
+
+use toml::de::DeTable;
+
+use super::Stack;
+use super::checks::Checks;
+use super::diagnostic::{Diagnostic, SpanMap};
+use super::reader::{Reader, Table};
+
+/// Reads a stack file. `Err` holds every mistake, in the order of the file.
+pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
+    read(text).map(|(stack, _)| stack)
+}
+
+/// Reads a stack file, and returns the places of its parts for mistakes that are found later.
+pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader::default();
+    if !errors.is_empty() {
+        // A broken line could mean anything, and so could what depends on it.
+        let help = "the file must be valid TOML (see toml.io); other mistakes are found after that";
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            reader.diagnostic(&within(text, span), error.message().trim_end(), Some(help.to_owned()));
+        }
+        return Err(reader.mistakes);
+    }
+    let root = Table { span: 0..0, entries: document.get_ref(), path: String::new(), what: String::new() };
+    let stack = Stack::read(&mut reader, &root);
+    let mut checks = Checks::of(&stack, &reader.places);
+    stack.check(&mut checks);
+    for flaw in checks.flaws() {
+        reader.flaw(flaw);
+    }
+    if reader.mistakes.is_empty() {
+        return Ok((stack, reader.places));
+    }
+    reader.mistakes.sort_by_key(Diagnostic::offset);
+    Err(reader.mistakes)
+}
+
+/// The span, limited to the text and to whole characters: the TOML parser may point behind the end or into a character.
+fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    start..text.ceil_char_boundary(span.end.clamp(start, text.len()))
+}

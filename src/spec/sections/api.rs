@@ -1,0 +1,397 @@
+//! `[api]` and `[apis]`
+
+pub(super) mod routes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::de::DeTable;
+
+use super::{Part, Stack};
+use crate::scope::Scope;
+use crate::spec::checks::Checks;
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::field::{Flag, Key, Nested, Number, Text, Word};
+use crate::spec::reader::{Reader, Table, joined};
+use crate::spec::rules::NAME;
+use crate::spec::section::section;
+
+use routes::{ROUTE, RouteKeys};
+
+pub use routes::{Auth, Route};
+
+static ONE: Nested<ApiKeys> = Nested::table("api", &API, "The API.");
+
+pub(super) static FURTHER: Nested<ApiKeys> = Nested::named("apis", NAME, &API, "Further APIs, by name.");
+
+/// Parts of an API's paths, including the root (docs/aws.md, Limits of API Gateway).
+const MAX_RESOURCES: usize = 300;
+/// Routes of an HTTP API.
+const MAX_ROUTES: usize = 300;
+/// Authorizers of an API.
+const MAX_AUTHORIZERS: usize = 10;
+
+section! {
+    API: ApiKeys = "api";
+    kind: Word<ApiKind> = of(
+        &["rest", "http"],
+        &[ApiKind::Rest, ApiKind::Http],
+        "rest: supports a firewall and body validation. http: small and cheap.",
+    );
+    stage: Text = form(
+        "^[A-Za-z0-9_-]{1,128}$",
+        "The stage, which is the first part of every route's path. The default is development for a REST API; an HTTP API has none unless it is given.",
+    );
+    rate_limit: Number = range(
+        1, 10_000, 50, "Requests a second that each route allows. All routes together allow the sum.",
+    );
+    burst_limit: Number = range(
+        1, 5_000, 50, "Requests at once that each route allows. All routes together allow the sum.",
+    );
+    tls: Word<Tls> = hardened(
+        &["1.2", "1.3"],
+        &[Tls::V1_2, Tls::V1_3],
+        1,
+        "The oldest version of TLS that the API accepts. REST APIs only.",
+    );
+    logs: Nested<ApiLogsKeys> = table(
+        &API_LOGS, "What API Gateway logs. REST APIs only: an HTTP API always writes an access log.",
+    );
+    tracing: Flag = hardened(
+        false, true, "Whether X-Ray traces requests, which costs money. REST APIs only.",
+    );
+    routes: Nested<RouteKeys> = tables(&ROUTE, "The routes that can be called.");
+}
+
+section! {
+    API_LOGS: ApiLogsKeys = "logs";
+    access: Flag = hardened(
+        false, true, "Whether there is a line for each request, without the caller's identity and without contents.",
+    );
+    execution: Word<ExecutionLog> = hardened(
+        &["off", "error", "info"],
+        &[ExecutionLog::Off, ExecutionLog::Error, ExecutionLog::Info],
+        1,
+        "What is logged about the execution of requests. Bodies and tokens never are.",
+    );
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiKind {
+    /// Can validate bodies and have a firewall.
+    Rest,
+    /// Costs less, but cannot validate bodies or have a firewall.
+    Http,
+}
+
+/// The oldest version of TLS that an API accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    V1_2,
+    V1_3,
+}
+
+/// What API Gateway logs about the execution of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionLog {
+    Off,
+    Error,
+    Info,
+}
+
+/// What the stage of a REST API logs. The stage of an HTTP API always logs every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiLogs {
+    /// A line for each request.
+    pub access: bool,
+    pub execution: ExecutionLog,
+}
+
+impl ApiLogs {
+    pub const NONE: Self = Self { access: false, execution: ExecutionLog::Off };
+
+    /// Whether anything is logged, for which API Gateway needs a role.
+    pub fn any(self) -> bool {
+        self != Self::NONE
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Api {
+    pub kind: ApiKind,
+    /// The stage's name, which is the first part of every route's path.
+    pub stage: String,
+    /// Requests per second that each route allows.
+    pub rate_limit: u32,
+    /// Requests at once that each route allows.
+    pub burst_limit: u32,
+    /// TLS 1.2 for HTTP APIs, whose own policy is AWS's.
+    pub tls: Tls,
+    /// None for HTTP APIs.
+    pub logs: ApiLogs,
+    /// Whether X-Ray traces requests. Never for HTTP APIs.
+    pub tracing: bool,
+    pub routes: Vec<Route>,
+}
+
+/// The limits of several routes together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Throughput {
+    pub routes: u64,
+    /// Requests per second.
+    pub rate: u64,
+    /// Requests at once.
+    pub burst: u64,
+}
+
+impl Stack {
+    /// All APIs with their names. The API without a name is first.
+    pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
+        let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
+        self.api.iter().map(|api| (None, api)).chain(further)
+    }
+
+    /// All routes of all APIs, each with its place in the file: `routes.0` or `apis.Age.routes.0`.
+    pub fn all_routes(&self) -> impl Iterator<Item = (String, &Route)> {
+        self.all_apis().flat_map(|(name, api)| {
+            let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
+            api.routes.iter().enumerate().map(move |(index, route)| (format!("{within}routes.{index}"), route))
+        })
+    }
+
+    /// The limits of all routes of all APIs together. A stage's limits apply to each route separately.
+    pub fn throughput(&self) -> Throughput {
+        self.all_apis().fold(Throughput::default(), |sum, (_, api)| {
+            let routes = u64::try_from(api.routes.len()).unwrap_or(u64::MAX);
+            Throughput {
+                routes: sum.routes + routes,
+                rate: sum.rate + u64::from(api.rate_limit) * routes,
+                burst: sum.burst + u64::from(api.burst_limit) * routes,
+            }
+        })
+    }
+}
+
+/// The API without a name.
+impl Part for Option<Api> {
+    fn key() -> &'static Key {
+        &ONE.key
+    }
+
+    fn read(reader: &mut Reader, root: &Table) -> Self {
+        // The places of the API without a name begin with its keys: `routes.0`.
+        reader.table(root, &ONE).map(|table| api(reader, &Table { path: String::new(), ..table }))
+    }
+
+    fn check(&self, checks: &mut Checks) {
+        if let Some(api) = self {
+            check(None, api, checks);
+        }
+    }
+}
+
+impl Part for BTreeMap<String, Api> {
+    fn key() -> &'static Key {
+        &FURTHER.key
+    }
+
+    fn read(reader: &mut Reader, root: &Table) -> Self {
+        reader.each(root, &FURTHER, |reader, _, table| api(reader, table))
+    }
+
+    fn check(&self, checks: &mut Checks) {
+        if checks.stack.api.is_some() && self.contains_key("api") {
+            let message = "the API named api and the API without a name would have the same name in AWS";
+            checks.report([Diagnostic::new("apis.api", message).help("rename it")]);
+        }
+        for (name, api) in self {
+            check(Some(name), api, checks);
+        }
+    }
+}
+
+fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
+    routes::check(name, api, checks);
+    let paths = match api.kind {
+        ApiKind::Rest => too_many_resources(api),
+        ApiKind::Http => too_many_routes(api),
+    };
+    checks.report(paths.into_iter().chain(too_many_authorizers(api)).map(|flaw| flaw.within(name)));
+}
+
+fn too_many_resources(api: &Api) -> Option<Diagnostic> {
+    let mut parts: BTreeSet<&str> = BTreeSet::from(["/"]);
+    let mut over = None;
+    for (index, route) in api.routes.iter().enumerate() {
+        let ends = route.path.match_indices('/').map(|(at, _)| at).skip(1).chain([route.path.len()]);
+        parts.extend(ends.map(|end| &route.path[..end]));
+        if parts.len() > MAX_RESOURCES && over.is_none() {
+            over = Some(index);
+        }
+    }
+    over.map(|index| {
+        let message =
+            format!("the paths have {} parts in total; API Gateway allows {MAX_RESOURCES} for an API", parts.len());
+        Diagnostic::new(format!("routes.{index}.route"), message)
+            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
+    })
+}
+
+fn too_many_routes(api: &Api) -> Option<Diagnostic> {
+    (api.routes.len() > MAX_ROUTES).then(|| {
+        let message = format!("there are {} routes; an HTTP API can have {MAX_ROUTES}", api.routes.len());
+        Diagnostic::new(format!("routes.{MAX_ROUTES}.route"), message)
+            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
+    })
+}
+
+fn too_many_authorizers(api: &Api) -> Option<Diagnostic> {
+    let mut pools = BTreeSet::new();
+    let mut over = None;
+    for (index, route) in api.routes.iter().enumerate() {
+        if let Auth::Pool(pool) = &route.auth
+            && pools.insert(pool)
+            && pools.len() > MAX_AUTHORIZERS
+            && over.is_none()
+        {
+            over = Some(index);
+        }
+    }
+    over.map(|index| {
+        let message = format!("the routes use {} pools; an API can have {MAX_AUTHORIZERS} authorizers", pools.len());
+        Diagnostic::new(format!("routes.{index}.pool"), message).help("move some of the routes to another API")
+    })
+}
+
+/// The ARN of a route in a policy.
+pub(super) fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
+    scope.execute_api_arn("0123456789", &api.stage, &route.method, &route.path)
+}
+
+fn api(reader: &mut Reader, table: &Table) -> Api {
+    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, routes } = &API;
+    let kind = reader.word(table, kind);
+    let stage = reader.text(table, stage);
+    if let Some((stage, span)) = &stage
+        && let Err(why) = stage_name(stage)
+    {
+        reader.diagnostic(span, why, None);
+    }
+    let (tls, logs, tracing) = rest_only(reader, table, kind, (tls, logs, tracing));
+    let place = table.at(&routes.key);
+    let mut sound = Vec::new();
+    let given = table.get(&routes.key).is_some();
+    let items = reader.tables(table, routes);
+    if items.as_ref().map_or(!given, Vec::is_empty) {
+        reader.diagnostic(&table.span, "the API has no routes", Some("add [[api.routes]]".into()));
+    }
+    for item in items.unwrap_or_default() {
+        if let Some(table) = reader.open(item, "a route", joined(&place, &sound.len().to_string()), routes.section) {
+            sound.extend(routes::route(reader, &table));
+        }
+    }
+    Api {
+        kind,
+        stage: stage.map_or_else(|| default_stage(kind).to_owned(), |(stage, _)| stage),
+        rate_limit: reader.number(table, rate_limit),
+        burst_limit: reader.number(table, burst_limit),
+        tls,
+        logs,
+        tracing,
+        routes: sound,
+    }
+}
+
+/// The settings that AWS has for REST APIs alone. The posture does not set them for HTTP APIs.
+fn rest_only(
+    reader: &mut Reader,
+    table: &Table,
+    kind: ApiKind,
+    (tls, logs, tracing): (&Word<Tls>, &Nested<ApiLogsKeys>, &Flag),
+) -> (Tls, ApiLogs, bool) {
+    if kind == ApiKind::Rest {
+        return (reader.word(table, tls), self::logs(reader, table, logs), reader.flag(table, tracing));
+    }
+    for (key, why) in [
+        (&tls.key, "AWS decides about TLS of its own host names of HTTP APIs, which demand TLS 1.2"),
+        (&logs.key, "an HTTP API always writes an access log, and has no execution log"),
+        (&tracing.key, "X-Ray does not trace HTTP APIs"),
+    ] {
+        if let Some(item) = table.get(key) {
+            let help = "use `kind = \"rest\"` for the API, or remove the key";
+            reader.diagnostic(&item.span(), format!("`{}`: {why}", key.name), Some(help.into()));
+        }
+    }
+    (Tls::V1_2, ApiLogs::NONE, false)
+}
+
+fn logs(reader: &mut Reader, table: &Table, key: &Nested<ApiLogsKeys>) -> ApiLogs {
+    let ApiLogsKeys { access, execution } = &API_LOGS;
+    let none = DeTable::new();
+    let empty = Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
+    let logs = reader.table(table, key).unwrap_or(empty);
+    ApiLogs { access: reader.flag(&logs, access), execution: reader.word(&logs, execution) }
+}
+
+/// The stage if none is given. An HTTP API's default stage answers at the root of its host.
+fn default_stage(kind: ApiKind) -> &'static str {
+    match kind {
+        ApiKind::Rest => "development",
+        ApiKind::Http => "$default",
+    }
+}
+
+/// Checks the name of a stage.
+fn stage_name(name: &str) -> Result<(), String> {
+    let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    ((1..=128).contains(&name.len()) && name.chars().all(charset))
+        .then_some(())
+        .ok_or_else(|| format!("{name:?} is not a valid stage name: use 1 to 128 characters of A-Z, a-z, 0-9, _ and -"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    #[test]
+    fn the_throughput_is_the_sum_of_each_route_with_the_limits_of_its_stage() {
+        let route = |api: &str, path: &str| {
+            format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")
+        };
+        let file = [
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n",
+            "[api]\nrate_limit = 30\nburst_limit = 7\n",
+            &route("api", "/a"),
+            &route("api", "/b"),
+            &route("api", "/c"),
+            "[apis.Other]\nkind = \"http\"\n",
+            &route("apis.Other", "/a"),
+        ];
+        let throughput = parse(&file.concat()).expect("it is sound").throughput();
+        assert_eq!(throughput, Throughput { routes: 4, rate: 3 * 30 + 50, burst: 3 * 7 + 50 });
+        let none = parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
+        assert_eq!(none.expect("it is sound").throughput(), Throughput::default());
+    }
+
+    #[test]
+    fn what_aws_has_for_rest_apis_alone_is_refused_for_http_apis_and_not_set_by_the_posture() {
+        let file = |posture: &str, keys: &str| {
+            let route = "[[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"none\"\n";
+            let head = format!("[stack]\nname = \"demo\"\nposture = \"{posture}\"\n[functions.F]\nsource = \"f\"\n");
+            parse(&format!("{head}[api]\n{keys}\n{route}"))
+        };
+        let api = |posture: &str, keys: &str| file(posture, keys).expect("a stack file").api.expect("an API");
+        let seen = |api: Api| (api.tls, api.logs, api.tracing);
+        let errors = ApiLogs { access: true, execution: ExecutionLog::Error };
+        assert_eq!(seen(api("baseline", "")), (Tls::V1_2, ApiLogs::NONE, false));
+        assert_eq!(seen(api("hardened", "")), (Tls::V1_3, errors, true));
+        assert_eq!(seen(api("hardened", "kind = \"http\"")), (Tls::V1_2, ApiLogs::NONE, false));
+        let kept = api("hardened", "tls = \"1.2\"\nlogs = { access = false }\ntracing = false");
+        assert_eq!(seen(kept), (Tls::V1_2, ApiLogs { access: false, ..errors }, false));
+        for key in ["tls = \"1.2\"", "logs = { access = true }", "tracing = false"] {
+            let mistakes = file("baseline", &format!("kind = \"http\"\n{key}")).expect_err("refused");
+            let name = key.split(' ').next().expect("a name");
+            assert!(mistakes.iter().any(|one| one.message.starts_with(&format!("`{name}`: "))), "{mistakes:?}");
+        }
+    }
+}

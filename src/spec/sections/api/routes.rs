@@ -1,0 +1,314 @@
+//! `[[api.routes]]`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::{Api, ApiKind};
+use crate::spec::checks::Checks;
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::field::{AuthKey, Flag, Required, Text};
+use crate::spec::names::body_model;
+use crate::spec::reader::{Reader, Table};
+use crate::spec::section::{Choice, section};
+use crate::spec::sections::{functions, pools};
+use crate::spelling::nearest;
+
+section! {
+    ROUTE: RouteKeys = "a route", Choice::OneOf(&["pool", "auth"]);
+    route: Required = form(
+        "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$",
+        "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
+    );
+    function: Required = text("The function that answers.");
+    pool: Text = any("The pool whose users may call the route.");
+    auth: AuthKey<RouteAuthKeys, Untokened> = of(
+        &AUTH,
+        &["none", "iam"],
+        &[Untokened::Anyone, Untokened::Signed],
+        "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
+    );
+    body: Text = any(
+        "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+    );
+    verify: Flag = or(
+        false,
+        "Whether `verify` may call the route as a user who is allowed to, although its method is POST, PUT, PATCH, DELETE or ANY. Such calls run the function.",
+    );
+}
+
+section! {
+    AUTH: RouteAuthKeys = "auth";
+    pool: Required = text("The pool whose users may call the route.");
+}
+
+/// Who may call a route without a token.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::spec) enum Untokened {
+    Anyone,
+    /// Who signs requests as somebody that IAM lets call the route.
+    Signed,
+}
+
+/// A method on a path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// As in `POST`.
+    pub method: String,
+    /// As in `/items/{id}`.
+    pub path: String,
+    /// The function that answers.
+    pub function: String,
+    /// Who may call the route.
+    pub auth: Auth,
+    /// The file with the JSON schema of request bodies, relative to the stack file.
+    pub body: Option<PathBuf>,
+    /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
+    pub verify: bool,
+}
+
+impl Route {
+    /// As in `POST /lambda1`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Whether `verify` may send requests that reach its function.
+    pub fn may_be_called(&self) -> bool {
+        self.verify || ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
+    }
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// Users of this pool, by their ID tokens.
+    Pool(String),
+    /// IAM-signed requests.
+    Iam,
+    /// Anyone. It is never the default.
+    None,
+}
+
+/// Checks the routes of an API; `None` is the name of `[api]`.
+pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
+    let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
+    for (index, route) in api.routes.iter().enumerate() {
+        let place = format!("{within}routes.{index}");
+        checks.exists(format!("{place}.function"), "function", &route.function, &[&functions::KEY.key]);
+        if let Auth::Pool(pool) = &route.auth {
+            checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]);
+        }
+    }
+    let flaws = [twins(api), sibling_parameters(api), without_effect(api)].concat();
+    checks.report(flaws.into_iter().map(|flaw| flaw.within(name)));
+}
+
+/// Routes, or names of body schemas, that occur twice in one API.
+fn twins(api: &Api) -> Vec<Diagnostic> {
+    let mut flaws = Vec::new();
+    let (mut routes, mut models) = (Vec::new(), BTreeMap::new());
+    for (index, route) in api.routes.iter().enumerate() {
+        if routes.contains(&route.name()) {
+            let message = format!("the route {} is defined twice", route.name());
+            flaws.push(Diagnostic::new(format!("routes.{index}.route"), message));
+        }
+        routes.push(route.name());
+        let Some(body) = route.body.as_ref().filter(|body| !body.as_os_str().is_empty()) else { continue };
+        let model = body_model(body);
+        let message = match models.insert(model.clone(), body) {
+            _ if model.is_empty() => {
+                "the name of a body schema needs a letter or a digit, because API Gateway's model is named after it"
+                    .into()
+            }
+            Some(twin) if twin != body => {
+                format!("{} and {} would share the model {model}", twin.display(), body.display())
+            }
+            _ => continue,
+        };
+        flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help("rename one of the files"));
+    }
+    flaws
+}
+
+/// Different path parameters below one path, such as `/items/{id}` and `/items/{name}`: API Gateway allows one.
+fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
+    let mut flaws = Vec::new();
+    let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+    for (index, route) in api.routes.iter().enumerate() {
+        let mut parent = String::new();
+        for part in route.path.trim_matches('/').split('/') {
+            if part.starts_with('{') {
+                let first = parameters.entry(parent.clone()).or_insert_with(|| part.to_owned());
+                if first != part {
+                    let message = format!("{parent}/{first} and {parent}/{part} cannot both be in one API");
+                    let help = format!("API Gateway allows one parameter below {parent}/: use {first} in both");
+                    flaws.push(Diagnostic::new(format!("routes.{index}.route"), message).help(help));
+                }
+            }
+            parent = format!("{parent}/{part}");
+        }
+    }
+    flaws
+}
+
+/// Body schemas of an HTTP API.
+fn without_effect(api: &Api) -> Vec<Diagnostic> {
+    let bodies = api.routes.iter().enumerate().filter(|(_, route)| api.kind == ApiKind::Http && route.body.is_some());
+    let flaw = |(index, _)| {
+        let message = "an HTTP API does not validate bodies, so this schema would have no effect";
+        let help = "use `kind = \"rest\"` for the API, or remove `body` and validate bodies in the function";
+        Diagnostic::new(format!("routes.{index}.body"), message).help(help)
+    };
+    bodies.map(flaw).collect()
+}
+
+pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
+    let RouteKeys { route, function, pool, auth, body, verify } = &ROUTE;
+    let route = reader.required(table, route);
+    // A mistake in the function or the caller must not hide other mistakes of the route.
+    let function = reader.required_or(table, function);
+    let name = route.as_ref().map_or("this route", |(route, _)| route);
+    let auth = self::auth(reader, name, table, pool, auth).unwrap_or(Auth::None);
+    let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
+    let verify = reader.flag(table, verify);
+    let (route, span) = route?;
+    let parts = method_and_path(&route);
+    if let Err(why) = &parts {
+        reader.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
+    }
+    let (method, path) = parts.ok()?;
+    Some(Route { method, path, function, auth, body, verify })
+}
+
+fn auth(
+    reader: &mut Reader,
+    name: &str,
+    table: &Table,
+    pool: &Text,
+    auth: &AuthKey<RouteAuthKeys, Untokened>,
+) -> Option<Auth> {
+    let (by_pool, by_auth) = (table.get(&pool.key), table.get(&auth.key));
+    let only = reader.text(table, pool);
+    let other = match by_auth.map(|item| (item, item.get_ref())) {
+        // `auth = { pool = "…" }` means the same as `pool = "…"`.
+        Some((item, DeValue::Table(_))) => {
+            let RouteAuthKeys { pool: inner } = &AUTH;
+            let from = reader.open(item, auth.key.name, table.at(&auth.key), auth.section)?;
+            let (name, span) = reader.required(&from, inner)?;
+            if by_pool.is_none() {
+                reader.remember(table.at(&pool.key), span);
+            }
+            Some(Auth::Pool(name))
+        }
+        _ => reader.caller(table, auth).map(|caller| match caller {
+            Untokened::Anyone => Auth::None,
+            Untokened::Signed => Auth::Iam,
+        }),
+    };
+    match (only, other) {
+        (Some((pool, _)), None) => Some(Auth::Pool(pool)),
+        (None, Some(auth)) => Some(auth),
+        (None, None) => {
+            if by_pool.is_none() && by_auth.is_none() {
+                let help = "name a `pool`; for a route that anyone may call, write `auth = \"none\"`";
+                reader.diagnostic(&table.span, format!("{name} does not say who may call it"), Some(help.into()));
+            }
+            None
+        }
+        (Some((_, span)), Some(_)) => {
+            reader.diagnostic(&span, "a route has either `pool` or `auth`, not both", None);
+            None
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct BadRoute {
+    message: String,
+    help: String,
+}
+
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
+
+/// Splits a route such as `POST /items/{id}` into its method and path.
+fn method_and_path(route: &str) -> Result<(String, String), BadRoute> {
+    let wrong = |message: String| BadRoute { message, help: "write it as \"POST /items/{id}\"".to_owned() };
+    let (method, path) = route
+        .split_once(' ')
+        .ok_or_else(|| wrong(format!("{route:?} is not a route: a route is a method and a path")))?;
+    if !METHODS.contains(&method) {
+        let message = format!("{method:?} is not a method: use one of {}", METHODS.join(", "));
+        return Err(match nearest(method, &METHODS) {
+            Some(near) => BadRoute { message, help: format!("did you mean {near}?") },
+            None => wrong(message),
+        });
+    }
+    path_parts(path).map_err(wrong)?;
+    Ok((method.to_owned(), path.to_owned()))
+}
+
+/// Whether API Gateway takes a path (docs/aws.md, Paths, methods and integrations).
+fn path_parts(path: &str) -> Result<(), String> {
+    let Some(rest) = path.strip_prefix('/') else {
+        return Err(format!("the path {path:?} must begin with a slash"));
+    };
+    if rest.is_empty() {
+        return Ok(());
+    }
+    if rest.ends_with('/') {
+        return Err(format!("the path {path:?} must not end with a slash"));
+    }
+    let parts: Vec<&str> = rest.split('/').collect();
+    let mut names = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let Some(parameter) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+            let fits = !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
+            if !fits {
+                return Err(format!(
+                    "{part:?} is not a valid part of a path: use one or more of A-Z, a-z, 0-9, . _ - and :"
+                ));
+            }
+            continue;
+        };
+        let name = parameter.strip_suffix('+').unwrap_or(parameter);
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+            return Err(format!("{part:?} is not a valid path parameter: write {{name}} or {{name+}}"));
+        }
+        if parameter.ends_with('+') && index + 1 < parts.len() {
+            return Err(format!("{part:?} must be the last part of the path, because it is greedy"));
+        }
+        if names.contains(&name) {
+            return Err(format!("the path parameter {name} occurs twice"));
+        }
+        names.push(name);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_split_into_method_and_path() {
+        assert_eq!(method_and_path("POST /lambda1"), Ok(("POST".into(), "/lambda1".into())));
+        assert_eq!(method_and_path("GET /"), Ok(("GET".into(), "/".into())));
+        assert_eq!(method_and_path("ANY /a/{id}/{rest+}"), Ok(("ANY".into(), "/a/{id}/{rest+}".into())));
+        for bad in [
+            "POST",
+            "post /a",
+            "GET a",
+            "GET /a//b",
+            "GET /{a+}/b",
+            "GET /{}",
+            "GET /{a}/{a}",
+            "GET /a b",
+            "GET /a/",
+            "GET /{a++}",
+        ] {
+            assert!(method_and_path(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! `[functions]`
+
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::{ApiKind, Part, Posture, Stack, api, identity_pools, pools, service_users, topics};
+use crate::spec::checks::Checks;
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, Required, Text, TextOr, Word};
+use crate::spec::reader::{Reader, Table, joined, suggest};
+use crate::spec::rules::{NAME, name as check_name};
+use crate::spec::section::{Choice, section};
+
+pub use rules::{deprecated_on, newest_runtime, secret_variable};
+
+pub(super) static KEY: Nested<FunctionKeys> =
+    Nested::named("functions", NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.");
+
+/// Variables of a function's environment.
+pub(in crate::spec) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
+
+const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
+
+/// The queue for failed events with `posture = "hardened"`.
+const DEAD_LETTERS: &str = "dead";
+
+/// The key of a source of a variable, and the variable with that source.
+type Source<'a> = (&'a Text, fn(String) -> Variable);
+
+section! {
+    FUNCTION: FunctionKeys = "a function";
+    source: Required = text("The folder of its code, relative to the stack file.");
+    trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes.");
+    secrets: List = texts(
+        "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
+    );
+    publishes: List = texts("The topics it may publish to.");
+    runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
+    handler: TextOr = form(
+        "^\\S{1,128}$",
+        "index.handler",
+        "The file without its extension, a dot, and the function that Lambda calls.",
+    );
+    architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
+    memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
+    timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
+    reserved_concurrency: OptionalNumber = range(
+        1, 10_000,
+        "How many calls it may handle at the same time. They are reserved for it: at least 100 of the account must remain for all other functions, which `doctor` checks. Left out, it shares the account's with all functions.",
+    );
+    tracing: Flag = hardened(
+        false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
+    );
+    log_retention_days: Number = hardened_one_of(
+        &rules::RETENTION_DAYS, 14, 365, "How many days its logs are kept.",
+    );
+    vpc: Nested<VpcKeys> = table(
+        &VPC,
+        "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",
+    );
+    on_failure: Nested<OnFailureKeys> = table(
+        &ON_FAILURE,
+        "Where the events of asynchronous calls go that failed again and again, such as a topic's messages. With posture = \"hardened\" it is { queue = \"dead\" }.",
+    );
+    environment: Nested<VariableFromKeys> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
+}
+
+section! {
+    TRIGGER: TriggerKeys = "a trigger";
+    topic: Required = text("The topic whose messages call the function.");
+}
+
+section! {
+    VPC: VpcKeys = "a VPC";
+    subnets: List = texts(
+        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups it runs in no VPC.",
+    );
+    security_groups: List = texts("The ids of up to 5 security groups.");
+}
+
+section! {
+    ON_FAILURE: OnFailureKeys = "a destination";
+    queue: Required = form(
+        NAME.form,
+        "The name of a queue of the stack. `up` creates it, encrypted, and only this account can use it. It keeps events for 14 days. Several functions may share one.",
+    );
+}
+
+section! {
+    VARIABLE_FROM: VariableFromKeys = "a variable", Choice::OneKey;
+    pool_id: Text = any("The id of this pool.");
+    client_id: Text = any("The id of this pool's app client.");
+    identity_pool_id: Text = any("The id of this identity pool.");
+    url: Text = any("The base URL of this API.");
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// The folder of its source, relative to the stack file.
+    pub source: PathBuf,
+    /// The topic whose messages call the function.
+    pub trigger: Option<String>,
+    /// The secrets it may read.
+    pub secrets: Vec<String>,
+    /// The topics it may publish to.
+    pub publishes: Vec<String>,
+    pub runtime: String,
+    /// The file without its extension, a dot, and the function.
+    pub handler: String,
+    /// `arm64` or `x86_64`.
+    pub architecture: String,
+    /// 128 to 10,240.
+    pub memory_mb: u32,
+    /// 1 to 900.
+    pub timeout_s: u32,
+    /// How many executions are reserved for it, 1 to 10,000.
+    pub reserved_concurrency: Option<u32>,
+    /// Whether it sends traces to X-Ray.
+    pub tracing: bool,
+    /// One of the values that CloudWatch Logs allows.
+    pub log_retention_days: u32,
+    /// `None`: the stack file says nothing about it.
+    pub vpc: Option<Vpc>,
+    /// The name of the queue that receives the events of asynchronous calls that failed.
+    pub on_failure: Option<String>,
+    pub environment: BTreeMap<String, Variable>,
+}
+
+/// The network that a function runs in. Both lists are empty for a function in no VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// Up to 16 ids, as in `subnet-0a1b2c3d4e5f60718`.
+    pub subnets: Vec<String>,
+    /// Up to 5 ids, as in `sg-0a1b2c3d4e5f60718`.
+    pub security_groups: Vec<String>,
+}
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    Text(String),
+    /// The id of this user pool.
+    PoolId(String),
+    /// The id of this user pool's app client.
+    ClientId(String),
+    /// The id of this identity pool.
+    IdentityPoolId(String),
+    /// The beginning of the URLs of this API's routes.
+    Url(String),
+}
+
+impl Stack {
+    /// The names of the queues that receive events of functions.
+    pub fn queues(&self) -> BTreeSet<&String> {
+        self.functions.values().filter_map(|function| function.on_failure.as_ref()).collect()
+    }
+}
+
+impl Part for BTreeMap<String, Function> {
+    fn key() -> &'static Key {
+        &KEY.key
+    }
+
+    fn read(reader: &mut Reader, root: &Table) -> Self {
+        reader.each(root, &KEY, function)
+    }
+
+    fn check(&self, checks: &mut Checks) {
+        // Role names are unique regardless of case (docs/aws.md, Roles).
+        let mut roles: BTreeMap<String, &str> = BTreeMap::new();
+        for (name, function) in self {
+            references(name, function, checks);
+            if let Some(twin) = roles.insert(name.to_lowercase(), name) {
+                let message =
+                    format!("the functions {twin} and {name} would have the same role name: IAM ignores case");
+                checks.report([Diagnostic::new(format!("functions.{name}"), message)]);
+            }
+            twin_variables(name, function, checks);
+            checks.report(rules::environment_too_large(name, function, &checks.longest));
+            checks.report(rules::policy_too_large(name, function, checks));
+        }
+        checks.report(rules::too_many_callers(checks));
+    }
+}
+
+/// Names of things that do not exist, or that a variable cannot refer to.
+fn references(name: &str, function: &Function, checks: &mut Checks) {
+    if let Some(topic) = &function.trigger {
+        checks.exists(format!("functions.{name}.trigger.topic"), "topic", topic, &[&topics::KEY.key]);
+    }
+    for secret in &function.secrets {
+        checks.exists(format!("functions.{name}.secrets.{secret}"), "secret", secret, &service_users::secrets());
+    }
+    for topic in &function.publishes {
+        checks.exists(format!("functions.{name}.publishes.{topic}"), "topic", topic, &[&topics::KEY.key]);
+    }
+    for (variable, value) in &function.environment {
+        let place = format!("functions.{name}.environment.{variable}");
+        match value {
+            Variable::Text(_) => {}
+            Variable::PoolId(pool) | Variable::ClientId(pool) => {
+                checks.exists(place, "pool", pool, &[&pools::KEY.key]);
+            }
+            Variable::IdentityPoolId(pool) => {
+                checks.exists(place, "identity pool", pool, &[&identity_pools::KEY.key]);
+            }
+            Variable::Url(api) => {
+                checks.exists(place.clone(), "api", api, &[&api::FURTHER.key]);
+                if checks.stack.apis.get(api).is_some_and(|api| api.kind == ApiKind::Http) {
+                    let message = format!("{api} is an HTTP API; a variable can hold the URL of a REST API only");
+                    checks.report([Diagnostic::new(place, message)]);
+                }
+            }
+        }
+    }
+}
+
+/// Secrets whose names would be in the same variable. Reported at the later one.
+fn twin_variables(name: &str, function: &Function, checks: &mut Checks) {
+    let mut variables: BTreeMap<String, &str> = BTreeMap::new();
+    for secret in &function.secrets {
+        let variable = secret_variable(secret);
+        if let Some(twin) = variables.insert(variable.clone(), secret) {
+            let message = format!("the secrets {twin} and {secret} of {name} would both use the variable {variable}");
+            checks.report([Diagnostic::new(format!("functions.{name}.secrets.{secret}"), message)]);
+        }
+    }
+}
+
+fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
+    let FunctionKeys {
+        source,
+        trigger,
+        secrets,
+        publishes,
+        runtime,
+        handler,
+        architecture,
+        memory_mb,
+        timeout_s,
+        reserved_concurrency,
+        tracing,
+        log_retention_days,
+        vpc,
+        on_failure,
+        environment,
+    } = &FUNCTION;
+    Function {
+        source: PathBuf::from(reader.required_or(table, source)),
+        trigger: reader.table(table, trigger).and_then(|trigger| {
+            let TriggerKeys { topic } = &TRIGGER;
+            reader.required(&trigger, topic).map(|(topic, _)| topic)
+        }),
+        secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
+        publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
+        handler: self::handler(reader, table, handler),
+        runtime: self::runtime(reader, table, runtime),
+        architecture: reader.word(table, architecture).to_owned(),
+        memory_mb: reader.number(table, memory_mb),
+        timeout_s: reader.number(table, timeout_s),
+        reserved_concurrency: reader.optional_number(table, reserved_concurrency),
+        tracing: reader.flag(table, tracing),
+        log_retention_days: reader.number(table, log_retention_days),
+        vpc: self::vpc(reader, table, vpc),
+        on_failure: self::on_failure(reader, table, on_failure),
+        environment: self::environment(reader, table, environment),
+    }
+}
+
+fn on_failure(reader: &mut Reader, table: &Table, key: &Nested<OnFailureKeys>) -> Option<String> {
+    let OnFailureKeys { queue } = &ON_FAILURE;
+    let Some(table) = reader.table(table, key) else {
+        // Auditors expect that no event is lost.
+        return (reader.posture == Posture::Hardened && table.get(&key.key).is_none()).then(|| DEAD_LETTERS.to_owned());
+    };
+    let (name, span) = reader.required(&table, queue)?;
+    if let Err(why) = check_name("queues", &name, NAME) {
+        reader.diagnostic(&span, why, None);
+    }
+    Some(name)
+}
+
+fn vpc(reader: &mut Reader, table: &Table, key: &Nested<VpcKeys>) -> Option<Vpc> {
+    let VpcKeys { subnets, security_groups } = &VPC;
+    let table = reader.table(table, key)?;
+    let vpc = Vpc {
+        subnets: ids(reader, &table, subnets, "subnet", 16),
+        security_groups: ids(reader, &table, security_groups, "sg", 5),
+    };
+    if vpc.subnets.is_empty() != vpc.security_groups.is_empty() {
+        let help = "name at least one of each, or none of either for a function in no VPC";
+        reader.diagnostic(&table.span, "a VPC needs subnets and security groups", Some(help.into()));
+    }
+    Some(vpc)
+}
+
+/// Up to `most` ids of EC2 that begin with `kind` and a hyphen.
+fn ids(reader: &mut Reader, table: &Table, key: &List, kind: &str, most: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for (id, span) in reader.list(table, key) {
+        if let Err(why) = rules::ec2_id(kind, &id) {
+            reader.diagnostic(&span, why, Some(format!("as in {kind}-0a1b2c3d4e5f60718")));
+        } else if ids.len() == most {
+            reader.diagnostic(&span, format!("a function has at most {most} {}", key.key.name), None);
+        }
+        ids.push(id);
+    }
+    ids
+}
+
+fn handler(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
+    let (handler, span) = reader.text_or(table, key);
+    if let Some(span) = span
+        && let Err(why) = rules::handler(&handler)
+    {
+        let help = "write the name of the file without its extension, a dot, and the name of the function";
+        reader.diagnostic(&span, why, Some(help.into()));
+    }
+    handler
+}
+
+fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
+    let (runtime, span) = reader.text_or(table, key);
+    if let Some(span) = span
+        && let Err(why) = rules::runtime(&runtime)
+    {
+        let help = if rules::is_retired(&runtime) {
+            format!("use one of {}", rules::RUNTIMES.join(", "))
+        } else {
+            suggest(&runtime, &rules::RUNTIMES)
+        };
+        reader.diagnostic(&span, why, Some(help));
+    }
+    runtime
+}
+
+fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys>) -> BTreeMap<String, Variable> {
+    let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
+    let place = table.at(&key.key);
+    reader.remember(place.clone(), item.span());
+    let DeValue::Table(variables) = item.get_ref() else {
+        reader.wrong(item, key.key.name, "a table");
+        return BTreeMap::new();
+    };
+    let mut environment = BTreeMap::new();
+    for (variable, item) in variables {
+        let name = variable.get_ref();
+        if let Err(why) = rules::environment_name(name) {
+            reader.diagnostic(&variable.span(), why, None);
+        }
+        let place = joined(&place, name);
+        reader.remember(place.clone(), item.span());
+        let value = match item.get_ref() {
+            DeValue::Table(_) => {
+                reader.open(item, name, place, key.section).and_then(|table| self::variable(reader, &table))
+            }
+            _ => reader.string(item, name).map(Variable::Text),
+        };
+        environment.extend(value.map(|value| (name.to_string(), value)));
+    }
+    environment
+}
+
+fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
+    let VariableFromKeys { pool_id, client_id, identity_pool_id, url } = &VARIABLE_FROM;
+    let sources: [Source; 4] = [
+        (pool_id, Variable::PoolId),
+        (client_id, Variable::ClientId),
+        (identity_pool_id, Variable::IdentityPoolId),
+        (url, Variable::Url),
+    ];
+    let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
+    let [(key, variable)] = given.as_slice() else {
+        let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" } or \
+                    { url = \"…\" }";
+        reader.diagnostic(&table.span, "a variable must have exactly one source", Some(help.into()));
+        return None;
+    };
+    reader.text(table, key).map(|(name, _)| variable(name))
+}

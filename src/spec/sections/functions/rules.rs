@@ -1,0 +1,295 @@
+//! AWS's rules for functions: runtimes, handlers, variables and sizes (docs/aws.md, Functions; Policy documents). Parts
+//! that are not known yet, such as the account or an API's id, count with their greatest length.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Function, Variable};
+use crate::scope::Scope;
+use crate::spec::checks::Checks;
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::policies::{self, MAX_POLICY};
+use crate::spec::sections::api::invoke_arn;
+
+/// A function's variables, names and values together, in bytes.
+const MAX_ENVIRONMENT: usize = 4096;
+/// A function's resource policy, in bytes.
+const MAX_PERMISSIONS: usize = 20_480;
+
+/// The retention periods that CloudWatch Logs allows (docs/aws.md, Log groups).
+pub(super) const RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes). The first one is the default: the
+/// newest Node.js that is generally available.
+pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14", "python3.13"];
+
+/// The day from which Lambda no longer patches these runtimes (docs/aws.md, Runtimes).
+const DEPRECATED_ON: [(&str, &str); 4] = [
+    ("nodejs24.x", "2028-04-30"),
+    ("nodejs22.x", "2027-04-30"),
+    ("python3.14", "2029-06-30"),
+    ("python3.13", "2029-06-30"),
+];
+
+/// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
+pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
+    DEPRECATED_ON.iter().find(|(name, _)| *name == runtime).map(|(_, day)| *day)
+}
+
+/// The newest runtime of the same language; the newest of all if no language fits.
+pub fn newest_runtime(like: &str) -> &'static str {
+    let language: String = like.chars().take_while(char::is_ascii_alphabetic).collect();
+    RUNTIMES.into_iter().find(|runtime| runtime.starts_with(&language)).unwrap_or(RUNTIMES[0])
+}
+
+/// Whether Lambda once had this runtime and no longer creates functions with it (docs/aws.md, Runtimes).
+pub(super) fn is_retired(name: &str) -> bool {
+    let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
+    let node = name.strip_prefix("nodejs").and_then(version).is_some_and(|major| major <= 20);
+    let python = name.strip_prefix("python3.").and_then(version).is_some_and(|minor| minor <= 9);
+    node || python || name == "python2.7"
+}
+
+/// Checks that Lambda creates functions with this runtime today.
+pub(super) fn runtime(name: &str) -> Result<(), String> {
+    if RUNTIMES.contains(&name) {
+        return Ok(());
+    }
+    if is_retired(name) {
+        return Err(format!("Lambda no longer creates functions with the runtime {name}"));
+    }
+    Err(format!("unknown runtime {name:?}"))
+}
+
+/// Checks a function's handler (docs/aws.md, Functions).
+pub(super) fn handler(handler: &str) -> Result<(), String> {
+    let fits = (1..=128).contains(&handler.len()) && !handler.contains(char::is_whitespace);
+    let named = handler.rsplit_once('.').is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
+    (fits && named).then_some(()).ok_or_else(|| {
+        format!("{handler:?} is not a valid handler: use 1 to 128 characters without spaces, such as index.handler")
+    })
+}
+
+/// Checks the id of a subnet (`kind` is `subnet`) or of a security group (`sg`) by its form.
+pub(super) fn ec2_id(kind: &str, id: &str) -> Result<(), String> {
+    let rest = id.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let fits = (1..=17).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    fits.then_some(()).ok_or_else(|| format!("{id:?} is not an id that begins with {kind}-"))
+}
+
+/// Checks the name of a function's environment variable (docs/aws.md, Environment variables).
+pub(super) fn environment_name(name: &str) -> Result<(), String> {
+    let fits = name.len() >= 2
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !fits {
+        return Err(format!(
+            "{name:?} is not a valid variable name: use a letter, followed by one or more of A-Z, a-z, 0-9 and _"
+        ));
+    }
+    if RESERVED.contains(&name) {
+        return Err(format!("Lambda sets the variable {name} itself"));
+    }
+    if name == "SECURELAMBDA_FUNCTION" || name == "SECRET_ID" || name.starts_with("SECRET_ID_") {
+        return Err(format!("securelambda sets the variable {name} itself"));
+    }
+    Ok(())
+}
+
+/// The variables that Lambda reserves (docs/aws.md, Environment variables), except those that begin with an underscore,
+/// which are not valid names. Other names with the same prefixes are free: AWS_LAMBDA_EXEC_WRAPPER is meant to be set.
+const RESERVED: [&str; 21] = [
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+];
+
+/// The variable that holds this secret's name in a function with several secrets.
+pub fn secret_variable(secret: &str) -> String {
+    format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
+}
+
+/// The greatest length of a variable's value, in bytes.
+fn length(value: &Variable) -> usize {
+    match value {
+        Variable::Text(text) => text.len(),
+        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) => 64,
+        // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
+        Variable::Url(_) => 192,
+    }
+}
+
+/// The variables of a function, if they are too large.
+pub(super) fn environment_too_large(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
+    let mut size: usize = "SECURELAMBDA_FUNCTION".len() + name.len();
+    size += function.environment.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
+    size += function
+        .secrets
+        .iter()
+        .map(|secret| secret_variable(secret).len() + scope.physical(secret).len())
+        .sum::<usize>();
+    (size > MAX_ENVIRONMENT).then(|| {
+        let message = format!("the variables of {name} have {size} bytes; Lambda allows {MAX_ENVIRONMENT}");
+        Diagnostic::new(format!("functions.{name}.environment"), message)
+            .help("put long values into a file in the function's source folder")
+    })
+}
+
+/// The policy of a function, if it is too large.
+pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
+    let size = policies::planned_for(name, function, &checks.longest, checks.stack.kms_key.as_ref(), &|_| None)
+        .to_string()
+        .len();
+    (size > MAX_POLICY).then(|| {
+        let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
+        Diagnostic::new(format!("functions.{name}"), message)
+            .help("give the function fewer secrets and topics, or split it into two functions")
+    })
+}
+
+/// The resource policies of functions: a statement for the topic that triggers one, and one for every route that leads
+/// to it.
+pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
+    let (stack, scope) = (checks.stack, &checks.longest);
+    let statement = |function: &str, principal: &str, source: &str| {
+        let statement = json!({
+            "Sid": "securelambda-api-0123456789abcdef",
+            "Effect": "Allow",
+            "Principal": { "Service": principal },
+            "Action": "lambda:InvokeFunction",
+            "Resource": scope.arn("lambda", &format!("function:{}", scope.physical(function))),
+            "Condition": { "ArnLike": { "AWS:SourceArn": source } },
+        });
+        statement.to_string().len() + 1
+    };
+    let mut sizes: BTreeMap<&str, usize> = stack
+        .functions
+        .iter()
+        .map(|(name, function)| {
+            let topic = function.trigger.as_ref().map(|topic| scope.arn("sns", &scope.physical(topic)));
+            (name.as_str(), 100 + topic.map_or(0, |topic| statement(name, "sns.amazonaws.com", &topic)))
+        })
+        .collect();
+    let mut flaws = Vec::new();
+    let apis = stack.all_apis();
+    let routes = apis.flat_map(|(name, api)| api.routes.iter().enumerate().map(move |route| (name, api, route)));
+    for (name, api, (index, route)) in routes {
+        // The check of routes reports functions that do not exist.
+        let Some(size) = sizes.get_mut(route.function.as_str()) else { continue };
+        let fitted = *size <= MAX_PERMISSIONS;
+        *size += statement(&route.function, "apigateway.amazonaws.com", &invoke_arn(api, route, scope));
+        if fitted && *size > MAX_PERMISSIONS {
+            let message = format!("too many routes lead to {}: its resource policy would exceed 20 KB", route.function);
+            let help = "use a greedy path such as ANY /files/{proxy+}, or a second function";
+            flaws.push(Diagnostic::new(format!("routes.{index}.function"), message).help(help).within(name));
+        }
+    }
+    flaws
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    #[test]
+    fn a_variable_begins_with_a_letter_and_has_two_characters() {
+        assert!(environment_name("AB").is_ok() && environment_name("A").is_err());
+        assert!(environment_name("AWS_REGION").is_err() && environment_name("_A").is_err());
+    }
+
+    /// Lambda's page of defined runtime environment variables, and what other tools know to be refused.
+    #[test]
+    fn only_the_variables_that_lambda_reserves_are_refused() {
+        for reserved in [
+            "_HANDLER",
+            "_X_AMZN_TRACE_ID",
+            "AWS_DEFAULT_REGION",
+            "AWS_REGION",
+            "AWS_EXECUTION_ENV",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_ACCESS_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_LAMBDA_RUNTIME_API",
+            "LAMBDA_TASK_ROOT",
+            "LAMBDA_RUNTIME_DIR",
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+            "AWS_LAMBDA_METADATA_API",
+            "AWS_LAMBDA_METADATA_TOKEN",
+            // The program's own.
+            "SECURELAMBDA_FUNCTION",
+            "SECRET_ID",
+            "SECRET_ID_STRIPE",
+        ] {
+            assert!(environment_name(reserved).is_err(), "{reserved}");
+        }
+        for free in [
+            "TZ",
+            "PATH",
+            "LANG",
+            "NODE_PATH",
+            "NODE_OPTIONS",
+            "PYTHONPATH",
+            "LD_LIBRARY_PATH",
+            "AWS_LAMBDA_EXEC_WRAPPER",
+            "AWS_XRAY_CONTEXT_MISSING",
+            "AWS_NODEJS_CONNECTION_REUSE_ENABLED",
+            "AWS_MAX_ATTEMPTS",
+            "SECRET_IDS",
+        ] {
+            assert_eq!(environment_name(free), Ok(()), "{free}");
+        }
+    }
+
+    #[test]
+    fn every_runtime_has_a_deprecation_date() {
+        assert!(RUNTIMES.iter().all(|runtime| deprecated_on(runtime).is_some_and(|day| day.len() == 10)));
+        assert_eq!(deprecated_on("nodejs18.x"), None);
+        for (old, new) in [("python3.9", "python3.14"), ("nodejs20.x", "nodejs24.x"), ("ruby3.2", "nodejs24.x")] {
+            assert_eq!(newest_runtime(old), new);
+        }
+    }
+
+    #[test]
+    fn a_trigger_takes_the_space_of_a_route_in_a_functions_resource_policy() {
+        let fits = |routes: usize, trigger: &str| {
+            let route = |n| format!("[[api.routes]]\nroute = \"GET /{n:03}\"\nfunction = \"F\"\nauth = \"none\"\n");
+            let routes = (0..routes).map(route).collect::<Vec<_>>().concat();
+            let text = format!(
+                "[stack]\nname = \"demo\"\n[topics.news]\n[functions.F]\nsource = \"f\"\n{trigger}\n[api]\n{routes}"
+            );
+            parse(&text).is_ok()
+        };
+        let most = (1..100).take_while(|routes| fits(*routes, "")).last().expect("one fits");
+        assert!((40..70).contains(&most), "{most}");
+        assert!(!fits(most, "trigger = { topic = \"news\" }"));
+        assert!(fits(most - 1, "trigger = { topic = \"news\" }"));
+    }
+}

@@ -1,0 +1,379 @@
+//! The sections of the stack file, a file for each: the declarations of its keys, what it is read into, the code that
+//! reads it, and the checks of its entries and of what they name.
+//!
+//! Each function that reads takes the keys of its table apart without `..`, so that a key that is declared and not read
+//! is an error.
+
+#![deny(unused_variables)]
+
+mod api;
+mod audit;
+mod firewall;
+mod functions;
+mod identity_pools;
+mod pools;
+mod secrets;
+mod service_users;
+mod topics;
+
+use std::collections::BTreeMap;
+
+use super::checks::Checks;
+use super::field::{Key, Nested, Required, Text, Word};
+use super::reader::{Reader, Table};
+use super::section::{Section, section};
+
+/// What a key at the top of the stack file is read into.
+trait Part: Sized {
+    /// The key, with the tables under it.
+    fn key() -> &'static Key;
+
+    /// Reads it, and reports the mistakes that need no look at other sections.
+    fn read(reader: &mut Reader, root: &Table) -> Self;
+
+    /// Reports what is wrong with it in a stack that was read as a whole.
+    fn check(&self, _checks: &mut Checks) {}
+}
+
+/// Lists the files of the sections, each with the fields of [`Stack`] that it reads. A field's type is a [`Part`].
+macro_rules! sections {
+    ($($file:ident { $($(#[$about:meta])* $field:ident: $part:ty),* $(,)? })*) => {
+        $(pub use $file::*;)*
+
+        /// A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's
+        /// order.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Stack {
+            /// 1 to 24 of a-z, 0-9 and -, beginning with a letter.
+            pub name: String,
+            /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
+            pub permissions_boundary: Option<String>,
+            /// The ARN of the key that encrypts what the stack keeps.
+            pub kms_key: Option<String>,
+            pub posture: Posture,
+            $($($(#[$about])* pub $field: $part,)*)*
+        }
+
+        impl Section for Root {
+            fn what(&self) -> &'static str {
+                "a stack file"
+            }
+
+            fn keys(&'static self) -> Vec<&'static Key> {
+                vec![&STACK.key, $($(<$part>::key()),*),*]
+            }
+        }
+
+        impl Stack {
+            pub(super) fn read(reader: &mut Reader, root: &Table) -> Self {
+                reader.known(root, &ROOT);
+                // The posture decides the defaults of all other keys.
+                let (name, permissions_boundary, kms_key) = head(reader, root);
+                let posture = reader.posture;
+                $($(let $field = <$part>::read(reader, root);)*)*
+                let mut stack = Self { name, permissions_boundary, kms_key, posture, $($($field),*),* };
+                if let Some(firewall) = firewall::by_posture(reader, root, &stack) {
+                    stack.firewall = Some(firewall);
+                }
+                stack
+            }
+
+            pub(super) fn check(&self, checks: &mut Checks) {
+                $($(self.$field.check(checks);)*)*
+            }
+        }
+    };
+}
+
+sections! {
+    topics { topics: BTreeMap<String, Topic> }
+    secrets { secrets: BTreeMap<String, Secret> }
+    functions { functions: BTreeMap<String, Function> }
+    pools { pools: BTreeMap<String, Pool> }
+    service_users {
+        /// Programs that sign in to a pool, by name. A secret of the same name holds the username and the password.
+        service_users: BTreeMap<String, ServiceUser>,
+    }
+    identity_pools { identity_pools: BTreeMap<String, IdentityPool> }
+    api { api: Option<Api>, apis: BTreeMap<String, Api> }
+    firewall { firewall: Option<Firewall> }
+    audit { accepted: Accepted }
+}
+
+/// The keys at the top of the file.
+pub(super) struct Root;
+
+pub(super) static ROOT: Root = Root;
+
+static STACK: Nested<StackKeys> = Nested::table("stack", &STACK_KEYS, "The stack's name and what holds for all of it.");
+
+section! {
+    STACK_KEYS: StackKeys = "stack";
+    name: Required = form_or(
+        "^[a-z][a-z0-9-]{0,23}$",
+        "securelambda",
+        "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter and not ending in -.",
+    );
+    permissions_boundary: Text = form(
+        "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
+        "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
+    );
+    kms_key: Text = form(
+        "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set.",
+    );
+    posture: Word<Posture> = of(
+        &["baseline", "hardened"],
+        &[Posture::Baseline, Posture::Hardened],
+        "Which defaults the other keys have. hardened: those that auditors expect; `plan` shows what costs money.",
+    );
+}
+
+/// Which defaults the stack file's keys have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Posture {
+    /// Those of the tutorial.
+    #[default]
+    Baseline,
+    /// Those that auditors expect. Some of them cost money.
+    Hardened,
+}
+
+/// Reads `[stack]`: its name, permissions boundary and key. The reader keeps the posture.
+fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<String>) {
+    let StackKeys { name, permissions_boundary, kms_key, posture } = &STACK_KEYS;
+    let Some(table) = &reader.table(root, &STACK) else { return (name.default.to_owned(), None, None) };
+    reader.posture = reader.word(table, posture);
+    let boundary = reader.text(table, permissions_boundary);
+    if let Some((arn, span)) = &boundary
+        && let Err(why) = check_boundary(arn)
+    {
+        reader.diagnostic(span, why, None);
+    }
+    let key = reader.text(table, kms_key);
+    if let Some((arn, span)) = &key
+        && let Err(why) = key_arn(arn)
+    {
+        let help = "as in arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        reader.diagnostic(span, why, Some(help.into()));
+    }
+    let wanted = reader.required(table, name);
+    if let Some((wanted, span)) = &wanted
+        && let Err(why) = check_name(wanted)
+    {
+        reader.diagnostic(span, why, None);
+    }
+    let name = wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted);
+    (name, boundary.map(|(arn, _)| arn), key.map(|(arn, _)| arn))
+}
+
+/// Checks a stack's name, which is the beginning of the names of roles, pools and paths.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let fits = (1..=24).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    fits.then_some(()).ok_or_else(|| {
+        format!("{name:?} is not a valid stack name: use 1 to 24 characters of a-z, 0-9 and -, beginning with a letter")
+    })?;
+    if name.ends_with('-') {
+        return Err(format!("{name:?} is not a valid stack name: it must not end in '-'"));
+    }
+    Ok(())
+}
+
+/// Checks the ARN of a managed policy, which belongs to an account or to AWS.
+pub fn check_boundary(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, policy]
+        if partition.starts_with("aws")
+            && (*account == "aws" || (account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())))
+            && policy.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+            && policy.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
+    fits.then_some(()).ok_or_else(|| {
+        format!("{arn:?} is not the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/bounds")
+    })
+}
+
+/// Checks the ARN of a KMS key. Not every service takes the ARN of an alias.
+fn key_arn(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
+        if partition.starts_with("aws")
+            && !region.is_empty()
+            && account.len() == 12
+            && account.chars().all(|c| c.is_ascii_digit())
+            && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')));
+    fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a KMS key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::spec::field::Holds;
+    use crate::spec::section::Choice;
+    use crate::spec::{BUILTIN, parse, rules};
+
+    /// Every table, each once.
+    fn sections() -> Vec<&'static dyn Section> {
+        let mut found: Vec<&'static dyn Section> = vec![&ROOT];
+        let mut next = 0;
+        while let Some(section) = found.get(next).copied() {
+            next += 1;
+            for key in section.keys() {
+                if let Holds::Secrets(_, settings) = key.holds {
+                    found.push(settings);
+                }
+                if let Holds::Table(inner)
+                | Holds::Tables(inner)
+                | Holds::Named(_, inner)
+                | Holds::Variables(inner)
+                | Holds::Auth(_, inner)
+                | Holds::Secrets(inner, _) = key.holds
+                    && !found.iter().any(|known| known.what() == inner.what())
+                {
+                    found.push(inner);
+                }
+            }
+        }
+        found
+    }
+
+    /// A line of the commented file: the text as a setting or a heading, without the comment mark before it.
+    fn settings() -> impl Iterator<Item = &'static str> {
+        BUILTIN.lines().map(|line| line.trim_start_matches(['#', ' ']))
+    }
+
+    #[test]
+    fn the_commented_file_has_every_key() {
+        for section in sections() {
+            for key in section.keys() {
+                let name = key.name;
+                let heading = [format!("[{name}]"), format!("[{name}."), format!(".{name}]]")];
+                let written = |line: &str| {
+                    line.starts_with(name) && line[name.len()..].trim_start().starts_with('=')
+                        || line.contains(&format!("{name} = "))
+                        || heading.iter().any(|heading| line.contains(heading.as_str()))
+                };
+                assert!(settings().any(written), "{name} of {} is not in builtin.toml", section.what());
+            }
+        }
+    }
+
+    #[test]
+    fn the_commented_file_has_every_default() {
+        for section in sections() {
+            for key in section.keys() {
+                let Some(default) = key.default() else { continue };
+                let written = |line: &str| {
+                    // JSON writes lists without spaces.
+                    let line = line.split_whitespace().collect::<Vec<_>>().join(" ").replace("\", \"", "\",\"") + " ";
+                    [" ", ","].iter().any(|end| line.contains(&format!("{} = {default}{end}", key.name)))
+                };
+                assert!(settings().any(written), "{} = {default} is not in builtin.toml", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_as_long_as_the_parser_takes_them() {
+        for key in ROOT.keys() {
+            let Holds::Named(names, _) = key.holds else { continue };
+            let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length), names).is_ok());
+            let longest = longest.expect("some length is taken");
+            assert!(names.form.ends_with(&format!("{{1,{longest}}}$")), "{}: {}, {longest}", key.name, names.form);
+        }
+    }
+
+    #[test]
+    fn a_default_is_one_of_the_values_that_its_key_takes() {
+        for key in sections().iter().flat_map(|section| section.keys()) {
+            for default in key.default().into_iter().chain(key.hardened_default()) {
+                let fits = match key.holds {
+                    Holds::Word(words) => words.iter().any(|word| default == **word),
+                    Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
+                    // The kinds of keys make sure of the rest.
+                    _ => true,
+                };
+                assert!(fits, "{}", key.name);
+            }
+            let hardened = key.hardened_default();
+            assert!(hardened.is_none() || hardened != key.default(), "{}: the posture changes nothing", key.name);
+        }
+    }
+
+    #[test]
+    fn keys_that_exclude_each_other_exist() {
+        for section in sections() {
+            if let Choice::OneOf(names) = section.choice() {
+                let keys: BTreeSet<&str> = section.keys().iter().map(|key| key.name).collect();
+                assert!(names.iter().all(|name| keys.contains(name)), "{}", section.what());
+            }
+        }
+    }
+
+    #[test]
+    fn the_posture_decides_the_defaults_and_a_given_key_counts_in_either() {
+        let pool = |posture: &str, key: &str| {
+            let file = format!("[stack]\nname = \"demo\"\nposture = \"{posture}\"\n[pools.Users]\n{key}");
+            let stack = parse(&file).expect("a stack file");
+            (stack.posture, stack.pools["Users"].clone())
+        };
+        let (posture, baseline) = pool("baseline", "");
+        assert_eq!((posture, baseline.self_sign_up, baseline.password.minimum_length), (Posture::Baseline, true, 12));
+        let (posture, hardened) = pool("hardened", "self_sign_up = true");
+        assert_eq!((posture, hardened.self_sign_up, hardened.password.minimum_length), (Posture::Hardened, true, 14));
+        assert_eq!((hardened.mfa, hardened.deletion_protection), (Mfa::On, true));
+        assert_eq!(baseline.flows, [Flow::Srp, Flow::Password, Flow::AdminPassword]);
+        assert_eq!(hardened.flows, [Flow::Srp, Flow::Password]);
+        assert_eq!(hardened.threat_protection, ThreatProtection::Enforced);
+        assert_eq!((hardened.password.history, hardened.tokens.rotate, hardened.tokens.id_minutes), (24, true, 15));
+        assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));
+    }
+
+    /// The code that reads a stack file takes names and defaults from the declarations: a literal would be a second
+    /// place.
+    #[test]
+    fn the_reading_code_looks_up_no_key_by_a_literal() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/spec");
+        let mut waiting = ["reader.rs", "sections"].map(|name| std::path::Path::new(folder).join(name)).to_vec();
+        let mut files = 0;
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(std::fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("a file").path()));
+                continue;
+            }
+            files += 1;
+            let text = std::fs::read_to_string(&path).expect("a file");
+            let literal = concat!(".get", "(\"");
+            assert!(!text.contains(literal), "{} looks up a key by a literal", path.display());
+        }
+        assert!(files > 10, "{files}");
+    }
+
+    #[test]
+    fn a_boundary_is_the_arn_of_a_managed_policy() {
+        for good in ["arn:aws:iam::123456789012:policy/a/b-c", "arn:aws-cn:iam::aws:policy/PowerUserAccess"] {
+            assert_eq!(check_boundary(good), Ok(()), "{good}");
+        }
+        let role = "arn:aws:iam::123456789012:role/a";
+        for bad in [
+            "",
+            "bounds",
+            role,
+            "arn:aws:iam::12345:policy/a",
+            "arn:aws:iam::aws:policy/",
+            "arn:aws:iam::aws:policy/a b",
+        ] {
+            assert!(check_boundary(bad).is_err_and(|why| why.contains("ARN of a managed policy")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_stacks_name_begins_with_a_letter_and_has_at_most_24_characters() {
+        assert!(check_name("a-1").is_ok() && check_name("a-").is_err());
+        assert!(check_name("1a").is_err() && check_name("A").is_err());
+        assert!(check_name(&"a".repeat(24)).is_ok() && check_name(&"a".repeat(25)).is_err());
+    }
+}

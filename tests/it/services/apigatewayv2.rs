@@ -1,0 +1,71 @@
+//! API Gateway's HTTP APIs.
+
+use serde_json::json;
+
+use super::Entry::{Is, Not};
+use super::apigateway::{REFUSALS_OF_BOTH, needs_of_both};
+use super::{Host, Kind, Lag, List, Reads, Service};
+
+const IN_API: &str = "its API lists it";
+const WITH_API: &str = "it goes with its API";
+const NOT_PLAYED: &str = "only the lists of APIs lag in these runs";
+const SHOWN_WITH_API: &str = "it goes with its API, whose name its own begins with";
+const REPLAYED: &str = "another tool has changed it; replayed exchanges test the call";
+
+pub const SERVICE: Service = Service {
+    name: "apigatewayv2",
+    host: Host::Regional("apigateway"),
+    sdk: "apigatewayv2",
+    kinds: &[
+        Kind {
+            name: "apigatewayv2.api",
+            read: "GetApis",
+            list: Is(List {
+                operation: "GetApis",
+                arguments: || json!({ "MaxResults": "500" }),
+                of_parent: None,
+                items: "Items",
+                name: "Name",
+            }),
+            create: Is("CreateApi"),
+            id: Is("/apiId"),
+            lag: Is(Lag { operation: "GetApis", items: "items", id: "apiId" }),
+            delete: Is("DeleteApi"),
+            outlives: Is(Reads { called: "http api ", with_state: &[], without_state: &["GetApis"] }),
+        },
+        Kind {
+            name: "apigatewayv2.authorizer",
+            read: "GetAuthorizers",
+            list: Not(IN_API),
+            create: Is("CreateAuthorizer"),
+            id: Is("/authorizerId"),
+            lag: Not(NOT_PLAYED),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+        Kind {
+            name: "apigatewayv2.routes",
+            read: "GetRoutes",
+            list: Not(IN_API),
+            create: Is("CreateIntegration"),
+            id: Not("one resource has many ids, and no other resource depends on it"),
+            lag: Not(NOT_PLAYED),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+        Kind {
+            name: "apigatewayv2.stage",
+            read: "GetStages",
+            list: Not(IN_API),
+            create: Is("CreateStage"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in its API"),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+    ],
+    needs: needs_of_both,
+    unused: &[],
+    unseen: &[("DeleteRouteSettings", REPLAYED), ("UpdateAuthorizer", REPLAYED)],
+    refusals: REFUSALS_OF_BOTH,
+};

@@ -1,0 +1,119 @@
+//! Lambda.
+
+use serde_json::json;
+
+use super::Entry::{Is, Not};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+
+const VPC: &str = "Lambda looks as the caller, if a function has the key `vpc`";
+
+pub const SERVICE: Service = Service {
+    name: "lambda",
+    host: Host::Regional("lambda"),
+    sdk: "lambda",
+    kinds: &[
+        Kind {
+            name: "lambda.function",
+            read: "GetFunction",
+            list: Is(List {
+                operation: "ListFunctions",
+                arguments: || json!({}),
+                of_parent: None,
+                items: "Functions",
+                name: "FunctionName",
+            }),
+            create: Is("CreateFunction"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique"),
+            delete: Is("DeleteFunction"),
+            outlives: Is(Reads { called: "function ", with_state: &[], without_state: &["ListFunctions"] }),
+        },
+        Kind {
+            name: "lambda.permission",
+            read: "GetPolicy",
+            list: Not("its function's policy has it"),
+            create: Is("AddPermission"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in its function"),
+            delete: Not("it goes with its function"),
+            outlives: Not("the account reader shows it in its function"),
+        },
+    ],
+    needs,
+    unused: &[
+        ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
+        ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
+        ("lambda:UpdateFunctionCode", "changed code"),
+        ("ec2:DescribeSecurityGroups", VPC),
+        ("ec2:DescribeSubnets", VPC),
+        ("ec2:DescribeVpcs", VPC),
+    ],
+    unseen: &[("PutRuntimeManagementConfig", "the emulator does not know it; replayed exchanges test the call")],
+    refusals: Refusals {
+        throttled: "lambda-throttled",
+        retry_after: None,
+        unavailable: "lambda-unavailable",
+        conflict: |operation| match operation {
+            "AddPermission" | "RemovePermission" => Some("permission-concurrent"),
+            "CreateFunction" => Some("function-deleting"),
+            "DeleteFunction" => Some("function-updating"),
+            _ => operation.starts_with("UpdateFunction").then_some("function-updating"),
+        },
+        denied: (403, "AccessDeniedException"),
+        wrong_time: WrongTime::Rest,
+    },
+};
+
+/// Some permissions have other names than the operations.
+fn needs(asked: &Asked<'_>) -> Vec<Usage> {
+    let parts: Vec<&str> = asked.path().split('/').filter(|part| !part.is_empty()).collect();
+    let name = parts.get(2).map_or_else(|| asked.text("FunctionName"), |name| name.replace("%3A", ":"));
+    let arn = if name.starts_with("arn:") { name } else { asked.stack.arn("lambda", &format!("function:{name}")) };
+    let one = |action: &str| {
+        vec![Usage::new(format!("lambda:{action}"), &*arn).with("lambda:Principal", asked.text("Principal"))]
+    };
+    let everywhere = |action: &str| vec![Usage::new(format!("lambda:{action}"), "*")];
+    let pass = || {
+        let role = asked.body["Role"].as_str();
+        role.map(|role| Usage::new("iam:PassRole", role).with("iam:PassedToService", "lambda.amazonaws.com"))
+    };
+    let needs: Vec<Usage> = match (asked.call.sent.method.as_str(), parts.get(1).copied(), parts.get(3).copied()) {
+        ("GET", Some("account-settings"), _) => everywhere("GetAccountSettings"),
+        ("GET", Some("functions"), None) if parts.len() == 2 => everywhere("ListFunctions"),
+        ("GET", Some("functions"), None) => [one("GetFunction"), one("ListTags")].concat(),
+        ("GET", _, Some("policy")) => one("GetPolicy"),
+        ("POST", _, Some("policy")) => one("AddPermission"),
+        ("POST", _, Some("invocations")) => one("InvokeFunction"),
+        ("DELETE", _, Some("policy")) => one("RemovePermission"),
+        ("PUT", _, Some("code")) => one("UpdateFunctionCode"),
+        ("PUT", _, Some("configuration")) => one("UpdateFunctionConfiguration").into_iter().chain(pass()).collect(),
+        ("GET", Some("event-source-mappings"), _) => everywhere("ListEventSourceMappings"),
+        ("DELETE", Some("event-source-mappings"), _) => {
+            let mapping = asked.stack.arn("lambda", &format!("event-source-mapping:{}", parts[2]));
+            // AWS alone knows the mapping's function: here the one that `operator.rs` opens.
+            let function = asked.stack.arn("lambda", &format!("function:{}-Orders", asked.stack.stack));
+            vec![Usage::new("lambda:DeleteEventSourceMapping", mapping).with("lambda:FunctionArn", function)]
+        }
+        ("GET", _, Some("urls")) => one("ListFunctionUrlConfigs"),
+        ("DELETE", _, Some("url")) => one("DeleteFunctionUrlConfig"),
+        ("GET", _, Some("event-invoke-config")) => one("ListFunctionEventInvokeConfigs"),
+        ("DELETE", _, Some("event-invoke-config")) => one("DeleteFunctionEventInvokeConfig"),
+        ("GET", _, Some("aliases")) => one("ListAliases"),
+        ("DELETE", _, Some("aliases")) => one("DeleteAlias"),
+        ("GET", _, Some("versions")) => one("ListVersionsByFunction"),
+        ("GET", _, Some("runtime-management-config")) => one("GetRuntimeManagementConfig"),
+        ("PUT", _, Some("runtime-management-config")) => one("PutRuntimeManagementConfig"),
+        ("GET", _, Some("recursion-config")) => one("GetFunctionRecursionConfig"),
+        ("PUT", _, Some("recursion-config")) => one("PutFunctionRecursionConfig"),
+        ("PUT", _, Some("concurrency")) => one("PutFunctionConcurrency"),
+        ("DELETE", _, Some("concurrency")) => one("DeleteFunctionConcurrency"),
+        ("DELETE", _, None) => one("DeleteFunction"),
+        ("POST", _, None) => {
+            let tags = asked.map_of_tags("Tags");
+            let needs = [one("CreateFunction"), one("TagResource")].concat().into_iter();
+            needs.map(|need| need.with_tags(&tags)).chain(pass()).collect()
+        }
+        _ => panic!("the permissions for {} are not known", asked.call.name),
+    };
+    asked.with_our_tag(needs, &[])
+}

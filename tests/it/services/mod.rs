@@ -1,0 +1,220 @@
+//! What the tests know about AWS's services and about the kinds of resources that a stack can contain: one file for each
+//! service. Fault injection, the account reader, the inventory and the check of permissions read these tables.
+//!
+//! The tables do not use the program's own descriptions, because that would hide a wrong description. `tests/it/kinds.rs`
+//! compares both, and compares the names of operations with botocore.
+//!
+//! A new kind is an entry of its service's file. A new service is a file and a line in [`services!`]. Every field needs an
+//! answer: where there is none, its reason stands there instead ([`Entry::Not`]).
+
+mod asked;
+
+pub use asked::{Asked, OURS, StackIdentity, Usage};
+
+use serde_json::Value;
+
+use crate::support::facts::recorded_refusal;
+use crate::support::proxy::Fault;
+
+macro_rules! services {
+    ($($module:ident),+ $(,)?) => {
+        $(mod $module;)+
+        /// Every service that the program calls with the operator's permissions.
+        pub static SERVICES: &[Service] = &[$($module::SERVICE),+];
+    };
+}
+
+services! {
+    apigateway,
+    apigatewayv2,
+    cognito_identity,
+    cognito_idp,
+    iam,
+    lambda,
+    logs,
+    secretsmanager,
+    sns,
+    sqs,
+    sts,
+    wafv2,
+}
+
+/// The answer to a question about a kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry<T> {
+    Is(T),
+    /// There is none, for this reason.
+    Not(&'static str),
+}
+
+impl<T> Entry<T> {
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Is(known) => Some(known),
+            Self::Not(_) => None,
+        }
+    }
+
+    /// Why there is none.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Is(_) => None,
+            Self::Not(reason) => Some(reason),
+        }
+    }
+}
+
+/// A service of AWS.
+pub struct Service {
+    /// botocore's name of it. Requests are signed with the same name, except that both versions of API Gateway sign as
+    /// `apigateway`.
+    pub name: &'static str,
+    pub host: Host,
+    /// The SDK crate without `aws_sdk_`.
+    pub sdk: &'static str,
+    pub kinds: &'static [Kind],
+    /// The permissions and conditions that AWS requires for a call, according to the service authorization reference.
+    pub needs: fn(&Asked<'_>) -> Vec<Usage>,
+    /// Actions that the operator's policy grants and that no stack of `operator.rs` uses, with reasons.
+    pub unused: &'static [(&'static str, &'static str)],
+    /// Operations that the program can call and that no test calls on the emulator, with reasons.
+    pub unseen: &'static [(&'static str, &'static str)],
+    pub refusals: Refusals,
+}
+
+/// The host that answers for a service.
+#[derive(Debug, Clone, Copy)]
+pub enum Host {
+    /// One in each region.
+    Regional(&'static str),
+    /// One for the partition.
+    Global(&'static str),
+}
+
+/// How a service refuses calls that are in order. The ids are those of `tests/it/facts`.
+pub struct Refusals {
+    pub throttled: &'static str,
+    /// The seconds of the header `Retry-After` of that answer.
+    pub retry_after: Option<u64>,
+    pub unavailable: &'static str,
+    /// By operation: the refusal because of a concurrent change.
+    pub conflict: fn(&str) -> Option<&'static str>,
+    /// The status and the code for a missing permission.
+    pub denied: (u16, &'static str),
+    pub wrong_time: WrongTime,
+}
+
+/// How a service refuses a signature with a wrong time. `tests/it/support/clock.rs` has the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrongTime {
+    /// With the code of the query protocol.
+    Query,
+    /// With the code of the JSON protocols, and status 400.
+    Json,
+    /// With the code of the JSON protocols, and status 403.
+    Rest,
+}
+
+/// A kind of resource. Operations are named as AWS names them, such as `CreateTopic`.
+pub struct Kind {
+    /// Its name in the state file.
+    pub name: &'static str,
+    /// The operation by which `account_reader.py` reads it.
+    pub read: &'static str,
+    /// How all of them are listed, for [`crate::support::inventory`].
+    pub list: Entry<List>,
+    /// The first call that creates one. Before it, the intent must be on disk, and so must the ids of all dependencies.
+    pub create: Entry<&'static str>,
+    /// Where the answer to `create` has the id that AWS gives it, as a JSON pointer. No other resource may be created with
+    /// this id before it is on disk.
+    pub id: Entry<&'static str>,
+    /// The list that does not show new ones for a moment. A program that trusted it would create a second resource.
+    pub lag: Entry<Lag>,
+    /// The call that deletes it. Before it, the state file must say that it is being deleted. The crash matrix checks
+    /// this of the kinds that the program can list.
+    pub delete: Entry<&'static str>,
+    /// Which refused reads it may outlive, for `unreadable.rs`.
+    pub outlives: Entry<Reads>,
+}
+
+/// How all resources of a kind are listed. Fields have botocore's names.
+#[derive(Debug, Clone, Copy)]
+pub struct List {
+    pub operation: &'static str,
+    pub arguments: fn() -> Value,
+    /// If each parent has a list of its own.
+    pub of_parent: Option<Parent>,
+    /// The field of the answer that contains the resources.
+    pub items: &'static str,
+    /// The field of a resource that contains its name. Items that are texts are names themselves.
+    pub name: &'static str,
+}
+
+/// The parent of which a list is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent {
+    pub kind: &'static str,
+    /// The field of the parent that contains its id.
+    pub id: &'static str,
+    /// The argument of the list that takes this id.
+    pub argument: &'static str,
+}
+
+/// A list as it is on the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Lag {
+    pub operation: &'static str,
+    pub items: &'static str,
+    /// The field of a resource that contains the id of [`Kind::id`].
+    pub id: &'static str,
+}
+
+/// The reads without which the program cannot know that a resource exists or whose it is, or after which alone AWS deletes
+/// it. With a recorded state nearly every resource has a unique id from AWS; only those that have nothing but a name still
+/// need their tags.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads {
+    /// The beginning of the name that `account_reader.py` gives to such resources.
+    pub called: &'static str,
+    pub with_state: &'static [&'static str],
+    pub without_state: &'static [&'static str],
+}
+
+impl Service {
+    pub fn host_in(&self, region: &str) -> String {
+        match self.host {
+            Host::Regional(name) => format!("{name}.{region}.amazonaws.com"),
+            Host::Global(name) => format!("{name}.amazonaws.com"),
+        }
+    }
+
+    pub fn throttling(&self) -> Fault {
+        Fault { retry_after: self.refusals.retry_after, ..recorded_refusal(self.refusals.throttled, &[]) }
+    }
+
+    pub fn server_error(&self) -> Fault {
+        recorded_refusal(self.refusals.unavailable, &[])
+    }
+}
+
+/// The service of this name.
+#[track_caller]
+pub fn service(name: &str) -> &'static Service {
+    let known = SERVICES.iter().find(|service| service.name == name);
+    known.unwrap_or_else(|| panic!("tests/it/services does not know the service {name}"))
+}
+
+/// Every kind, with its service.
+pub fn kinds() -> impl Iterator<Item = (&'static Service, &'static Kind)> {
+    SERVICES.iter().flat_map(|service| service.kinds.iter().map(move |kind| (service, kind)))
+}
+
+/// The permissions that AWS requires for this call. None for unsigned calls.
+pub fn needs(call: &crate::support::proxy::Call, stack: &StackIdentity<'_>) -> Vec<Usage> {
+    let name = call.sent.service.as_str();
+    // Routes are called with other credentials than the operator's.
+    if name.is_empty() || name == "execute-api" || !call.sent.headers.contains_key("authorization") {
+        return Vec::new();
+    }
+    (service(name).needs)(&Asked::new(call, stack))
+}

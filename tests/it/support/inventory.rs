@@ -1,0 +1,63 @@
+//! What an account contains, by the lists of AWS. botocore asks for them, so that the tests need not trust what this program
+//! says about an account.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::botocore::calls;
+use super::program::User;
+use crate::services::{List, Service, kinds};
+
+/// The names of all resources in the account, of the kinds that AWS lists: `sns.topic greetings`. Secrets in their recovery
+/// windows do not count.
+pub fn inventory(user: &User) -> Vec<String> {
+    let lists = kinds().filter_map(|(service, kind)| Some((kind.name, service, *kind.list.known()?)));
+    let (of_parents, whole): (Vec<_>, Vec<_>) = lists.partition(|(_, _, list)| list.of_parent.is_some());
+    let asked: Vec<Value> = whole.iter().map(|(_, service, list)| call(service, list, None)).collect();
+    let mut found = HashMap::<&str, Vec<Value>>::new();
+    for ((kind, _, list), answer) in whole.iter().zip(calls(user, &asked)) {
+        found.insert(kind, items(list, answer));
+    }
+    let (mut kinds, mut asked) = (Vec::new(), Vec::new());
+    for (kind, service, list) in &of_parents {
+        let parent = list.of_parent.unwrap();
+        for item in &found[parent.kind] {
+            kinds.push((*kind, list));
+            asked.push(call(service, list, Some(json!({ parent.argument: item[parent.id] }))));
+        }
+    }
+    for ((kind, list), answer) in kinds.into_iter().zip(calls(user, &asked)) {
+        found.entry(kind).or_default().extend(items(list, answer));
+    }
+    let lists: HashMap<&str, List> = whole.into_iter().chain(of_parents).map(|(kind, _, list)| (kind, list)).collect();
+    let named = |(kind, items): (&str, Vec<Value>)| -> Vec<String> {
+        items.iter().map(|item| format!("{kind} {}", name(&lists[kind], item))).collect()
+    };
+    let mut names: Vec<String> = found.into_iter().flat_map(named).collect();
+    names.sort();
+    names
+}
+
+fn call(service: &Service, list: &List, of: Option<Value>) -> Value {
+    let mut arguments = (list.arguments)();
+    for (name, value) in of.iter().flat_map(|of| of.as_object().unwrap()) {
+        arguments[name] = value.clone();
+    }
+    json!([service.name, list.operation, arguments])
+}
+
+fn items(list: &List, mut answer: Value) -> Vec<Value> {
+    assert!(answer.get("Error").is_none(), "{}: {answer}", list.operation);
+    let mut items = answer[list.items].as_array_mut().map(std::mem::take).unwrap_or_default();
+    items.retain(|item| item.get("DeletedDate").is_none());
+    items
+}
+
+/// The last part of a URL, and an ARN without its account, so that two accounts can be compared.
+fn name(list: &List, item: &Value) -> String {
+    let url = item.as_str().and_then(|url| url.rsplit('/').next());
+    let name = url.or(item[list.name].as_str()).unwrap_or("?");
+    let name = if name.starts_with("arn:") { name.splitn(6, ':').last().unwrap_or(name) } else { name };
+    name.to_owned()
+}
