@@ -60,7 +60,9 @@ fn admits_everybody(statement: &Value) -> bool {
     let any = |value: &Value| one_or_many(value).any(|one| one == "*");
     let principal = &statement["Principal"];
     // Everybody but some is everybody.
-    let everybody = any(principal) || any(&principal["AWS"]) || statement.get("NotPrincipal").is_some();
+    let kinds = principal.as_object().into_iter().flatten();
+    let everybody =
+        any(principal) || kinds.into_iter().any(|(_, who)| any(who)) || statement.get("NotPrincipal").is_some();
     statement["Effect"] == "Allow" && everybody && !is_restricted(&statement["Condition"])
 }
 

@@ -12,6 +12,7 @@ mod access;
 mod api_to_api;
 mod architecture;
 mod audit;
+mod audit_looks;
 mod aws_rules;
 mod bad_input;
 mod change;

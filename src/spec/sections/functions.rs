@@ -15,7 +15,7 @@ use crate::spec::reader::{Reader, Table, joined, suggest};
 use crate::spec::rules::{NAME, name as check_name};
 use crate::spec::section::{Choice, section};
 
-pub use rules::{deprecated_on, secret_variable};
+pub use rules::{deprecated_on, newest_runtime, secret_variable};
 
 pub(super) static KEY: Nested<FunctionKeys> =
     Nested::named("functions", NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.");
