@@ -105,9 +105,16 @@ pub fn output(shared: &Shared) -> Output {
         }),
         timings: shared.timings,
         can_ask: std::io::stdin().is_terminal() && stderr && !ci,
+        columns: columns(&console::Term::stdout()).unwrap_or(80),
+        error_columns: columns(&console::Term::stderr()).unwrap_or(usize::MAX),
         answers: palette(stdout),
         messages: palette(stderr),
     }
+}
+
+/// The width of text on a terminal, but not so wide that lines are hard to read. `None`: it is no terminal.
+fn columns(term: &console::Term) -> Option<usize> {
+    term.size_checked().map(|(_, columns)| usize::from(columns).clamp(40, 100))
 }
 
 impl Config {

@@ -5,13 +5,14 @@ use std::fmt;
 use serde::Serialize;
 
 /// Properties of a stack that no request to an emulator can show (docs/local.md).
-pub const CANNOT_SHOW: [&str; 7] = [
+pub const CANNOT_SHOW: [&str; 8] = [
     "multi-factor authentication",
     "what the firewall filters",
     "that tokens expire",
     "throttling of HTTP APIs",
     "size limits",
     "body models for other content types than JSON",
+    "that requests without TLS are refused",
     "who may assume roles and invoke functions",
 ];
 

@@ -2,9 +2,10 @@
 //!
 //! AWS returns a document with different whitespace, with a list instead of a single value or the reverse, and
 //! sometimes in another order. [`Policy::means_same`] ignores such differences. [`Policy::judge`] says what a difference in
-//! meaning does to protection.
+//! meaning does to protection, and [`Policy::is_public`] whether a document admits everybody.
 
 mod judge;
+mod public;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

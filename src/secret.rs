@@ -53,9 +53,61 @@ pub fn generate(length: usize) -> SecretValue {
     SecretValue::new(value)
 }
 
+/// Whether the name or the value of a variable looks like a password, an access key, a private key or a token.
+pub fn is_credential(name: &str, value: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "SECRET",
+        "SECRET_KEY",
+        "ACCESS_KEY",
+        "PRIVATE_KEY",
+        "API_KEY",
+        "APIKEY",
+        "TOKEN",
+    ];
+    const PREFIXES: [&str; 6] = ["eyJ", "ghp_", "github_pat_", "sk_live_", "xoxb-", "xoxp-"];
+    let name = name.to_uppercase();
+    let access_key = |at: usize| {
+        let key = value.get(at..at + 20).unwrap_or_default();
+        (key.starts_with("AKIA") || key.starts_with("ASIA"))
+            && key.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    NAMES.iter().any(|suffix| name.ends_with(suffix))
+        || (0..value.len()).any(access_key)
+        || value.contains("-----BEGIN")
+        || PREFIXES.iter().any(|prefix| value.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_recognised_by_name_and_by_value() {
+        for (name, value) in [
+            ("DB_PASSWORD", "x"),
+            ("PARTNER_API_KEY", "x"),
+            ("apiToken", "x"),
+            ("NOTE", "AKIAIOSFODNN7EXAMPLE"),
+            ("NOTE", "key=ASIAIOSFODNN7EXAMPLE;"),
+            ("NOTE", "-----BEGIN PRIVATE KEY-----"),
+            ("NOTE", "eyJhbGciOiJSUzI1NiJ9.e30.x"),
+            ("STRIPE", "sk_live_1234"),
+        ] {
+            assert!(is_credential(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("LOG_LEVEL", "info"),
+            ("TOKEN_URL", "https://example.com/ä"),
+            ("SECRET_ID", "demo-Partner"),
+            ("SECRET_ID_TOKENS", "demo-Tokens"),
+            ("PREFIX", "AKIA"),
+        ] {
+            assert!(!is_credential(name, value), "{name}={value}");
+        }
+    }
 
     #[test]
     fn only_reveal_shows_the_text() {

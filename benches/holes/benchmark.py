@@ -73,7 +73,7 @@ def run(options, emulator, work):
 
 
 def failed(report):
-    wrong = any(result.missed or result.outcome == "broken" for result in report["holes"])
+    wrong = any(result.missed or result.misjudged or result.outcome == "broken" for result in report["holes"])
     return wrong or any(stack["alarms"] for stack in report["sound"]) or bool(report["problems"])
 
 
@@ -91,6 +91,8 @@ def plant_all(emulator, work, holes, seconds):
                 say(f"  {result.hole}: not planted: {result.why[:300]}")
             for result in missed:
                 say(f"  {result.hole}: not {', not '.join(result.missed)}  {result.why}")
+            for result in (result for result in found if result.misjudged):
+                say(f"  {result.hole}: {'' if result.weakening else 'not '}called weakening  {result.shown[:300]}")
         note_seconds(stack, seconds)
     return results
 

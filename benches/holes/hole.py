@@ -19,8 +19,8 @@ class Hole:
     plant: typing.Callable
     # Reads the setting or list that it changes.
     read: typing.Callable
-    # Whether `status` must call it weakening. None: whether it does is not judged, because it depends on the stack or on
-    # who looks.
+    # Whether it weakens, so that `status` must call it that; otherwise `status` must not. None: that is not judged, because
+    # it depends on the stack or on who looks.
     weakens: bool = True
     # Why the emulator cannot show it: then the hole is listed and not planted.
     emulator: str = ""

@@ -31,6 +31,12 @@ class Result:
                  if done is False]
         return wrong if self.outcome == "planted" else []
 
+    @property
+    def misjudged(self):
+        """Whether it is seen, and called weakening although it is not, or not although it is."""
+        judged = self.outcome == "planted" and None not in (self.must_weaken, self.weakening)
+        return judged and self.weakening != self.must_weaken
+
 
 def frozen(value):
     """A setting as text. What is off, empty or not there is the same: services answer it in any of these ways."""

@@ -14,7 +14,7 @@ def share(part, whole):
 
 def list_of(holes, judged):
     """Every hole, and every operation that has none with its reasons."""
-    rows = [(hole.stack, hole.name, ", ".join(hole.sets), "" if hole.weakens else "need not be called weakening")
+    rows = [(hole.stack, hole.name, ", ".join(hole.sets), {True: "weakens", False: "does not weaken", None: ""}[hole.weakens])
             for hole in holes]
     left, reasons = {}, []
     for (name, operation, member), (found, reason) in judged.items():
@@ -50,23 +50,24 @@ def holes_tables(results):
     for stack in [*dict.fromkeys(result.stack for result in results), None]:
         of = [result for result in results if stack in (None, result.stack)]
         done = [result for result in of if result.outcome == "planted"]
-        weakens = [result for result in done if result.must_weaken]
+        weakens = [result for result in done if None not in (result.must_weaken, result.weakening)]
         judged = [result for result in done if result.repaired is not None]
         rows.append((stack or "all", len(done), share(sum(r.status for r in done), len(done)),
                      share(sum(r.plan for r in done), len(done)), share(sum(r.verify for r in done), len(done)),
-                     share(sum(bool(r.weakening) for r in weakens), len(weakens)),
+                     share(sum(not r.misjudged for r in weakens), len(weakens)),
                      share(sum(r.repaired for r in judged), len(judged)), len(of) - len(done)))
     parts.append(table(["Stack", "Holes planted", "Seen by status", "Changed by plan", "Seen by verify",
-                        "Called weakening where it weakens", "Repaired by up", "Not planted"], rows))
+                        "Called weakening exactly if it weakens", "Repaired by up", "Not planted"], rows))
     missed = [result for result in results if result.missed]
     if missed:
         parts.append("Misses:")
         parts.append(table(["Stack", "Hole", "Not", "Shown"], [
             (result.stack, result.hole, ", ".join(result.missed), result.shown or result.why) for result in missed]))
-    quiet = [result for result in results if result.outcome == "planted" and result.must_weaken and result.weakening is False]
-    if quiet:
-        parts.append("Seen, and not called weakening:")
-        parts.append(table(["Stack", "Hole", "Shown"], [(r.stack, r.hole, r.shown) for r in quiet]))
+    misjudged = [result for result in results if result.misjudged]
+    if misjudged:
+        parts.append("Called weakening although it is not, or not although it is:")
+        parts.append(table(["Stack", "Hole", "Weakens", "Shown"], [
+            (r.stack, r.hole, "yes" if r.must_weaken else "no", r.shown) for r in misjudged]))
     others = [result for result in results if result.outcome != "planted" or result.repaired is None]
     if others:
         parts.append("Not planted, or the repair not judged:")

@@ -1,8 +1,9 @@
 //! The stack as rules see it: the stack file, and what the engine has read of each resource.
 
+use super::fix::Fix;
 use super::{Finding, Outcome};
 use crate::emulator::UNSUPPORTED;
-use crate::engine::{Comparison, Drift, Id, ReadResult};
+use crate::engine::{Comparison, Drift, Effect, Id, ReadResult, Setting};
 use crate::spec::Stack;
 
 /// The stack that is audited.
@@ -20,17 +21,32 @@ pub(super) struct Resource<'a> {
     comparison: &'a Comparison,
 }
 
+/// Names of settings with values.
+pub(super) type Values<'a> = [(&'a str, &'a str)];
+
 impl<'a> Resource<'a> {
-    /// The live value of the setting.
-    pub(super) fn value(&self, field: &str) -> Option<&'a str> {
-        let mut settings = self.comparison.settings().iter();
-        settings.find(|setting| setting.field == field).map(|setting| setting.live.as_str())
+    pub(super) fn setting(&self, field: &str) -> Option<&'a Setting> {
+        self.comparison.settings().iter().find(|setting| setting.field == field)
     }
 
-    /// The settings whose names begin so, with their live values.
-    pub(super) fn values(&self, prefix: &str) -> Vec<(&'a str, &'a str)> {
-        let settings = self.comparison.settings().iter().filter(|setting| setting.field.starts_with(prefix));
-        settings.map(|setting| (setting.field.as_str(), setting.live.as_str())).collect()
+    /// The live value of the setting.
+    pub(super) fn value(&self, field: &str) -> Option<&'a str> {
+        self.setting(field).map(|setting| setting.live.as_str())
+    }
+
+    /// All settings.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &'a Setting> + use<'a> {
+        self.comparison.settings().iter()
+    }
+
+    /// The settings with their live values.
+    pub(super) fn live(&self) -> Vec<(&'a str, &'a str)> {
+        self.settings().map(|setting| (setting.field.as_str(), setting.live.as_str())).collect()
+    }
+
+    /// The settings with the values that the stack file asks for.
+    pub(super) fn wanted(&self) -> Vec<(&'a str, &'a str)> {
+        self.settings().map(|setting| (setting.field.as_str(), setting.want.as_str())).collect()
     }
 
     /// The settings that differ from the stack file in this way, with their live values.
@@ -43,51 +59,90 @@ impl<'a> Resource<'a> {
     pub(super) fn name(&self) -> &'a str {
         self.id.parts().1
     }
+
+    /// Whether several settings together pass. If those that the stack file asks for would, `up` is the fix.
+    pub(super) fn judged(
+        &self,
+        passes: impl Fn(&Values<'a>) -> bool,
+        observed: impl Into<String>,
+        fix: Fix,
+    ) -> Finding {
+        let holds = passes(&self.live());
+        let differs = !self.comparison.is_as_wanted();
+        let fix = if !holds && differs && passes(&self.wanted()) { Fix::Up } else { fix };
+        found(self.id, holds, observed, fix)
+    }
 }
 
 impl<'a> Estate<'a> {
     /// A finding for each resource of a kind: by `judge` if it was read, and otherwise why it was not.
     pub(super) fn each(&self, kind: &str, judge: impl Fn(&Resource<'a>) -> Finding) -> Vec<Finding> {
+        self.all(kind, |resource| vec![judge(resource)])
+    }
+
+    /// Like [`Estate::each`], with any number of findings for each resource.
+    pub(super) fn all(&self, kind: &str, judge: impl Fn(&Resource<'a>) -> Vec<Finding>) -> Vec<Finding> {
         let of_kind = self.seen.iter().filter(|(_, known, _)| *known == kind);
         of_kind
-            .map(|&(id, _, result)| match result {
+            .flat_map(|&(id, _, result)| match result {
                 ReadResult::Live { comparison, .. } => judge(&Resource { id, comparison }),
-                ReadResult::Absent => Finding {
-                    resource: id.to_string(),
-                    outcome: Outcome::Fail,
-                    observed: "it does not exist".to_owned(),
-                    key: Some("run `securelambda up`".to_owned()),
-                },
-                ReadResult::Blocked => not_tried(id, "a resource it depends on does not exist"),
-                ReadResult::Failed(failure) => not_tried(id, failure.to_string()),
+                ReadResult::Absent => vec![found(id, false, "it does not exist", Fix::Up)],
+                ReadResult::Blocked => vec![not_tried(id, "a resource it depends on does not exist")],
+                ReadResult::Failed(failure) => vec![not_tried(id, failure.to_string())],
             })
             .collect()
     }
 
-    /// A finding for each resource of a kind: whether the first of the settings that was read has a value that passes.
+    /// A finding for each resource of a kind: whether the live value of the setting passes. If the value that the stack
+    /// file asks for would, `up` is the fix.
     pub(super) fn field(
         &self,
         kind: &str,
-        fields: &[&str],
+        field: &str,
         passes: impl Fn(&str) -> bool,
-        key: impl Fn(&Resource<'a>) -> String,
+        fix: impl Fn(&Resource<'a>) -> Fix,
     ) -> Vec<Finding> {
-        self.each(kind, |resource| {
-            let read = fields.iter().find_map(|field| Some((field, resource.value(field)?)));
-            match read {
-                None => not_tried(resource.id, format!("{} was not read", fields[0])),
-                Some((field, UNSUPPORTED)) => not_tried(resource.id, format!("{field} is {UNSUPPORTED}")),
-                Some((field, value)) => found(resource.id, passes(value), format!("{field}: {value}"), key(resource)),
+        self.each(kind, |resource| match resource.setting(field) {
+            None => not_tried(resource.id, format!("{field} was not read")),
+            Some(setting) if setting.live == UNSUPPORTED => not_tried(resource.id, format!("{field} is {UNSUPPORTED}")),
+            Some(setting) => {
+                let holds = passes(&setting.live);
+                let differs = setting.effect != Effect::Same;
+                let fix = if !holds && differs && passes(&setting.want) { Fix::Up } else { fix(resource) };
+                found(resource.id, holds, format!("{field}: {}", setting.live), fix)
             }
+        })
+    }
+
+    /// Like [`Estate::field`] for a setting that no key of the stack file changes.
+    pub(super) fn given(&self, kind: &str, field: &str, passes: impl Fn(&str) -> bool) -> Vec<Finding> {
+        self.field(kind, field, passes, |_| Fix::Accept)
+    }
+
+    /// Whether the live value protects as much as the one that follows from the stack file.
+    pub(super) fn as_derived(&self, kind: &str, field: &str) -> Vec<Finding> {
+        self.each(kind, |resource| match resource.setting(field) {
+            None => not_tried(resource.id, format!("{field} was not read")),
+            Some(setting) => {
+                let passes = setting.effect != Effect::Weakens;
+                found(resource.id, passes, format!("{field}: {}", setting.live), Fix::Up)
+            }
+        })
+    }
+
+    /// The resource of this id, if it exists.
+    pub(super) fn resource(&self, id: &str) -> Option<Resource<'a>> {
+        self.seen.iter().find_map(|&(known, _, result)| match result {
+            ReadResult::Live { comparison, .. } if known.as_str() == id => Some(Resource { id: known, comparison }),
+            _ => None,
         })
     }
 }
 
-/// A finding that passes or fails.
-pub(super) fn found(id: &Id, passes: bool, observed: impl Into<String>, key: impl Into<String>) -> Finding {
-    let outcome = if passes { Outcome::Pass } else { Outcome::Fail };
-    let key = (!passes).then(|| key.into()).filter(|key| !key.is_empty());
-    Finding { resource: id.to_string(), outcome, observed: observed.into(), key }
+/// A finding that passes, or fails and has a fix.
+pub(super) fn found(id: &Id, passes: bool, observed: impl Into<String>, fix: Fix) -> Finding {
+    let (outcome, fix) = if passes { (Outcome::Pass, None) } else { (Outcome::Fail, Some(fix)) };
+    Finding { resource: id.to_string(), outcome, observed: observed.into(), key: fix.map(|fix| fix.to_string()) }
 }
 
 pub(super) fn not_tried(id: &Id, why: impl Into<String>) -> Finding {

@@ -2,6 +2,7 @@
 //! reads of the live stack. Pure: nothing here calls AWS or prints.
 
 mod estate;
+mod fix;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,10 @@ use serde::Serialize;
 
 pub use estate::Estate;
 
+use self::estate::general;
+use self::fix::{ACCEPT, acceptance};
 use crate::controls::{self, Control, Standard};
+use crate::emulator::Emulator;
 
 /// The result of a control, or of one rule for one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +51,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// The value that was read, as in `MfaConfiguration: OFF`, or the reason why there is none.
     pub observed: String,
-    /// What to change in the stack file to make it pass, as in `pools.Users.mfa = "on"`.
+    /// What makes a failure pass: lines of the stack file, each a key with its whole path and a value, as in
+    /// `pools.Users.mfa = "on"`, or a command to run. A value in capitals, as in `"POOL"`, is one that only the owner has.
     pub key: Option<String>,
 }
 
@@ -76,6 +81,8 @@ pub struct Audit {
     pub region: String,
     /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
+    /// What it cannot show, if it is an emulator.
+    pub emulator: Option<Emulator>,
     /// The time of the audit, in milliseconds since 1970.
     pub at_unix_ms: u64,
     pub standards: Vec<&'static str>,
@@ -111,6 +118,12 @@ pub fn evaluate(estate: &Estate<'_>, standards: &[Standard]) -> Vec<Evaluation> 
 }
 
 fn evaluation(control: &'static Control, mut findings: Vec<Finding>, accepted: Option<&String>) -> Evaluation {
+    if findings.is_empty() {
+        findings = general(Outcome::NotApplicable, "the stack has nothing that this control is about");
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.key.as_deref() == Some(ACCEPT)) {
+        finding.key = Some(acceptance(control.id));
+    }
     findings.sort_by(|a, b| (a.outcome, &a.resource).cmp(&(b.outcome, &b.resource)));
     let outcome = match (of(&findings), accepted) {
         (Outcome::Fail, Some(_)) => Outcome::Accepted,
@@ -144,6 +157,7 @@ fn of(findings: &[Finding]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Comparison, Id, ReadResult};
 
     fn finding(outcome: Outcome) -> Finding {
         Finding { resource: "pool.Users".into(), outcome, observed: "Mfa: OFF".into(), key: None }
@@ -162,6 +176,81 @@ mod tests {
             let findings: Vec<Finding> = findings.iter().map(|outcome| finding(*outcome)).collect();
             assert_eq!(of(&findings), outcome);
         }
+    }
+
+    /// The evaluation of a control for one resource of the built-in stack.
+    fn judged(control: &str, kind: &'static str, id: &Id, read: &ReadResult) -> Evaluation {
+        let stack = crate::spec::parse(crate::spec::BUILTIN).expect("a stack file");
+        let estate = Estate { stack: &stack, seen: vec![(id, kind, read)], today: "2026-11-29".into() };
+        let all = evaluate(&estate, &Standard::ALL);
+        all.into_iter().find(|one| one.id == control).expect("a control")
+    }
+
+    fn live(comparison: Comparison) -> ReadResult {
+        ReadResult::Live { outputs: serde_json::Value::Null, comparison }
+    }
+
+    #[test]
+    fn the_fix_is_a_key_unless_the_stack_file_already_asks_for_what_passes() {
+        let pool = Id::new("pool", "MyUserPool1");
+        let key = |want: &str, live_value: &str| {
+            let read = live(Comparison::default().guard("MfaConfiguration", want, live_value));
+            let found = judged("Cognito.5", "cognito.user_pool", &pool, &read);
+            (found.outcome, found.findings[0].key.clone())
+        };
+        assert_eq!(key("OFF", "OFF"), (Outcome::Fail, Some("pools.MyUserPool1.mfa = \"on\"".to_owned())));
+        assert_eq!(key("ON", "OFF"), (Outcome::Fail, Some("run `securelambda up`".to_owned())));
+        assert_eq!(key("OFF", "ON"), (Outcome::Pass, None));
+    }
+
+    #[test]
+    fn what_was_not_read_does_not_pass() {
+        let pool = Id::new("pool", "MyUserPool1");
+        let outcome = |read: &ReadResult| judged("Cognito.5", "cognito.user_pool", &pool, read).outcome;
+        assert_eq!(outcome(&live(Comparison::default())), Outcome::NotTried);
+        assert_eq!(outcome(&ReadResult::Blocked), Outcome::NotTried);
+        assert_eq!(outcome(&ReadResult::Absent), Outcome::Fail);
+        let unsupported = Comparison::default().plain("MfaConfiguration", "ON", crate::emulator::UNSUPPORTED);
+        assert_eq!(outcome(&live(unsupported)), Outcome::NotTried);
+    }
+
+    #[test]
+    fn an_old_policy_of_tls_fails() {
+        let api = Id::new("api", "rest");
+        let want = "SecurityPolicy_TLS13_1_2_2021_06";
+        for (policy, outcome) in [
+            (want, Outcome::Pass),
+            ("SecurityPolicy_TLS13_1_3_2025_09", Outcome::Pass),
+            ("TLS_1_2", Outcome::Pass),
+            ("TLS_1_0", Outcome::Fail),
+        ] {
+            let read = live(Comparison::default().guard("securityPolicy", want, policy));
+            assert_eq!(judged("api-3", "apigateway.rest_api", &api, &read).outcome, outcome, "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_rotation_that_is_overdue_fails() {
+        let (secret, rotation) = (Id::new("secret", "LambdaSNSTopicARN"), Id::new("rotation", "LambdaSNSTopicARN"));
+        let stack = crate::spec::parse(crate::spec::BUILTIN).expect("a stack file");
+        let outcomes = |days: u32, last: &str| {
+            let rotated = Comparison::default()
+                .plain("RotationLambdaARN", "arn:f", "arn:f")
+                .plain("RotationRules.AutomaticallyAfterDays", days, days)
+                .plain("LastRotatedDate", last, last);
+            let (read, rotated) = (live(Comparison::default()), live(rotated));
+            let seen =
+                vec![(&secret, "secretsmanager.secret", &read), (&rotation, "secretsmanager.rotation", &rotated)];
+            let estate = Estate { stack: &stack, seen, today: "2026-11-29".into() };
+            let all = evaluate(&estate, &[Standard::Fsbp]);
+            ["SecretsManager.2", "SecretsManager.4"]
+                .map(|id| all.iter().find(|one| one.id == id).expect("a control").outcome)
+        };
+        assert_eq!(outcomes(30, "never, created on 2026-11-29"), [Outcome::Pass, Outcome::Pass]);
+        assert_eq!(outcomes(30, "2026-10-01"), [Outcome::Fail, Outcome::Pass]);
+        assert_eq!(outcomes(60, "2026-08-01"), [Outcome::Fail, Outcome::Fail]);
+        assert_eq!(outcomes(365, "2026-11-01"), [Outcome::Pass, Outcome::Fail]);
+        assert_eq!(outcomes(30, "not read"), [Outcome::NotTried, Outcome::NotTried]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `audit`: compares the live stack with the controls of auditors.
 
+use std::path::{Component, Path};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::session::{Session, Sources};
@@ -13,7 +15,8 @@ use crate::controls::Standard;
 use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{answer, audit_html, audit_sarif, audit_text, date, say};
+use crate::report::{StackFile, answer, audit_html, audit_sarif, audit_text, date, say};
+use crate::spec;
 
 pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     for file in args.sarif.iter().chain(&args.report) {
@@ -37,24 +40,24 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
         account: state.account.clone(),
         region: state.region.clone(),
         endpoint: session.endpoint.clone(),
+        emulator: session.emulator(),
         at_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         standards: standards.iter().map(|standard| standard.word()).collect(),
         controls: evaluate(&estate, &standards),
     };
     let output = session.config.output;
     if output.json {
-        let mut document = document(&audit);
-        document["emulator"] = json!(session.emulator());
-        answer(&pretty(&document));
+        answer(&pretty(&document(&audit)));
     } else {
         session.announce();
-        answer(&audit_text(&audit, args.all, output.answers));
+        answer(&audit_text(&audit, args.all, output.answers, output.columns));
     }
     if let Some(file) = &args.report {
         report_file::write(file, &audit_html(&audit))?;
     }
     if let Some(file) = &args.sarif {
-        report_file::write(file, &pretty(&audit_sarif(&audit, &stack_file(&session.config))))?;
+        let (uri, text) = stack_file(&session.config);
+        report_file::write(file, &pretty(&audit_sarif(&audit, StackFile { uri: &uri, text: &text })))?;
     }
     for file in args.report.iter().chain(&args.sarif).filter(|_| !output.quiet && !output.json) {
         say(&format!("Wrote the report to {}", file.display()));
@@ -68,12 +71,26 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
         .hint("each failure names the key of the stack file that fixes it; `[audit] accept` closes it with a reason"))
 }
 
-/// The stack file as a relative URI, which SARIF needs as a location. The built-in stack has the name that `init` would
-/// give it.
-fn stack_file(config: &Config) -> String {
-    let name = config.file.as_ref().and_then(|file| file.file_name()).map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| "securelambda.toml".to_owned())
+/// The stack file's path as a relative URI, which SARIF needs as a location, and its text. The built-in stack has the name
+/// that `init` would give it.
+fn stack_file(config: &Config) -> (String, String) {
+    let Some(file) = &config.file else {
+        let text = if config.blueprint.is_none() { spec::BUILTIN } else { "" };
+        return ("securelambda.toml".to_owned(), text.to_owned());
+    };
+    let inside = file.is_relative() && !file.components().any(|part| part == Component::ParentDir);
+    let path = if inside { file.as_path() } else { Path::new(file.file_name().unwrap_or_default()) };
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(utf8_percent_encode(&name.to_string_lossy(), UNRESERVED).to_string()),
+        _ => None,
+    });
+    let uri = parts.collect::<Vec<_>>().join("/");
+    // It was read before; results of a file that is gone by now point at its first line.
+    (uri, std::fs::read_to_string(file).unwrap_or_default())
 }
+
+/// The characters that a URI contains only encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The audit with the number of controls by outcome.
 fn document(audit: &Audit) -> Value {

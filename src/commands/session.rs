@@ -194,7 +194,7 @@ impl Session {
     /// Says on standard output what an emulator cannot show. Commands whose text is about a stack begin with it.
     pub(super) fn announce(&self) {
         if let Some(emulator) = self.emulator().filter(|_| !self.config.output.json) {
-            answer(&emulator_text(&emulator));
+            answer(&emulator_text(&emulator, self.config.output.columns));
         }
     }
 

@@ -184,7 +184,7 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
         return Ok(Ending::Done);
     }
     if let Some(emulator) = &emulator {
-        answer(&emulator_text(emulator));
+        answer(&emulator_text(emulator, config.output.columns));
     }
     let rows = state.resources.iter().map(|(id, record)| vec![id.clone(), word(record.status).to_owned()]);
     answer(&format!(

@@ -23,7 +23,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
     let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
     if let Some(emulator) = session.emulator().filter(|_| !session.config.output.json) {
-        say_unless(session.config.output.quiet, &emulator_text(&emulator));
+        say_unless(session.config.output.quiet, &emulator_text(&emulator, session.config.output.columns));
     }
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;

@@ -33,7 +33,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     let output = session.config.output;
     session.announce();
     if !output.quiet && !output.json {
-        say(&format!("Verifying {} in account {}, {} …", state.stack, state.account, state.region));
+        say(&format!("Verifying {} in account {}, {}", state.stack, state.account, state.region));
     }
     let tell = |what: &str| {
         if !output.quiet && !output.json {
@@ -81,7 +81,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
             answer(&line.to_string());
         }
     } else {
-        answer(&proof_table(&proof, output.answers));
+        answer(&proof_table(&proof, output.answers, output.columns));
     }
     for file in &args.reports {
         write(file, &proof).map_err(Error::summed_up)?;

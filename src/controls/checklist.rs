@@ -4,7 +4,8 @@
 use super::controls;
 
 controls! { Checklist;
-    "auth-1" High "Every route asks for a token or a signature": RoutesAuthorized;
+    "auth-1" High "Every route asks for a token or a signature":
+        RestRoutesAuthorized, HttpRoutesAuthorized;
     "auth-2" High "User pools ask for strong passwords":
         PoolPasswordLength8, PoolPasswordLowercase, PoolPasswordUppercase, PoolPasswordNumber, PoolPasswordSymbol;
     "auth-3" Medium "App clients do not tell whether a user exists": ClientHidesUsers;
@@ -22,7 +23,7 @@ controls! { Checklist;
     "secrets-3" Medium "Secrets are encrypted with a KMS key": SecretKey;
     "secrets-4" Medium "Secrets are rotated": SecretRotation;
     "functions-1" High "Each function has a role with exactly the permissions that it needs":
-        RoleOwnPoliciesOnly, RolePermissionsDerived;
+        RoleOwnPoliciesOnly, RoleExactPermissions;
     "functions-2" High "Only the API and the topics of the stack may call a function": FunctionNotPublic, FunctionNoUrl;
     "functions-3" High "Only publishers of the stack may use a topic": TopicNotPublic;
     "functions-4" Low "Logs are kept for a limited time, and stay in the account": LogsKept, LogsNotForwarded;

@@ -114,8 +114,9 @@ pub enum Rule {
     RestNothingElse,
     HttpAccessLogs,
     HttpPrivateIntegrations,
+    RestRoutesAuthorized,
     HttpNothingElse,
-    RoutesAuthorized,
+    HttpRoutesAuthorized,
     RoutesThrottled,
     CustomDomains,
     // Functions.
@@ -128,17 +129,22 @@ pub enum Rule {
     FunctionDeadLetters,
     FunctionKey,
     FunctionNoForeignLayers,
+    FunctionLayersWithoutSecrets,
     FunctionNoSecretsInEnvironment,
     FunctionTimeout,
     // Roles.
     RoleSourceAccount,
     RoleOwnPoliciesOnly,
     RolePermissionsDerived,
-    // Topics and secrets.
+    RoleExactPermissions,
+    // Topics, queues and secrets.
     TopicKey,
     TopicNotPublic,
     SubscriptionsWithoutHttp,
+    QueueEncrypted,
+    QueueNotPublic,
     SecretRotation,
+    SecretRotationSucceeds,
     SecretRotatedInTime,
     SecretPolicy,
     SecretNotPublic,
@@ -159,8 +165,12 @@ pub enum Rule {
     KeyNotPublic,
     AlarmTells,
     AlarmEnabled,
-    // Everything.
-    Tagged,
+    // Tags.
+    FunctionTagged,
+    QueueTagged,
+    RoleTagged,
+    SecretTagged,
+    TopicTagged,
     /// Nothing that the program reads decides it.
     Unknowable(&'static str),
     /// It cannot apply to a stack.

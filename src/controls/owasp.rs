@@ -7,14 +7,14 @@ controls! { Owasp;
     "API1" High "Nobody reads the objects of other users (broken object level authorization)":
         Unknowable("the functions' code decides which objects a caller may read");
     "API2" High "Callers are authenticated (broken authentication)":
-        RoutesAuthorized, PoolMfa, PoolPasswordLength8, PoolThreatProtection, ClientHidesUsers, ClientRevokesTokens,
+        RestRoutesAuthorized, HttpRoutesAuthorized, PoolMfa, PoolPasswordLength8, PoolThreatProtection, ClientHidesUsers, ClientRevokesTokens,
         PoolNothingElse;
     "API3" High "Answers and requests have only permitted properties (broken object property level authorization)":
         RestBodiesValidated, Unknowable("the functions' code decides which properties an answer has");
     "API4" Medium "Callers cannot use unlimited resources (unrestricted resource consumption)":
         RoutesThrottled, FunctionTimeout, RestBodiesValidated;
     "API5" High "Callers reach only the functions that are meant for them (broken function level authorization)":
-        RoutesAuthorized, FunctionNotPublic, FunctionNoUrl;
+        RestRoutesAuthorized, HttpRoutesAuthorized, FunctionNotPublic, FunctionNoUrl;
     "API6" Medium "Sensitive flows cannot be automated (unrestricted access to sensitive business flows)":
         RoutesThrottled, PoolNoSelfSignUp, WebAclBlocks;
     "API7" High "Functions cannot be made to send requests elsewhere (server-side request forgery)":

@@ -4,20 +4,21 @@
 use super::controls;
 
 controls! { Prowler;
-    "apigateway_restapi_authorizers_enabled" Medium "REST APIs have an authorizer": RoutesAuthorized;
+    "apigateway_restapi_authorizers_enabled" Medium "REST APIs have an authorizer": RestRoutesAuthorized;
     "apigateway_restapi_cache_encrypted" Medium "Cached data of REST APIs is encrypted": RestCacheEncrypted;
     "apigateway_restapi_client_certificate_enabled" Medium "REST APIs authenticate to their backends":
         RestBackendCertificate;
-    "apigateway_restapi_logging_enabled" Medium "Stages of REST APIs write logs": RestExecutionLogs, RestAccessLogs;
+    "apigateway_restapi_logging_enabled" Medium "Stages of REST APIs write logs": RestExecutionLogs;
     "apigateway_restapi_no_secrets_in_stage_variables" High "Stage variables contain no secrets":
         RestVariablesWithoutSecrets;
     "apigateway_restapi_public" Medium "REST APIs are reachable from a VPC only": RestPrivate;
-    "apigateway_restapi_public_with_authorizer" Medium "Public REST APIs have an authorizer": RoutesAuthorized;
+    "apigateway_restapi_public_with_authorizer" Medium "Public REST APIs have an authorizer":
+        RestRoutesAuthorized;
     "apigateway_restapi_tracing_enabled" Low "Stages of REST APIs are traced by X-Ray": RestTracing;
     "apigateway_restapi_waf_acl_attached" Medium "Stages of REST APIs have a web ACL": RestFirewall;
     "apigateway_domain_name_pqc_tls_enabled" Low "Custom domain names use post-quantum TLS": CustomDomains;
     "apigatewayv2_api_access_logging_enabled" Medium "Stages of HTTP APIs write access logs": HttpAccessLogs;
-    "apigatewayv2_api_authorizers_enabled" Medium "HTTP APIs have an authorizer": RoutesAuthorized;
+    "apigatewayv2_api_authorizers_enabled" Medium "HTTP APIs have an authorizer": HttpRoutesAuthorized;
     "awslambda_function_env_vars_not_encrypted_with_cmk" Medium "Environments of functions are encrypted with a key":
         FunctionKey;
     "awslambda_function_inside_vpc" Low "Functions run in a VPC (Prowler)": FunctionVpc;
@@ -36,7 +37,7 @@ controls! { Prowler;
         FunctionNoForeignLayers;
     "awslambda_function_using_supported_runtimes" Medium "Functions use supported runtimes": FunctionRuntime;
     "awslambda_function_vpc_multi_az" Medium "Functions in a VPC use at least two zones": FunctionVpcZones;
-    "awslambda_layer_no_secrets_in_content" High "Layers contain no secrets": FunctionNoForeignLayers;
+    "awslambda_layer_no_secrets_in_content" High "Layers contain no secrets": FunctionLayersWithoutSecrets;
     "cloudwatch_alarm_actions_alarm_state_configured" High "Alarms have actions": AlarmTells;
     "cloudwatch_alarm_actions_enabled" High "Actions of alarms are enabled": AlarmEnabled;
     "cloudwatch_log_group_kms_encryption_enabled" Medium "Log groups are encrypted with a KMS key": LogsKey;
@@ -94,10 +95,12 @@ controls! { Prowler;
     "secretsmanager_secret_rotated_periodically" Medium "Secrets are rotated at least every 90 days":
         SecretRotatedInTime;
     "secretsmanager_secret_unused" Medium "Secrets were used within 90 days":
-        Unknowable("Secrets Manager records the day of the last use only");
+        Unknowable("the program does not read when a secret was last used");
     "sns_subscription_not_using_http_endpoints" High "Subscriptions do not use plain HTTP": SubscriptionsWithoutHttp;
     "sns_topics_kms_encryption_at_rest_enabled" High "Topics are encrypted at rest": TopicKey;
     "sns_topics_not_publicly_accessible" High "Topics are not publicly accessible": TopicNotPublic;
+    "sqs_queues_not_publicly_accessible" Critical "Queues are not publicly accessible": QueueNotPublic;
+    "sqs_queues_server_side_encryption_enabled" Medium "Queues are encrypted (Prowler)": QueueEncrypted;
     "wafv2_webacl_logging_enabled" Medium "Web ACLs have logging": WebAclLogs;
     "wafv2_webacl_managed_rule_groups_enabled" Medium "Web ACLs use managed rule groups": WebAclManagedRules;
     "wafv2_webacl_rule_logging_enabled" Medium "Rules have CloudWatch metrics": WebAclMetrics;

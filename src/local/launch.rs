@@ -24,16 +24,8 @@ const REGION: &str = "us-east-1";
 /// A start usually takes a second; a slow, busy machine needs more.
 const BUDGET: Duration = Duration::from_mins(1);
 
-/// Starts MiniStack when a line arrives on standard input. If this program is killed before the process is recorded, no
-/// line arrives and the process ends, so no unrecorded emulator keeps running.
-const LAUNCHER: &str = "\
-import sys
-if not sys.stdin.readline():
-    sys.exit('the program that started this emulator has gone')
-sys.argv = ['ministack']
-from ministack.app import main
-main()
-";
+/// Starts MiniStack, and corrects it where it denies what AWS allows.
+const LAUNCHER: &str = include_str!("launcher.py");
 
 /// Starts the emulator, records it, and waits until it responds. The caller must hold the lock.
 pub(super) async fn launch(

@@ -46,7 +46,7 @@ use json::Json;
 use lines::Lines;
 use timings::Timings;
 
-pub use audit::{audit_html, audit_sarif, audit_text};
+pub use audit::{StackFile, audit_html, audit_sarif, audit_text};
 pub use checkup::checkup_text;
 pub use costs::costs_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};

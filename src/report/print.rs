@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::words::hanging;
 use super::{Output, Palette, Stream};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
@@ -28,7 +29,7 @@ pub fn error(error: &Error, output: Output) {
         extend(&mut document, error_json(error));
         say(&document.to_string());
     } else {
-        say(&error_text(error, output.messages));
+        say(&error_text(error, output.messages, output.error_columns));
     }
 }
 
@@ -65,17 +66,24 @@ fn extend(document: &mut Value, with: Value) {
     }
 }
 
-fn error_text(error: &Error, palette: Palette) -> String {
-    let mut text = format!("{} {}", palette.bad("error:"), error.message);
+fn error_text(error: &Error, palette: Palette, width: usize) -> String {
+    // Text that has lines of its own keeps them.
+    let paragraph = |head: &str, text: &str| {
+        let whole = width == usize::MAX || text.contains('\n');
+        if whole { format!("{head}{text}") } else { hanging(head, text, width).join("\n") }
+    };
+    let mut message = error.message.clone();
     if let Some(aws) = &error.aws {
         let request = aws.request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
-        let _ = write!(text, " ({}{request})", aws.code);
+        let _ = write!(message, " ({}{request})", aws.code);
     }
+    let mut text = paragraph(&format!("{} ", palette.bad("error:")), &message);
     if let Some(details) = &error.details {
         let _ = write!(text, "\n\n{}", details.trim_end());
     }
     for hint in &error.hints {
-        let _ = write!(text, "\n  {} {hint}", palette.dim("hint:"));
+        text += "\n";
+        text += &paragraph(&format!("  {} ", palette.dim("hint:")), hint);
     }
     text
 }
@@ -107,7 +115,10 @@ mod tests {
             Error::new(Kind::Resource, "could not create the topic x: not authorised").hint("ask for the right");
         error.aws = Some(Box::new(AwsAnswer { code: "AuthorizationError".into(), request_id: Some("1234".into()) }));
         let plain = Palette { color: false, unicode: true };
-        insta::assert_snapshot!(error_text(&error, plain), @r"
+        let narrow = error_text(&error, plain, 40);
+        assert!(narrow.lines().all(|line| line.len() <= 40), "{narrow}");
+        assert!(narrow.starts_with("error: could not create the topic x: not\n       authorised"), "{narrow}");
+        insta::assert_snapshot!(error_text(&error, plain, usize::MAX), @r"
         error: could not create the topic x: not authorised (AuthorizationError, request 1234)
           hint: ask for the right
         ");

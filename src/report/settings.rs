@@ -15,6 +15,10 @@ pub struct Output {
     pub timings: bool,
     /// A question can be answered: standard input and standard error are a terminal.
     pub can_ask: bool,
+    /// How many columns a line of text on standard output may have.
+    pub columns: usize,
+    /// The same for errors on standard error. Without a terminal their lines are not broken.
+    pub error_columns: usize,
     /// Colours for standard output.
     pub answers: Palette,
     /// Colours for standard error.

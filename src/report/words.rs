@@ -62,9 +62,9 @@ pub(super) fn draining(in_flight: usize) -> String {
     format!("waiting for {in_flight} {calls} in flight (press Ctrl-C again to exit at once)")
 }
 
-/// The first lines of an output about a stack on an emulator, at most 80 columns wide, and an empty line.
-pub fn emulator_text(emulator: &Emulator) -> String {
-    wrap(&one_line(&emulator.to_string()), 80).join("\n") + "\n"
+/// The first lines of an output about a stack on an emulator, and an empty line.
+pub fn emulator_text(emulator: &Emulator, width: usize) -> String {
+    wrap(&one_line(&emulator.to_string()), width).join("\n") + "\n"
 }
 
 /// `12 created, 3 failed`: counts of zero are omitted.
@@ -101,6 +101,18 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A paragraph of at most `width` columns with a hanging indent: its second and later lines begin below the first line's
+/// text.
+pub(super) fn hanging(head: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = console::measure_text_width(head);
+    let lines = wrap(text, width.saturating_sub(indent));
+    if lines.is_empty() {
+        return vec![head.trim_end().to_owned()];
+    }
+    let head = |n| if n == 0 { head.to_owned() } else { " ".repeat(indent) };
+    lines.iter().enumerate().map(|(n, line)| head(n) + line).collect()
 }
 
 /// Resources that turned up in a list.

@@ -20,8 +20,8 @@ use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::policies;
-use crate::spec::secret_variable;
 use crate::spec::{Function as Wanted, Stack, Variable};
+use crate::spec::{deprecated_on, secret_variable};
 
 /// The ids of what this file adds.
 pub(crate) mod ids {
@@ -223,6 +223,7 @@ fn function(
         name: scope.physical(name),
         description: format!("{name} of the stack's API"),
         runtime: wanted.runtime.clone(),
+        patched_until: deprecated_on,
         handler: wanted.handler.clone(),
         architecture: wanted.architecture.clone(),
         memory_mb: i32::try_from(wanted.memory_mb).unwrap_or(128),
@@ -233,7 +234,7 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
-        vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
+        vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
         dead_letters: None,
         kms_key: Encryption::default(),
         code: Code {

@@ -371,6 +371,7 @@ fn stage(
 ) -> Handle<Stage> {
     let id = ids.rest_stage(&wanted.stage);
     let (name, tag, tracing) = (wanted.stage.clone(), id.to_string(), wanted.tracing);
+    let account = scope.account.clone();
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
     let execution_log = wanted.logs.execution;
     let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
@@ -389,6 +390,7 @@ fn stage(
         burst_limit,
         access_log: access_log.clone(),
         execution_log,
+        account: account.clone(),
         tracing,
     })
 }

@@ -11,6 +11,7 @@ use super::context::{CheckFuture, VerifyContext};
 use super::{Check, Layer, settings};
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
+use crate::secret::is_credential;
 use crate::spec::{Auth, Route, Variable};
 use crate::topology::ids;
 
@@ -156,21 +157,6 @@ fn text(value: &Variable) -> &str {
     }
 }
 
-/// Whether the name or the value looks like an access key, a private key or a token.
-fn is_credential(name: &str, value: &str) -> bool {
-    const NAMES: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET_KEY", "ACCESS_KEY", "PRIVATE_KEY", "API_KEY", "TOKEN"];
-    let name = name.to_uppercase();
-    let access_key = |at: usize| {
-        let key = value.get(at..at + 20).unwrap_or_default();
-        (key.starts_with("AKIA") || key.starts_with("ASIA"))
-            && key.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    };
-    NAMES.iter().any(|suffix| name.ends_with(suffix))
-        || (0..value.len()).any(access_key)
-        || value.contains("-----BEGIN")
-        || value.starts_with("eyJ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,23 +183,6 @@ mod tests {
             assert_eq!(same_policies(Some(&role), Some(&policy)).verdict, Fail);
         }
         assert_eq!(same_policies(None, Some(&[])).verdict, NotTried);
-    }
-
-    #[test]
-    fn credentials_are_recognised_by_name_and_by_value() {
-        for (name, value) in [
-            ("DB_PASSWORD", "x"),
-            ("PARTNER_API_KEY", "x"),
-            ("NOTE", "AKIAIOSFODNN7EXAMPLE"),
-            ("NOTE", "key=ASIAIOSFODNN7EXAMPLE;"),
-            ("NOTE", "-----BEGIN PRIVATE KEY-----"),
-            ("NOTE", "eyJhbGciOiJSUzI1NiJ9.e30.x"),
-        ] {
-            assert!(is_credential(name, value), "{name}={value}");
-        }
-        for (name, value) in [("LOG_LEVEL", "info"), ("TOKEN_URL", "https://example.com/ä"), ("PREFIX", "AKIA")] {
-            assert!(!is_credential(name, value), "{name}={value}");
-        }
     }
 
     #[test]

@@ -302,6 +302,7 @@ mod tests {
             burst_limit: 50,
             access_log: None,
             execution_log: crate::choices::ExecutionLog::Off,
+            account: "123456789012".into(),
             tracing: false,
         };
         let setting = |rate, burst| apigateway::LiveSetting { rate, burst, ..Default::default() };

@@ -11,6 +11,9 @@ const TOPIC: &str = "topic.greetings";
 const SECRET: &str = "secret.LambdaSNSTopicARN";
 const LOGS: &str = "logs.InternalLambda";
 const ROLE: &str = "role.ExternalLambda1";
+const FUNCTION: &str = "function.InternalLambda";
+const STAGE: &str = "stage.development";
+const POOL: &str = "pool.MyUserPool1";
 const ROLE_NAME: &str = "securelambda-ExternalLambda1";
 
 /// Something planted with botocore.
@@ -53,6 +56,30 @@ fn trust(condition: &Value) -> String {
 fn attribute(outputs: &Value, name: &str, value: &str) -> Vec<Value> {
     let set = json!({ "TopicArn": topic(outputs), "AttributeName": name, "AttributeValue": value });
     vec![json!(["sns", "set_topic_attributes", set])]
+}
+
+/// Gives the group a resource policy with this effect.
+fn group_policy(outputs: &Value, effect: &str) -> Vec<Value> {
+    let statement = json!({ "Effect": effect, "Principal": { "Service": "delivery.logs.amazonaws.com" },
+        "Action": "logs:PutLogEvents", "Resource": "*" });
+    let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    let arn =
+        format!("arn:aws:logs:eu-central-1:{}:log-group:{}", account_of(outputs), group(outputs).as_str().unwrap());
+    vec![json!(["logs", "put_resource_policy", { "resourceArn": arn, "policyDocument": document }])]
+}
+
+fn configured(outputs: &Value, settings: &Value) -> Vec<Value> {
+    let mut arguments = settings.clone();
+    arguments["FunctionName"] = outputs["functions"]["InternalLambda"]["name"].clone();
+    vec![json!(["lambda", "update_function_configuration", arguments])]
+}
+
+fn staged(outputs: &Value, patches: &[(&str, &str)]) -> Vec<Value> {
+    let patch = |(path, value): &(&str, &str)| json!({ "op": "replace", "path": path, "value": value });
+    let patches: Vec<Value> = patches.iter().map(patch).collect();
+    let api = &outputs["api"];
+    let update = json!({ "restApiId": api["id"], "stageName": api["stage"], "patchOperations": patches });
+    vec![json!(["apigateway", "update_stage", update])]
 }
 
 /// The account's id is not known before `up`; it is part of every ARN.
@@ -140,7 +167,82 @@ const HOLES: &[Hole] = &[
         at: (ROLE, "InstanceProfiles"),
         weakens: true,
     },
-    // What follows restricts or observes.
+    Hole {
+        name: "a log group that others may write to",
+        calls: |outputs| group_policy(outputs, "Allow"),
+        at: (LOGS, "resourcePolicy"),
+        weakens: true,
+    },
+    Hole {
+        name: "a log that is kept for a day",
+        calls: |outputs| {
+            let put = json!({ "logGroupName": group(outputs), "retentionInDays": 1 });
+            vec![json!(["logs", "put_retention_policy", put])]
+        },
+        at: (LOGS, "retentionInDays"),
+        weakens: true,
+    },
+    Hole {
+        name: "a function in somebody's network",
+        calls: |outputs| {
+            let vpc = json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] });
+            configured(outputs, &json!({ "VpcConfig": vpc }))
+        },
+        at: (FUNCTION, "VpcConfig"),
+        weakens: true,
+    },
+    Hole {
+        name: "a function with the key of another account",
+        calls: |outputs| configured(outputs, &json!({ "KMSKeyArn": "arn:aws:kms:eu-central-1:999999999999:key/k" })),
+        at: (FUNCTION, "KMSKeyArn"),
+        weakens: true,
+    },
+    Hole {
+        name: "a function whose runtime is not patched",
+        calls: |outputs| configured(outputs, &json!({ "Runtime": "nodejs20.x" })),
+        at: (FUNCTION, "Runtime"),
+        weakens: true,
+    },
+    Hole {
+        name: "a pool whose messages another account sends",
+        calls: |outputs| {
+            let email = json!({ "EmailSendingAccount": "DEVELOPER", "From": "eve@example.org",
+                "SourceArn": "arn:aws:ses:eu-central-1:999999999999:identity/example.org" });
+            let id = &outputs["pools"]["MyUserPool1"]["id"];
+            vec![json!(["cognito-idp", "update_user_pool", { "UserPoolId": id, "EmailConfiguration": email }])]
+        },
+        at: (POOL, "EmailConfiguration.SourceArn"),
+        weakens: true,
+    },
+    Hole {
+        name: "a stage whose requests another account sees",
+        calls: |outputs| {
+            let stream = "arn:aws:firehose:eu-central-1:999999999999:deliverystream/amazon-apigateway-x";
+            let format = ("/accessLogSettings/format", "$context.requestId");
+            staged(outputs, &[format, ("/accessLogSettings/destinationArn", stream)])
+        },
+        at: (STAGE, "accessLogSettings.destinationArn"),
+        weakens: true,
+    },
+    // What follows restricts, observes or has no effect.
+    Hole {
+        name: "a log group whose policy denies",
+        calls: |outputs| group_policy(outputs, "Deny"),
+        at: (LOGS, "resourcePolicy"),
+        weakens: false,
+    },
+    Hole {
+        name: "a stage that would cache for an hour",
+        calls: |outputs| staged(outputs, &[("/*/*/caching/ttlInSeconds", "3600")]),
+        at: (STAGE, "methodSettings.*/*.cacheTtlInSeconds"),
+        weakens: false,
+    },
+    Hole {
+        name: "a function with another runtime that is patched",
+        calls: |outputs| configured(outputs, &json!({ "Runtime": "nodejs22.x" })),
+        at: (FUNCTION, "Runtime"),
+        weakens: false,
+    },
     Hole {
         name: "a topic that refuses what is not encrypted",
         calls: |outputs| {
@@ -208,7 +310,8 @@ fn plant(user: &User, outputs: &Value, hole: &Hole) {
 /// The settings of the resource in which it differs, and whether each weakens.
 fn differences(status: &Value, id: &str) -> Vec<(String, bool)> {
     let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
-    let drift = row["drift"].as_array().into_iter().flatten();
+    // A function that was changed may still be settling.
+    let drift = row["drift"].as_array().into_iter().flatten().filter(|one| one["field"] != "State");
     drift.map(|one| (one["field"].as_str().unwrap().to_owned(), one["weakens"].as_bool().unwrap())).collect()
 }
 

@@ -44,7 +44,7 @@ impl Stack {
         Self { paths: ids(&answers[0], "path"), authorizers: ids(&answers[1], "name"), user, outputs }
     }
 
-    fn path(&self, path: &str) -> &str {
+    pub fn path(&self, path: &str) -> &str {
         &self.paths.iter().find(|(known, _)| known == path).unwrap().1
     }
 

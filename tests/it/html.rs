@@ -1,4 +1,4 @@
-//! The HTML report of `verify` in a real browser.
+//! The HTML reports of `verify` and `audit` in a real browser.
 //!
 //! Needs Chromium (Debian: `chromium`). Without it, these tests print a message and pass; if `CI` is set, they fail.
 
@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use securelambda::report::{proof_html, proof_junit};
+use securelambda::audit::{Audit, Evaluation, Finding, Outcome};
+use securelambda::emulator::Emulator;
+use securelambda::report::{audit_html, proof_html, proof_junit};
 use securelambda::verify::Verification;
 use tempfile::TempDir;
 
@@ -29,16 +31,20 @@ struct Seen {
 }
 
 impl Opened {
+    fn new(proof: &Verification) -> Option<Self> {
+        Self::page(&proof_html(proof))
+    }
+
     /// `None`, with a message, if there is no browser and `CI` is not set.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    fn new(proof: &Verification) -> Option<Self> {
+    fn page(html: &str) -> Option<Self> {
         let Some(browser) = find() else {
             assert!(std::env::var_os("CI").is_none(), "no Chromium on this machine: install `chromium`");
             eprintln!("skipped: no Chromium on this machine (install `chromium` to run this test)");
             return None;
         };
         let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("page.html"), proof_html(proof)).unwrap();
+        std::fs::write(folder.path().join("page.html"), html).unwrap();
         Some(Self { folder, browser })
     }
 
@@ -111,10 +117,47 @@ fn a_browser_shows_the_report_without_errors_and_failures_first() {
     assert_eq!(seen.dom.matches("<th scope=\"row\">").count(), proof.checks.len());
 }
 
+/// An audit with long names and values, and a control of each outcome.
+fn audit() -> Audit {
+    let control = |outcome: Outcome| {
+        let finding = Finding {
+            resource: "function.AFunctionWithALongName".into(),
+            outcome,
+            observed: "UserPoolAddOns.AdvancedSecurityAdditionalFlows.CustomAuthMode: OFF".into(),
+            key: (outcome == Outcome::Fail).then(|| {
+                "functions.AFunctionWithALongName.vpc = { subnets = [\"SUBNET_1\", \"SUBNET_2\"], security_groups = [] }"
+                    .to_owned()
+            }),
+        };
+        Evaluation {
+            id: "cognito_user_pool_blocks_compromised_credentials_sign_in_attempts",
+            standard: "prowler",
+            severity: "medium",
+            title: "User pools block leaked passwords",
+            outcome,
+            accepted: (outcome == Outcome::Accepted).then(|| "the owner says so".to_owned()),
+            findings: vec![finding],
+        }
+    };
+    let endpoint = Some("http://127.0.0.1:4577".to_owned());
+    Audit {
+        schema_version: 1,
+        tool: "securelambda".into(),
+        stack: "demo".into(),
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        emulator: Emulator::of(endpoint.as_deref()),
+        endpoint,
+        at_unix_ms: 1_795_000_000_000,
+        standards: vec!["prowler"],
+        controls: Outcome::ALL.map(control).into(),
+    }
+}
+
 #[test]
 fn the_report_fits_the_width_of_a_phone() {
-    for proof in [sample::broken(), sample::sound()] {
-        let Some(page) = Opened::new(&proof) else { return };
+    for report in [proof_html(&sample::broken()), proof_html(&sample::sound()), audit_html(&audit())] {
+        let Some(page) = Opened::page(&report) else { return };
         // A window cannot be as narrow as a phone, but a frame can. A script beside the frame measures the report.
         let measure = "<!doctype html><title>?</title><iframe src=\"page.html\" width=\"390\" height=\"844\"></iframe>\
                        <script>onload = () => {\

@@ -13,6 +13,7 @@ mod alarms;
 mod api_to_api;
 mod architecture;
 mod audit;
+mod audit_looks;
 mod aws_rules;
 mod bad_input;
 mod change;

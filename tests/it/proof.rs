@@ -1,12 +1,37 @@
 //! What `verify` does not claim: it does not fail what is sound, it does not pass what it did not try, and it gives no
 //! verdict without credentials.
+//!
+//! The proof once said what was not so, and the operator's policies reached beyond the stack. Each instance has a test:
+//!
+//! | Instance | Test |
+//! |---|---|
+//! | open policies of a topic and a secret, an open function URL, an open statement, a second client: `status`, `plan` and `verify` saw nothing | here: `holes_that_give_access_are_in_status_plan_and_the_proof`; each kind: `access`, `function_access`, `pools`, `gateway_holes` |
+//! | `aws:SourceAccount` in a trust, the right to send traces, called weakening | `access::HOLES`, `policy::judge` |
+//! | a geo rule called weakening, and undone without a key for it | `firewall::hardening_by_hand_is_kept_once_the_stack_file_has_it` |
+//! | a KMS right called weakening, without a key for it | `keys::the_key_of_the_stack_file_encrypts_everything_and_is_put_back` |
+//! | shorter tokens, sign-in by SRP only called drift, without keys | `pools::what_somebody_hardened_differs_and_does_not_weaken` |
+//! | "a user can sign in" on an emulator that asks for no code | here: `a_required_second_factor_is_not_claimed_on_an_emulator` |
+//! | a firewall that passes on an emulator that does not filter | `firewall::verify_proves_the_firewall_by_its_values`, `verify::firewall` |
+//! | an expired token that is one with a broken signature | `verify::expiry`, `verify::classify::an_http_api_must_say_that_a_token_has_expired` |
+//! | "every layer holds" without a word about the emulator or what was not tried | here: `every_text_says_first_that_the_endpoint_is_an_emulator`; `report::proof::a_layer_is_not_said_to_hold_without_saying_what_was_not_tried` |
+//! | a function's own 403 or 401 taken for the gateway's | here: `a_function_that_refuses_its_user_itself_has_accepted_the_token`; `verify::classify::a_token_is_accepted_if_the_request_reaches_the_function` |
+//! | probes of paths that another entry of `invokes`, or `{proxy+}`, allows | here: `no_probe_asks_for_what_another_route_allows`, `a_greedy_route_leaves_no_path_to_probe` |
+//! | four false failures after the web ACL's association was removed | `verify::verify_names_every_damage_and_up_repairs_it` |
+//! | passing tokens sent to handlers that change data; no route can be left out | here: `routes_that_change_data_are_called_only_if_the_stack_file_says_so` |
+//! | evidence that repeats the claim | `function_access::verify_fails_while_others_can_call_a_function_and_shows_what_it_read`, `firewall::verify_proves_the_firewall_by_its_values` |
+//! | credentials that expire half-way | here: `credentials_that_expire_half_way_give_no_verdict_and_the_next_run_removes_the_user` |
+//! | an answer of the proxy taken for the function's | `network::an_answer_of_the_proxy_is_not_taken_for_the_routes_answer`, `verify::reach::an_api_that_answered_no_request_fails` |
+//! | a firewall that lets all pass, unsaid | `verify::firewall::the_summary_says_whether_the_firewall_blocks_nothing` |
+//! | the operator's policy: a stack whose name begins the same, clients of other pools, pools and APIs taken by tagging | `operator::the_policy_allows_the_programs_calls_and_little_else`, `operator::the_policy_forbids_tagging_foreign_resources_and_reading_secrets` |
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::botocore;
 use crate::support::emulator::{default_account, endpoint};
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, Proxy};
@@ -87,6 +112,56 @@ fn credentials_that_expire_half_way_give_no_verdict_and_the_next_run_removes_the
     assert!(left > 0, "a test user remains");
     user.run(&["verify", "--json"]).ends(0);
     assert_eq!(user.run(&["users", "--json"]).ends(0).json()["users"], json!([]), "removed at once");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn holes_that_give_access_are_in_status_plan_and_the_proof() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let anyone = |action: &str, resource: &Value| {
+        let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
+        json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+    };
+    let topic = &outputs["topics"]["greetings"]["arn"];
+    let called = |function: &str| format!("securelambda-{function}");
+    let holes = [
+        json!(["sns", "set_topic_attributes",
+            { "TopicArn": topic, "AttributeName": "Policy", "AttributeValue": anyone("sns:Publish", topic) }]),
+        json!(["secretsmanager", "put_resource_policy", { "SecretId": called("LambdaSNSTopicARN"),
+            "ResourcePolicy": anyone("secretsmanager:GetSecretValue", &json!("*")) }]),
+        json!(["lambda", "create_function_url_config", { "FunctionName": called("ExternalLambda1"), "AuthType": "NONE" }]),
+        json!(["lambda", "add_permission", { "FunctionName": called("InternalLambda"), "StatementId": "open",
+            "Action": "lambda:InvokeFunction", "Principal": "*" }]),
+        json!(["cognito-idp", "create_user_pool_client",
+            { "UserPoolId": outputs["pools"]["MyUserPool1"]["id"], "ClientName": "theirs" }]),
+    ];
+    for (call, answer) in holes.iter().zip(botocore::calls(&user, &holes)) {
+        assert!(answer.get("Error").is_none(), "{call}: {answer}");
+    }
+    let ids = [
+        "function.ExternalLambda1",
+        "function.InternalLambda",
+        "pool.MyUserPool1",
+        "secret.LambdaSNSTopicARN",
+        "topic.greetings",
+    ];
+    let status = user.run(&["status", "--json", "--detailed-exitcode"]).ends(7).json();
+    let rows = status["resources"].as_array().unwrap().iter();
+    let weaker: BTreeSet<&str> =
+        rows.filter(|row| row["weakens"] == true).map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(weaker, BTreeSet::from(ids));
+    let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
+    assert!(ids.iter().all(|id| plan.contains(id)), "{plan}");
+    let ran = user.run(&["verify", "--json"]).ends(5);
+    let failed =
+        |subject: &str| checks(&ran).iter().any(|check| check["verdict"] == "fail" && check["subject"] == subject);
+    for subject in ["ExternalLambda1", "InternalLambda", "MyUserPool1", "secret LambdaSNSTopicARN", "topic greetings"] {
+        assert!(failed(subject), "{subject} passes:\n{}", ran.stdout);
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);
 }
 

@@ -186,8 +186,8 @@ HOLES = [
     Hole("a function in a foreign network", "tutorial",
          [CONFIGURATION + "VpcConfig.SubnetIds[]|VpcConfig.SecurityGroupIds[]"], at("ExternalLambda1"),
          configure("ExternalLambda1", VpcConfig={"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}),
-         # In this account it could be somebody's hardening as well.
-         configuration("ExternalLambda1", "VpcConfig", "SubnetIds"), weakens=None),
+         # Without a key of the stack file for it, no network of anybody's is wanted.
+         configuration("ExternalLambda1", "VpcConfig", "SubnetIds")),
     Hole("a foreign file system in a function", "tutorial",
          [CONFIGURATION + "FileSystemConfigs[].Arn|FileSystemConfigs[].LocalMountPath"], at("ExternalLambda2"),
          configure("ExternalLambda2", FileSystemConfigs=[{
@@ -222,17 +222,19 @@ HOLES = [
     Hole("a function is no longer traced", "hardened", [CONFIGURATION + "TracingConfig.Mode"], at("InternalLambda"),
          configure("InternalLambda", TracingConfig={"Mode": "PassThrough"}),
          configuration("InternalLambda", "TracingConfig", "Mode"),
-         where=lambda s: configuration("InternalLambda", "TracingConfig", "Mode")(s) == "Active"),
+         # Traces are a sample of timings, for operation: without them nobody can do or read more.
+         where=lambda s: configuration("InternalLambda", "TracingConfig", "Mode")(s) == "Active", weakens=False),
     Hole("a function's environment is no longer encrypted with the stack's key", "hardened",
          [CONFIGURATION + "KMSKeyArn"], at("ExternalLambda1"), configure("ExternalLambda1", KMSKeyArn=""),
          configuration("ExternalLambda1", "KMSKeyArn"), where=configuration("ExternalLambda1", "KMSKeyArn")),
     Hole("a function's environment is encrypted with a stranger's key", "tutorial", [CONFIGURATION + "KMSKeyArn"],
          at("InternalLambda"), configure("InternalLambda", KMSKeyArn=lambda s: s.foreign_key()),
-         configuration("InternalLambda", "KMSKeyArn"), weakens=None),
+         configuration("InternalLambda", "KMSKeyArn")),
     Hole("a function has lost its dead-letter queue", "hardened", [CONFIGURATION + "DeadLetterConfig.TargetArn"],
          at("InternalLambda"), configure("InternalLambda", DeadLetterConfig={"TargetArn": ""}),
          configuration("InternalLambda", "DeadLetterConfig", "TargetArn"),
-         where=configuration("InternalLambda", "DeadLetterConfig", "TargetArn")),
+         # Failed events are lost: nobody can do or read more.
+         where=configuration("InternalLambda", "DeadLetterConfig", "TargetArn"), weakens=False),
     Hole("a function's runtime gets no more updates", "tutorial",
          ["lambda PutRuntimeManagementConfig UpdateRuntimeOn|RuntimeVersionArn"], at("InternalLambda"),
          lambda s: s.lambda_.put_runtime_management_config(
@@ -247,5 +249,5 @@ HOLES = [
     Hole("the topic may no longer invoke its function", "tutorial", ["lambda RemovePermission StatementId"],
          at("InternalLambda"),
          lambda s: s.lambda_.remove_permission(FunctionName=s.function("InternalLambda"), StatementId="securelambda-topic"),
-         statements("InternalLambda"), weakens=None),
+         statements("InternalLambda")),
 ]

@@ -142,7 +142,9 @@ def change_api(operations):
 
 def stage(s):
     answer = without_ids(s.rest.get_stage(restApiId=s.api(), stageName=STAGE))
-    return {key: value for key, value in answer.items() if key != "tags"}
+    # AWS has no call that sets the size of a cache back, and without the cache it means nothing.
+    left = {"tags"} if answer.get("cacheClusterEnabled") else {"tags", "cacheClusterSize", "cacheClusterStatus"}
+    return {key: value for key, value in answer.items() if key not in left}
 
 
 def change_stage(operations):
@@ -300,7 +302,9 @@ HOLES = [
                        *patch("/accessLogSettings/destinationArn",
                               f"arn:aws:firehose:{REGION}:{STRANGER}:deliverystream/amazon-apigateway-stranger")]), stage),
     Hole("the stage is no longer traced", "hardened", [UPDATE_STAGE + "<tracingEnabled>"], ON_STAGE,
-         change_stage(patch("/tracingEnabled", "false")), stage, where=lambda s: stage(s).get("tracingEnabled")),
+         # Traces are a sample of timings, for operation: without them nobody can do or read more.
+         change_stage(patch("/tracingEnabled", "false")), stage, where=lambda s: stage(s).get("tracingEnabled"),
+         weakens=False),
     Hole("a variable of the stage", "tutorial", [UPDATE_STAGE + "<variables{}>"], ON_STAGE,
          change_stage(patch("/variables/stranger", "elsewhere")), stage, weakens=None),
     Hole("the stage serves another deployment", "tutorial",

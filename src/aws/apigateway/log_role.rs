@@ -15,6 +15,7 @@ use super::replace;
 use crate::aws::Clients;
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
@@ -137,15 +138,16 @@ impl Described for LogRole {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: ACCESS_LOGS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors],
-                    actions: &["logs:ListTagsForResource"],
-                }],
+                rights: &[
+                    READ_GROUP,
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                ],
             },
             StatementTemplate {
                 sid: Sid::OwnByName,
                 on: ACCESS_LOGS,
                 rights: &[
+                    REPAIR_GROUP,
                     Permissions {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
@@ -164,16 +166,17 @@ impl Described for LogRole {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: EXECUTION_LOGS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors],
-                    actions: &["logs:ListTagsForResource"],
-                }],
+                rights: &[
+                    READ_GROUP,
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                ],
             },
             // By tag alone: the names are those of every API's groups.
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: EXECUTION_LOGS,
                 rights: &[
+                    REPAIR_GROUP,
                     Permissions {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],

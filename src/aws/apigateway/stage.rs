@@ -40,6 +40,8 @@ pub struct Stage {
     /// The ARN of the access log's group, without `:*` at its end; `None` for no access log.
     pub access_log: Option<String>,
     pub execution_log: ExecutionLog,
+    /// The account that owns the API: twelve digits.
+    pub account: String,
     /// Whether requests are traced by X-Ray.
     pub tracing: bool,
 }
@@ -255,6 +257,7 @@ pub(super) mod tests {
             burst_limit: 50,
             access_log: None,
             execution_log: ExecutionLog::Off,
+            account: "123456789012".into(),
             tracing: false,
         }
     }

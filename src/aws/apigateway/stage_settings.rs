@@ -9,6 +9,9 @@ use super::{Mends, Stage, given, listed, remove, replace, segment};
 use crate::choices::ExecutionLog;
 use crate::engine::Effect;
 
+/// How long answers stay in a cache unless a stage says otherwise, in seconds (docs/aws.md, Stages).
+const CACHED_FOR: i32 = 300;
+
 /// The key of the setting for all methods without one of their own.
 const ALL: &str = "*/*";
 
@@ -49,6 +52,8 @@ pub struct LiveSetting {
     pub metrics: bool,
     /// Answers are used again, whoever asks.
     pub caching: bool,
+    /// For how many seconds.
+    pub cached_for: i32,
     pub cache_encrypted: bool,
     /// Whether only authorized callers may empty the cache.
     pub cache_control_is_authorized: bool,
@@ -82,6 +87,7 @@ impl LiveSetting {
             logging_level: given(setting.logging_level()).unwrap_or_else(|| "OFF".to_owned()),
             metrics: setting.metrics_enabled,
             caching: setting.caching_enabled,
+            cached_for: setting.cache_ttl_in_seconds,
             cache_encrypted: setting.cache_data_encrypted,
             cache_control_is_authorized: setting.require_authorization_for_cache_control,
         }
@@ -158,7 +164,16 @@ impl Stage {
                 is(|all| all.caching),
                 [replace("/*/*/caching/enabled", false)],
             );
-        // Without caching these have no effect.
+        // Without caching these have no effect. How long answers would be used again is set back all the same, so that
+        // a cache that somebody turns on later is not worse for it.
+        let cached_for = all.map_or(CACHED_FOR, |all| all.cached_for);
+        let mends = mends.judged(
+            "methodSettings.*/*.cacheTtlInSeconds",
+            CACHED_FOR,
+            cached_for,
+            Effect::differs_unless(cached_for <= CACHED_FOR),
+            [replace("/*/*/caching/ttlInSeconds", CACHED_FOR)],
+        );
         let encrypted = is(|all| all.cache_encrypted);
         let authorized = all.is_none_or(|all| all.cache_control_is_authorized);
         mends.judged("methodSettings.*/*.cacheDataEncrypted", encrypted, encrypted, Effect::Same, []).judged(
@@ -191,10 +206,13 @@ impl Stage {
     fn log_mends(&self, mends: Mends, live: &LiveStage) -> Mends {
         let group = |arn: &Option<String>| arn.as_deref().map_or("none".to_owned(), |arn| log_group(arn).to_owned());
         let (want, is) = (group(&self.access_log), group(&live.access_log));
-        // Somebody who turned an access log on protects no less.
+        // Somebody who turned an access log on protects no less, unless another account gets it.
+        let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+        let is_abroad = live.access_log.as_deref().is_some_and(|arn| account(arn).as_ref() != Some(&self.account));
         let effect = match &self.access_log {
-            Some(_) => Effect::weakens_unless(want == is),
-            None => Effect::differs_unless(want == is),
+            _ if want == is => Effect::Same,
+            None if !is_abroad => Effect::Differs,
+            _ => Effect::Weakens,
         };
         let format = live.access_log_format.as_deref().unwrap_or("none");
         match &self.access_log {
@@ -279,6 +297,7 @@ pub(super) mod tests {
             logging_level: "OFF".into(),
             metrics: false,
             caching: false,
+            cached_for: CACHED_FOR,
             cache_encrypted: false,
             cache_control_is_authorized: true,
         }
@@ -359,7 +378,12 @@ pub(super) mod tests {
                 "/documentationVersion",
             ),
             (
-                hand(|live| live.access_log = Some("arn:x".into())),
+                hand(|live| all(live).cached_for = 3600),
+                "methodSettings.*/*.cacheTtlInSeconds",
+                "/*/*/caching/ttlInSeconds",
+            ),
+            (
+                hand(|live| live.access_log = Some("arn:aws:logs:eu-central-1:123456789012:log-group:theirs".into())),
                 "accessLogSettings.destinationArn",
                 "/accessLogSettings",
             ),
@@ -392,6 +416,10 @@ pub(super) mod tests {
         assert_eq!(want.drift(&level("INFO")), [Drift::new(field, "ERROR", "INFO")]);
         let unlogged = LiveStage { access_log: None, ..level("ERROR") };
         assert_eq!(want.drift(&unlogged), [Drift::weakening("accessLogSettings.destinationArn", group, "none")]);
+        let anothers = "arn:aws:firehose:eu-central-1:999999999999:deliverystream/amazon-apigateway-x";
+        let told = LiveStage { access_log: Some(anothers.into()), ..throttled(50.0, 50) };
+        let field = "accessLogSettings.destinationArn";
+        assert_eq!(super::super::stage::tests::want().drift(&told), [Drift::weakening(field, "none", anothers)]);
         let mut silenced = level("ERROR");
         silenced.settings.insert("~1lambda1/POST".into(), setting(50.0, 50, false));
         assert!(want.drift(&silenced)[0].weakens, "one method logs nothing");

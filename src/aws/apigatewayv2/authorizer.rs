@@ -10,7 +10,7 @@ use super::{ApiGatewayV2, PAGE, PARTS, READ, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -55,6 +55,16 @@ pub struct LiveJwtAuthorizer {
     pub audience: Vec<String>,
 }
 
+/// Where the token comes from. Another header differs. An address, in which the query string is, is kept by logs,
+/// histories and proxies, which then have the token (RFC 6750, 5.3).
+fn source_effect(live: &[String]) -> Effect {
+    if live.iter().any(|source| !source.starts_with("$request.header.")) {
+        Effect::Weakens
+    } else {
+        Effect::differs_unless(live == [SOURCE])
+    }
+}
+
 impl JwtAuthorizer {
     fn configuration(&self) -> JwtConfiguration {
         JwtConfiguration::builder().issuer(&self.issuer).audience(&self.audience).build()
@@ -91,7 +101,7 @@ impl Resource for JwtAuthorizer {
     fn compare(&self, live: &LiveJwtAuthorizer) -> Comparison {
         Comparison::default()
             .guard("AuthorizerType", TYPE, &live.kind)
-            .plain("IdentitySource", SOURCE, listed(&live.identity_source))
+            .judged("IdentitySource", SOURCE, listed(&live.identity_source), source_effect(&live.identity_source))
             .guard("JwtConfiguration.Issuer", &self.issuer, &live.issuer)
             .guard("JwtConfiguration.Audience", &self.audience, listed(&live.audience))
     }
@@ -245,6 +255,16 @@ mod tests {
             (LiveJwtAuthorizer { kind: "REQUEST".into(), ..live() }, "AuthorizerType", true),
             (
                 LiveJwtAuthorizer { identity_source: vec!["$request.querystring.t".into()], ..live() },
+                "IdentitySource",
+                true,
+            ),
+            (
+                LiveJwtAuthorizer { identity_source: vec![SOURCE.into(), "$request.querystring.t".into()], ..live() },
+                "IdentitySource",
+                true,
+            ),
+            (
+                LiveJwtAuthorizer { identity_source: vec!["$request.header.X-Token".into()], ..live() },
                 "IdentitySource",
                 false,
             ),

@@ -13,6 +13,7 @@ use super::refusals::API_LOG_GROUP;
 use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PAGE, PARTS, READ, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
@@ -226,21 +227,14 @@ impl Described for HttpStage {
                 on: LOG_GROUPS,
                 rights: &[
                     Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
-                    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] },
+                    READ_GROUP,
                 ],
             },
             StatementTemplate {
                 sid: Sid::OwnByName,
                 on: LOG_GROUPS,
                 rights: &[
-                    Permissions {
-                        needs: &[Usage::Update],
-                        actions: &[
-                            "logs:DeleteSubscriptionFilter",
-                            "logs:DisassociateKmsKey",
-                            "logs:PutBearerTokenAuthentication",
-                        ],
-                    },
+                    REPAIR_GROUP,
                     Permissions {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],

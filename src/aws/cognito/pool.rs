@@ -534,6 +534,13 @@ mod tests {
                 false,
             ),
             ("/DeletionProtection", json!("INACTIVE"), "DeletionProtection", "INACTIVE", true),
+            (
+                "/EmailConfiguration/SourceArn",
+                json!("arn:aws:ses:eu-central-1:999999999999:identity/example.org"),
+                "EmailConfiguration.SourceArn",
+                "arn:aws:ses:eu-central-1:999999999999:identity/example.org",
+                true,
+            ),
             ("/AutoVerifiedAttributes", json!([]), "AutoVerifiedAttributes", "none", true),
             (
                 "/AutoVerifiedAttributes",

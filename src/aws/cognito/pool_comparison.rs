@@ -7,10 +7,12 @@ use aws_sdk_cognitoidentityprovider::types::{
     UsernameConfigurationType,
 };
 
-use super::pool_settings::{is_protected, names, protection, recovery};
+use super::pool_settings::{is_protected, is_sent_by_another_account, names, protection, recovery};
 use super::{PasswordPolicy, UserPool, UserPoolLive, threat};
 use crate::choices::Mfa;
 use crate::engine::{Comparison, Effect};
+
+const MAIL_SOURCE: &str = "EmailConfiguration.SourceArn";
 
 /// Whether a drift is repaired by `SetUserPoolMfaConfig`.
 pub(super) fn is_factor(field: &str) -> bool {
@@ -24,6 +26,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolLive) -> Comparison {
         password(&want.password, &PasswordPolicy::read(pool)),
         factors(want, live),
         functions(pool),
+        mail(pool),
         threat::compare(want, pool, &live.risk),
         live.attached.compare(want, pool),
         kept(pool),
@@ -181,21 +184,29 @@ fn triggers(config: &LambdaConfigType) -> Vec<String> {
     set.map(|(name, arn)| format!("{name}: {arn}")).collect()
 }
 
-/// Settings that no key sets and no update changes. They are shown, and never differ.
-fn kept(pool: &UserPoolType) -> Comparison {
+/// Whose address the pool's messages come from. An address of this account is kept: no key sets one, and without it
+/// Cognito sends few messages a day. With another account's, somebody else decides whether users get their codes, and
+/// sees when they do.
+fn mail(pool: &UserPoolType) -> Comparison {
     let email = pool.email_configuration();
     let sender = email.and_then(|email| email.email_sending_account()).map_or("none", |account| account.as_str());
-    let source = email.and_then(|email| email.source_arn()).unwrap_or("none");
+    let source = email.and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
+    let found = Comparison::default().judged("EmailConfiguration.EmailSendingAccount", sender, sender, Effect::Same);
+    match source {
+        Some(arn) if is_sent_by_another_account(pool) => found.guard(MAIL_SOURCE, "no address of another account", arn),
+        Some(arn) => found.judged(MAIL_SOURCE, "any address of this account", arn, Effect::Same),
+        None => found.plain(MAIL_SOURCE, "none", "none"),
+    }
+}
+
+/// Settings that no key sets and no update changes. They are shown, and never differ.
+fn kept(pool: &UserPoolType) -> Comparison {
     let sms = pool.sms_configuration().map(SmsConfigurationType::sns_caller_arn).filter(|arn| !arn.is_empty());
     let own = pool.schema_attributes().iter().filter_map(|attribute| attribute.name());
     let own: Vec<&str> = own.filter(|name| name.starts_with("custom:") || name.starts_with("dev:")).collect();
     let mut found = Comparison::default();
-    for (field, value) in [
-        ("EmailConfiguration.EmailSendingAccount", sender),
-        ("EmailConfiguration.SourceArn", source),
-        ("SmsConfiguration.SnsCallerArn", sms.unwrap_or("none")),
-        ("SchemaAttributes", &names(&own)),
-    ] {
+    for (field, value) in [("SmsConfiguration.SnsCallerArn", sms.unwrap_or("none")), ("SchemaAttributes", &names(&own))]
+    {
         found = found.judged(field, value, value, Effect::Same);
     }
     found

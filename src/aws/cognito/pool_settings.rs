@@ -2,9 +2,9 @@
 
 use aws_sdk_cognitoidentityprovider::types::{
     AccountRecoverySettingType, AdminCreateUserConfigType, AuthFactorType, DeletionProtectionType,
-    DeviceConfigurationType, LambdaConfigType, PasswordPolicyType, RecoveryOptionNameType, RecoveryOptionType,
-    SignInPolicyType, UserAttributeUpdateSettingsType, UserPoolMfaType, UserPoolPolicyType, UserPoolType,
-    VerifiedAttributeType,
+    DeviceConfigurationType, EmailConfigurationType, EmailSendingAccountType, LambdaConfigType, PasswordPolicyType,
+    RecoveryOptionNameType, RecoveryOptionType, SignInPolicyType, UserAttributeUpdateSettingsType, UserPoolMfaType,
+    UserPoolPolicyType, UserPoolType, VerifiedAttributeType,
 };
 
 use super::threat::tier;
@@ -73,6 +73,13 @@ pub(super) fn is_protected(pool: &UserPoolType) -> bool {
     pool.deletion_protection() == Some(&DeletionProtectionType::Active)
 }
 
+/// Whether the pool's messages come from an address that SES keeps for another account.
+pub(super) fn is_sent_by_another_account(pool: &UserPoolType) -> bool {
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    let source = pool.email_configuration().and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
+    source.is_some_and(|source| account(source) != pool.arn().and_then(account))
+}
+
 /// A set of attributes, sorted.
 pub(super) fn names<T: ToString>(attributes: &[T]) -> String {
     let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
@@ -128,6 +135,12 @@ pub(super) fn update(
     // AWS returns values that it does not accept: its own tags, and empty texts and senders.
     let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let email = if is_sent_by_another_account(live) {
+        let sender = EmailSendingAccountType::CognitoDefault;
+        Some(EmailConfigurationType::builder().email_sending_account(sender).build())
+    } else {
+        live.email_configuration().cloned()
+    };
     let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());
     client
         .update_user_pool()
@@ -139,7 +152,7 @@ pub(super) fn update(
         .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
         // Without triggers. AWS removes them if the member is left out, an emulator only if it is empty.
         .lambda_config(LambdaConfigType::builder().build())
-        .set_email_configuration(live.email_configuration().cloned())
+        .set_email_configuration(email)
         .set_sms_configuration(sms.cloned())
         .set_sms_verification_message(text(live.sms_verification_message()))
         .set_sms_authentication_message(text(live.sms_authentication_message()))

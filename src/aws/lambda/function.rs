@@ -23,6 +23,8 @@ pub struct Function {
     pub description: String,
     /// As in `nodejs24.x`.
     pub runtime: String,
+    /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime; `None` for one that is not known.
+    pub patched_until: fn(&str) -> Option<&'static str>,
     /// As in `index.handler`.
     pub handler: String,
     /// `arm64` or `x86_64`.
@@ -43,8 +45,8 @@ pub struct Function {
     pub reserved_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
-    /// The network that it runs in. `None`: one that somebody set is kept.
-    pub vpc: Option<Vpc>,
+    /// The network that it runs in; the default one is none.
+    pub vpc: Vpc,
     /// The ARN of the queue that receives the events of asynchronous calls that failed.
     pub dead_letters: Option<String>,
     /// What encrypts its variables.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{
-    Architecture, EphemeralStorage, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime,
-    SnapStartApplyOn, State as AwsState, TracingMode,
+    ApplicationLogLevel, Architecture, EphemeralStorage, FunctionConfiguration, LastUpdateStatus, LogFormat,
+    PackageType, Runtime, SnapStartApplyOn, State as AwsState, SystemLogLevel, TracingMode,
 };
 
 use super::Vpc;
@@ -18,6 +18,8 @@ pub struct FunctionLive {
     pub description: String,
     /// As in `nodejs24.x`.
     pub runtime: String,
+    /// The date on which it was read, as in `2026-11-29`.
+    pub read_on: String,
     /// As in `index.handler`.
     pub handler: String,
     /// `arm64` or `x86_64`.
@@ -30,6 +32,8 @@ pub struct FunctionLive {
     pub log_group: String,
     /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
     pub log_format: String,
+    /// With `JSON`: the lowest level of the function's own lines and of Lambda's that are logged. None is an empty one.
+    pub log_levels: [String; 2],
     /// Hidden, because somebody may have put a credential there.
     pub environment: BTreeMap<String, SecretValue>,
     /// `Zip` or `Image`.
@@ -105,7 +109,12 @@ macro_rules! state_of {
 pub(super) use state_of;
 
 impl FunctionLive {
-    pub(super) fn new(config: &FunctionConfiguration, reserved_concurrency: Option<i32>, access: Access) -> Self {
+    pub(super) fn new(
+        config: &FunctionConfiguration,
+        reserved_concurrency: Option<i32>,
+        access: Access,
+        read_on: &str,
+    ) -> Self {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let variables = config.environment().and_then(|environment| environment.variables());
         let logging = config.logging_config();
@@ -113,6 +122,7 @@ impl FunctionLive {
         Self {
             description: owned(config.description()),
             runtime: owned(config.runtime().map(Runtime::as_str)),
+            read_on: read_on.to_owned(),
             handler: owned(config.handler()),
             architecture: config.architectures().first().unwrap_or(&Architecture::X8664).as_str().to_owned(),
             memory_mb: config.memory_size().unwrap_or_default(),
@@ -120,6 +130,10 @@ impl FunctionLive {
             role_arn: owned(config.role()),
             log_group: logging.and_then(|to| to.log_group()).map_or_else(usual_group, str::to_owned),
             log_format: logging.and_then(|to| to.log_format()).unwrap_or(&LogFormat::Text).as_str().to_owned(),
+            log_levels: [
+                owned(logging.and_then(|to| to.application_log_level()).map(ApplicationLogLevel::as_str)),
+                owned(logging.and_then(|to| to.system_log_level()).map(SystemLogLevel::as_str)),
+            ],
             environment: variables
                 .into_iter()
                 .flatten()

@@ -24,6 +24,10 @@ mod vpc;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -55,6 +59,12 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
+/// The date in UTC, as in `2026-11-29`.
+fn date(now: SystemTime) -> String {
+    let now = DateTime::from(now).fmt(Format::DateTime).unwrap_or_default();
+    now.chars().take_while(|c| *c != 'T').collect()
+}
+
 const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
 type Read = aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -68,6 +78,8 @@ pub struct Lambda {
     scope: Scope,
     /// Calls go to an emulator.
     emulated: bool,
+    /// The date, as in `2026-11-29`.
+    today: String,
     /// A lock for each function, held while its permissions are changed.
     locks: Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>,
 }
@@ -79,6 +91,7 @@ impl Lambda {
             once: once!(aws_sdk_lambda, &clients.once),
             scope: clients.scope.clone(),
             emulated: clients.is_emulator(),
+            today: date(clients.now()),
             locks: Arc::default(),
         }
     }

@@ -8,7 +8,7 @@ use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use super::{Code, Function, FunctionLive, FunctionOutputs, Lambda};
+use super::{Code, Function, FunctionLive, FunctionOutputs, Lambda, Vpc};
 use crate::aws::{Encryption, testing};
 use crate::engine::{Failure, Found, Provider, Resource, Task};
 
@@ -21,6 +21,7 @@ pub(super) fn want() -> Function {
         name: "demo-f".into(),
         description: "what".into(),
         runtime: "nodejs24.x".into(),
+        patched_until: |runtime| (runtime == "nodejs22.x").then_some("2027-04-30"),
         handler: "index.handler".into(),
         architecture: "arm64".into(),
         memory_mb: 128,
@@ -31,7 +32,7 @@ pub(super) fn want() -> Function {
         tracing: false,
         reserved_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
-        vpc: None,
+        vpc: Vpc::default(),
         dead_letters: None,
         kms_key: Encryption::default(),
         code: Code::new(b"zip".to_vec()),
@@ -114,5 +115,5 @@ pub(super) async fn found() -> Found<Function> {
 }
 
 pub(super) async fn live() -> FunctionLive {
-    found().await.live
+    FunctionLive { read_on: "2026-11-29".into(), ..found().await.live }
 }

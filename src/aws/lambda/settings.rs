@@ -1,15 +1,19 @@
 //! Compares a function, and what belongs to it, with its description.
 //!
-//! A setting with a key in the stack file follows the file. Settings that only harden and that the file does not have (a
-//! VPC, a customer's key, a signature of the code) are kept as somebody set them. What lets somebody else call the function,
-//! receive what it handles, or run other code in it weakens.
+//! A setting with a key in the stack file follows the file; a function without `vpc` runs in no VPC. Settings that only
+//! harden and that the file does not have (a key of this account, a signature of the code) are kept as somebody set them.
+//! What lets somebody else call the function, receive what it handles, or run other code in it weakens. So does what hides
+//! what the function does: its log. A lost trace or dead-letter queue does not: it tells nothing to anybody, and refuses
+//! nothing to anybody.
 
 use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
 
 use super::access::{InvokeConfig, Reading, Statement};
 use super::{Function, FunctionLive, State};
-use crate::aws::{Encryption, keys};
+use crate::aws::keys;
 use crate::engine::{Comparison, Effect};
+
+const LOG_FORMAT: &str = "LoggingConfig.LogFormat";
 
 /// The one field that AWS cannot change later.
 pub(super) const PACKAGE: &str = "PackageType";
@@ -34,7 +38,13 @@ pub(super) const DEAD_LETTERS: &str = "DeadLetterConfig.TargetArn";
 pub(super) const EPHEMERAL: &str = "EphemeralStorage.Size";
 pub(super) const SNAP_START: &str = "SnapStart.ApplyOn";
 
-const VPC: &str = "VpcConfig";
+pub(super) const VPC: &str = "VpcConfig";
+pub(super) const KEY: &str = "KMSKeyArn";
+
+const LOG_LEVELS: [&str; 2] = ["LoggingConfig.ApplicationLogLevel", "LoggingConfig.SystemLogLevel"];
+
+/// The levels at which every line of the usual kinds is logged. With others, warnings or errors may be missing.
+const LOG_ALL: [&str; 4] = ["", "TRACE", "DEBUG", "INFO"];
 
 /// The size of `/tmp` in MB that AWS gives a function without being asked.
 pub(super) const EPHEMERAL_MB: i32 = 512;
@@ -73,6 +83,16 @@ fn reading(
     }
 }
 
+/// The levels of the JSON format. The text format, which is wanted, has none.
+fn log_levels_compared(comparison: Comparison, live: &FunctionLive) -> Comparison {
+    LOG_LEVELS.iter().zip(&live.log_levels).fold(comparison, |comparison, (field, level)| match level.as_str() {
+        "" => comparison,
+        // The difference of the format says it.
+        all if LOG_ALL.contains(&all) => comparison.judged(*field, all, all, Effect::Same),
+        less => comparison.guard(*field, NONE, less),
+    })
+}
+
 /// How many executions are reserved for a function that was compared.
 pub fn reserved_concurrency(comparison: &Comparison) -> Option<i64> {
     let setting = comparison.settings().iter().find(|setting| setting.field == CONCURRENCY);
@@ -105,24 +125,19 @@ impl Function {
             .nothing_else("Layers", &live.layers)
             .nothing_else(FILE_SYSTEMS, &live.file_systems)
             .nothing_else(IMAGE_CONFIG, &live.image_config)
-            .plain("Runtime", &self.runtime, &live.runtime)
+            .judged("Runtime", &self.runtime, &live.runtime, self.runtime_effect(live))
             .plain("Handler", &self.handler, &live.handler)
             .plain("Architectures", &self.architecture, &live.architecture)
-            .plain("LoggingConfig.LogFormat", LogFormat::Text.as_str(), &live.log_format)
+            .plain(LOG_FORMAT, LogFormat::Text.as_str(), &live.log_format)
             .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
             .plain("MemorySize", self.memory_mb, live.memory_mb)
             .plain("Timeout", self.timeout_s, live.timeout_s)
             .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
-        let comparison = match &self.kms_key {
-            want @ (Encryption::With(_) | Encryption::Without(_)) => {
-                let key = Some(&live.kms_key).filter(|key| !key.is_empty());
-                let own = account(&self.role_arn).unwrap_or_default();
-                keys::compared(comparison, "KMSKeyArn", want, key, own)
-            }
-            Encryption::Unchosen => comparison.judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same),
-        };
+        let key = Some(&live.kms_key).filter(|key| !key.is_empty());
+        let own = account(&self.role_arn).unwrap_or_default();
+        let comparison = keys::compared(comparison, KEY, &self.kms_key, key, own);
         let wanted = self.dead_letters.as_deref().unwrap_or_default();
         let lost = match live.dead_letters.as_str() {
             live if live == wanted => Effect::Same,
@@ -131,11 +146,13 @@ impl Function {
             live => self.receiver(live),
         };
         let comparison = comparison.judged(DEAD_LETTERS, or_none(wanted), or_none(&live.dead_letters), lost);
-        let comparison = match &self.vpc {
-            Some(want) => comparison.guard(VPC, want, &live.vpc),
-            None => comparison.judged(VPC, ANY, &live.vpc, Effect::Same),
-        };
-        let comparison = self.concurrency_compared(self.tracing_compared(comparison, live), live);
+        // In a network that the stack file does not name, somebody else decides where the function's requests go.
+        let comparison = log_levels_compared(comparison, live).guard(VPC, &self.vpc, &live.vpc).plain(
+            "TracingConfig.Mode",
+            self.tracing_mode().as_str(),
+            &live.tracing,
+        );
+        let comparison = self.concurrency_compared(comparison, live);
         let comparison = reading(
             comparison,
             RUNTIME_UPDATES,
@@ -184,11 +201,16 @@ impl Function {
         })
     }
 
-    fn tracing_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
-        let (field, want) = ("TracingConfig.Mode", self.tracing_mode());
-        match want {
-            TracingMode::Active => comparison.guard(field, want.as_str(), &live.tracing),
-            _ => comparison.plain(field, want.as_str(), &live.tracing),
+    /// A runtime weakens if Lambda no longer patches it, or if nobody here knows that it does.
+    fn runtime_effect(&self, live: &FunctionLive) -> Effect {
+        // Dates in ISO 8601 can be compared as text.
+        let patched = (self.patched_until)(&live.runtime).is_some_and(|end| live.read_on.as_str() < end);
+        if live.runtime == self.runtime {
+            Effect::Same
+        } else if patched {
+            Effect::Differs
+        } else {
+            Effect::Weakens
         }
     }
 
@@ -266,6 +288,7 @@ mod tests {
 
     const OWN_QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:q";
     const THEIR_QUEUE: &str = "arn:aws:sqs:eu-central-1:210987654321:q";
+    const THEIR_KEY: &str = "arn:aws:kms:eu-central-1:210987654321:key/k";
 
     #[tokio::test]
     async fn every_setting_is_evidence() {
@@ -312,9 +335,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_runtime_weakens_from_the_day_on_which_its_patches_end() {
+        let mut live = live().await;
+        live.runtime = "nodejs22.x".into();
+        for (day, weakens) in [("2027-04-29", false), ("2027-04-30", true), ("2027-05-01", true)] {
+            live.read_on = day.into();
+            let drift = want().drift(&live);
+            assert_eq!((drift.len(), drift[0].weakens), (1, weakens), "{day}");
+        }
+    }
+
+    #[tokio::test]
     async fn drift_of_every_setting() {
         let same = live().await;
-        let table: [(Change, &str, bool); 36] = [
+        let table: [(Change, &str, bool); 41] = [
             (|live| live.package = "Image".into(), PACKAGE, true),
             (|live| live.code_sha256 = "x".into(), "CodeSha256", true),
             (|live| live.role_arn = "x".into(), "Role", true),
@@ -324,6 +358,11 @@ mod tests {
             (|live| live.file_systems = vec!["arn:fs at /mnt/x".into()], FILE_SYSTEMS, true),
             (|live| live.image_config = Some("sh".into()), IMAGE_CONFIG, true),
             (|live| live.runtime = "nodejs22.x".into(), "Runtime", false),
+            (|live| live.runtime = "nodejs20.x".into(), "Runtime", true),
+            (|live| live.log_levels = ["FATAL".into(), "INFO".into()], LOG_LEVELS[0], true),
+            (|live| live.log_levels = ["INFO".into(), "WARN".into()], LOG_LEVELS[1], true),
+            (|live| live.vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]), VPC, true),
+            (|live| live.kms_key = THEIR_KEY.into(), KEY, true),
             (|live| live.handler = "x".into(), "Handler", false),
             (|live| live.architecture = "x86_64".into(), "Architectures", false),
             (|live| live.description = "x".into(), "Description", false),
@@ -378,20 +417,19 @@ mod tests {
     #[tokio::test]
     async fn hardening_without_a_key_is_kept_and_shown() {
         let mut live = live().await;
-        live.vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]);
         live.kms_key = "arn:aws:kms:eu-central-1:123456789012:key/k".into();
         live.signing_profile = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/p/1".into();
         assert_eq!(want().drift(&live), []);
         let found = want().compare(&live);
         let shown = |field: &str| found.settings().iter().any(|setting| setting.field == field && setting.live != NONE);
-        assert!(["VpcConfig", "KMSKeyArn", "SigningProfileVersionArn"].into_iter().all(shown));
+        assert!(["KMSKeyArn", "SigningProfileVersionArn"].into_iter().all(shown));
     }
 
     #[tokio::test]
     async fn a_vpc_of_the_stack_file_is_demanded_whatever_its_order() {
         let ids = |of: &[&str]| of.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
         let vpc = Vpc::new(&ids(&["subnet-2", "subnet-1"]), &ids(&["sg-1"]));
-        let want = Function { vpc: Some(vpc), ..want() };
+        let want = Function { vpc, ..want() };
         let mut live = live().await;
         assert_eq!(want.drift(&live), [Drift::weakening("VpcConfig", "subnet-1, subnet-2; sg-1", "none")]);
         live.vpc = Vpc::new(&ids(&["subnet-1", "subnet-2"]), &ids(&["sg-1"]));
@@ -399,8 +437,9 @@ mod tests {
         live.vpc.ipv6 = true;
         let opened = Drift::weakening("VpcConfig", "subnet-1, subnet-2; sg-1", "subnet-1, subnet-2; sg-1; IPv6");
         assert_eq!(want.drift(&live), [opened]);
-        let outside = Function { vpc: Some(Vpc::default()), ..want };
-        assert_eq!(outside.drift(&live).len(), 1);
+        let outside = Function { vpc: Vpc::default(), ..want };
+        let moved = Drift::weakening("VpcConfig", "none", "subnet-1, subnet-2; sg-1; IPv6");
+        assert_eq!(outside.drift(&live), [moved]);
     }
 
     #[tokio::test]
@@ -421,8 +460,7 @@ mod tests {
     async fn tracing_and_concurrency_follow_their_keys() {
         let want = Function { tracing: true, reserved_concurrency: Some(5), ..want() };
         let mut live = live().await;
-        let expected =
-            [Drift::weakening("TracingConfig.Mode", "Active", "PassThrough"), Drift::new(CONCURRENCY, 5, "none")];
+        let expected = [Drift::new("TracingConfig.Mode", "Active", "PassThrough"), Drift::new(CONCURRENCY, 5, "none")];
         assert_eq!(want.drift(&live), expected);
         live.tracing = "Active".into();
         live.reserved_concurrency = Some(5);

@@ -11,10 +11,10 @@ use aws_sdk_lambda::types::{
 use super::live::state_of;
 use super::refusals::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE};
 use super::settings::{
-    ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
-    RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
+    ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, KEY,
+    MAPPINGS, RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS, VPC,
 };
-use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State, Vpc};
+use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::tags::tag_map;
@@ -120,9 +120,9 @@ impl Lambda {
                 .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
                 .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
-                .set_vpc_config(want.vpc.as_ref().map(Vpc::config))
-                // An empty one takes the key off; none keeps it.
-                .set_kms_key_arn(want.kms_key.key().cloned().or_else(|| differs("KMSKeyArn").then(String::new)))
+                .set_vpc_config((!want.vpc.is_none() || differs(VPC)).then(|| want.vpc.config()))
+                // An empty one takes the key away.
+                .set_kms_key_arn(want.kms_key.key().cloned().or_else(|| differs(KEY).then(String::new)))
                 .set_dead_letter_config(sends_dead_letters.then(|| want.dead_letter_config()));
             call.send().await.or_fail(&doing)
         });
@@ -176,7 +176,7 @@ impl Provider<Function> for Lambda {
             None => self.access(&key.name, task).await?,
         };
         let reserved = read.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
-        let live = FunctionLive::new(&config, reserved, access);
+        let live = FunctionLive::new(&config, reserved, access, &self.today);
         Ok((live.state != State::Going).then_some(Found { outputs, live }))
     }
 
@@ -194,7 +194,8 @@ impl Provider<Function> for Lambda {
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing { call.tracing_config(tracing) } else { call };
             let dead_letters = want.dead_letters.is_some().then(|| want.dead_letter_config());
-            let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config)).set_dead_letter_config(dead_letters);
+            let vpc = (!want.vpc.is_none()).then(|| want.vpc.config());
+            let call = call.set_vpc_config(vpc).set_dead_letter_config(dead_letters);
             let call = call.set_kms_key_arn(want.kms_key.key().cloned());
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
@@ -268,12 +269,19 @@ mod tests {
     use serde_json::json;
 
     use super::super::Code;
+    use super::super::Vpc;
     use super::super::sample::{
         ABSENT, ARN, config, conflict, found, found_by, outputs, read, reads, said, task, want,
     };
     use super::*;
     use crate::aws::testing::{replay, requests};
     use crate::engine::Cause;
+
+    /// The JSON in a request.
+    fn body(request: &str) -> serde_json::Value {
+        let (_, body) = request.split_once('{').unwrap();
+        serde_json::from_str(&format!("{{{body}")).unwrap()
+    }
 
     #[tokio::test]
     async fn an_unchanged_function_costs_reads_alone() {
@@ -518,26 +526,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_vpc_is_sent_only_if_the_stack_file_has_one() {
+    async fn a_vpc_is_sent_only_if_the_stack_file_has_one_or_to_leave_another() {
         let vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]);
-        let inside =
-            r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":["sg-1"],"SubnetIds":["subnet-1"]}"#;
-        let outside = r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":[],"SubnetIds":[]}"#;
-        for (vpc, sent) in [(vpc, inside), (Vpc::default(), outside)] {
-            let want = Function { vpc: Some(vpc), timeout_s: 4, ..want() };
-            let (clients, http) =
-                replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
-            let lambda = Lambda::new(&clients);
-            Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
-            Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
-            for request in requests(&http) {
-                let body: serde_json::Value =
-                    serde_json::from_str(request.split_once('{').map(|(_, b)| format!("{{{b}")).unwrap().as_str())
-                        .unwrap();
-                let expected: serde_json::Value = serde_json::from_str(&format!("{{{sent}}}")).unwrap();
-                assert_eq!(body["VpcConfig"], expected["VpcConfig"], "{request}");
-            }
+        let want_inside = Function { vpc, timeout_s: 4, ..want() };
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want_inside, &task()).await.unwrap();
+        Provider::<Function>::update(&lambda, &want_inside, &found().await, &task()).await.unwrap();
+        for request in requests(&http) {
+            let inside =
+                json!({ "Ipv6AllowedForDualStack": false, "SecurityGroupIds": ["sg-1"], "SubnetIds": ["subnet-1"] });
+            assert_eq!(body(&request)["VpcConfig"], inside, "{request}");
         }
+        let mut found = found().await;
+        found.live.vpc = Vpc::new(&["subnet-9".into()], &["sg-9".into()]);
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want(), &task()).await.unwrap();
+        Provider::<Function>::update(&lambda, &want(), &found, &task()).await.unwrap();
+        let [made, updated] = requests(&http).try_into().unwrap();
+        assert_eq!(body(&made).get("VpcConfig"), None, "{made}");
+        let outside = json!({ "Ipv6AllowedForDualStack": false, "SecurityGroupIds": [], "SubnetIds": [] });
+        assert_eq!(body(&updated)["VpcConfig"], outside, "{updated}");
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_account_is_taken_away_with_an_empty_one() {
+        let mut found = found().await;
+        found.live.kms_key = "arn:aws:kms:eu-central-1:999999999999:key/k".into();
+        let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        assert_eq!(body(&requests(&http)[0])["KMSKeyArn"], "");
     }
 
     #[tokio::test]

@@ -27,6 +27,10 @@ impl Vpc {
         Self { ipv6, ..Self::new(vpc.subnet_ids(), vpc.security_group_ids()) }
     }
 
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// As AWS takes it. Empty lists take a function out of its VPC.
     pub(super) fn config(&self) -> VpcConfig {
         let list = |ids: &BTreeSet<String>| Some(ids.iter().cloned().collect());

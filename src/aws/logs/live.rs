@@ -1,5 +1,6 @@
 //! A log group's settings as AWS has them.
 
+use super::OwnPolicy;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as AwsLogGroup, SubscriptionFilter as AwsFilter};
 
 #[derive(Debug, Clone, Default)]
@@ -12,6 +13,10 @@ pub struct LogGroupLive {
     pub kms_key: Option<String>,
     /// Who receives every event: the names of the subscription filters, and their destinations.
     pub subscription_filters: Vec<SubscriptionFilter>,
+    /// Who may write events, besides principals of the account whose own policies allow it.
+    pub policy: Option<OwnPolicy>,
+    /// What the account's resource policies allow on it: their names and statements.
+    pub account_grants: Vec<String>,
     /// Whether anybody with a token may write events over HTTP.
     pub takes_bearer_tokens: bool,
     /// It was read from an emulator.
@@ -54,6 +59,8 @@ impl LogGroupLive {
             kms_key: group.kms_key_id,
             subscription_filters: filters.into_iter().map(filter).collect(),
             takes_bearer_tokens: group.bearer_token_authentication_enabled.unwrap_or_default(),
+            policy: None,
+            account_grants: Vec::new(),
             emulated: false,
             others,
         }

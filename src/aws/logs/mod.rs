@@ -3,14 +3,19 @@
 //! A group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups). The create call cannot
 //! set the retention. The only way to read a group is a list by prefix.
 
+mod access;
 mod events;
 mod inventory;
 mod live;
 pub mod refusals;
 
+use std::sync::Arc;
+
 use aws_sdk_cloudwatchlogs::types::SubscriptionFilter as AwsFilter;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
+use self::access::AccountPolicy;
 use self::refusals::{LOGS_BUSY, LOGS_KEY, LOGS_TAGGED, LOGS_VISIBLE};
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
@@ -23,9 +28,11 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
+use crate::policy::Policy;
 use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
 
+pub use access::OwnPolicy;
 pub use events::LogEvent;
 pub use live::{LogGroupLive, SubscriptionFilter};
 
@@ -43,11 +50,28 @@ pub(super) const ABOUT: AwsService = AwsService {
 /// API's id, which AWS never gives twice, and the stage (docs/aws.md, Logs of REST APIs).
 pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 
+const POLICY: &str = "resourcePolicy";
+
 /// What identifies a request to CloudWatch Logs.
 const TARGET: &str = "Logs_";
 
 /// Some calls name a group with `:*` at the end and others without; this pattern covers both.
 const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
+
+/// What reading a group needs besides its tags, whatever writes to it.
+pub(in crate::aws) const READ_GROUP: Permissions =
+    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] };
+
+/// What removing needs that somebody else receives or writes events.
+pub(in crate::aws) const REPAIR_GROUP: Permissions = Permissions {
+    needs: &[Usage::Update],
+    actions: &[
+        "logs:DeleteResourcePolicy",
+        "logs:DeleteSubscriptionFilter",
+        "logs:DisassociateKmsKey",
+        "logs:PutBearerTokenAuthentication",
+    ],
+};
 
 /// A log group. It is created before its function, so that no function needs the permission to create one.
 #[derive(Debug, Clone)]
@@ -104,6 +128,8 @@ impl Resource for LogGroup {
         let days = live.retention_days.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
         let retention = match (live.retention_days, &live.retention_policy) {
             (Some(days), _) if days == self.retention_days => Effect::Same,
+            // Events are gone before anybody needs them as evidence.
+            (Some(days), None) if days < self.retention_days => Effect::Weakens,
             // The account's policy replaces the group's retention, which then cannot be seen or changed.
             (_, Some(_)) => Effect::Same,
             (Some(_), None) => Effect::Differs,
@@ -112,6 +138,7 @@ impl Resource for LogGroup {
         let mut compared = Comparison::default()
             .judged("retentionInDays", self.retention_days, days, retention)
             .nothing_else("subscriptionFilters", &live.subscription_filters)
+            .judged(POLICY, "none", shown(live.policy.as_ref()), policy_effect(live.policy.as_ref()))
             .guard("bearerTokenAuthenticationEnabled", false, live.takes_bearer_tokens);
         let by_key = |so_far| keys::compared(so_far, "kmsKeyId", &self.kms_key, live.kms_key.as_ref(), &self.account);
         // The emulator cannot give a group another key (docs/local.md).
@@ -121,11 +148,27 @@ impl Resource for LogGroup {
         } else {
             by_key(compared)
         };
+        let by_account =
+            if live.account_grants.is_empty() { "none".to_owned() } else { live.account_grants.join(", ") };
+        compared = compared.judged("resourcePolicies of the account", &by_account, &by_account, Effect::Same);
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.others {
             compared = compared.judged(*name, value, value, Effect::Same);
         }
         compared
+    }
+}
+
+fn shown(policy: Option<&OwnPolicy>) -> String {
+    policy.map_or_else(|| "none".to_owned(), |policy| policy.document.to_string())
+}
+
+/// The stack gives no group a policy. One that only denies differs.
+fn policy_effect(policy: Option<&OwnPolicy>) -> Effect {
+    match policy.map(|policy| Policy::default().judge(&policy.document)) {
+        None => Effect::Same,
+        Some(Effect::Weakens) => Effect::Weakens,
+        Some(Effect::Same | Effect::Differs) => Effect::Differs,
     }
 }
 
@@ -142,7 +185,7 @@ impl Described for LogGroup {
                 on: GROUPS,
                 rights: &[
                     Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
-                    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] },
+                    READ_GROUP,
                     Permissions { needs: &[Usage::ReadLogs], actions: &["logs:FilterLogEvents"] },
                 ],
             },
@@ -155,14 +198,7 @@ impl Described for LogGroup {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
                     },
-                    Permissions {
-                        needs: &[Usage::Update],
-                        actions: &[
-                            "logs:DeleteSubscriptionFilter",
-                            "logs:DisassociateKmsKey",
-                            "logs:PutBearerTokenAuthentication",
-                        ],
-                    },
+                    REPAIR_GROUP,
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
@@ -177,10 +213,10 @@ impl Described for LogGroup {
             StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors],
-                    actions: &["logs:DescribeLogGroups"],
-                }],
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:DescribeLogGroups"] },
+                    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeResourcePolicies"] },
+                ],
             },
         ],
         rates: &[
@@ -196,8 +232,8 @@ impl Described for LogGroup {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "log of {}",
-            holds: "retention matches the stack file, and nobody else receives the events",
-            read: "DescribeLogGroups and DescribeSubscriptionFilters",
+            holds: "retention matches the stack file, and nobody else receives or writes the events",
+            read: "DescribeLogGroups, DescribeSubscriptionFilters and DescribeResourcePolicies",
         },
     };
 }
@@ -211,6 +247,7 @@ pub struct Logs {
     scope: Scope,
     /// Calls go to an emulator.
     emulated: bool,
+    account_policies: Arc<OnceCell<Vec<AccountPolicy>>>,
 }
 
 impl Logs {
@@ -220,6 +257,7 @@ impl Logs {
             once: once!(aws_sdk_cloudwatchlogs, &clients.once),
             scope: clients.scope.clone(),
             emulated: clients.is_emulator(),
+            account_policies: Arc::default(),
         }
     }
 
@@ -294,14 +332,16 @@ impl Provider<LogGroup> for Logs {
         &self,
         key: &LogGroupKey,
         _: Option<&LogGroupOutputs>,
-        _: &Task,
+        task: &Task,
     ) -> Result<Option<Found<LogGroup>>, Failure> {
         let outputs = self.outputs(&key.name);
         let doing = format!("read the log group {}", key.name);
-        let (groups, tags, filters) = tokio::join!(
+        let (groups, tags, filters, policy, account) = tokio::join!(
             self.client.describe_log_groups().log_group_name_prefix(&key.name).send(),
             self.client.list_tags_for_resource().resource_arn(&outputs.arn).send(),
             self.subscription_filters(&key.name),
+            async { if task.only_finds() { Ok(None) } else { self.own_policy(&outputs).await } },
+            async { if task.only_finds() { Ok(&[][..]) } else { self.account_policies().await } },
         );
         // The list is in ASCII order, so the name itself comes before longer names: one page is enough.
         let groups = groups.or_fail(&doing)?.log_groups.unwrap_or_default();
@@ -315,10 +355,14 @@ impl Provider<LogGroup> for Logs {
             return Err(Failure::foreign("the log group", &outputs.arn));
         }
         let Some(filters) = filters.or_absent()? else { return Ok(None) };
-        Ok(Some(Found {
-            outputs,
-            live: LogGroupLive { emulated: self.emulated, ..LogGroupLive::read(group, filters) },
-        }))
+        let account_grants = account?.iter().flat_map(|policy| policy.grants_on(&outputs.arn)).collect();
+        let live = LogGroupLive {
+            policy: policy?,
+            account_grants,
+            emulated: self.emulated,
+            ..LogGroupLive::read(group, filters)
+        };
+        Ok(Some(Found { outputs, live }))
     }
 
     async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
@@ -340,6 +384,11 @@ impl Provider<LogGroup> for Logs {
                 "subscriptionFilters" => {
                     for filter in &found.live.subscription_filters {
                         self.remove_filter(&want.name, &filter.name, task).await?;
+                    }
+                }
+                POLICY => {
+                    if let Some(policy) = &found.live.policy {
+                        self.remove_policy(&found.outputs, policy, task).await?;
                     }
                 }
                 "bearerTokenAuthenticationEnabled" => self.refuse_bearer_tokens(&found.outputs, task).await?,
@@ -387,6 +436,7 @@ mod tests {
     }
 
     const NO_FILTERS: &str = r#"{"subscriptionFilters":[]}"#;
+    const NO_POLICIES: &str = r#"{"resourcePolicies":[]}"#;
     const ABSENT: &str = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
 
     const GROUPS: &str = r#"{"logGroups":[
@@ -395,10 +445,11 @@ mod tests {
     const OURS: &str = r#"{"tags":{"securelambda:stack":"demo","securelambda:resource":"log_group.f"}}"#;
 
     #[test]
-    fn drift_names_the_retention_and_no_retention_weakens() {
+    fn keeping_events_for_longer_differs_and_for_a_shorter_time_or_for_ever_weakens() {
         let drift = |days| want().drift(&LogGroupLive { retention_days: days, ..LogGroupLive::default() });
         assert_eq!(drift(Some(14)), []);
-        assert_eq!(drift(Some(1)), [Drift::new("retentionInDays", 14, 1)]);
+        assert_eq!(drift(Some(1)), [Drift::weakening("retentionInDays", 14, 1)]);
+        assert_eq!(drift(Some(30)), [Drift::new("retentionInDays", 14, 30)]);
         assert_eq!(drift(None), [Drift::weakening("retentionInDays", 14, "never expires")]);
     }
 
@@ -422,12 +473,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_three_reads_at_once() {
-        let (clients, http) = replay(vec![(200, GROUPS), (200, OURS), (200, NO_FILTERS)]);
+    async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_five_reads_at_once() {
+        let (clients, http) =
+            replay(vec![(200, GROUPS), (200, OURS), (200, NO_FILTERS), (200, NO_POLICIES), (200, NO_POLICIES)]);
         let found = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
-        assert_eq!(requests(&http).len(), 3);
+        assert_eq!(requests(&http).len(), 5);
         let (idle, _) = replay(vec![]);
         Logs::new(&idle).update(&want(), &found, &Task::detached("x")).await.unwrap();
     }
@@ -438,14 +490,21 @@ mod tests {
             (200, r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-fun"}]}"#),
             (400, ABSENT),
             (400, ABSENT),
+            (200, NO_POLICIES),
+            (200, NO_POLICIES),
         ]);
         assert!(Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn a_group_without_our_tag_is_foreign() {
-        let (clients, _) =
-            replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#), (200, NO_FILTERS)]);
+        let (clients, _) = replay(vec![
+            (200, GROUPS),
+            (200, r#"{"tags":{"securelambda:stack":"other"}}"#),
+            (200, NO_FILTERS),
+            (200, NO_POLICIES),
+            (200, NO_POLICIES),
+        ]);
         let failure = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
     }
@@ -457,20 +516,37 @@ mod tests {
             "deletionProtectionEnabled":true,"dataProtectionStatus":"ACTIVATED"}]}"#;
         let filters =
             r#"{"subscriptionFilters":[{"filterName":"copy","destinationArn":"arn:aws:logs:r:9:destination:d"}]}"#;
-        let (clients, _) = replay(vec![(200, group), (200, OURS), (200, filters)]);
+        let statement = r#"{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"delivery.logs.amazonaws.com\"},\"Action\":\"logs:PutLogEvents\",\"Resource\":\"*\"}"#;
+        let policy = |name: &str| {
+            format!(
+                r#"{{"resourcePolicies":[{{{name}"policyDocument":"{{\"Version\":\"2012-10-17\",\"Statement\":[{statement}]}}","revisionId":"7"}}]}}"#
+            )
+        };
+        let (own, of_account) = (policy(""), policy(r#""policyName":"Delivery","#));
+        let (clients, http) = replay(vec![(200, group), (200, OURS), (200, filters), (200, &own), (200, &of_account)]);
         let found = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
+        let asked = requests(&http);
+        assert!(asked[3].contains(r#""policyScope":"RESOURCE""#) && asked[3].contains(r#"demo-f""#), "{asked:?}");
+        assert!(!asked[4].contains("resourceArn"), "{asked:?}");
+        let document = found.live.policy.as_ref().unwrap().document.to_string();
         let expected = [
             Drift::weakening("subscriptionFilters", "none", "copy to arn:aws:logs:r:9:destination:d"),
+            Drift::weakening("resourcePolicy", "none", document),
             Drift::weakening("bearerTokenAuthenticationEnabled", false, true),
             Drift::weakening("kmsKeyId", "no key of another account", "arn:aws:kms:eu-central-1:999999999999:key/k"),
         ];
         assert_eq!(want().drift(&found.live), expected, "protection that was set by hand is kept");
-        let (clients, http) = replay(vec![(200, "{}"), (200, "{}"), (200, "{}")]);
+        let compared = want().compare(&found.live);
+        let shown = compared.settings().iter().find(|setting| setting.field == "resourcePolicies of the account");
+        assert!(shown.unwrap().live.starts_with("Delivery: {"), "{shown:?}");
+        let (clients, http) = replay(vec![(200, "{}"); 4]);
         Logs::new(&clients).update(&want(), &found, &Task::detached("x")).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].contains("DeleteSubscriptionFilter") && requests[0].contains("copy"), "{requests:?}");
-        assert!(requests[1].contains("PutBearerTokenAuthentication") && requests[1].contains("false"), "{requests:?}");
-        assert!(requests[2].contains("DisassociateKmsKey"), "{requests:?}");
+        assert!(requests[1].contains("DeleteResourcePolicy") && requests[1].contains(r#""expectedRevisionId":"7""#));
+        assert!(!requests[1].contains("policyName"), "only the group's own: {requests:?}");
+        assert!(requests[2].contains("PutBearerTokenAuthentication") && requests[2].contains("false"), "{requests:?}");
+        assert!(requests[3].contains("DisassociateKmsKey"), "{requests:?}");
     }
 
     #[test]
@@ -482,6 +558,35 @@ mod tests {
             ..LogGroupLive::default()
         };
         assert_eq!(want().drift(&live), []);
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_only_denies_differs_and_a_group_that_is_only_looked_for_is_asked_for_none() {
+        let policy = |effect: &str| {
+            let statement = serde_json::json!({ "Effect": effect, "Principal": "*", "Action": "logs:*" });
+            OwnPolicy { document: Policy::new([statement]), revision: None }
+        };
+        let drift = |effect: &str| {
+            let live =
+                LogGroupLive { retention_days: Some(14), policy: Some(policy(effect)), ..LogGroupLive::default() };
+            want().drift(&live)[0].weakens
+        };
+        assert_eq!((drift("Allow"), drift("Deny")), (true, false));
+        let (clients, http) = replay(vec![(200, GROUPS), (200, OURS), (200, NO_FILTERS)]);
+        let task = Task::detached("x").only_finding();
+        assert!(Logs::new(&clients).read(&want().key(), None, &task).await.unwrap().is_some());
+        assert_eq!(requests(&http).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_accounts_policies_are_read_once() {
+        let read = [(200, GROUPS), (200, OURS), (200, NO_FILTERS), (200, NO_POLICIES)];
+        let (clients, http) = replay([read.to_vec(), vec![(200, NO_POLICIES)], read.to_vec()].concat());
+        let logs = Logs::new(&clients);
+        for _ in 0..2 {
+            assert!(logs.read(&want().key(), None, &Task::detached("x")).await.unwrap().is_some());
+        }
+        assert_eq!(requests(&http).len(), 9);
     }
 
     #[tokio::test]

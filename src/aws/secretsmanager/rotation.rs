@@ -1,5 +1,6 @@
 //! The rotation of a secret by a function of the stack.
 
+use aws_sdk_secretsmanager::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct RotationLive {
     /// `None`: a schedule expression decides.
     pub days: Option<i64>,
     pub expression: Option<String>,
+    /// The day of the last rotation, as in `2026-11-29`; before the first one, `never, created on 2026-11-29`.
+    pub last: String,
 }
 
 impl Resource for Rotation {
@@ -72,12 +75,10 @@ impl Resource for Rotation {
             Some(days) if days < self.days => Effect::Differs,
             _ => Effect::Weakens,
         };
-        Comparison::default().guard("RotationLambdaARN", &self.function_arn, &live.function_arn).judged(
-            "RotationRules.AutomaticallyAfterDays",
-            self.days,
-            days,
-            effect,
-        )
+        Comparison::default()
+            .guard("RotationLambdaARN", &self.function_arn, &live.function_arn)
+            .judged("RotationRules.AutomaticallyAfterDays", self.days, days, effect)
+            .judged("LastRotatedDate", &live.last, &live.last, Effect::Same)
     }
 }
 
@@ -119,6 +120,12 @@ impl Described for Rotation {
     };
 }
 
+/// The UTC date, as in `2026-11-29`.
+fn day(date: &DateTime) -> String {
+    let text = date.fmt(DateTimeFormat::DateTime).unwrap_or_default();
+    text.split('T').next().unwrap_or_default().to_owned()
+}
+
 impl Provider<Rotation> for SecretsManager {
     async fn read(
         &self,
@@ -132,10 +139,15 @@ impl Provider<Rotation> for SecretsManager {
             return Ok(None);
         }
         let rules = secret.rotation_rules();
+        let last = match secret.last_rotated_date() {
+            Some(date) => day(date),
+            None => format!("never, created on {}", secret.created_date().map_or_else(|| "?".to_owned(), day)),
+        };
         let live = RotationLive {
             function_arn: secret.rotation_lambda_arn().unwrap_or_default().to_owned(),
             days: rules.and_then(RotationRulesType::automatically_after_days),
             expression: rules.and_then(|rules| rules.schedule_expression().map(str::to_owned)),
+            last,
         };
         Ok(Some(Found { outputs: key.clone(), live }))
     }
@@ -220,6 +232,19 @@ mod tests {
         ] {
             assert_eq!(drift(&by(FUNCTION, rules)).await, [found]);
         }
+    }
+
+    #[tokio::test]
+    async fn the_day_of_the_last_rotation_is_shown() {
+        let shown = async |dates: &str| {
+            let live = read(&(by(FUNCTION, r#""AutomaticallyAfterDays":30"#) + dates)).await.unwrap().live;
+            let compared = want().compare(&live);
+            compared.settings().iter().find(|one| one.field == "LastRotatedDate").unwrap().live.clone()
+        };
+        let created = r#","CreatedDate":1795946315.5"#;
+        assert_eq!(shown(created).await, "never, created on 2026-11-29");
+        assert_eq!(shown(&format!(r#"{created},"LastRotatedDate":1796000000"#)).await, "2026-11-30");
+        assert_eq!(shown("").await, "never, created on ?");
     }
 
     #[tokio::test]

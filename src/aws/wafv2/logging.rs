@@ -12,6 +12,7 @@ use super::refusals::{WAF_ASSOCIATION, WAF_TROUBLE};
 use super::{TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
@@ -185,15 +186,16 @@ impl Described for Logging {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: LOG_GROUPS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors],
-                    actions: &["logs:ListTagsForResource"],
-                }],
+                rights: &[
+                    READ_GROUP,
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                ],
             },
             StatementTemplate {
                 sid: Sid::OwnByName,
                 on: LOG_GROUPS,
                 rights: &[
+                    REPAIR_GROUP,
                     Permissions {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],

@@ -5,7 +5,7 @@ const ARN_PARTS: usize = 6;
 
 /// Whether every text that matches `small` also matches `big`. Policy variables of `small` (`${aws:username}`) can
 /// stand for any text; a `big` one with variables covers only itself.
-pub(super) fn covers(big: &str, small: &str) -> bool {
+pub(in crate::policy) fn covers(big: &str, small: &str) -> bool {
     if big == small || big == "*" {
         return true;
     }
@@ -15,8 +15,9 @@ pub(super) fn covers(big: &str, small: &str) -> bool {
     glob(&big.chars().collect::<Vec<_>>(), &without_variables(small).chars().collect::<Vec<_>>())
 }
 
-/// [`covers`] for resources, which are ARNs or shorter names such as `execute-api:/*`. The parts between colons are compared one by one, because AWS matches ARNs in some
-/// places that way and in others as one text: what is covered part by part is covered both ways.
+/// [`covers`] for resources, which are ARNs or shorter names such as `execute-api:/*`. The parts between colons are
+/// compared one by one, because AWS matches ARNs in some places that way and in others as one text: what is covered part
+/// by part is covered both ways.
 pub(super) fn covers_arn(big: &str, small: &str) -> bool {
     if big == small || !big.starts_with("arn:") {
         return covers(big, small);

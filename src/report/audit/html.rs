@@ -5,8 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::markup::Visible;
 use super::super::timestamp::Timestamp;
-use super::{Audit, Outcome, chosen, counts, tally, title};
-use crate::audit::{Evaluation, Finding};
+use super::{Audit, Group, Outcome, chosen, counts, groups, reasons, statement, tally, title};
+use crate::audit::Evaluation;
 use crate::report::proof::{POLICY, STYLE};
 
 /// A self-contained HTML page.
@@ -28,8 +28,9 @@ pub fn audit_html(audit: &Audit) -> String {
             body {
                 main {
                     (heading(audit, verdict))
-                    @for outcome in [Outcome::Fail, Outcome::Accepted, Outcome::NotTried] { (details(audit, outcome)) }
-                    section.checks {
+                    @for outcome in [Outcome::Fail, Outcome::Accepted] { (details(audit, outcome)) }
+                    (not_tried(audit))
+                    section.checks.controls {
                         h2 { "All controls" }
                         @for standard in &audit.standards { (table(audit, standard)) }
                     }
@@ -43,9 +44,10 @@ pub fn audit_html(audit: &Audit) -> String {
 
 fn heading(audit: &Audit, verdict: &str) -> Markup {
     let at = Timestamp(audit.at_unix_ms);
-    let endpoint = match &audit.endpoint {
-        Some(endpoint) => format!("{endpoint} (an emulator, not AWS)"),
-        None => "AWS".to_owned(),
+    let endpoint = match (&audit.endpoint, &audit.emulator) {
+        (Some(url), Some(_)) => format!("{url}, an emulator"),
+        (Some(url), None) => url.clone(),
+        (None, _) => "AWS".to_owned(),
     };
     let facts = [
         ("Stack", audit.stack.clone()),
@@ -56,12 +58,17 @@ fn heading(audit: &Audit, verdict: &str) -> Markup {
         ("Controls", audit.controls.len().to_string()),
         ("Audited with", audit.tool.clone()),
     ];
-    let result = if audit.passes() { "No control failed" } else { "Some controls failed" };
     html! {
         header {
+            @if let Some(emulator) = &audit.emulator {
+                p.notice {
+                    strong { "Not an audit of AWS. " } (Visible(&emulator.to_string()))
+                    " A value that it stores is no proof that AWS enforces it."
+                }
+            }
             p.kind { "Audit of the stack " strong { (Visible(&audit.stack)) } }
             h1 {
-                span.badge.pass[audit.passes()].fail[!audit.passes()] { (verdict) } " " (result)
+                span.badge.pass[audit.passes()].fail[!audit.passes()] { (verdict) } " " (statement(audit))
             }
             p.lead { (tally(|outcome| audit.count(outcome))) }
             dl.facts {
@@ -73,26 +80,63 @@ fn heading(audit: &Audit, verdict: &str) -> Markup {
     }
 }
 
-/// The controls with this outcome, with all their findings; empty if there are none.
+/// The controls that failed, or that the stack file accepts, with their findings; empty if there are none.
 fn details(audit: &Audit, outcome: Outcome) -> Markup {
     let controls: Vec<&Evaluation> = audit.controls.iter().filter(|control| control.outcome == outcome).collect();
-    let heading = match outcome {
-        Outcome::Fail => "Failed",
-        Outcome::Accepted => "Accepted",
-        _ => "Not tried",
-    };
+    let failed = outcome == Outcome::Fail;
     html! {
         @if !controls.is_empty() {
-            section.failures[outcome == Outcome::Fail] {
-                h2 { (heading) " " span { "(" (controls.len()) ")" } }
+            section.failures[failed] {
+                h2 { (if failed { "Failed" } else { "Accepted" }) " " span { "(" (controls.len()) ")" } }
                 @for control in controls {
-                    article {
+                    article.quiet[!failed] {
                         h3 { (mark(outcome)) " " (control.id) ": " (control.title) }
                         p.where { (title(control.standard)) " · severity " (control.severity) }
-                        @if let Some(reason) = &control.accepted { p { "Accepted: " (Visible(reason)) } }
-                        dl {
-                            @for finding in control.findings.iter().filter(|finding| finding.outcome == outcome) {
-                                (entry(finding))
+                        @if let Some(reason) = &control.accepted {
+                            p.reason { strong { "Accepted: " } (Visible(reason)) }
+                        }
+                        dl.findings {
+                            @for group in groups(control, outcome) { (entry(&group)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn entry(group: &Group<'_>) -> Markup {
+    html! {
+        dt { (Visible(&group.resources.join(", "))) }
+        dd {
+            (Visible(group.observed))
+            @for line in group.key.iter().flat_map(|key| key.lines()) {
+                br; span.fix { (label(line)) } code { (Visible(line)) }
+            }
+        }
+    }
+}
+
+/// What to do with the key of a finding: a line of the stack file has a value.
+fn label(key: &str) -> &'static str {
+    if key.contains(" = ") { "In the stack file: " } else { "To fix it, " }
+}
+
+/// The controls that were not tried, by reason; empty if there are none.
+fn not_tried(audit: &Audit) -> Markup {
+    let reasons = reasons(audit);
+    html! {
+        @if !reasons.is_empty() {
+            section.untried {
+                h2 { "Not tried " span { "(" (audit.count(Outcome::NotTried)) ")" } }
+                p { "Nothing that was read decides these controls. They neither failed nor passed." }
+                dl {
+                    @for (reason, controls) in reasons {
+                        dt { (Visible(reason)) }
+                        @for (control, resources) in controls {
+                            dd {
+                                strong { (control.id) } ": " (control.title)
+                                @if !resources.is_empty() { " (" (Visible(&resources.join(", "))) ")" }
                             }
                         }
                     }
@@ -102,27 +146,17 @@ fn details(audit: &Audit, outcome: Outcome) -> Markup {
     }
 }
 
-fn entry(finding: &Finding) -> Markup {
-    html! {
-        dt { @if finding.resource.is_empty() { "Stack" } @else { (Visible(&finding.resource)) } }
-        dd {
-            (Visible(&finding.observed))
-            @if let Some(key) = &finding.key { br; "To fix it: " code { (Visible(key)) } }
-        }
-    }
-}
-
 fn table(audit: &Audit, standard: &str) -> Markup {
     html! {
         details {
             summary { h3 { (title(standard)) } " " span.counts { (counts(audit, standard)) } }
             table {
-                caption { (title(standard)) }
+                caption { "Every control of " (title(standard)) ", with what was observed" }
                 thead {
                     tr {
                         th.result scope="col" { "Result" }
-                        th scope="col" { "Control" }
-                        th scope="col" { "Severity" }
+                        th.control scope="col" { "Control" }
+                        th.severity scope="col" { "Severity" }
                         th scope="col" { "Observed" }
                     }
                 }
@@ -143,10 +177,9 @@ fn row(control: &Evaluation) -> Markup {
             th scope="row" { (control.id) ": " (control.title) }
             td data-label="Severity" { (control.severity) }
             td data-label="Observed" {
-                @for (index, finding) in control.findings.iter().enumerate() {
+                @for (index, group) in Outcome::ALL.into_iter().flat_map(|one| groups(control, one)).enumerate() {
                     @if index > 0 { br; }
-                    @if !finding.resource.is_empty() { (Visible(&finding.resource)) ": " }
-                    (Visible(&finding.observed))
+                    strong { (Visible(&group.resources.join(", "))) } ": " (Visible(group.observed))
                 }
             }
         }
@@ -196,6 +229,8 @@ mod tests {
         let page = audit_html(&audit());
         let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text:?} is not in {page}"));
         assert!(at("an emulator, not AWS") < at("pools.Users.mfa"));
+        assert!(page.contains("no proof that AWS enforces it") && page.contains("It cannot show "));
+        assert!(at("Not tried ") < at("All controls"));
         assert!(at("pools.Users.mfa") < at("programs sign in") && at("programs sign in") < at("All controls"));
         assert!(page.contains("&lt;OFF&gt;") && !page.contains("<OFF>"));
     }

@@ -1,15 +1,23 @@
 //! The audit as SARIF 2.1.0, which code scanning services read. Each control is a rule, and each finding a result. The
-//! physical location is the stack file, because that is where a finding is fixed; the resource is a logical location.
+//! physical location is the table of the stack file where a finding is fixed; the resource is a logical location.
 
 use serde_json::{Value, json};
 
-use super::{Audit, Outcome};
+use super::{Audit, Outcome, resource};
 use crate::audit::{Evaluation, Finding};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// A SARIF log with one run. `file` is the path of the stack file.
-pub fn audit_sarif(audit: &Audit, file: &str) -> Value {
+/// The stack file as results refer to it.
+#[derive(Debug, Clone, Copy)]
+pub struct StackFile<'a> {
+    /// Its path as a relative URI.
+    pub uri: &'a str,
+    pub text: &'a str,
+}
+
+/// A SARIF log with one run.
+pub fn audit_sarif(audit: &Audit, file: StackFile<'_>) -> Value {
     let rules: Vec<Value> = audit.controls.iter().map(rule).collect();
     let results =
         audit.controls.iter().enumerate().flat_map(|(index, control)| {
@@ -25,7 +33,8 @@ pub fn audit_sarif(audit: &Audit, file: &str) -> Value {
                 "rules": rules,
             } },
             "automationDetails": {
-                "id": format!("securelambda/audit/{}/{}/{}", audit.stack, audit.account, audit.region),
+                // What follows the last slash would be the id of the run, and the rest the category.
+                "id": format!("securelambda/audit/{}/{}/{}/", audit.stack, audit.account, audit.region),
             },
             "columnKind": "unicodeCodePoints",
             "results": results.collect::<Vec<_>>(),
@@ -55,9 +64,9 @@ fn name(id: &str) -> String {
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
-fn result(control: &Evaluation, index: usize, finding: &Finding, file: &str) -> Value {
-    let fix = finding.key.as_ref().map(|key| format!(" To fix it: {key}.")).unwrap_or_default();
-    let resource = if finding.resource.is_empty() { "the stack" } else { &finding.resource };
+fn result(control: &Evaluation, index: usize, finding: &Finding, file: StackFile<'_>) -> Value {
+    let fix = finding.key.as_ref().map(|key| format!(" To fix it: {}", key.replace('\n', " and "))).unwrap_or_default();
+    let resource = resource(finding);
     let failing = matches!(finding.outcome, Outcome::Fail | Outcome::Accepted);
     let mut result = json!({
         "ruleId": control.id,
@@ -72,12 +81,12 @@ fn result(control: &Evaluation, index: usize, finding: &Finding, file: &str) -> 
         "message": { "text": format!("{resource}: {}.{fix}", finding.observed.trim_end_matches('.')) },
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": { "uri": file },
-                "region": { "startLine": 1 },
+                "artifactLocation": { "uri": file.uri },
+                "region": { "startLine": line(file.text, finding.key.as_deref().unwrap_or_default()) },
             },
             "logicalLocations": [{ "fullyQualifiedName": resource, "kind": "resource" }],
         }],
-        "partialFingerprints": { "control/v1": format!("{}/{resource}", control.id) },
+        "partialFingerprints": { "control/v1": fingerprint(control, finding) },
     });
     if finding.outcome == Outcome::Accepted
         && let Some(reason) = &control.accepted
@@ -85,6 +94,29 @@ fn result(control: &Evaluation, index: usize, finding: &Finding, file: &str) -> 
         result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }
     result
+}
+
+/// What stays the same of a finding while its value changes. Two failures of a control for one resource have different keys.
+fn fingerprint(control: &Evaluation, finding: &Finding) -> String {
+    let key = finding.key.as_deref().unwrap_or_default().split(" = ").next().unwrap_or_default();
+    format!("{}/{}/{key}", control.id, resource(finding))
+}
+
+/// The line of the table that a key of the stack file belongs to, or of the nearest one around it; 1 if there is none.
+fn line(text: &str, key: &str) -> usize {
+    let path = key.split(" = ").next().unwrap_or_default();
+    let path: Vec<&str> = if key.contains(" = ") { path.split('.').collect() } else { Vec::new() };
+    let heading = |length: usize| {
+        // An element of a list, as in `api.routes.0`, is the heading of that number.
+        let number = path[length - 1].parse::<usize>();
+        let heading = match number {
+            Ok(_) => format!("[[{}]]", path[..length - 1].join(".")),
+            Err(_) => format!("[{}]", path[..length].join(".")),
+        };
+        let mut found = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with(&heading));
+        found.nth(number.unwrap_or(0)).map(|(index, _)| index + 1)
+    };
+    (1..=path.len()).rev().find_map(heading).unwrap_or(1)
 }
 
 fn level(severity: &str) -> &'static str {
@@ -112,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_failures_have_a_level_and_accepted_ones_are_suppressed() {
-        let log = audit_sarif(&audit(), "securelambda.toml");
+        let log = audit_sarif(&audit(), StackFile { uri: "securelambda.toml", text: "[stack]\n[pools.Users]\n" });
         let results = log["runs"][0]["results"].as_array().expect("results");
         let kinds: Vec<(&str, &str)> = results
             .iter()
@@ -123,7 +155,26 @@ mod tests {
         assert_eq!(kinds, expected);
         assert_eq!(results[1]["suppressions"][0]["justification"], "programs sign in");
         assert_eq!(results[0]["suppressions"], Value::Null);
+        assert_eq!(results[0]["partialFingerprints"]["control/v1"], "Cognito.5/pool.Users/pools.Users.mfa");
+        let lines = results.iter().map(|result| &result["locations"][0]["physicalLocation"]["region"]["startLine"]);
+        assert_eq!(lines.collect::<Vec<_>>(), [2, 1, 1, 1, 1]);
         assert!(results[0]["message"]["text"].as_str().is_some_and(|text| text.contains("pools.Users.mfa")));
+    }
+
+    #[test]
+    fn a_result_points_at_the_table_of_its_key() {
+        let text = "[stack]\n\n[pools.Users]\n# [api]\n[api]\n[[api.routes]]\n[[api.routes]]\n[functions.F]\n";
+        for (key, at) in [
+            ("pools.Users.password.symbols = true", 3),
+            ("api.tracing = true", 5),
+            ("api.routes.1.pool = \"POOL\"", 7),
+            ("functions.F.vpc = { subnets = [] }", 8),
+            ("firewall.log = true", 1),
+            ("run `securelambda up`", 1),
+            ("", 1),
+        ] {
+            assert_eq!(line(text, key), at, "{key}");
+        }
     }
 
     #[test]

@@ -1,55 +1,54 @@
-//! The proof for a terminal of 80 columns: failures in full, and a line for each claim that holds.
+//! The proof for a terminal: failures in full, and a line for each claim that holds.
 
 use std::time::Duration;
 
 use console::{measure_text_width, pad_str, truncate_str};
 
 use super::super::palette::Palette;
-use super::super::words::{duration, one_line, wrap};
+use super::super::words::{duration, hanging, one_line, wrap};
 use super::{Section, State, statement, tally, verdict};
 use crate::verify::{Check, Verdict, Verification};
 
-const WIDTH: usize = 80;
 const INDENT: usize = 2;
-/// The maximum width of the column of claims, so that the subjects fit beside it.
-const CLAIM: usize = 41;
+/// The maximum width of the column of claims, in percent of the whole, so that the subjects fit beside it.
+const CLAIM: usize = 52;
 
 /// A section for each layer: failures in full, a line for each claim that was not tried with its subjects and the reason,
 /// and one for each claim that holds with its subjects. The counts are at the end. The text ends without a line break.
-pub fn proof_table(proof: &Verification, palette: Palette) -> String {
+pub fn proof_table(proof: &Verification, palette: Palette, width: usize) -> String {
     let mut lines = Vec::new();
     for section in Section::all(proof) {
-        lines.extend(layer(&section, palette));
+        lines.extend(layer(&section, palette, width));
         lines.push(String::new());
     }
-    lines.extend(summary(proof, palette));
+    lines.extend(summary(proof, palette, width));
     lines.join("\n")
 }
 
-fn layer(section: &Section, palette: Palette) -> Vec<String> {
+fn layer(section: &Section, palette: Palette, width: usize) -> Vec<String> {
     let state = match section.state() {
         State::Unchecked => palette.warn(State::Unchecked.words()),
         _ => section.counts(),
     };
     let mut lines = vec![format!("{}  {state}", palette.strong(section.layer.title()))];
-    lines.extend(section.of(Verdict::Fail).flat_map(|check| failure(check, palette)));
-    lines.extend(not_tried(section, palette));
-    lines.extend(passes(section, palette));
+    lines.extend(section.of(Verdict::Fail).flat_map(|check| failure(check, palette, width)));
+    lines.extend(not_tried(section, palette, width));
+    lines.extend(passes(section, palette, width));
     lines
 }
 
-fn failure(check: &Check, palette: Palette) -> Vec<String> {
-    let mut lines = titled(&palette.failed(), check, palette);
+fn failure(check: &Check, palette: Palette, width: usize) -> Vec<String> {
+    let mut lines = titled(&palette.failed(), check, palette, width);
     for (label, text) in [("sent", &check.sent), ("expected", &check.expected), ("received", &check.received)] {
         let label = format!("{label:<8}");
         let label = if label.starts_with("received") { palette.bad(&label) } else { palette.dim(&label) };
-        lines.extend(hanging(&format!("{}{label}  ", " ".repeat(text_column(palette))), &one_line(text)));
+        lines.extend(hanging(&format!("{}{label}  ", " ".repeat(text_column(palette))), &one_line(text), width));
     }
     lines
 }
 
 /// Checks of one claim with one reason are one paragraph: `– POST /a, POST /b: an expired token is refused`.
-fn not_tried(section: &Section, palette: Palette) -> Vec<String> {
+fn not_tried(section: &Section, palette: Palette, width: usize) -> Vec<String> {
     let mut groups: Vec<(String, String, Vec<String>)> = Vec::new();
     for check in section.of(Verdict::NotTried) {
         let (claim, why, subject) = (one_line(&check.claim), one_line(&check.received), one_line(&check.subject));
@@ -60,8 +59,8 @@ fn not_tried(section: &Section, palette: Palette) -> Vec<String> {
     }
     let lines = |(claim, why, subjects): (String, String, Vec<String>)| {
         let title = format!("{}: {claim}", subjects.join(", "));
-        let mut lines = hanging(&marked(palette.pick("–", "-"), palette), &title);
-        let why = wrap(&why, WIDTH - text_column(palette));
+        let mut lines = hanging(&marked(palette.pick("–", "-"), palette), &title, width);
+        let why = wrap(&why, width - text_column(palette));
         lines.extend(why.iter().map(|line| format!("{}{}", " ".repeat(text_column(palette)), palette.dim(line))));
         lines
     };
@@ -69,13 +68,13 @@ fn not_tried(section: &Section, palette: Palette) -> Vec<String> {
 }
 
 /// `✗ POST /lambda1: a token of MyUserPool2 is refused`
-fn titled(mark: &str, check: &Check, palette: Palette) -> Vec<String> {
-    hanging(&marked(mark, palette), &one_line(&format!("{}: {}", check.subject, check.claim)))
+fn titled(mark: &str, check: &Check, palette: Palette, width: usize) -> Vec<String> {
+    hanging(&marked(mark, palette), &one_line(&format!("{}: {}", check.subject, check.claim)), width)
 }
 
 /// A line for each claim with as many subjects as fit. Grouping by claim keeps the table short: twenty routes that all
 /// refuse garbage are one line.
-fn passes(section: &Section, palette: Palette) -> Vec<String> {
+fn passes(section: &Section, palette: Palette, width: usize) -> Vec<String> {
     let mut claims: Vec<(String, Vec<String>)> = Vec::new();
     for check in section.of(Verdict::Pass) {
         let (claim, subject) = (one_line(&check.claim), one_line(&check.subject));
@@ -84,8 +83,8 @@ fn passes(section: &Section, palette: Palette) -> Vec<String> {
             None => claims.push((claim, vec![subject])),
         }
     }
-    let column = claims.iter().map(|(claim, _)| measure_text_width(claim)).max().unwrap_or(0).min(CLAIM);
-    let room = WIDTH - text_column(palette) - column - 2;
+    let column = claims.iter().map(|(claim, _)| measure_text_width(claim)).max().unwrap_or(0).min(width * CLAIM / 100);
+    let room = width - text_column(palette) - column - 2;
     let lines = |(claim, subjects): &(String, Vec<String>)| {
         let mut lines = wrap(claim, column);
         let last = lines.pop().unwrap_or_default();
@@ -113,7 +112,7 @@ fn shortened(subjects: &[String], room: usize, palette: Palette) -> String {
 
 /// `✗ FAIL: 3 failed, 83 passed, 4 not tried in 11.2s; account 123456789012, eu-central-1`, the result as a sentence,
 /// and notes.
-fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
+fn summary(proof: &Verification, palette: Palette, width: usize) -> Vec<String> {
     let (mark, paint): (_, fn(Palette, &str) -> String) =
         if proof.holds() { (palette.done(), Palette::good) } else { (palette.failed(), Palette::bad) };
     let counts = match tally(|verdict| proof.count(verdict)) {
@@ -124,9 +123,9 @@ fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
     let what = if proof.emulator.is_some() { "the emulator " } else { "" };
     let place = proof.endpoint.as_ref().map(|endpoint| format!(" at {what}{endpoint}")).unwrap_or_default();
     let text = format!("{counts} in {took}; account {}, {}{place}", proof.account, proof.region);
-    let mut lines = hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text));
-    lines.extend(wrap(&format!("{}.", statement(proof)), WIDTH));
-    lines.extend(proof.notes.iter().flat_map(|note| wrap(&one_line(note), WIDTH)));
+    let mut lines = hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text), width);
+    lines.extend(wrap(&format!("{}.", statement(proof)), width));
+    lines.extend(proof.notes.iter().flat_map(|note| wrap(&one_line(note), width)));
     lines
 }
 
@@ -140,17 +139,6 @@ fn marked(mark: &str, palette: Palette) -> String {
     format!("{}{mark} ", " ".repeat(INDENT))
 }
 
-/// A paragraph with a hanging indent: its second and later lines begin below the first line's text.
-fn hanging(head: &str, text: &str) -> Vec<String> {
-    let indent = measure_text_width(head);
-    let lines = wrap(text, WIDTH.saturating_sub(indent));
-    if lines.is_empty() {
-        return vec![head.trim_end().to_owned()];
-    }
-    let head = |n| if n == 0 { head.to_owned() } else { " ".repeat(indent) };
-    lines.iter().enumerate().map(|(n, line)| head(n) + line).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -158,11 +146,12 @@ mod tests {
     use super::super::fixture;
     use super::*;
 
+    const WIDTH: usize = 80;
     const UNICODE: Palette = Palette { color: false, unicode: true };
 
     #[test]
     fn the_table_shows_failures_in_full_and_a_line_for_each_claim() {
-        assert_snapshot!(proof_table(&fixture::proof(), UNICODE), @r#"
+        assert_snapshot!(proof_table(&fixture::proof(), UNICODE, WIDTH), @r#"
         Authentication  1 passed
           ✓ a user can sign in  MyUserPool1
 
@@ -201,23 +190,25 @@ mod tests {
     #[test]
     fn the_words_do_not_depend_on_symbols_and_colours() {
         let proof = fixture::proof();
-        let ascii = proof_table(&proof, Palette::default());
+        let ascii = proof_table(&proof, Palette::default(), WIDTH);
         assert!(ascii.is_ascii(), "{ascii}");
         assert!(ascii.contains("  x  POST /lambda1: a token of MyUserPool2 is refused"), "{ascii}");
-        let painted = proof_table(&proof, Palette { color: true, unicode: true });
-        assert_eq!(console::strip_ansi_codes(&painted), proof_table(&proof, UNICODE));
+        let painted = proof_table(&proof, Palette { color: true, unicode: true }, WIDTH);
+        assert_eq!(console::strip_ansi_codes(&painted), proof_table(&proof, UNICODE, WIDTH));
     }
 
     #[test]
-    fn the_table_fits_80_columns_and_has_no_control_characters() {
+    fn the_table_fits_its_width_and_has_no_control_characters() {
         let mut proof = fixture::hostile();
         for (n, check) in proof.checks.iter_mut().enumerate() {
             check.subject = format!("a subject with quite a long name, number {n}");
             check.claim = "it makes a claim that is longer than the column for claims".to_owned();
         }
-        let text = proof_table(&proof, UNICODE);
-        assert!(text.lines().all(|line| measure_text_width(line) <= WIDTH), "{text}");
-        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+        for width in [60, 80, 100] {
+            let text = proof_table(&proof, UNICODE, width);
+            assert!(text.lines().all(|line| measure_text_width(line) <= width), "{width}:\n{text}");
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+        }
     }
 
     #[test]
@@ -232,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_summary_shows_the_verdict_and_the_counts() {
-        let last = |proof: &Verification| summary(proof, UNICODE).join("\n");
+        let last = |proof: &Verification| summary(proof, UNICODE, WIDTH).join("\n");
         assert_snapshot!(last(&fixture::sound()), @"
         ✓ PASS: 9 passed, 1 not tried in 11.2s; account 123456789012, eu-central-1
         4 of 5 layers hold as far as they were tried; 1 check was not tried.

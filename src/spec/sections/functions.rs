@@ -15,7 +15,7 @@ use crate::spec::reader::{Reader, Table, joined, suggest};
 use crate::spec::rules::{NAME, name as check_name};
 use crate::spec::section::{Choice, section};
 
-pub use rules::{deprecated_on, secret_variable};
+pub use rules::{deprecated_on, newest_runtime, secret_variable};
 
 pub(super) static KEY: Nested<FunctionKeys> =
     Nested::named("functions", NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.");
@@ -60,7 +60,7 @@ section! {
     );
     vpc: Nested<VpcKeys> = table(
         &VPC,
-        "The VPC that it runs in. Without it, a VPC that somebody set by hand is kept. In a VPC, a function reaches AWS's services and the internet only if the VPC does.",
+        "The VPC that it runs in. Without it, the function runs in none, and `up` takes it out of one that somebody set by hand. In a VPC, a function reaches AWS's services and the internet only if the VPC does.",
     );
     on_failure: Nested<OnFailureKeys> = table(
         &ON_FAILURE,

@@ -122,7 +122,7 @@ section! {
     );
     kms_key: Text = form(
         "^(create|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$",
-        "The KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set; with posture = \"hardened\": create.",
+        "The KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or keys of this account that somebody set by hand; with posture = \"hardened\": create.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],

@@ -34,6 +34,7 @@ pub const SERVICE: Service = Service {
     needs,
     unused: &[
         ("logs:AssociateKmsKey", "the stack file has a key"),
+        ("logs:DeleteResourcePolicy", "another tool lets others write to a log"),
         ("logs:DeleteSubscriptionFilter", "another tool forwards a log"),
         ("logs:DisassociateKmsKey", "another tool has encrypted a log with another account's key"),
         ("logs:PutBearerTokenAuthentication", "another tool has opened a log for writers with tokens"),
@@ -55,8 +56,8 @@ pub const SERVICE: Service = Service {
 
 fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     let resource = match asked.operation() {
-        "DescribeLogGroups" => "*".to_owned(),
-        "ListTagsForResource" => asked.text("resourceArn"),
+        "DescribeLogGroups" | "DescribeResourcePolicies" => "*".to_owned(),
+        "DeleteResourcePolicy" | "ListTagsForResource" => asked.text("resourceArn"),
         _ => asked.stack.arn("logs", &format!("log-group:{}", asked.text("logGroupName"))),
     };
     let tags = asked.map_of_tags("tags");

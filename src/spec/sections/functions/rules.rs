@@ -38,6 +38,12 @@ pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
     DEPRECATED_ON.iter().find(|(name, _)| *name == runtime).map(|(_, day)| *day)
 }
 
+/// The newest runtime of the same language; the newest of all if no language fits.
+pub fn newest_runtime(like: &str) -> &'static str {
+    let language: String = like.chars().take_while(char::is_ascii_alphabetic).collect();
+    RUNTIMES.into_iter().find(|runtime| runtime.starts_with(&language)).unwrap_or(RUNTIMES[0])
+}
+
 /// Whether Lambda once had this runtime and no longer creates functions with it (docs/aws.md, Runtimes).
 pub(super) fn is_retired(name: &str) -> bool {
     let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
@@ -266,6 +272,9 @@ mod tests {
     fn every_runtime_has_a_deprecation_date() {
         assert!(RUNTIMES.iter().all(|runtime| deprecated_on(runtime).is_some_and(|day| day.len() == 10)));
         assert_eq!(deprecated_on("nodejs18.x"), None);
+        for (old, new) in [("python3.9", "python3.14"), ("nodejs20.x", "nodejs24.x"), ("ruby3.2", "nodejs24.x")] {
+            assert_eq!(newest_runtime(old), new);
+        }
     }
 
     #[test]
