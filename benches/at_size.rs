@@ -72,7 +72,7 @@ fn pure(user: &User) -> Duration {
     let installer = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     // Nothing has to be installed, so this future is ready at once.
     let bundles = Code::find(&stack, &sources).unwrap().pack(&installer).now_or_never().unwrap().unwrap();
-    let graph = topology::desired(&stack, &scope, None, &bundles, &topology::SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &bundles, &topology::SecretValues::default(), None);
     let graphed = began.elapsed();
     let unread = unread(&graph, &scope, &state);
     let began = Instant::now();

@@ -77,16 +77,14 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::decode;
-
     #[test]
     fn items_with_and_without_a_length_are_read() {
+        use super::decode;
+        let json = |text: &str| serde_json::from_str::<super::Value>(text).ok();
         // {"a": [1, -2, true], "b": 1.5} with lengths, and {"a": ["x"]} without.
         let known = b"\xa2\x61a\x83\x01\x21\xf5\x61b\xfb\x3f\xf8\x00\x00\x00\x00\x00\x00";
-        assert_eq!(decode(known), Some(json!({ "a": [1, -2, true], "b": 1.5 })));
-        assert_eq!(decode(b"\xbf\x61a\x9f\x61x\xff\xff"), Some(json!({ "a": ["x"] })));
+        assert_eq!(decode(known), json(r#"{"a": [1, -2, true], "b": 1.5}"#));
+        assert_eq!(decode(b"\xbf\x61a\x9f\x61x\xff\xff"), json(r#"{"a": ["x"]}"#));
         for wrong in [&b"\xa1\x61a"[..], b"\x01\x01", b"", b"Action=CreateTopic"] {
             assert_eq!(decode(wrong), None, "{wrong:?}");
         }
