@@ -12,7 +12,7 @@ pub const CANNOT_SHOW: [&str; 8] = [
     "throttling of HTTP APIs",
     "size limits",
     "body models for other content types than JSON",
-    "that requests without TLS are refused",
+    "that TLS is required",
     "who may assume roles and invoke functions",
 ];
 

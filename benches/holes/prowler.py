@@ -82,8 +82,10 @@ def installed(work):
         print(f"installing prowler {VERSION}", file=sys.stderr)
         base = shutil.which("python3", path=os.environ["PATH"]) or sys.executable
         subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        f"prowler=={VERSION}"], check=True)
+        python = folder / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"], check=True)
+        # pip needs half an hour to resolve Prowler's dependencies.
+        subprocess.run([python, "-m", "uv", "pip", "install", "--quiet", "--python", python, f"prowler=={VERSION}"], check=True)
     return command
 
 

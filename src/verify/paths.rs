@@ -83,12 +83,16 @@ fn is_greedy(part: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// An API with these routes, also with some that exclude each other.
     fn api(routes: &[&str]) -> Api {
-        let routes = routes
-            .iter()
-            .map(|route| format!("[[api.routes]]\nroute = {route:?}\nfunction = \"F\"\nauth = \"none\"\n"));
-        let text = format!("[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\n{}", routes.collect::<String>());
-        crate::spec::parse(&text).expect("a stack").api.expect("an API")
+        let with = |route: &&str| {
+            let text = format!(
+                "[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\n\
+                 [[api.routes]]\nroute = {route:?}\nfunction = \"F\"\nauth = \"none\"\n"
+            );
+            crate::spec::parse(&text).expect("a stack").api.expect("an API")
+        };
+        Api { routes: routes.iter().flat_map(|route| with(route).routes).collect(), ..with(&"GET /") }
     }
 
     #[test]

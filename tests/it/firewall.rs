@@ -526,12 +526,12 @@ fn the_log_of_the_web_acl_is_made_repaired_and_removed() {
     user.run(&["up", "--yes"]).ends(0);
     let gone = botocore::call(&user, "wafv2", "get_logging_configuration", &json!({ "ResourceArn": acl["ARN"] }));
     assert!(gone["Error"].as_str().is_some_and(|error| error.contains("WAFNonexistentItemException")), "{gone}");
-    assert!(!moto.inventory()["log group"].to_string().contains("aws-waf-logs"), "{}", moto.inventory());
+    assert!(!moto.inventory()["logs.group"].to_string().contains("aws-waf-logs"), "{}", moto.inventory());
     user.write("securelambda.toml", &file);
     user.run(&["up", "--yes"]).ends(0);
     // Without the state file, the log is found with its web ACL.
     let swept = user.on_another_machine(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
     swept.run(&["sweep", "--yes", "--stack", "walled", "--purge"]);
     let left = moto.inventory();
-    assert!(["web acl", "ip set", "log group"].iter().all(|kind| left[*kind] == json!([])), "{left}");
+    assert!(["wafv2.web_acl", "wafv2.ip_set", "logs.group"].iter().all(|kind| left[*kind] == json!([])), "{left}");
 }

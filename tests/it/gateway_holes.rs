@@ -136,7 +136,8 @@ fn holes_of_a_rest_api_are_reported_fail_the_proof_and_are_closed() {
 
 #[test]
 fn hardening_of_a_rest_api_by_hand_is_no_weakening() {
-    let user = User::of(&account(), &endpoint());
+    let account = account();
+    let user = User::of(&account, &endpoint());
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     let api = outputs["api"]["id"].as_str().unwrap();
     let authorizers = make(&user, &[json!(["apigateway", "get_authorizers", { "restApiId": api }])]);
@@ -148,7 +149,7 @@ fn hardening_of_a_rest_api_by_hand_is_no_weakening() {
         patch("/tracingEnabled", "true"),
         patch("/variables/color", "blue"),
         patch("/clientCertificateId", "c1"),
-        patch("/accessLogSettings/destinationArn", "arn:aws:logs:eu-central-1:123456789012:log-group:theirs"),
+        patch("/accessLogSettings/destinationArn", &format!("arn:aws:logs:eu-central-1:{account}:log-group:theirs")),
     ];
     make(
         &user,
