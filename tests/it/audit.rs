@@ -162,7 +162,7 @@ fn every_key_works(blueprint: &str) -> BTreeSet<String> {
     let mut file: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     user.run(&["up", "--yes"]).ends(0);
     let matters = owners_matters(&user);
-    let fill = |text: &str| {
+    let supplied = |text: &str| {
         matters
             .iter()
             .fold(text.to_owned(), |text, (word, value)| text.replace(&format!("\"{word}\""), &format!("\"{value}\"")))
@@ -190,10 +190,10 @@ fn every_key_works(blueprint: &str) -> BTreeSet<String> {
         }
         for key in &keys {
             if key.contains("\"FUNCTION\"") && !file["functions"].as_table().unwrap().contains_key("Rotate") {
-                let rotate: toml::Table = toml::from_str(&fill(ROTATE)).unwrap();
+                let rotate: toml::Table = toml::from_str(&supplied(ROTATE)).unwrap();
                 merge(file.get_mut("functions").unwrap(), rotate["functions"].clone());
             }
-            fill(key).lines().for_each(|line| paste(&mut file, line));
+            supplied(key).lines().for_each(|line| paste(&mut file, line));
         }
         std::fs::write(&path, toml::to_string(&file).unwrap()).unwrap();
         user.run(&["up", "--yes"]).ends(0);

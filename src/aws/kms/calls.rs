@@ -6,6 +6,7 @@ use super::key::{Grant, Key, KeyKey, KeyLive, KeyOutputs};
 use super::refusals::{KEY_PENDING, KEY_TAGGED, KEY_VISIBLE};
 use super::{Kms, is_pending, pairs};
 use crate::aws::error::{OrAbsent, OrFail, empty, several};
+use crate::aws::refusals::DENIED;
 use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Found, Provider, Task};
 use crate::policy::Policy;
@@ -60,7 +61,10 @@ impl Kms {
     /// The stack's key with this alias, also one that waits for its deletion.
     pub(super) async fn find(&self, key: &KeyKey) -> Result<Option<KeyMetadata>, Failure> {
         let (named, tagged) = tokio::join!(self.describe(&key.alias), self.tagged(&key.id));
-        if let Some(named) = named? {
+        // Of an alias that does not exist, AWS may say that reading it is denied. If it exists, its key is in the lists, and
+        // reading that key's tags fails too.
+        let named = named.or_else(|failure| if DENIED.is(&failure) { Ok(None) } else { Err(failure) })?;
+        if let Some(named) = named {
             let arn = named.arn().unwrap_or(named.key_id()).to_owned();
             return match self.tags_of(&arn).await? {
                 Some(tags) if self.scope.owns(pairs(&tags)) => Ok(Some(named)),

@@ -500,6 +500,8 @@ mod tests {
         assert!(asked().iter().all(|(_, body)| body.contains(ARN)), "{:?}", asked());
     }
 
+    const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+
     #[tokio::test]
     async fn a_key_without_an_alias_is_found_by_its_tags() {
         let keys = json!({ "Keys": [
@@ -510,12 +512,23 @@ mod tests {
         let alias = |name: &str, key: &str| json!({ "AliasName": name, "TargetKeyId": key });
         let aliases = json!({ "Aliases": [alias("alias/aws/sns", "aws"), alias("alias/theirs", "theirs")] });
         let (keys, aliases, ours, key) = (keys.to_string(), aliases.to_string(), tags("demo"), described("Enabled"));
-        let answers = vec![GONE, (200, &*keys), (200, &*aliases), (200, &*ours), (200, &*key)];
-        let (kms, asked) = kms(answers, RemovalOf::Part);
-        let found = kms.find(&want().key()).await.unwrap().unwrap();
-        assert_eq!(found.arn(), Some(ARN));
-        let calls: Vec<String> = asked().into_iter().map(|(call, _)| call).collect();
-        assert_eq!(calls, ["DescribeKey", "ListKeys", "ListAliases", "ListResourceTags", "DescribeKey"]);
+        for alias in [GONE, DENIED] {
+            let answers = vec![alias, (200, &*keys), (200, &*aliases), (200, &*ours), (200, &*key)];
+            let (kms, asked) = kms(answers, RemovalOf::Part);
+            let found = kms.find(&want().key()).await.unwrap().unwrap();
+            assert_eq!(found.arn(), Some(ARN));
+            let calls: Vec<String> = asked().into_iter().map(|(call, _)| call).collect();
+            assert_eq!(calls, ["DescribeKey", "ListKeys", "ListAliases", "ListResourceTags", "DescribeKey"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alias_of_a_key_that_may_not_be_read_is_not_taken() {
+        let keys = json!({ "Keys": [{ "KeyId": "k", "KeyArn": ARN }] }).to_string();
+        let aliases = json!({ "Aliases": [{ "AliasName": want().alias, "TargetKeyId": "k" }] }).to_string();
+        let (kms, _) = kms(vec![DENIED, (200, &*keys), (200, &*aliases), DENIED], RemovalOf::Part);
+        let failure = kms.find(&want().key()).await.unwrap_err();
+        assert!(crate::aws::refusals::DENIED.is(&failure), "{failure:?}");
     }
 
     #[tokio::test]

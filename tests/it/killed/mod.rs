@@ -81,9 +81,8 @@ impl Blueprint {
     fn least_resources(self) -> usize {
         match self {
             Self::Tutorial => 40,
-            Self::HttpJwt => 15,
+            Self::HttpJwt | Self::Watched => 15,
             Self::ApiToApi => 35,
-            Self::Watched => 15,
         }
     }
 

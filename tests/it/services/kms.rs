@@ -57,9 +57,8 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     };
     let tags = asked.list_of("Tags", "TagKey", "TagValue");
     match asked.operation() {
-        "ListKeys" => vec![asked.need("*")],
-        // Of one key too.
-        "ListAliases" => vec![asked.need("*")],
+        // Also the aliases of one key.
+        "ListKeys" | "ListAliases" => vec![asked.need("*")],
         "CreateKey" => {
             vec![asked.need("*").with_tags(&tags), Usage::new("kms:TagResource", key(String::new())).with_tags(&tags)]
         }
