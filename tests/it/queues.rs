@@ -70,10 +70,7 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     let sound: Value = serde_json::from_str(made["Policy"].as_str().unwrap()).unwrap();
     assert!(sound["Statement"].as_array().unwrap().iter().all(|one| one["Effect"] == "Deny"), "{sound:#}");
 
-    // The emulator has no TLS, so nobody can send anything to it.
     let message = json!({ "QueueUrl": url(&user), "MessageBody": "failed" });
-    assert!(botocore::call(&user, "sqs", "send_message", &message).get("Error").is_some());
-
     // Somebody opens the queue, encrypts it no longer, and takes the queue from a function.
     let open = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": arn } ] });

@@ -297,8 +297,8 @@ class Account:
         """All resources with our tag, of any service."""
         answer = self.call("resourcegroupstaggingapi", "get_resources", TagFilters=[{"Key": "securelambda:stack"}])
         for one in sorted(answer["ResourceTagMappingList"], key=lambda one: one["ResourceARN"]):
-            # A secret in its recovery window keeps its tags.
-            if ":secretsmanager:" not in one["ResourceARN"]:
+            # A secret in its recovery window and a key that waits for its deletion keep their tags. `keys` has the others.
+            if not any(service in one["ResourceARN"] for service in (":secretsmanager:", ":kms:")):
                 yield "tagged " + one["ResourceARN"], tags(one["Tags"])
 
     def purge(self):

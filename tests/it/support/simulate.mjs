@@ -27,6 +27,14 @@ const listed = ({ action, resource, context }) => {
   return tagged || !Object.keys(context).some((key) => key.startsWith('aws:ResourceTag/'));
 };
 
+// A key's policy must leave its permissions to IAM, as that of a stack's key does. Without it, no other policy allows anything.
+const leaves = ({ account, partition }) => ({
+  Version: '2012-10-17',
+  Statement: [{
+    Effect: 'Allow', Principal: { AWS: `arn:${partition}:iam::${account}:root` }, Action: 'kms:*', Resource: '*',
+  }],
+});
+
 const judge = async (identityPolicies, need) => {
   const simulation = {
     request: {
@@ -36,6 +44,7 @@ const judge = async (identityPolicies, need) => {
       contextVariables: need.context,
     },
     identityPolicies,
+    ...(/:kms:.*:key\//.test(need.resource) && { resourcePolicy: leaves(need) }),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   };
