@@ -54,7 +54,6 @@ pub const SERVICE: Service = Service {
     needs,
     unused: &[
         ("sns:SetSubscriptionAttributes", "another tool has changed a subscription"),
-        ("sns:SetTopicAttributes", "another tool has changed a topic"),
     ],
     unseen: &[("SetSubscriptionAttributes", "another tool has changed it; replayed exchanges test the call")],
     refusals: Refusals {
