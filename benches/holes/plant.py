@@ -66,7 +66,7 @@ def names(identity):
         "caller": {f"role of the users of {name}"}, "caller-policy": {f"role of the users of {name}"},
         "identity-pool": {f"identity pool {name}"}, "identity-pool-roles": {f"identity pool {name}"},
         "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
-        "firewall": {"web ACL", f"IP set {name}"}, "key": {"key", "the stack's key"}, "queue": {f"queue {name}", name},
+        "firewall": {"web ACL", f"IP set {name}"}, "key": {"the stack's key"}, "queue": {f"queue {name}", name},
         "alarm": {"alarm"}, "api": of_api(name),
     }[kind]
 
@@ -178,7 +178,9 @@ def is_about(hole, check):
     if check.get("resource"):
         return check["resource"] in hole.at
     subjects = set().union(*map(names, hole.at))
-    return any(check["subject"] == subject or check["subject"].startswith(f"{subject} before ") for subject in subjects)
+    # A hole in an alarm names the kind: which alarm it is depends on the stack.
+    more = [f"{subject} " if subject == "alarm" else f"{subject} before " for subject in subjects]
+    return check["subject"] in subjects or any(map(check["subject"].startswith, more))
 
 
 def text(row):

@@ -278,7 +278,7 @@ impl Described for Key {
         ],
         check: SettingsCheck {
             layer: Layer::Secrets,
-            subject: "key {}",
+            subject: "the stack's key",
             holds: "only this account and the services of the stack can use it, and AWS replaces its material regularly",
             read: "DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListGrants",
         },
