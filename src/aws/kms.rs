@@ -14,6 +14,7 @@ mod waiting;
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState};
 
+pub use self::inventory::alias_of;
 pub use self::key::{Grant, Key, KeyKey, KeyLive, KeyOutputs};
 pub use self::waiting::RemovalOf;
 use super::Clients;

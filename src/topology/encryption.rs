@@ -9,7 +9,7 @@ use super::rest_api::execution_log_name;
 use super::{Input, alarms, edge, functions};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
-use crate::aws::kms::Key;
+use crate::aws::kms::{Key, alias_of};
 use crate::choices::ExecutionLog;
 use crate::engine::{Graph, Handle, Needs};
 use crate::policy::Policy;
@@ -87,7 +87,7 @@ fn key(
     let topic = stack.has_alarms_topic().then(|| scope.arn("sns", &alarms::topic_name(scope)));
     let wanted = Key {
         id: id.to_string(),
-        alias: format!("alias/{}", scope.stack),
+        alias: alias_of(&scope.stack),
         description: format!("Encrypts what the stack {} keeps", scope.stack),
         policy: Policy::default(),
         rotation_days: ROTATION_DAYS,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::botocore;
+use crate::support::botocore::accepted;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
@@ -29,18 +29,12 @@ addresses = ["198.51.100.7/32"]
 ALARMS
 "#;
 
-fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
-    let answer = botocore::call(user, service, operation, arguments);
-    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-    answer
-}
-
 fn written(user: &User, head: &str, alarms: &str) {
     user.write("securelambda.toml", &FILE.replace("HEAD", head).replace("ALARMS", alarms));
 }
 
 fn alarms(user: &User) -> Vec<Value> {
-    call(user, "cloudwatch", "describe_alarms", &json!({ "AlarmNamePrefix": "watched-" }))["MetricAlarms"]
+    accepted(user, "cloudwatch", "describe_alarms", &json!({ "AlarmNamePrefix": "watched-" }))["MetricAlarms"]
         .as_array()
         .unwrap()
         .clone()
@@ -77,21 +71,22 @@ fn the_set_of_alarms_follows_from_the_stack_and_tells_an_address() {
     assert!(topic.as_str().unwrap().ends_with(":watched-alarms"), "{topic}");
 
     // Only alarms of this account may publish to the topic, which the stack's key encrypts.
-    let attributes = call(&user, "sns", "get_topic_attributes", &json!({ "TopicArn": topic }))["Attributes"].clone();
+    let attributes =
+        accepted(&user, "sns", "get_topic_attributes", &json!({ "TopicArn": topic }))["Attributes"].clone();
     let policy = attributes["Policy"].as_str().unwrap();
     assert!(policy.contains("cloudwatch.amazonaws.com") && policy.contains("alarm:watched-*"), "{policy}");
     let key = attributes["KmsMasterKeyId"].clone();
     let policy =
-        call(&user, "kms", "get_key_policy", &json!({ "KeyId": key, "PolicyName": "default" }))["Policy"].clone();
+        accepted(&user, "kms", "get_key_policy", &json!({ "KeyId": key, "PolicyName": "default" }))["Policy"].clone();
     let policy = policy.as_str().unwrap();
     assert!(policy.contains("kms:EncryptionContext:aws:sns:topicArn") && policy.contains("watched-alarms"), "{policy}");
     let told =
-        call(&user, "sns", "list_subscriptions_by_topic", &json!({ "TopicArn": topic }))["Subscriptions"].clone();
+        accepted(&user, "sns", "list_subscriptions_by_topic", &json!({ "TopicArn": topic }))["Subscriptions"].clone();
     assert_eq!((&told[0]["Protocol"], &told[0]["Endpoint"]), (&json!("email"), &json!("ops@example.com")));
 
     // Somebody silences one and deletes another.
-    call(&user, "cloudwatch", "disable_alarm_actions", &json!({ "AlarmNames": ["watched-errors-Worker"] }));
-    call(&user, "cloudwatch", "delete_alarms", &json!({ "AlarmNames": ["watched-throttles-Worker"] }));
+    accepted(&user, "cloudwatch", "disable_alarm_actions", &json!({ "AlarmNames": ["watched-errors-Worker"] }));
+    accepted(&user, "cloudwatch", "delete_alarms", &json!({ "AlarmNames": ["watched-throttles-Worker"] }));
     let status = user.run(&["status", "--json"]).ends(0).json();
     let row = |id: &str| status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
     let silent = &row("alarm.errors.Worker")["drift"][0];
@@ -101,11 +96,11 @@ fn the_set_of_alarms_follows_from_the_stack_and_tells_an_address() {
     assert_eq!(alarms(&user).len(), 6);
 
     // Another topic is told, and the stack's own goes.
-    let ops = call(&user, "sns", "create_topic", &json!({ "Name": "ops" }))["TopicArn"].clone();
+    let ops = accepted(&user, "sns", "create_topic", &json!({ "Name": "ops" }))["TopicArn"].clone();
     written(&user, "kms_key = \"create\"", &format!("[alarms]\nnotify = {ops}\nerrors = 3\nlatency_ms = 0"));
     user.run(&["up", "--yes"]).ends(0);
     assert!(alarms(&user).iter().all(|alarm| alarm["AlarmActions"] == json!([ops])), "{:#?}", alarms(&user));
-    let topics = call(&user, "sns", "list_topics", &json!({}))["Topics"].clone();
+    let topics = accepted(&user, "sns", "list_topics", &json!({}))["Topics"].clone();
     assert_eq!(topics.as_array().unwrap().len(), 1, "{topics}");
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     assert_eq!(alarms(&user), Vec::<Value>::new());
@@ -120,7 +115,7 @@ fn an_alarm_of_somebody_else_is_not_overwritten() {
         "AlarmName": "watched-errors-Worker", "MetricName": "Mine", "Namespace": "Mine", "Statistic": "Sum",
         "Period": 60, "EvaluationPeriods": 1, "Threshold": 9.0, "ComparisonOperator": "GreaterThanThreshold",
     });
-    call(&user, "cloudwatch", "put_metric_alarm", &theirs);
+    accepted(&user, "cloudwatch", "put_metric_alarm", &theirs);
     let ran = user.run(&["up", "--yes"]);
     assert_ne!(ran.code, 0);
     user.run(&["down", "--yes"]).ends(0);

@@ -5,7 +5,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::drift::{Damage, Stack};
-use crate::support::botocore;
+use crate::support::botocore::{self, accepted};
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{CommandOutput, User};
 use crate::verify::someone;
@@ -13,18 +13,12 @@ use crate::verify::someone;
 const FUNCTION: &str = "securelambda-ExternalLambda1";
 const RESOURCE: &str = "function.ExternalLambda1";
 
-fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
-    let answer = botocore::call(user, service, operation, arguments);
-    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-    answer
-}
-
 /// The ARN of a queue that was just created.
 fn queue(user: &User, name: &str) -> String {
-    call(user, "sqs", "create_queue", &json!({ "QueueName": name }));
+    accepted(user, "sqs", "create_queue", &json!({ "QueueName": name }));
     format!(
         "arn:aws:sqs:eu-central-1:{}:{name}",
-        call(user, "sts", "get_caller_identity", &json!({}))["Account"].as_str().unwrap()
+        accepted(user, "sts", "get_caller_identity", &json!({}))["Account"].as_str().unwrap()
     )
 }
 
@@ -154,7 +148,7 @@ const LAYER: Damage = Damage {
     calls: |stack| {
         let zip = base64::prelude::BASE64_STANDARD.encode(crate::drift::other_code());
         let layer = json!({ "LayerName": "tools", "Content": { "ZipFile": { "$base64": zip } } });
-        let published = call(&stack.user, "lambda", "publish_layer_version", &layer);
+        let published = accepted(&stack.user, "lambda", "publish_layer_version", &layer);
         configured(&json!({ "Layers": [published["LayerVersionArn"]] }))
     },
     shows: &[(RESOURCE, &["Layers is arn:aws:lambda:", "wanted none"])],
@@ -233,8 +227,8 @@ fn verify_fails_while_others_can_call_a_function_and_shows_what_it_read() {
     }
     stack.assert_repaired("a URL and an event source");
     user.run(&["verify", "--json"]).ends(0);
-    let queue = call(user, "sqs", "get_queue_url", &json!({ "QueueName": "foreign-events" }));
-    call(user, "sqs", "delete_queue", &json!({ "QueueUrl": queue["QueueUrl"] }));
+    let queue = accepted(user, "sqs", "get_queue_url", &json!({ "QueueName": "foreign-events" }));
+    accepted(user, "sqs", "delete_queue", &json!({ "QueueUrl": queue["QueueUrl"] }));
     user.run(&["down", "--yes"]).ends(0);
 }
 
@@ -301,7 +295,7 @@ const BY_HAND: [Hardened; 8] = [
     Hardened {
         name: "a key of the account",
         calls: |stack| {
-            let key = call(&stack.user, "kms", "create_key", &json!({}));
+            let key = accepted(&stack.user, "kms", "create_key", &json!({}));
             configured(&json!({ "KMSKeyArn": key["KeyMetadata"]["Arn"] }))
         },
         differs: None,
@@ -344,7 +338,7 @@ fn hardening_by_hand_does_not_weaken() {
         }
         stack.assert_repaired(name);
     }
-    let kept = call(&stack.user, "lambda", "get_function", &json!({ "FunctionName": FUNCTION }));
+    let kept = accepted(&stack.user, "lambda", "get_function", &json!({ "FunctionName": FUNCTION }));
     assert!(kept["Configuration"]["KMSKeyArn"].as_str().unwrap().contains(":key/"), "{kept:#}");
     assert_eq!(kept["Configuration"]["TracingConfig"]["Mode"], "PassThrough");
     assert_eq!(kept.get("Concurrency"), None);
@@ -378,9 +372,9 @@ fn owner() -> User {
 fn tracing_and_reserved_concurrency_are_set_changed_and_removed() {
     let user = owner();
     let live = |user: &User| {
-        let read = call(user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
+        let read = accepted(user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
         let policy =
-            call(user, "iam", "get_role_policy", &json!({ "RoleName": "keys-F", "PolicyName": "securelambda" }));
+            accepted(user, "iam", "get_role_policy", &json!({ "RoleName": "keys-F", "PolicyName": "securelambda" }));
         let mode = read["Configuration"]["TracingConfig"]["Mode"].as_str().unwrap_or("PassThrough").to_owned();
         (mode, read["Concurrency"]["ReservedConcurrentExecutions"].clone(), policy.to_string().contains("xray:Put"))
     };
@@ -404,9 +398,9 @@ fn a_function_joins_a_vpc_is_brought_back_to_it_and_leaves_it() {
     let user = owner();
     let vpc = |groups: &str, subnets: &str| format!("vpc = {{ security_groups = [{groups}], subnets = [{subnets}] }}");
     let live = |user: &User| {
-        let read = call(user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
+        let read = accepted(user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
         let policy =
-            call(user, "iam", "get_role_policy", &json!({ "RoleName": "keys-F", "PolicyName": "securelambda" }));
+            accepted(user, "iam", "get_role_policy", &json!({ "RoleName": "keys-F", "PolicyName": "securelambda" }));
         let subnets = read["Configuration"]["VpcConfig"]["SubnetIds"].as_array().map_or(0, Vec::len);
         (subnets, policy.to_string().contains("ec2:CreateNetworkInterface"))
     };
@@ -415,7 +409,7 @@ fn a_function_joins_a_vpc_is_brought_back_to_it_and_leaves_it() {
     assert_eq!(live(&user), (2, true));
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     let nowhere = json!({ "FunctionName": "keys-F", "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] } });
-    call(&user, "lambda", "update_function_configuration", &nowhere);
+    accepted(&user, "lambda", "update_function_configuration", &nowhere);
     let shown = user.run(&["status"]).ends(0).stdout;
     assert!(shown.contains("VpcConfig is none, wanted subnet-1, subnet-2; sg-1"), "{shown}");
     user.run(&["up", "--yes"]).ends(0);
@@ -454,7 +448,7 @@ fn hardened_functions_send_traces() {
     let hardened = FILE.replace("name = \"keys\"", "name = \"keys\"\nposture = \"hardened\"");
     user.write("securelambda.toml", &hardened.replace("KEYS", "").replace("ROUTE", ""));
     user.run(&["up", "--yes"]).ends(0);
-    let read = call(&user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
+    let read = accepted(&user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
     assert_eq!(read["Configuration"]["TracingConfig"]["Mode"], "Active");
     user.run(&["down", "--yes"]).ends(0);
 }
@@ -471,7 +465,7 @@ fn the_permission_of_a_removed_route_is_not_called_foreign() {
     let function = plan["changes"].as_array().unwrap().iter().find(|change| change["id"] == "function.F").unwrap();
     assert!(!["update", "replace"].contains(&function["action"].as_str().unwrap_or_default()), "{plan:#}");
     user.run(&["up", "--yes"]).ends(0);
-    let policy = call(&user, "lambda", "get_policy", &json!({ "FunctionName": "keys-F" }));
+    let policy = accepted(&user, "lambda", "get_policy", &json!({ "FunctionName": "keys-F" }));
     assert_eq!(policy["Policy"].as_str().unwrap().matches("\"Sid\"").count(), 1, "{policy}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);

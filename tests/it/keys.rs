@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::botocore;
+use crate::support::botocore::accepted;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
@@ -25,32 +25,26 @@ publishes = ["news"]
 source = "f"
 "#;
 
-fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
-    let answer = botocore::call(user, service, operation, arguments);
-    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-    answer
-}
-
 fn written(user: &User, key: Option<&str>) {
     let key = key.map(|key| format!("kms_key = \"{key}\"")).unwrap_or_default();
     user.write("securelambda.toml", &FILE.replace("KEY", &key));
 }
 
 fn fresh_key(user: &User) -> String {
-    call(user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    accepted(user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
 }
 
 /// The keys of a topic, a queue, a secret and a function's variables.
 fn keys(user: &User) -> [Value; 4] {
     let arn = |service: &str| {
-        let identity = call(user, "sts", "get_caller_identity", &json!({}));
+        let identity = accepted(user, "sts", "get_caller_identity", &json!({}));
         format!("arn:aws:{service}:eu-central-1:{}:locked", identity["Account"].as_str().unwrap())
     };
-    let topic = call(user, "sns", "get_topic_attributes", &json!({ "TopicArn": format!("{}-news", arn("sns")) }));
-    let url = call(user, "sqs", "get_queue_url", &json!({ "QueueName": "locked-dead" }))["QueueUrl"].clone();
-    let queue = call(user, "sqs", "get_queue_attributes", &json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
-    let secret = call(user, "secretsmanager", "describe_secret", &json!({ "SecretId": "locked-Partner" }));
-    let function = call(user, "lambda", "get_function", &json!({ "FunctionName": "locked-Reader" }));
+    let topic = accepted(user, "sns", "get_topic_attributes", &json!({ "TopicArn": format!("{}-news", arn("sns")) }));
+    let url = accepted(user, "sqs", "get_queue_url", &json!({ "QueueName": "locked-dead" }))["QueueUrl"].clone();
+    let queue = accepted(user, "sqs", "get_queue_attributes", &json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
+    let secret = accepted(user, "secretsmanager", "describe_secret", &json!({ "SecretId": "locked-Partner" }));
+    let function = accepted(user, "lambda", "get_function", &json!({ "FunctionName": "locked-Reader" }));
     [
         topic["Attributes"]["KmsMasterKeyId"].clone(),
         queue["Attributes"]["KmsMasterKeyId"].clone(),
@@ -68,25 +62,26 @@ fn the_key_of_the_stack_file_encrypts_everything_and_is_put_back() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(keys(&user), [(); 4].map(|()| json!(key)));
     let logs =
-        call(&user, "logs", "describe_log_groups", &json!({ "logGroupNamePrefix": "/aws/lambda/locked-Reader" }));
+        accepted(&user, "logs", "describe_log_groups", &json!({ "logGroupNamePrefix": "/aws/lambda/locked-Reader" }));
     assert_eq!(logs["logGroups"][0]["kmsKeyId"], json!(key), "{logs:#}");
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
     for (function, sends) in [("Reader", true), ("Writer", true), ("Quiet", false)] {
         let name = format!("locked-{function}");
-        let policy = call(&user, "iam", "get_role_policy", &json!({ "RoleName": name, "PolicyName": "securelambda" }));
+        let policy =
+            accepted(&user, "iam", "get_role_policy", &json!({ "RoleName": name, "PolicyName": "securelambda" }));
         let text = policy["PolicyDocument"].to_string();
         assert!(text.contains("kms:Decrypt") && text.contains(&key), "{policy:#}");
         assert_eq!(text.contains("kms:GenerateDataKey"), sends, "{policy:#}");
     }
 
     // Somebody takes the key off the topic and a function, and gives the secret another one.
-    let topic = call(&user, "sns", "list_topics", &json!({}))["Topics"][0]["TopicArn"].clone();
+    let topic = accepted(&user, "sns", "list_topics", &json!({}))["Topics"][0]["TopicArn"].clone();
     let bare = json!({ "TopicArn": topic, "AttributeName": "KmsMasterKeyId", "AttributeValue": "" });
-    call(&user, "sns", "set_topic_attributes", &bare);
+    accepted(&user, "sns", "set_topic_attributes", &bare);
     let bare = json!({ "FunctionName": "locked-Writer", "KMSKeyArn": "" });
-    call(&user, "lambda", "update_function_configuration", &bare);
+    accepted(&user, "lambda", "update_function_configuration", &bare);
     let other = json!({ "SecretId": "locked-Partner", "KmsKeyId": fresh_key(&user) });
-    call(&user, "secretsmanager", "update_secret", &other);
+    accepted(&user, "secretsmanager", "update_secret", &other);
     let status = user.run(&["status", "--json"]).ends(0).json();
     let differing = |id: &str| -> Vec<(String, bool)> {
         let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::botocore;
+use crate::support::botocore::accepted;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
@@ -27,12 +27,6 @@ function = "Reader"
 auth = "none"
 "#;
 
-fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
-    let answer = botocore::call(user, service, operation, arguments);
-    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-    answer
-}
-
 fn written(user: &User, key: &str) {
     user.write("securelambda.toml", &FILE.replace("KEY", key));
 }
@@ -46,7 +40,7 @@ fn fresh() -> User {
 
 /// The stack's key, as AWS describes it.
 fn key(user: &User) -> Value {
-    call(user, "kms", "describe_key", &json!({ "KeyId": "alias/locked" }))["KeyMetadata"].take()
+    accepted(user, "kms", "describe_key", &json!({ "KeyId": "alias/locked" }))["KeyMetadata"].take()
 }
 
 fn arn(user: &User) -> String {
@@ -55,19 +49,19 @@ fn arn(user: &User) -> String {
 
 /// The ids of all keys of the account.
 fn all(user: &User) -> Vec<Value> {
-    call(user, "kms", "list_keys", &json!({}))["Keys"].as_array().unwrap().clone()
+    accepted(user, "kms", "list_keys", &json!({}))["Keys"].as_array().unwrap().clone()
 }
 
 /// The keys of the topic, the queue, the secret and the function's variables.
 fn used(user: &User) -> Vec<Value> {
-    let topics = call(user, "sns", "list_topics", &json!({}))["Topics"].clone();
+    let topics = accepted(user, "sns", "list_topics", &json!({}))["Topics"].clone();
     let topic =
         topics.as_array().unwrap().iter().find(|one| one["TopicArn"].as_str().unwrap().ends_with("news")).unwrap();
-    let topic = call(user, "sns", "get_topic_attributes", topic);
-    let url = call(user, "sqs", "get_queue_url", &json!({ "QueueName": "locked-dead" }))["QueueUrl"].clone();
-    let queue = call(user, "sqs", "get_queue_attributes", &json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
-    let secret = call(user, "secretsmanager", "describe_secret", &json!({ "SecretId": "locked-Partner" }));
-    let function = call(user, "lambda", "get_function", &json!({ "FunctionName": "locked-Reader" }));
+    let topic = accepted(user, "sns", "get_topic_attributes", topic);
+    let url = accepted(user, "sqs", "get_queue_url", &json!({ "QueueName": "locked-dead" }))["QueueUrl"].clone();
+    let queue = accepted(user, "sqs", "get_queue_attributes", &json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
+    let secret = accepted(user, "secretsmanager", "describe_secret", &json!({ "SecretId": "locked-Partner" }));
+    let function = accepted(user, "lambda", "get_function", &json!({ "FunctionName": "locked-Reader" }));
     vec![
         topic["Attributes"]["KmsMasterKeyId"].clone(),
         queue["Attributes"]["KmsMasterKeyId"].clone(),
@@ -94,15 +88,15 @@ fn the_key_of_the_stack_encrypts_everything_and_is_put_right() {
     assert_eq!(used(&user), vec![json!(arn); 4]);
     // The emulator cannot change the key of a group, but it can make one with a key.
     let logs =
-        call(&user, "logs", "describe_log_groups", &json!({ "logGroupNamePrefix": "/aws/lambda/locked-Reader" }));
+        accepted(&user, "logs", "describe_log_groups", &json!({ "logGroupNamePrefix": "/aws/lambda/locked-Reader" }));
     assert_eq!(logs["logGroups"][0]["kmsKeyId"], json!(arn));
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
 
     let id = json!({ "KeyId": arn });
-    let rotation = call(&user, "kms", "get_key_rotation_status", &id);
+    let rotation = accepted(&user, "kms", "get_key_rotation_status", &id);
     assert_eq!((&rotation["KeyRotationEnabled"], &rotation["RotationPeriodInDays"]), (&json!(true), &json!(365)));
     let policy = json!({ "KeyId": arn, "PolicyName": "default" });
-    let policy = call(&user, "kms", "get_key_policy", &policy)["Policy"].as_str().unwrap().to_owned();
+    let policy = accepted(&user, "kms", "get_key_policy", &policy)["Policy"].as_str().unwrap().to_owned();
     for part in
         ["logs.eu-central-1.amazonaws.com", "log-group:/aws/lambda/locked-Reader", "API-Gateway-Execution-Logs_"]
     {
@@ -110,20 +104,20 @@ fn the_key_of_the_stack_encrypts_everything_and_is_put_right() {
     }
     assert!(!policy.contains("cloudwatch.amazonaws.com"), "there are no alarms: {policy}");
     let role = json!({ "RoleName": "locked-Reader", "PolicyName": "securelambda" });
-    let role = call(&user, "iam", "get_role_policy", &role)["PolicyDocument"].to_string();
+    let role = accepted(&user, "iam", "get_role_policy", &role)["PolicyDocument"].to_string();
     assert!(role.contains(&arn) && role.contains("kms:ViaService"), "{role}");
 
     // Somebody opens the key, stops its rotation, gives it to another account and takes its name.
     let open = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*" }] });
     let open = json!({ "KeyId": arn, "PolicyName": "default", "Policy": open.to_string() });
-    call(&user, "kms", "put_key_policy", &open);
-    call(&user, "kms", "disable_key_rotation", &id);
+    accepted(&user, "kms", "put_key_policy", &open);
+    accepted(&user, "kms", "disable_key_rotation", &id);
     let grant =
         json!({ "KeyId": arn, "GranteePrincipal": "arn:aws:iam::999999999999:root", "Operations": ["Decrypt"] });
-    call(&user, "kms", "create_grant", &grant);
-    call(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
-    call(&user, "kms", "disable_key", &id);
+    accepted(&user, "kms", "create_grant", &grant);
+    accepted(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
+    accepted(&user, "kms", "disable_key", &id);
     let expected = [
         ("KeyPolicy", true),
         ("KeyRotationEnabled", true),
@@ -167,7 +161,7 @@ fn a_key_that_waits_for_its_deletion_comes_back() {
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
 
     // Also without its name, and without a state file.
-    call(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
+    accepted(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(key(&user)["Arn"], json!(arn));
@@ -186,7 +180,7 @@ fn the_key_goes_when_nothing_needs_it_any_more() {
     user.run(&["up", "--yes"]).ends(0);
     let first = arn(&user);
     // Another key takes its place.
-    let other = call(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
+    let other = accepted(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
     written(&user, &format!("kms_key = \"{other}\""));
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(used(&user), vec![json!(other); 4]);
@@ -204,7 +198,7 @@ fn the_key_goes_when_nothing_needs_it_any_more() {
     assert!(!used(&user).contains(&json!(first)), "{:?}", used(&user));
     assert_eq!(key(&user)["KeyState"], "PendingDeletion");
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
-    let kept = call(&user, "kms", "describe_key", &json!({ "KeyId": other }))["KeyMetadata"].clone();
+    let kept = accepted(&user, "kms", "describe_key", &json!({ "KeyId": other }))["KeyMetadata"].clone();
     assert_eq!(kept["KeyState"], "Enabled", "somebody else's key is never touched");
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
 }
@@ -214,11 +208,16 @@ fn a_key_that_a_secret_of_somebody_else_needs_is_kept() {
     let user = fresh();
     user.run(&["up", "--yes"]).ends(0);
     let arn = arn(&user);
-    call(&user, "secretsmanager", "create_secret", &json!({ "Name": "theirs", "SecretString": "x", "KmsKeyId": arn }));
+    accepted(
+        &user,
+        "secretsmanager",
+        "create_secret",
+        &json!({ "Name": "theirs", "SecretString": "x", "KmsKeyId": arn }),
+    );
     let down = user.run(&["down", "--yes", "--purge"]).ends(4);
     assert!(down.stderr.contains("it encrypts the secrets theirs"), "{}", down.stderr);
     assert_eq!(key(&user)["KeyState"], "Enabled");
-    call(
+    accepted(
         &user,
         "secretsmanager",
         "delete_secret",
@@ -230,8 +229,8 @@ fn a_key_that_a_secret_of_somebody_else_needs_is_kept() {
 #[test]
 fn a_key_of_somebody_else_with_the_alias_is_left_alone() {
     let user = fresh();
-    let theirs = call(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].clone();
-    call(&user, "kms", "create_alias", &json!({ "AliasName": "alias/locked", "TargetKeyId": theirs }));
+    let theirs = accepted(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].clone();
+    accepted(&user, "kms", "create_alias", &json!({ "AliasName": "alias/locked", "TargetKeyId": theirs }));
     let ran = user.run(&["up", "--yes"]);
     assert_ne!(ran.code, 0);
     assert!(

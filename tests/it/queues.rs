@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::botocore;
+use crate::support::botocore::accepted;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
@@ -28,28 +28,22 @@ fn owner(key: &str) -> User {
     user
 }
 
-fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
-    let answer = botocore::call(user, service, operation, arguments);
-    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-    answer
-}
-
 fn url(user: &User) -> Value {
-    call(user, "sqs", "get_queue_url", &json!({ "QueueName": "failing-dead" }))["QueueUrl"].clone()
+    accepted(user, "sqs", "get_queue_url", &json!({ "QueueName": "failing-dead" }))["QueueUrl"].clone()
 }
 
 fn attributes(user: &User) -> Value {
     let all = json!({ "QueueUrl": url(user), "AttributeNames": ["All"] });
-    call(user, "sqs", "get_queue_attributes", &all)["Attributes"].clone()
+    accepted(user, "sqs", "get_queue_attributes", &all)["Attributes"].clone()
 }
 
 fn queues(user: &User) -> usize {
-    call(user, "sqs", "list_queues", &json!({}))["QueueUrls"].as_array().map_or(0, Vec::len)
+    accepted(user, "sqs", "list_queues", &json!({}))["QueueUrls"].as_array().map_or(0, Vec::len)
 }
 
 /// Where the failed events of a function go.
 fn target(user: &User, function: &str) -> Value {
-    let read = call(user, "lambda", "get_function", &json!({ "FunctionName": format!("failing-{function}") }));
+    let read = accepted(user, "lambda", "get_function", &json!({ "FunctionName": format!("failing-{function}") }));
     read["Configuration"]["DeadLetterConfig"]["TargetArn"].clone()
 }
 
@@ -62,7 +56,8 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     for function in ["Reader", "Writer"] {
         assert_eq!(target(&user, function), *arn, "{function}");
         let name = format!("failing-{function}");
-        let policy = call(&user, "iam", "get_role_policy", &json!({ "RoleName": name, "PolicyName": "securelambda" }));
+        let policy =
+            accepted(&user, "iam", "get_role_policy", &json!({ "RoleName": name, "PolicyName": "securelambda" }));
         assert!(policy.to_string().contains("sqs:SendMessage"), "{policy:#}");
     }
     let made = attributes(&user);
@@ -76,10 +71,10 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
         { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": arn } ] });
     let opened =
         json!({ "Policy": open.to_string(), "SqsManagedSseEnabled": "false", "MessageRetentionPeriod": "3600" });
-    call(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": opened }));
-    call(&user, "sqs", "send_message", &message);
+    accepted(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": opened }));
+    accepted(&user, "sqs", "send_message", &message);
     let without = json!({ "FunctionName": "failing-Writer", "DeadLetterConfig": { "TargetArn": "" } });
-    call(&user, "lambda", "update_function_configuration", &without);
+    accepted(&user, "lambda", "update_function_configuration", &without);
     let status = user.run(&["status", "--json"]).ends(0).json();
     let differing = |id: &str| -> Vec<(String, bool)> {
         let rows = status["resources"].as_array().unwrap();
@@ -98,9 +93,9 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     assert_eq!(target(&user, "Writer"), *arn);
 
     // A key of the account is kept.
-    let key = call(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].clone();
+    let key = accepted(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].clone();
     let by_key = json!({ "SqsManagedSseEnabled": "false", "KmsMasterKeyId": key });
-    call(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": by_key }));
+    accepted(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": by_key }));
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
     // What is in the queue is lost with it, which is said before.

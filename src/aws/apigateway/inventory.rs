@@ -1,6 +1,5 @@
 //! The list of all REST APIs, with their stages. Everything else below an API disappears with it.
 
-use aws_sdk_apigateway::operation::get_stages::GetStagesOutput;
 use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
@@ -12,21 +11,20 @@ use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
     async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>, whose: &Whose) -> Result<Listing, Failure> {
+        let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
         // Of another stack's API only the name is needed. An operator may not read more of it.
         let theirs = owner.as_ref().is_some_and(|owner| !whose.owns(owner));
-        let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
-        let doing = format!("list the stages of the REST API {name}");
-        let stages = if theirs {
-            Ok(Some(GetStagesOutput::builder().build()))
+        let (stages, unread) = if theirs {
+            (Vec::new(), None)
         } else {
-            self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent()
-        };
-        // They disappear with the API even if they are not known.
-        let (stages, unread) = match stages {
-            Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
-            // The list is out of date: the API is gone.
-            Ok(None) => return Ok(Listing::default()),
-            Err(failure) => (Vec::new(), Some(Unread::new::<Stage>(format!("of the REST API {name}"), failure))),
+            let doing = format!("list the stages of the REST API {name}");
+            // They disappear with the API even if they are not known.
+            match self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent() {
+                Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
+                // The list is out of date: the API is gone.
+                Ok(None) => return Ok(Listing::default()),
+                Err(failure) => (Vec::new(), Some(Unread::new::<Stage>(format!("of the REST API {name}"), failure))),
+            }
         };
         // The root's id may be missing; deleting an API does not need it.
         let root_resource_id = api.root_resource_id.unwrap_or_default();

@@ -34,7 +34,7 @@ impl Listed {
 }
 
 /// The alias of a stack's key.
-pub(super) fn alias_of(stack: &str) -> String {
+pub fn alias_of(stack: &str) -> String {
     format!("alias/{stack}")
 }
 

@@ -65,7 +65,7 @@ pub(in crate::aws) mod tests {
     use futures_util::FutureExt;
     use serde_json::json;
 
-    use crate::aws::lambda;
+    use crate::aws::lambda::{self, sample};
     use crate::aws::waits::{Answer, Case, WaitTests};
     use crate::engine::Provider;
 
@@ -81,27 +81,7 @@ pub(in crate::aws) mod tests {
                 refusal: (400, "InvalidParameterValueException",
                     "The role defined for the function cannot be assumed by Lambda."),
                 verb: |clients, task| {
-                    let want = lambda::Function {
-                        id: "function.f".into(),
-                        name: "demo-f".into(),
-                        description: "what".into(),
-                        runtime: "nodejs24.x".into(),
-                        patched_until: |_| None,
-                        handler: "index.handler".into(),
-                        architecture: "arm64".into(),
-                        memory_mb: 128,
-                        timeout_s: 10,
-                        role_arn: "arn:r".into(),
-                        log_group: "/aws/lambda/demo-f".into(),
-                        environment: std::collections::BTreeMap::new(),
-                        tracing: false,
-                        reserved_concurrency: None,
-                        statements: std::collections::BTreeSet::new(),
-                        vpc: lambda::Vpc::default(),
-                        dead_letters: None,
-                        kms_key: crate::aws::Encryption::default(),
-                        code: lambda::Code::new(b"zip".to_vec()),
-                    };
+                    let want = sample::want();
                     async move {
                         let lambda = lambda::Lambda::new(&clients);
                         Provider::<lambda::Function>::create(&lambda, &want, &task).await.map(drop)

@@ -80,6 +80,14 @@ pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> V
     calls(user, &[json!([service, operation, arguments])]).remove(0)
 }
 
+/// Makes one call that AWS is to accept.
+#[track_caller]
+pub fn accepted(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
+    let answer = call(user, service, operation, arguments);
+    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
+    answer
+}
+
 /// Makes several calls, each `[service, operation, arguments]`.
 pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
     let command = user.command::<&str>(&[]);
