@@ -21,7 +21,7 @@
 //! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM
 //!   documents, compared by meaning)
 //! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
-//! - [`outputs`] (ids and URLs for scripts), [`secret`] (values that must never be printed)
+//! - [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values that must never be printed)
 //! - [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (which proxy a
 //!   request uses), [`reach`] (why no answer came)
 //! - [`error`] (exit codes and error messages), `spelling` (suggestions for mistyped words), `signals` (Ctrl-C, SIGTERM, a closed terminal)
@@ -40,6 +40,7 @@ pub mod costs;
 pub mod doctor;
 pub mod emulator;
 pub mod error;
+pub mod export;
 pub mod layer;
 pub mod local;
 pub mod meaning;

@@ -12,11 +12,11 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use self::shared::{Color, Shared};
-pub use self::stack::{Down, Init, Outputs, Plan, StackCommand, Status, Sweep, Up};
-pub use self::tools::{Completions, Graph, Local, Man, Policy, ToolCommand};
-pub use self::traffic::{Audit, Call, Logs, Traffic, TrafficCommand, Verify};
-pub use self::users::{AddUser, RemoveUser, SignIn, Token, User, UserCommand, Users};
+pub use self::shared::*;
+pub use self::stack::*;
+pub use self::tools::*;
+pub use self::traffic::*;
+pub use self::users::*;
 
 /// Deploy an API on AWS Lambda behind five layers of security, test it, and remove it completely.
 #[derive(Debug, Parser)]

@@ -14,6 +14,9 @@ pub enum ToolCommand {
     Policy(Policy),
     /// Draw the stack as a diagram
     Graph(Graph),
+    /// Describe the stack in the formats of other tools
+    #[command(subcommand)]
+    Export(Export),
     /// Start, stop or reset the local emulator
     #[command(subcommand)]
     Local(Local),
@@ -60,6 +63,27 @@ pub struct Graph {
     /// Print SVG instead of Mermaid
     #[arg(long)]
     pub svg: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Print an API as an OpenAPI 3.0 document: its routes, who may call them, and the schemas of bodies
+    Openapi(Openapi),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda export openapi > openapi.json
+  securelambda export openapi --out inventory     a file for each API of the stack
+
+No credentials are needed. If the stack exists, the document has the API's address.")]
+pub struct Openapi {
+    /// The API to describe: NAME for [apis.NAME], api for [api]
+    #[arg(long, value_name = "NAME")]
+    pub api: Option<String>,
+    /// Write a file for each API to this folder, NAME.openapi.json
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

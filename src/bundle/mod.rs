@@ -89,8 +89,10 @@ struct Source {
 impl<'a> Code<'a> {
     /// Reads all files that `stack` names. The error has all mistakes.
     pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Diagnostic>> {
-        let mut flaws = Vec::new();
-        let schemas = schemas(stack, sources, &mut flaws);
+        let (schemas, mut flaws) = match schemas(stack, sources) {
+            Ok(schemas) => (schemas, Vec::new()),
+            Err(flaws) => (BTreeMap::new(), flaws),
+        };
         let mut found = BTreeMap::new();
         for (name, function) in &stack.functions {
             match sources.function(function) {
@@ -175,8 +177,9 @@ fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Dia
     Some(Diagnostic::new(place(name), message).help("correct `handler` (file.function) or `source`"))
 }
 
-fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTreeMap<PathBuf, String> {
-    let mut schemas = BTreeMap::new();
+/// The texts of the body schemas, by the routes' `body`. The error has all mistakes in them.
+pub fn schemas(stack: &Stack, sources: &Sources) -> Result<BTreeMap<PathBuf, String>, Vec<Diagnostic>> {
+    let (mut schemas, mut flaws) = (BTreeMap::new(), Vec::new());
     for (place, route) in stack.all_routes() {
         let Some(body) = &route.body else { continue };
         if schemas.contains_key(body) {
@@ -195,7 +198,7 @@ fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTr
             }
         }
     }
-    schemas
+    if flaws.is_empty() { Ok(schemas) } else { Err(flaws) }
 }
 
 /// npm's settings, which only an installation needs.

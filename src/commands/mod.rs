@@ -8,6 +8,7 @@ mod audit;
 mod call;
 mod doctor;
 mod down;
+mod export;
 mod graph;
 mod init;
 mod interrupted;
@@ -101,6 +102,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
         Command::Tools(command) => match command {
             ToolCommand::Doctor => run.until_ctrl_c(async |config, stop| doctor::run(config, stop).await).await,
             ToolCommand::Policy(args) => run.until_ctrl_c(async |config, _| policy::run(args, &config).await).await,
+            ToolCommand::Export(args) => run.until_ctrl_c(async |config, _| export::run(args, &config).await).await,
             ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
             ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
             ToolCommand::Completions(args) => Ok(manual::completions(args)),

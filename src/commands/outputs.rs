@@ -11,15 +11,7 @@ use crate::report::answer;
 use crate::scope::{Scope, partition_of};
 
 pub(super) async fn run(args: &args::Outputs, config: &Config) -> Result<Ending, Error> {
-    let state = super::recorded(config).await?;
-    let scope = Scope {
-        partition: partition_of(&state.region).to_owned(),
-        account: state.account.clone(),
-        region: state.region.clone(),
-        stack: state.stack.clone(),
-    };
-    let outputs = Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &state);
-    let document = serde_json::to_value(outputs).map_err(|error| Error::other(error.to_string()))?;
+    let document = serde_json::to_value(recorded(config).await?).map_err(|error| Error::other(error.to_string()))?;
     let Some(path) = &args.path else {
         answer(&if config.output.json { super::pretty(&document) } else { flat(&document).join("\n") });
         return Ok(Ending::Done);
@@ -39,6 +31,18 @@ pub(super) async fn run(args: &args::Outputs, config: &Config) -> Result<Ending,
         }
     }
     Ok(Ending::Done)
+}
+
+/// The outputs in the state, without an AWS call.
+pub(super) async fn recorded(config: &Config) -> Result<Outputs, Error> {
+    let state = super::recorded(config).await?;
+    let scope = Scope {
+        partition: partition_of(&state.region).to_owned(),
+        account: state.account.clone(),
+        region: state.region.clone(),
+        stack: state.stack.clone(),
+    };
+    Ok(Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &state))
 }
 
 /// `path value` for every value. Each path is a valid argument of `outputs`.

@@ -15,7 +15,11 @@ pub fn caller_role(identity_pool: &str) -> String {
 /// The name of API Gateway's model for a body schema: `LambdasExternalRequestSchema` for
 /// `lambdas/external/request.schema.json`. API Gateway allows letters and digits only.
 pub fn body_model(file: &Path) -> String {
-    let text = file.with_extension("").to_string_lossy().into_owned();
+    capitalised_words(&file.with_extension("").to_string_lossy())
+}
+
+/// The words of a text, each with a capital, and nothing between them: `OrdersId` for `/orders/{id}`.
+pub fn capitalised_words(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(capitalised).collect()
 }

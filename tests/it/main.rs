@@ -28,6 +28,7 @@ mod drift;
 mod e2e;
 mod engine;
 mod exit_codes;
+mod export;
 mod facts;
 mod faults;
 mod firewall;

@@ -22,6 +22,7 @@ pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod proxy;
 pub mod pty;
+pub mod python;
 pub mod sample;
 pub mod simulation;
 pub mod simulator;

@@ -1,15 +1,14 @@
 //! moto is another emulator. It lacks some calls and answers them with an HTML page. It is installed once into the target
 //! folder and started on its own port.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::python::installed;
 use crate::services::kinds;
 
 const MOTO: &str = "moto[server]==5.2.5";
@@ -28,7 +27,7 @@ pub struct Moto {
 impl Moto {
     /// Starts an empty server.
     pub fn start() -> Self {
-        let folder = installed();
+        let folder = installed("moto", MOTO);
         let program = folder.join("venv/bin/python");
         // With port 0 it chooses a free port and prints it.
         let mut server = Command::new(program)
@@ -66,7 +65,7 @@ impl Moto {
             Some(json!([kind.name, service.name, operation, arguments, list.items, list.name]))
         });
         let lists = Value::Array(lists.collect()).to_string();
-        let python = installed().join("venv/bin/python");
+        let python = installed("moto", MOTO).join("venv/bin/python");
         let mut command = Command::new(python);
         command
             .args(["-I", "-c", INVENTORY, &self.endpoint, &lists])
@@ -83,28 +82,4 @@ impl Drop for Moto {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// The folder that contains moto. Installs it first if necessary, one process at a time.
-fn installed() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("moto");
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = File::options().create(true).append(true).open(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let marker = folder.join("installed");
-    if std::fs::read_to_string(&marker).is_ok_and(|what| what == MOTO) {
-        return folder;
-    }
-    let venv = folder.join("venv");
-    let _ = std::fs::remove_dir_all(&venv);
-    run(Command::new("python3").args(["-I", "-m", "venv"]).arg(&venv));
-    let pip = ["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", MOTO];
-    run(Command::new(venv.join("bin/python")).args(pip));
-    std::fs::write(&marker, MOTO).unwrap();
-    folder
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,0 +1,3 @@
+//! A stack in the formats of other tools.
+
+pub mod openapi;

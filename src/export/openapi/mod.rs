@@ -1,0 +1,326 @@
+//! An API as an OpenAPI 3.0 document: what can be called, by whom, and with which bodies.
+
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use crate::spec::names::{body_model, capitalised_words};
+use crate::spec::{Api, ApiKind, Auth, Route, Stack};
+
+/// The methods that `ANY` stands for, as OpenAPI writes them.
+const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+/// The name of the security scheme for IAM-signed requests.
+const SIGNED: &str = "aws-iam";
+
+/// The OpenAPI 3.0 document of an API of `stack`. `base_url` is the beginning of its routes' URLs, if it exists.
+/// `schemas` are the texts of the body schemas, by the routes' `body`.
+///
+/// # Errors
+/// A body schema is not JSON.
+pub fn document(
+    stack: &Stack,
+    (name, api): (Option<&str>, &Api),
+    base_url: Option<&str>,
+    schemas: &BTreeMap<PathBuf, String>,
+) -> Result<Value, serde_json::Error> {
+    let mut document = json!({
+        "openapi": "3.0.3",
+        "info": { "title": format!("{}-{}", stack.name, name.unwrap_or("api")), "version": api.stage },
+        "servers": [server(api, base_url)],
+        "paths": paths(stack, api),
+    });
+    let responses: BTreeSet<GatewayAnswer> =
+        api.routes.iter().flat_map(|route| GatewayAnswer::of(stack, api, route)).collect();
+    let responses: Map<_, _> =
+        responses.into_iter().map(|answer| (answer.name().to_owned(), answer.response(api))).collect();
+    let mut components = json!({ "responses": responses, "schemas": body_schemas(api, schemas)? });
+    components["schemas"]["Message"] = json!({ "type": "object", "properties": { "message": { "type": "string" } } });
+    let security: Map<_, _> =
+        api.routes.iter().filter_map(|route| Some((scheme(&route.auth)?, scheme_object(api, &route.auth)?))).collect();
+    if !security.is_empty() {
+        components["securitySchemes"] = security.into();
+    }
+    document["components"] = components;
+    Ok(document)
+}
+
+/// Where the API is, or will be.
+fn server(api: &Api, base_url: Option<&str>) -> Value {
+    if let Some(url) = base_url {
+        return json!({ "url": url });
+    }
+    // An HTTP API's default stage is not part of its URLs.
+    let stage = if api.stage.starts_with('$') { String::new() } else { format!("/{}", api.stage) };
+    json!({
+        "url": format!("https://{{host}}{stage}"),
+        "description": "The API does not exist yet. `securelambda up` gives it a host.",
+        "variables": { "host": { "default": "API_ID.execute-api.REGION.amazonaws.com" } },
+    })
+}
+
+fn paths(stack: &Stack, api: &Api) -> Value {
+    let mut paths: BTreeMap<String, Value> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    // `ANY` covers the methods that the path's other routes leave.
+    let (any, named): (Vec<&Route>, Vec<&Route>) = api.routes.iter().partition(|route| route.method == "ANY");
+    for route in named.into_iter().chain(any) {
+        let item = paths.entry(template(&route.path)).or_insert_with(|| path_item(&route.path));
+        let own = route.method.to_lowercase();
+        let methods = if own == "any" { METHODS.to_vec() } else { vec![own.as_str()] };
+        for method in methods {
+            if item.get(method).is_none() {
+                item[method] = operation(stack, api, route, &free_id(method, &route.path, &mut ids));
+            }
+        }
+    }
+    json!(paths)
+}
+
+/// A path as OpenAPI writes it: `/files/{proxy}` for `/files/{proxy+}`.
+fn template(path: &str) -> String {
+    path.replace("+}", "}")
+}
+
+/// The parameters of all methods on a path.
+fn path_item(path: &str) -> Value {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = names
+        .map(|name| {
+            let mut parameter = json!({
+                "name": name.trim_end_matches('+'), "in": "path", "required": true, "schema": { "type": "string" },
+            });
+            if name.ends_with('+') {
+                parameter["description"] = "One or more parts of the path, with the slashes between them.".into();
+            }
+            parameter
+        })
+        .collect();
+    if parameters.is_empty() { json!({}) } else { json!({ "parameters": parameters }) }
+}
+
+/// A name for an operation that no other has: `getOrdersId` for `GET /orders/{id}`.
+fn free_id(method: &str, path: &str, taken: &mut BTreeSet<String>) -> String {
+    let id = format!("{method}{}", capitalised_words(path));
+    let numbered = (2..).map(|number| format!("{id}{number}"));
+    let free = std::iter::once(id.clone()).chain(numbered).find(|id| !taken.contains(id)).unwrap_or(id);
+    taken.insert(free.clone());
+    free
+}
+
+fn operation(stack: &Stack, api: &Api, route: &Route, id: &str) -> Value {
+    let mut responses: Map<String, Value> = GatewayAnswer::of(stack, api, route)
+        .into_iter()
+        .map(|answer| {
+            let name = answer.name();
+            (answer.status().to_owned(), json!({ "$ref": format!("#/components/responses/{name}") }))
+        })
+        .collect();
+    responses
+        .insert("default".into(), json!({ "description": format!("The answer of the function {}", route.function) }));
+    let mut operation = json!({
+        "operationId": id,
+        "security": scheme(&route.auth).map(|scheme| json!({ scheme: [] })).into_iter().collect::<Vec<_>>(),
+        "responses": responses,
+    });
+    if let Some(file) = route.body.as_ref().filter(|_| api.kind == ApiKind::Rest) {
+        let schema = json!({ "$ref": format!("#/components/schemas/{}", body_model(file)) });
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    operation
+}
+
+/// The schemas of all request bodies, and of their parts.
+fn body_schemas(api: &Api, schemas: &BTreeMap<PathBuf, String>) -> Result<BTreeMap<String, Value>, serde_json::Error> {
+    let mut all = BTreeMap::new();
+    for file in api.routes.iter().filter_map(|route| route.body.as_ref()) {
+        if let Some(text) = schemas.get(file) {
+            all.extend(schema::components(&body_model(file), text)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The name of the security scheme for a way to call a route. `None`: anyone may call it.
+fn scheme(auth: &Auth) -> Option<String> {
+    match auth {
+        Auth::Pool(pool) => Some(pool.clone()),
+        Auth::Iam => Some(SIGNED.to_owned()),
+        Auth::None => None,
+    }
+}
+
+fn scheme_object(api: &Api, auth: &Auth) -> Option<Value> {
+    match auth {
+        Auth::Pool(pool) => {
+            let tokens = match api.kind {
+                ApiKind::Rest => "An ID token",
+                ApiKind::Http => "An ID token or an access token",
+            };
+            Some(json!({
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": format!("{tokens} of a user of the Cognito user pool {pool}"),
+            }))
+        }
+        Auth::Iam => Some(json!({
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "AWS Signature Version 4 by a principal that may call execute-api:Invoke on the route",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        })),
+        Auth::None => None,
+    }
+}
+
+/// An answer of API Gateway itself to a request that it does not pass on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum GatewayAnswer {
+    InvalidBody,
+    Unauthorized,
+    Forbidden,
+    TooManyRequests,
+}
+
+impl GatewayAnswer {
+    /// Those that a route can give.
+    fn of(stack: &Stack, api: &Api, route: &Route) -> Vec<Self> {
+        let rest = api.kind == ApiKind::Rest;
+        let possible = [
+            (Self::InvalidBody, rest && route.body.is_some()),
+            (Self::Unauthorized, matches!(route.auth, Auth::Pool(_))),
+            (Self::Forbidden, route.auth == Auth::Iam || rest && stack.firewall.is_some()),
+            (Self::TooManyRequests, true),
+        ];
+        possible.into_iter().filter_map(|(answer, possible)| possible.then_some(answer)).collect()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::InvalidBody => "InvalidBody",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::TooManyRequests => "TooManyRequests",
+        }
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Self::InvalidBody => "400",
+            Self::Unauthorized => "401",
+            Self::Forbidden => "403",
+            Self::TooManyRequests => "429",
+        }
+    }
+
+    fn response(self, api: &Api) -> Value {
+        let description = match self {
+            Self::InvalidBody => "The body does not match its schema".to_owned(),
+            Self::Unauthorized => "The token is missing, expired, or of another pool".to_owned(),
+            Self::Forbidden => {
+                "The firewall refuses the request, or its signature is missing or not sufficient".to_owned()
+            }
+            Self::TooManyRequests => {
+                format!("More than {} requests a second, or {} at once, on this route", api.rate_limit, api.burst_limit)
+            }
+        };
+        let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
+        json!({ "description": description, "content": { "application/json": message } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    const STACK: &str = r#"
+        [stack]
+        name = "orders"
+        [functions.F]
+        source = "f"
+        [pools.Users]
+        [firewall]
+        addresses = ["192.0.2.0/24"]
+        [api]
+        [[api.routes]]
+        route = "POST /orders/{id}"
+        function = "F"
+        pool = "Users"
+        body = "schemas/order.json"
+        [[api.routes]]
+        route = "ANY /orders/{id}"
+        function = "F"
+        auth = "iam"
+        [[api.routes]]
+        route = "GET /files/{proxy+}"
+        function = "F"
+        auth = "none"
+    "#;
+
+    fn example() -> Value {
+        let stack = parse(STACK).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas")
+    }
+
+    #[test]
+    fn any_covers_the_methods_that_no_other_route_of_the_path_has() {
+        let item = example()["paths"]["/orders/{id}"].clone();
+        let secured_by =
+            |method: &str| item[method]["security"][0].as_object().and_then(|one| one.keys().next().cloned());
+        assert_eq!(secured_by("post").as_deref(), Some("Users"));
+        for method in METHODS.iter().filter(|method| **method != "post") {
+            assert_eq!(secured_by(method).as_deref(), Some("aws-iam"), "{method}");
+        }
+        assert_eq!(
+            item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"],
+            json!("#/components/schemas/SchemasOrder")
+        );
+        assert!(item["put"].get("requestBody").is_none());
+    }
+
+    #[test]
+    fn an_open_route_needs_no_security_scheme_and_can_be_refused_by_firewall_and_throttle() {
+        let document = example();
+        let open = &document["paths"]["/files/{proxy}"];
+        assert_eq!(open["get"]["security"], json!([]));
+        assert_eq!(
+            open["get"]["responses"].as_object().expect("responses").keys().collect::<Vec<_>>(),
+            ["403", "429", "default"]
+        );
+        assert_eq!(open["parameters"][0]["name"], json!("proxy"));
+        let schemes = document["components"]["securitySchemes"].as_object().expect("schemes");
+        assert_eq!(schemes.keys().collect::<Vec<_>>(), ["Users", "aws-iam"]);
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let document = example();
+        let items = document["paths"].as_object().expect("paths").values();
+        let ids: Vec<&Value> = items
+            .flat_map(|item| item.as_object().expect("a path item").values())
+            .filter_map(|operation| operation.get("operationId"))
+            .collect();
+        let different: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
+        assert_eq!((ids.len(), different.len()), (8, 8));
+        let mut taken = BTreeSet::new();
+        assert_eq!(free_id("get", "/orders/{id}", &mut taken), "getOrdersId");
+        assert_eq!(free_id("get", "/orders-id", &mut taken), "getOrdersId2");
+    }
+
+    #[test]
+    fn the_address_is_a_variable_until_the_api_exists() {
+        let server_of = |stage: &str, url: Option<&str>| {
+            let stack = parse(&STACK.replace("[api]\n", &format!("[api]\n{stage}\n"))).expect("a stack file");
+            server(stack.api.as_ref().expect("an API"), url)["url"].clone()
+        };
+        assert_eq!(server_of("", None), json!("https://{host}/development"));
+        assert_eq!(server_of("", Some("https://a.example/development")), json!("https://a.example/development"));
+    }
+}
