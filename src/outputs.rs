@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
+use crate::aws::sqs::queue_url;
 use crate::scope::Scope;
 use crate::spec::{self, ApiKind, Auth, Stack};
 use crate::state::State;
@@ -38,9 +39,9 @@ pub struct Outputs {
     pub identity_pools: BTreeMap<String, IdentityPool>,
     pub functions: BTreeMap<String, Function>,
     pub topics: BTreeMap<String, Arn>,
-    /// The queues of failed events, if there are any.
+    /// The queues, if there are any, also those for dead letters and failed events.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub queues: BTreeMap<String, Arn>,
+    pub queues: BTreeMap<String, Queue>,
     /// ARNs of secrets by name. Values are never part of the outputs.
     pub secrets: BTreeMap<String, Arn>,
     /// The firewall, if it exists.
@@ -111,6 +112,12 @@ pub struct Arn {
     pub arn: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Queue {
+    pub arn: String,
+    pub url: String,
+}
+
 /// The web ACL on the API's stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Firewall {
@@ -168,7 +175,11 @@ impl Outputs {
             Some(Firewall { web_acl_arn: web_acl.arn, ip_set_arn: ip_set.arn })
         };
         let topic = |name: &String| Some((name.clone(), Arn { arn: ids::topic(name).recorded(state)?.arn }));
-        let queue = |name: &String| Some((name.clone(), Arn { arn: ids::queue(name).recorded(state)?.arn }));
+        let queue = |name: String| {
+            let queue = ids::queue(&name).recorded(state)?;
+            let url = queue_url(endpoint, scope, queue.name());
+            Some((name, Queue { arn: queue.arn, url }))
+        };
         let secret = |name: &String| Some((name.clone(), Arn { arn: ids::secret(name).recorded(state)?.arn }));
         Self {
             schema_version: SCHEMA_VERSION,
@@ -181,7 +192,7 @@ impl Outputs {
             pools: stack.pools.keys().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),
-            queues: stack.queues().into_iter().filter_map(queue).collect(),
+            queues: stack.all_queues().into_keys().filter_map(queue).collect(),
             secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }

@@ -1,4 +1,4 @@
-//! SQS: queues for the events that functions could not handle.
+//! SQS: queues, for messages of functions and for events that functions could not handle.
 //!
 //! A queue's ARN follows from its name. Calls name a queue by its URL, which is asked for by the name. `CreateQueue` for an
 //! existing queue succeeds only with the same attributes, so the program reads first. For a minute after a queue was
@@ -6,9 +6,11 @@
 
 mod inventory;
 mod queue;
+mod redrive;
 pub mod refusals;
 
 pub use self::queue::{Queue, QueueKey, QueueLive, QueueOutputs};
+pub use self::redrive::Redrive;
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
@@ -80,6 +82,13 @@ impl Sqs {
         let counts = answer.map(|answer| answer.attributes.unwrap_or_default());
         Ok(counts.map(|counts| counts.values().filter_map(|count| count.parse::<u64>().ok()).sum()))
     }
+}
+
+/// The URL of a queue, which follows from its name. `endpoint` is the endpoint in use if it is not AWS's.
+pub fn queue_url(endpoint: Option<&str>, scope: &Scope, name: &str) -> String {
+    let base =
+        endpoint.map_or_else(|| format!("https://{}", scope.host("sqs")), |at| at.trim_end_matches('/').to_owned());
+    format!("{base}/{}/{name}", scope.account)
 }
 
 /// The name in a queue's URL.

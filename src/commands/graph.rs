@@ -62,6 +62,9 @@ fn diagram(stack: &Stack) -> Diagram {
         for topic in &function.publishes {
             diagram.arrow((NodeKind::Function, name), (NodeKind::Topic, topic), "publishes");
         }
+        for queue in &function.sends {
+            diagram.arrow((NodeKind::Function, name), (NodeKind::Queue, queue), "sends");
+        }
     }
     for (name, function) in &stack.functions {
         match &function.trigger {
@@ -73,6 +76,12 @@ fn diagram(stack: &Stack) -> Diagram {
     }
     for topic in stack.topics.keys() {
         diagram.index_of(NodeKind::Topic, topic);
+    }
+    for (name, queue) in &stack.queues {
+        diagram.index_of(NodeKind::Queue, name);
+        if let Some(dead) = queue.dead_letters_of(name) {
+            diagram.arrow((NodeKind::Queue, name), (NodeKind::Queue, &dead), "dead letters");
+        }
     }
     for secret in stack.secrets.keys().chain(stack.service_users.keys()) {
         diagram.index_of(NodeKind::Secret, secret);

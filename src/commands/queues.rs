@@ -1,21 +1,22 @@
-//! Says how many failed events are lost with the queues that are removed.
+//! Says how many messages are lost with the queues that are removed.
 
 use futures_util::future::join_all;
 
 use super::session::Session;
 use crate::aws::sqs::{Queue, Sqs};
-use crate::engine::{Id, Plan, Resource as _, Target};
+use crate::engine::{Change, Id, Plan, Resource as _, Target};
 use crate::error::Error;
 use crate::report::one_line;
 use crate::state::State;
 
-/// One line for each queue that `plan` removes and that has messages, or whose messages could not be counted.
+/// One line for each queue that `plan` removes or replaces and that has messages, or whose messages could not be counted.
 ///
 /// # Errors
 /// The credentials are not accepted.
 pub(super) async fn lost_with(session: &Session, state: &State, plan: &Plan) -> Result<Vec<String>, Error> {
-    let gone =
-        plan.removals.iter().filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == Queue::KIND));
+    let replaced = plan.changes.iter().filter(|(_, _, change)| matches!(change, Change::Replace { .. }));
+    let gone = plan.removals.iter().chain(replaced.map(|(id, ..)| id));
+    let gone = gone.filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == Queue::KIND));
     lost(session, gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["arn"].as_str()?)))).await
 }
 
@@ -37,11 +38,11 @@ async fn lost<'a>(session: &Session, queues: impl Iterator<Item = (&'a Id, &'a s
         match count {
             Err(failure) if failure.ends_all() => return Err(failure.into()),
             Err(failure) => said.push(format!(
-                "The failed events in the queue {name} could not be counted ({}). All of them will be deleted.",
+                "The messages in the queue {name} could not be counted ({}). All of them will be deleted.",
                 one_line(&failure.to_string())
             )),
             Ok(Some(count)) if count > 0 => {
-                said.push(format!("{} in the queue {name} will be deleted.", events(count)));
+                said.push(format!("{} in the queue {name} will be deleted.", messages(count)));
             }
             Ok(_) => {}
         }
@@ -50,8 +51,8 @@ async fn lost<'a>(session: &Session, queues: impl Iterator<Item = (&'a Id, &'a s
 }
 
 /// SQS counts approximately.
-fn events(count: u64) -> String {
-    if count == 1 { "About 1 failed event".to_owned() } else { format!("About {count} failed events") }
+fn messages(count: u64) -> String {
+    if count == 1 { "About 1 message".to_owned() } else { format!("About {count} messages") }
 }
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_event_is_no_plural() {
-        assert_eq!([events(1), events(12)], ["About 1 failed event", "About 12 failed events"]);
+    fn one_message_is_no_plural() {
+        assert_eq!([messages(1), messages(12)], ["About 1 message", "About 12 messages"]);
     }
 }

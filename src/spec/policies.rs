@@ -167,23 +167,23 @@ pub(super) fn planned_for(
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
     let uses_key = key.map(|key| use_key(stack, name, wanted, scope, key));
-    beyond(name, wanted, scope).into_iter().chain(uses_key).fold(policy, Policy::with)
+    beyond(stack, name, wanted, scope).into_iter().chain(uses_key).fold(policy, Policy::with)
 }
 
 /// The statements of a function's policy that depend on nothing but the stack file.
-pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
+pub fn beyond(stack: &Stack, name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
     // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
     let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
-    let failed = wanted.on_failure.iter().map(|queue| {
-        json!({
-            "Sid": "SendFailedEvents",
-            "Effect": "Allow",
-            "Action": "sqs:SendMessage",
-            "Resource": scope.arn("sqs", &scope.physical(queue)),
-        })
-    });
-    network.chain(failed).collect()
+    let failed = wanted.on_failure.iter().map(|queue| send("SendFailedEvents", &json!(stack.queue_arn(scope, queue))));
+    let queues: Vec<String> = wanted.sends.iter().map(|queue| stack.queue_arn(scope, queue)).collect();
+    let sends = (!queues.is_empty()).then(|| send("SendToOwnQueues", &json!(queues)));
+    network.chain(failed).chain(sends).collect()
+}
+
+/// Lets a function send messages to one or more queues.
+fn send(sid: &str, queues: &serde_json::Value) -> serde_json::Value {
+    json!({ "Sid": sid, "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queues })
 }
 
 /// Lets a function use the key with this ARN, through the services alone that use it for the function.
@@ -192,13 +192,14 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
     // The service encrypts with the permissions of whoever sends or writes to create data keys (docs/aws.md, Keys of
     // the stack file).
     let publishes = !wanted.publishes.is_empty();
-    let makes = publishes || wanted.on_failure.is_some() || rotates;
+    let sends = wanted.on_failure.is_some() || !wanted.sends.is_empty();
+    let makes = publishes || sends || rotates;
     let actions: &[&str] = if makes { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
     let services = [
         ("lambda", true),
         ("secretsmanager", rotates || !wanted.secrets.is_empty()),
         ("sns", publishes),
-        ("sqs", wanted.on_failure.is_some()),
+        ("sqs", sends),
     ];
     // The hosts end differently in some partitions.
     let through = services.iter().filter(|(_, used)| *used).map(|(service, _)| format!("{service}.{}.*", scope.region));

@@ -209,13 +209,13 @@ fn of_firewall<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> im
 }
 
 fn of_queues<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> impl Iterator<Item = Watch> {
-    stack.queues().into_iter().map(move |name| Watch {
+    stack.dead_letter_queues().into_iter().map(move |name| Watch {
         what: ("dead-letters", name.clone()),
         description: format!("The queue {name} has events that no function could handle"),
         metric: Metric {
             namespace: "AWS/SQS",
             name: "ApproximateNumberOfMessagesVisible",
-            dimensions: [("QueueName", scope.physical(name))].into(),
+            dimensions: [("QueueName", stack.queue_name(scope, &name))].into(),
             statistic: Statistic::Maximum,
         },
         api: None,

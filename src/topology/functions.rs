@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Input;
 use super::apis::{ApiIds, permission_sid};
 use super::encryption::EncryptedBy;
-use super::messaging::{self, Queues, Secrets, Topics};
+use super::messaging::{self, Secrets, Topics};
+use super::queues::Queues;
 use super::references::{References, Variables};
 use crate::aws::Encryption;
 use crate::aws::iam::{Role, RolePolicy};
@@ -148,7 +149,7 @@ fn policy(
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
-    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(name, wanted, scope));
+    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(stack, name, wanted, scope));
     let use_key = policies::use_key(stack, name, wanted, scope, "");
     let needs = (role, (logs, encrypted_by.clone()), secrets, topics, rotated);
     ids::policy(name).add_under(graph, role, needs, move |(role, (logs, encryption), secrets, topics, rotated)| {
@@ -242,12 +243,12 @@ fn function(
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
-    let Variables { used, urls } = variables;
+    let Variables { used, urls, queue_urls } = variables;
     id.add(graph, (role, logs, queue, used, encrypted_by.clone()), move |(role, logs, queue, used, kms_key)| {
         let dead_letters = queue.into_iter().next().map(|queue| queue.arn);
         let mut function =
             Function { role_arn: role.arn, log_group: logs.name, dead_letters, kms_key, ..function.clone() };
-        function.environment.extend(Variables::read(&urls, used));
+        function.environment.extend(Variables::read((&urls, &queue_urls), used));
         function
     })
 }

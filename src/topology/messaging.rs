@@ -1,4 +1,4 @@
-//! Topics, queues and secrets, and how secrets are rotated.
+//! Topics and secrets, and how secrets are rotated.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,6 @@ use crate::aws::Encryption;
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::Topic;
-use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -19,16 +18,10 @@ pub(crate) mod ids {
     use crate::aws::lambda::Permission;
     use crate::aws::secretsmanager::{Rotation, Secret};
     use crate::aws::sns::Topic;
-    use crate::aws::sqs::Queue;
     use crate::topology::id::IdOf;
 
     pub(crate) fn topic(name: &str) -> IdOf<Topic> {
         IdOf::new("topic", name)
-    }
-
-    /// A queue for events that functions could not handle.
-    pub(crate) fn queue(name: &str) -> IdOf<Queue> {
-        IdOf::new("queue", name)
     }
 
     /// A secret of the stack file, or the one that holds a service user's name and password.
@@ -48,7 +41,6 @@ pub(crate) mod ids {
 }
 
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
-pub(super) type Queues = BTreeMap<String, Handle<Queue>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 
 /// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
@@ -130,23 +122,6 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
         (name.clone(), id.add(graph, encrypted_by.clone(), move |kms_key| Topic { kms_key, ..topic.clone() }))
     };
     stack.topics.iter().map(add).collect()
-}
-
-/// The queues for events that functions could not handle.
-pub(super) fn queues(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }: Input<'_>) -> Queues {
-    let add = |name: &String| {
-        let id = ids::queue(name);
-        let physical = scope.physical(name);
-        let queue = Queue {
-            id: id.to_string(),
-            arn: scope.arn("sqs", &physical),
-            name: physical,
-            account: scope.account.clone(),
-            kms_key: Encryption::default(),
-        };
-        (name.clone(), id.add(graph, encrypted_by.clone(), move |kms_key| Queue { kms_key, ..queue.clone() }))
-    };
-    stack.queues().into_iter().map(add).collect()
 }
 
 pub(super) fn secrets(

@@ -11,6 +11,7 @@ mod identity;
 mod identity_pools;
 mod messaging;
 mod needs;
+mod queues;
 mod references;
 mod rest_api;
 
@@ -23,6 +24,7 @@ pub(crate) mod ids {
     pub(crate) use super::identity::ids::*;
     pub(crate) use super::identity_pools::ids::*;
     pub(crate) use super::messaging::ids::*;
+    pub(crate) use super::queues::ids::*;
 }
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,12 +81,12 @@ pub fn desired(
     let encrypted_by = &encryption::encryption(&mut all, from, former_key, &roots);
     let from = Input { encrypted_by, ..from };
     let topics = messaging::topics(&mut all, from);
-    let queues = messaging::queues(&mut all, from);
+    let queues = queues::queues(&mut all, from);
     let mut secrets = messaging::secrets(&mut all, from, &topics);
     let pools = identity::pools(&mut all, from);
     secrets.extend(identity_pools::service_users(&mut all, from, &pools));
     let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
-    let references = References::new(from, pools, identity_pools, &roots);
+    let references = References::new(from, pools, identity_pools, &roots, queues.clone());
     let functions = functions::functions(&mut all, from, (&topics, &queues), &secrets, &references);
     messaging::rotations(&mut all, from, &secrets, &functions);
     let firewall = edge::firewall(&mut all, from);

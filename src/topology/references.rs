@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::Input;
 use super::identity::Pools;
 use super::identity_pools::PoolCaller;
+use super::queues::{QueueUrls, Queues};
 use crate::aws::apigateway::{RestApi, stage_url};
 use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
 use crate::aws::lambda::Function;
+use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::Variable;
@@ -19,6 +21,8 @@ pub(super) struct References {
     pub apis: BTreeMap<String, Handle<RestApi>>,
     /// By the API's name.
     pub urls: BTreeMap<String, Url>,
+    pub queues: Queues,
+    pub queue_urls: QueueUrls,
 }
 
 /// The URL of an API's stage, except for the API's id.
@@ -45,6 +49,7 @@ type Used = (
     BTreeMap<String, Handle<AppClient>>,
     BTreeMap<String, Handle<IdentityPool>>,
     BTreeMap<String, Handle<RestApi>>,
+    BTreeMap<String, Handle<Queue>>,
 );
 
 /// The variables of one function whose values are known only later.
@@ -52,18 +57,21 @@ pub(super) struct Variables {
     pub used: Used,
     /// By the variable.
     pub urls: BTreeMap<String, Url>,
+    pub queue_urls: QueueUrls,
 }
 
 impl References {
     pub(super) fn new(
-        Input { stack, scope, endpoint, .. }: Input<'_>,
+        from: Input<'_>,
         pools: Pools,
         identity_pools: BTreeMap<String, PoolCaller>,
         roots: &BTreeMap<Option<String>, Handle<RestApi>>,
+        queues: Queues,
     ) -> Self {
+        let Input { stack, scope, endpoint, .. } = from;
         let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
         let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage)));
-        Self { pools, identity_pools, apis, urls: urls.collect() }
+        Self { pools, identity_pools, apis, urls: urls.collect(), queues, queue_urls: QueueUrls::of(from) }
     }
 
     /// The variables that refer to something.
@@ -78,13 +86,14 @@ impl References {
                 Variable::IdentityPoolId(pool) => {
                     used.2.extend(self.identity_pools.get(pool).map(|caller| (key, caller.pool)));
                 }
+                Variable::Queue(queue) => used.4.extend(self.queues.get(queue).map(|handle| (key, *handle))),
                 Variable::Url(api) => {
                     used.3.extend(self.apis.get(api).map(|handle| (key.clone(), *handle)));
                     urls.extend(self.urls.get(api).map(|url| (key, url.clone())));
                 }
             }
         }
-        Variables { used, urls }
+        Variables { used, urls, queue_urls: self.queue_urls.clone() }
     }
 
     /// Orders a function after the roles of its identity pools, because new code may need what a new role allows.
@@ -108,8 +117,8 @@ impl References {
 impl Variables {
     /// The values of the variables, from the outputs of the resources.
     pub(super) fn read(
-        urls: &BTreeMap<String, Url>,
-        (pools, clients, identity_pools, apis): <Used as crate::engine::Needs>::Out,
+        (urls, queue_urls): (&BTreeMap<String, Url>, &QueueUrls),
+        (pools, clients, identity_pools, apis, queues): <Used as crate::engine::Needs>::Out,
     ) -> BTreeMap<String, String> {
         let ids = pools.into_iter().map(|(variable, pool)| (variable, pool.id));
         let clients = clients.into_iter().map(|(variable, client)| (variable, client.client_id));
@@ -118,6 +127,7 @@ impl Variables {
             let url = urls.get(&variable)?.with(&api.id);
             Some((variable, url))
         });
-        ids.chain(clients).chain(identity_pools).chain(apis).collect()
+        let queues = queues.into_iter().map(|(variable, queue)| (variable, queue_urls.url(queue.name())));
+        ids.chain(clients).chain(identity_pools).chain(apis).chain(queues).collect()
     }
 }

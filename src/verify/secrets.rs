@@ -1,4 +1,4 @@
-//! Checks that functions cannot access the secrets and topics of other functions or signed routes, and that their
+//! Checks that functions cannot access the secrets, topics and queues of other functions or signed routes, and that their
 //! environment contains no credentials.
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ struct Forbidden<'a> {
     arn: Cow<'a, str>,
 }
 
-/// The role of a function must not allow access to secrets and topics of other functions, nor to routes that require
+/// The role of a function must not allow access to secrets, topics and queues of other functions, nor to routes that require
 /// signatures, which are for the users of an identity pool.
 async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let (stack, outputs) = (context.subject.stack, context.subject.outputs);
@@ -49,6 +49,13 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
         what: format!("topic {topic}"),
         arn: (&at.arn).into(),
     });
+    let sends = |queue: &String| function.sends.contains(queue) || function.on_failure.as_ref() == Some(queue);
+    let queues = outputs.queues.iter().filter(|(queue, _)| !sends(queue));
+    let queues = queues.map(|(queue, at)| Forbidden {
+        action: "sqs:SendMessage",
+        what: format!("queue {queue}"),
+        arn: (&at.arn).into(),
+    });
     let signed = context.routes().filter(|target| target.route.auth == Auth::Iam);
     let routes = signed.filter_map(|target| {
         let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
@@ -62,7 +69,7 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
     let policies = || policies(context, name);
     let mut checks = Vec::new();
-    for forbidden in secrets.chain(topics).chain(routes) {
+    for forbidden in secrets.chain(topics).chain(queues).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
             format!("role {name}"),

@@ -67,6 +67,8 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
     let path = |part: &str| rest("apigateway", "POST", "/restapis/a/resources/r", &json!({ "pathPart": part }));
     let secret = |name: &str| target("secretsmanager", "CreateSecret", &json!({ "Name": name }));
     let topic = |name: &str| query("sns", "CreateTopic", &[("Name", name)]);
+    let queue =
+        |name: &str| target("sqs", "CreateQueue", &json!({ "QueueName": name, "Attributes": { "FifoQueue": "true" } }));
     let retention = |days: u32| target("logs", "PutRetentionPolicy", &json!({ "retentionInDays": days }));
     let addresses = |address: &str| target("wafv2", "UpdateIPSet", &json!({ "Addresses": [address] }));
     let priorities =
@@ -158,6 +160,11 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         ("API Gateway: a path part with other characters", path("a{b}"), path("v1.0")),
         ("Secrets Manager: a name with other characters", secret("a b"), secret("a/b_+=.@-!")),
         ("SNS: a topic's name with other characters, or too long", topic("a.b"), topic("a-b_1.fifo")),
+        (
+            "SQS: a name and the kind of queue that do not belong together, or a name that is too long",
+            queue("work"),
+            queue("work.fifo"),
+        ),
         ("SNS: a topic's name with other characters, or too long", topic(&"t".repeat(257)), topic(&"t".repeat(256))),
         ("CloudWatch Logs: days that are none of the allowed", retention(15), retention(14)),
         ("WAF: an address set of everything", addresses("::/0"), addresses("10.0.0.0/8")),

@@ -14,6 +14,7 @@ use securelambda::aws::logs::refusals::{LOGS_BUSY, LOGS_VISIBLE};
 use securelambda::aws::secretsmanager::refusals::{SECRET_BACK, SECRET_NAME};
 use securelambda::aws::settle::THROTTLE;
 use securelambda::aws::sns::refusals::SNS_BUSY;
+use securelambda::aws::sqs::refusals::{DEAD_LETTER_QUEUE, QUEUE_NAME};
 use securelambda::aws::wafv2::refusals::{WAF_ASSOCIATION, WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE};
 use serde_json::json;
 
@@ -33,6 +34,8 @@ const STACK: &str = r#"
 [stack]
 name = "weather"
 [topics.greetings]
+[queues.work]
+dead_letter_after = 3
 [secrets.LambdaSNSTopicARN]
 TOPIC_ARN = { topic = "greetings" }
 [functions.InternalLambda]
@@ -153,6 +156,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
         &THROTTLE,
         &LOGS_VISIBLE,
         &LOGS_BUSY,
+        &DEAD_LETTER_QUEUE,
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
@@ -172,7 +176,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     assert_eq!(there(), Vec::<String>::new());
 
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
-    assert_reasons(&ran, [SECRET_BACK.why, API_UPDATING.why]);
+    assert_reasons(&ran, [SECRET_BACK.why, API_UPDATING.why, QUEUE_NAME.why]);
     assert_eq!(there(), made);
     without_errors(user.run(&["down", "--yes"])).says("0 left");
     assert_eq!(there(), Vec::<String>::new());

@@ -35,10 +35,14 @@ KEY = { generate = 16 }
 source = "lambdas/external"
 secrets = ["Where"]
 publishes = ["orders"]
+[queues.work]
+dead_letter_after = 3
 [functions.News]
 source = "lambdas/external"
 secrets = ["Where"]
 publishes = ["news"]
+sends = ["work"]
+environment = { QUEUE = { queue = "work" } }
 [functions.Listener]
 source = "lambdas/internal"
 trigger = { topic = "orders" }

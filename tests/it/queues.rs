@@ -1,4 +1,5 @@
-//! Queues for the events that functions could not handle: made, weakened with another tool, repaired and removed.
+//! Queues of the stack file, and those for the events that functions could not handle: made, weakened with another tool,
+//! repaired and removed.
 
 use serde_json::{Value, json};
 
@@ -101,10 +102,10 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     // What is in the queue is lost with it, which is said before.
     user.write("securelambda.toml", &FILE.replace("KEY", ""));
     let planned = user.run(&["plan"]).ends(0).stdout;
-    assert!(planned.contains("About 1 failed event in the queue dead will be deleted."), "{planned}");
+    assert!(planned.contains("About 1 message in the queue dead will be deleted."), "{planned}");
     user.write("securelambda.toml", &FILE.replace("KEY", QUEUE));
     let removed = user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert!(removed.stderr.contains("About 1 failed event in the queue dead will be deleted."), "{}", removed.stderr);
+    assert!(removed.stderr.contains("About 1 message in the queue dead will be deleted."), "{}", removed.stderr);
     assert_eq!(queues(&user), 0);
 }
 
@@ -132,5 +133,88 @@ fn the_hardened_posture_keeps_failed_events_of_every_function() {
         assert!(target(&user, function).as_str().unwrap().ends_with(":failing-dead"), "{function}");
     }
     user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+const WORK: &str = r#"
+[stack]
+name = "working"
+[queues.work]
+dead_letter_after = 3
+retention_days = 2
+[queues.ordered]
+FIFO
+[functions.Sender]
+source = "f"
+sends = ["work", "ordered"]
+environment = { WORK = { queue = "work" }, ORDERED = { queue = "ordered" } }
+"#;
+
+fn worker(fifo: &str) -> User {
+    let user = User::of(&account(), &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
+    user.write("f/index.mjs", "export const handler = async () => ({});\n");
+    user.write("securelambda.toml", &WORK.replace("FIFO", fifo));
+    user
+}
+
+fn attributes_at(user: &User, url: &Value) -> Value {
+    let all = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+    accepted(user, "sqs", "get_queue_attributes", &all)["Attributes"].clone()
+}
+
+#[test]
+fn queues_of_the_stack_file_have_dead_letters_and_senders() {
+    let user = worker("");
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let queues = &outputs["queues"];
+    assert_eq!(queues.as_object().unwrap().keys().collect::<Vec<_>>(), ["ordered", "work", "work-dead"]);
+    let work = attributes_at(&user, &queues["work"]["url"]);
+    assert_eq!((&work["MessageRetentionPeriod"], &work["SqsManagedSseEnabled"]), (&json!("172800"), &json!("true")));
+    let moved: Value = serde_json::from_str(work["RedrivePolicy"].as_str().unwrap()).unwrap();
+    assert_eq!(moved["deadLetterTargetArn"], queues["work-dead"]["arn"]);
+    assert_eq!(attributes_at(&user, &queues["work-dead"]["url"])["MessageRetentionPeriod"], "1209600");
+
+    // The function may send to exactly these, and knows their addresses.
+    let read = accepted(&user, "lambda", "get_function", &json!({ "FunctionName": "working-Sender" }));
+    let variables = &read["Configuration"]["Environment"]["Variables"];
+    assert_eq!((&variables["WORK"], &variables["ORDERED"]), (&queues["work"]["url"], &queues["ordered"]["url"]));
+    let role = json!({ "RoleName": "working-Sender", "PolicyName": "securelambda" });
+    let policy = accepted(&user, "iam", "get_role_policy", &role);
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let sends = statements.iter().find(|one| one["Sid"] == "SendToOwnQueues").unwrap();
+    assert_eq!(sends["Action"], "sqs:SendMessage");
+    assert_eq!(sends["Resource"], json!([queues["work"]["arn"], queues["ordered"]["arn"]]));
+
+    // Somebody takes the dead letters.
+    let theirs = json!({ "deadLetterTargetArn": queues["ordered"]["arn"], "maxReceiveCount": 1 }).to_string();
+    let changed = json!({ "QueueUrl": queues["work"]["url"], "Attributes": { "RedrivePolicy": theirs } });
+    accepted(&user, "sqs", "set_queue_attributes", &changed);
+    let status = user.run(&["status", "--json"]).ends(0).json();
+    let rows = status["resources"].as_array().unwrap();
+    let drift = &rows.iter().find(|row| row["id"] == "queue.work").unwrap()["drift"];
+    assert_eq!((&drift[0]["field"], &drift[0]["weakens"]), (&json!("RedrivePolicy"), &json!(true)));
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn a_queue_that_becomes_a_fifo_queue_is_replaced_and_its_messages_are_named_before() {
+    let user = worker("");
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let message = json!({ "QueueUrl": outputs["queues"]["ordered"]["url"], "MessageBody": "later" });
+    accepted(&user, "sqs", "send_message", &message);
+    user.write("securelambda.toml", &WORK.replace("FIFO", "fifo = true"));
+    let planned = user.run(&["plan"]).ends(0).stdout;
+    assert!(planned.contains("About 1 message in the queue ordered will be deleted."), "{planned}");
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let url = outputs["queues"]["ordered"]["url"].as_str().unwrap();
+    assert!(url.ends_with("/working-ordered.fifo"), "{url}");
+    assert_eq!(attributes_at(&user, &json!(url))["FifoQueue"], "true");
+    assert_eq!(queues(&user), 3, "the old queue is gone");
+    let read = accepted(&user, "lambda", "get_function", &json!({ "FunctionName": "working-Sender" }));
+    assert_eq!(read["Configuration"]["Environment"]["Variables"]["ORDERED"], url);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }

@@ -84,6 +84,20 @@ impl<R: Resource> Needs for Deferred<R> {
     }
 }
 
+/// Something that not every resource of a kind needs.
+impl<N: Needs> Needs for Option<N> {
+    type Out = Option<N::Out>;
+    fn indices(&self) -> Vec<usize> {
+        self.iter().flat_map(Needs::indices).collect()
+    }
+    fn late(&self) -> Vec<usize> {
+        self.iter().flat_map(Needs::late).collect()
+    }
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
+        self.as_ref().map(|need| need.read(outputs))
+    }
+}
+
 impl<N: Needs> Needs for Vec<N> {
     type Out = Vec<N::Out>;
     fn indices(&self) -> Vec<usize> {

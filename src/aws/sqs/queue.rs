@@ -6,8 +6,9 @@ use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::refusals::QUEUE_NAME;
-use super::{QUEUES, Sqs};
+use super::redrive::NOWHERE;
+use super::refusals::{DEAD_LETTER_QUEUE, QUEUE_NAME};
+use super::{QUEUES, Redrive, Sqs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -19,9 +20,6 @@ use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resou
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
-
-/// For how many seconds a message is kept: 14 days, the most that SQS allows.
-const RETENTION: &str = "1209600";
 
 /// While a deleted queue can still be seen: the first and the longest pause between two reads, in milliseconds, and the
 /// total time in seconds.
@@ -44,21 +42,29 @@ const OWN_ENCRYPTION: &str = "SqsManagedSseEnabled";
 const KEPT_FOR: &str = "MessageRetentionPeriod";
 const MOVED_TO: &str = "RedrivePolicy";
 
+/// The seconds in a day.
+const DAY: u32 = 86_400;
+
 /// What sends, receives and changes messages.
 const WITH_MESSAGES: [&str; 5] =
     ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"];
 
-/// A queue for events that a function could not handle.
 #[derive(Debug, Clone)]
 pub struct Queue {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// 1 to 80 of `A-Z a-z 0-9 _ -`.
+    /// 1 to 80 of `A-Z a-z 0-9 _ -`. That of a FIFO queue ends in `.fifo`.
     pub name: String,
     /// It follows from the name.
     pub arn: String,
     /// The account that owns the queue: twelve digits.
     pub account: String,
+    /// Whether it keeps the order of messages. A queue stays what it was created as.
+    pub fifo: bool,
+    /// How long a message is kept: 1 to 14.
+    pub retention_days: u32,
+    /// Where messages go that were delivered too often.
+    pub dead_letters: Option<Redrive>,
     /// What encrypts it. Without a key, SQS's own encryption.
     pub kms_key: Encryption,
 }
@@ -70,7 +76,7 @@ pub struct QueueOutputs {
 }
 
 impl QueueOutputs {
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or(&self.arn)
     }
 }
@@ -122,12 +128,23 @@ impl Queue {
             Some(key) => (Attribute::KmsMasterKeyId, key.clone()),
             None => (Attribute::SqsManagedSseEnabled, "true".to_owned()),
         };
-        [
+        let always = [
             (Attribute::Policy, self.policy().to_string()),
             encrypted,
-            (Attribute::MessageRetentionPeriod, RETENTION.to_owned()),
-        ]
-        .into()
+            (Attribute::MessageRetentionPeriod, self.retention_s()),
+        ];
+        let fifo = self.fifo.then(|| (Attribute::FifoQueue, "true".to_owned()));
+        let moved = self.dead_letters.as_ref().map(|moved| (Attribute::RedrivePolicy, moved.to_string()));
+        always.into_iter().chain(fifo).chain(moved).collect()
+    }
+
+    /// As SQS takes it: in seconds.
+    fn retention_s(&self) -> String {
+        (self.retention_days * DAY).to_string()
+    }
+
+    fn moved_to(&self) -> String {
+        self.dead_letters.as_ref().map_or_else(|| NOWHERE.to_owned(), ToString::to_string)
     }
 }
 
@@ -170,12 +187,12 @@ impl Resource for Queue {
         // `keys::compared` has already reported that the stack file's key is missing.
         let by_key = self.kms_key.key().is_some() || key.is_some_and(|key| self.kms_key.keeps(key, &self.account));
         let encrypted = if by_key { Effect::Same } else { Effect::weakens_unless(own == "true") };
-        let moved_to = attribute(MOVED_TO, "none");
+        let moved_to = attribute(MOVED_TO, NOWHERE);
+        let moved = Redrive::judge(self.dead_letters.as_ref(), &moved_to);
         compared = compared
             .judged(OWN_ENCRYPTION, "true", own, encrypted)
-            .plain(KEPT_FOR, RETENTION, attribute(KEPT_FOR, "none"))
-            // Whoever may read that queue then gets the events, and the stack loses them.
-            .guard(MOVED_TO, "none", moved_to);
+            .plain(KEPT_FOR, self.retention_s(), attribute(KEPT_FOR, "none"))
+            .judged(MOVED_TO, self.moved_to(), moved_to, moved);
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.attributes {
             if ![KEY, OWN_ENCRYPTION, KEPT_FOR, MOVED_TO].contains(&name.as_str()) {
@@ -237,10 +254,13 @@ impl Described for Queue {
 }
 
 impl Sqs {
-    async fn set(&self, url: &str, attribute: Attribute, value: &str) -> Result<(), Failure> {
+    async fn set(&self, url: &str, attribute: Attribute, value: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("set {} of the queue {}", attribute.as_str(), super::name_of(url));
-        let call = self.client.set_queue_attributes().queue_url(url).attributes(attribute, value);
-        call.send().await.or_fail(&doing).map(drop)
+        let set = settled(task, &[&DEAD_LETTER_QUEUE], || async {
+            let call = self.client.set_queue_attributes().queue_url(url).attributes(attribute.clone(), value);
+            call.send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
     }
 }
 
@@ -276,7 +296,7 @@ impl Provider<Queue> for Sqs {
 
     async fn create(&self, want: &Queue, task: &Task) -> Result<QueueOutputs, Failure> {
         let doing = format!("create the queue {}", want.name);
-        let made = settled(task, &[&QUEUE_NAME], || async {
+        let made = settled(task, &[&QUEUE_NAME, &DEAD_LETTER_QUEUE], || async {
             let call = self.once.create_queue().queue_name(&want.name).set_attributes(Some(want.attributes()));
             call.set_tags(Some(tag_map(&self.scope, &want.id))).send().await.or_fail(&doing)
         });
@@ -284,22 +304,25 @@ impl Provider<Queue> for Sqs {
         Ok(QueueOutputs { arn: self.scope.arn("sqs", &want.name) })
     }
 
-    async fn update(&self, want: &Queue, found: &Found<Queue>, _: &Task) -> Result<QueueOutputs, Failure> {
+    async fn update(&self, want: &Queue, found: &Found<Queue>, task: &Task) -> Result<QueueOutputs, Failure> {
         let drift = want.drift(&found.live);
         let Some(url) = self.url(&want.name).await?.filter(|_| !drift.is_empty()) else {
             return Ok(found.outputs.clone());
         };
         for setting in drift {
             match setting.field.as_str() {
-                POLICY => self.set(&url, Attribute::Policy, &want.policy().to_string()).await?,
+                POLICY => self.set(&url, Attribute::Policy, &want.policy().to_string(), task).await?,
                 // An empty one turns the encryption with that key off, and the moving of messages.
                 KEY => {
                     let key = want.kms_key.key().map_or("", String::as_str);
-                    self.set(&url, Attribute::KmsMasterKeyId, key).await?;
+                    self.set(&url, Attribute::KmsMasterKeyId, key, task).await?;
                 }
-                MOVED_TO => self.set(&url, Attribute::RedrivePolicy, "").await?,
-                OWN_ENCRYPTION => self.set(&url, Attribute::SqsManagedSseEnabled, "true").await?,
-                KEPT_FOR => self.set(&url, Attribute::MessageRetentionPeriod, RETENTION).await?,
+                MOVED_TO => {
+                    let moved = want.dead_letters.as_ref().map(ToString::to_string).unwrap_or_default();
+                    self.set(&url, Attribute::RedrivePolicy, &moved, task).await?;
+                }
+                OWN_ENCRYPTION => self.set(&url, Attribute::SqsManagedSseEnabled, "true", task).await?,
+                KEPT_FOR => self.set(&url, Attribute::MessageRetentionPeriod, &want.retention_s(), task).await?,
                 _ => {}
             }
         }
@@ -337,6 +360,7 @@ mod tests {
     use crate::engine::{Cause, Drift};
 
     const ARN: &str = "arn:aws:sqs:eu-central-1:123456789012:demo-dead";
+    const RETENTION: &str = "1209600";
     const URL: &str = r#"{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/demo-dead"}"#;
     const OURS: &str = r#"{"Tags":{"securelambda:stack":"demo"}}"#;
     const ABSENT: &str =
@@ -348,6 +372,9 @@ mod tests {
             name: "demo-dead".into(),
             arn: ARN.into(),
             account: "123456789012".into(),
+            fifo: false,
+            retention_days: 14,
+            dead_letters: None,
             kms_key: Encryption::default(),
         }
     }
@@ -429,6 +456,26 @@ mod tests {
         let expected =
             [Drift::new("MessageRetentionPeriod", RETENTION, 60), Drift::weakening("RedrivePolicy", "none", behind)];
         assert_eq!(drift, expected);
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_queue_is_demanded_and_set() {
+        let want = Queue { dead_letters: Some(Redrive { queue: "arn:q".into(), after: 5 }), ..want() };
+        let found = found(&[("RedrivePolicy", "")]).await;
+        let policy = want.moved_to();
+        assert_eq!(want.drift(&found.live), [Drift::new("RedrivePolicy", &policy, NOWHERE)]);
+        let (clients, http) = replay(vec![(200, URL), (200, "{}")]);
+        Provider::<Queue>::update(&Sqs::new(&clients), &want, &found, &task()).await.unwrap();
+        let call = &requests(&http)[1];
+        assert!(call.contains(&json!({ "RedrivePolicy": policy }).to_string()), "{call}");
+        assert_eq!(want.drift(&self::found(&[("RedrivePolicy", &policy)]).await.live), []);
+    }
+
+    #[test]
+    fn a_fifo_queue_is_created_as_one() {
+        let fifo = Queue { fifo: true, name: "demo-dead.fifo".into(), ..want() };
+        assert_eq!(fifo.attributes()[&Attribute::FifoQueue], "true");
+        assert!(!want().attributes().contains_key(&Attribute::FifoQueue));
     }
 
     #[tokio::test]

@@ -18,6 +18,16 @@ waits! {
         &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"],
     )
     .pace(5000, 10_000, 120);
+
+    /// A queue can be used a second after its creation at the earliest.
+    DEAD_LETTER_QUEUE = wait(
+        "dead-letter-queues",
+        "the dead-letter queue is not visible yet",
+        &["sqs CreateQueue", "sqs SetQueueAttributes"],
+        &["InvalidParameterValue", "InvalidAttributeValue"],
+    )
+    .words(&["dead letter target does not exist"])
+    .pace(1000, 5000, 60);
 }
 
 #[cfg(test)]
@@ -31,6 +41,19 @@ pub(in crate::aws) mod tests {
     /// The tests of the waits of this service.
     pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases);
 
+    fn want() -> sqs::Queue {
+        sqs::Queue {
+            id: "queue.dead".into(),
+            name: "demo-dead".into(),
+            arn: "arn:aws:sqs:eu-central-1:123456789012:demo-dead".into(),
+            account: "123456789012".into(),
+            fifo: false,
+            retention_days: 14,
+            dead_letters: None,
+            kms_key: crate::aws::Encryption::default(),
+        }
+    }
+
     #[rustfmt::skip]
     fn cases() -> Vec<Case> {
         vec![
@@ -40,14 +63,17 @@ pub(in crate::aws) mod tests {
                 refusal: (400, "QueueDeletedRecently",
                     "You must wait 60 seconds after deleting a queue before you can create another with the same name."),
                 verb: |clients, task| {
-                    let want = sqs::Queue {
-                        id: "queue.dead".into(),
-                        name: "demo-dead".into(),
-                        arn: "arn:aws:sqs:eu-central-1:123456789012:demo-dead".into(),
-                        account: "123456789012".into(),
-                        kms_key: crate::aws::Encryption::default(),
-                    };
-                    async move { sqs::Sqs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                    async move { sqs::Sqs::new(&clients).create(&want(), &task).await.map(drop) }.boxed_local()
+                },
+            },
+            Case {
+                wait: "DEAD_LETTER_QUEUE",
+                at: "CreateQueue",
+                refusal: (400, "InvalidParameterValue",
+                    "Value {\"deadLetterTargetArn\":\"arn:q\",\"maxReceiveCount\":5} for parameter RedrivePolicy is invalid. \
+                     Reason: Dead letter target does not exist."),
+                verb: |clients, task| {
+                    async move { sqs::Sqs::new(&clients).create(&want(), &task).await.map(drop) }.boxed_local()
                 },
             },
         ]

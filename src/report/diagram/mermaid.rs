@@ -13,6 +13,7 @@ pub fn mermaid(diagram: &Diagram) -> String {
             NodeKind::Function => ("[[", "]]"),
             NodeKind::Secret => ("[(", ")]"),
             NodeKind::Topic => (">", "]"),
+            NodeKind::Queue => ("[/", "/]"),
         };
         format!("{indent}n{index}{open}\"{}\"{close}\n", escaped(&node.name))
     };

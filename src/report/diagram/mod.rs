@@ -44,6 +44,7 @@ pub enum NodeKind {
     Function,
     Secret,
     Topic,
+    Queue,
 }
 
 /// An arrow between two indexes in [`Diagram::boxes`].

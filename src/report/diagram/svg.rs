@@ -174,7 +174,7 @@ fn node(diagram: &Diagram, index: usize, Rect { x, y, w, h }: Rect) -> String {
         NodeKind::Route => ("route", 4),
         NodeKind::Function => ("function", 8),
         NodeKind::Secret => ("secret", 8),
-        NodeKind::Topic => ("topic", 8),
+        NodeKind::Topic | NodeKind::Queue => ("topic", 8),
     };
     format!(
         "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{round}\"/>\

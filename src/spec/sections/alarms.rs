@@ -89,7 +89,7 @@ impl Stack {
             + there(alarms.server_errors, apis)
             + there(alarms.latency_ms, apis)
             + there(alarms.blocked_requests, usize::from(self.firewall.is_some()))
-            + there(alarms.dead_letters, self.queues().len())
+            + there(alarms.dead_letters, self.dead_letter_queues().len())
     }
 
     /// Whether the alarms tell a topic of the stack's own.

@@ -1,18 +1,20 @@
 //! `[functions]`
 
+mod events;
 mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{ApiKind, Part, Posture, Stack, api, identity_pools, pools, service_users, topics};
+use self::events::{ON_FAILURE, OnFailureKeys};
+use super::{ApiKind, Part, api, identity_pools, pools, queues, service_users, topics};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, Required, Text, TextOr, Word};
 use crate::spec::reader::{Reader, Table, joined, suggest};
-use crate::spec::rules::{NAME, name as check_name};
+use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
 pub use rules::{deprecated_on, newest_runtime, secret_variable};
@@ -25,9 +27,6 @@ pub(in crate::spec) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
 
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 
-/// The queue for failed events with `posture = "hardened"`.
-const DEAD_LETTERS: &str = "dead";
-
 /// The key of a source of a variable, and the variable with that source.
 type Source<'a> = (&'a Text, fn(String) -> Variable);
 
@@ -39,6 +38,7 @@ section! {
         "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
     );
     publishes: List = texts("The topics it may publish to.");
+    sends: List = texts("The queues it may send messages to.");
     runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
     handler: TextOr = form(
         "^\\S{1,128}$",
@@ -83,19 +83,12 @@ section! {
 }
 
 section! {
-    ON_FAILURE: OnFailureKeys = "a destination";
-    queue: Required = form(
-        NAME.form,
-        "The name of a queue of the stack. `up` creates it, encrypted, and only this account can use it. It keeps events for 14 days. Several functions may share one.",
-    );
-}
-
-section! {
     VARIABLE_FROM: VariableFromKeys = "a variable", Choice::OneKey;
     pool_id: Text = any("The id of this pool.");
     client_id: Text = any("The id of this pool's app client.");
     identity_pool_id: Text = any("The id of this identity pool.");
     url: Text = any("The base URL of this API.");
+    queue: Text = any("The URL of this queue. `sends` lets the function send messages to it.");
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +101,8 @@ pub struct Function {
     pub secrets: Vec<String>,
     /// The topics it may publish to.
     pub publishes: Vec<String>,
+    /// The queues it may send messages to.
+    pub sends: Vec<String>,
     pub runtime: String,
     /// The file without its extension, a dot, and the function.
     pub handler: String,
@@ -151,13 +146,8 @@ pub enum Variable {
     IdentityPoolId(String),
     /// The beginning of the URLs of this API's routes.
     Url(String),
-}
-
-impl Stack {
-    /// The names of the queues that receive events of functions.
-    pub fn queues(&self) -> BTreeSet<&String> {
-        self.functions.values().filter_map(|function| function.on_failure.as_ref()).collect()
-    }
+    /// The URL of this queue.
+    Queue(String),
 }
 
 impl Part for BTreeMap<String, Function> {
@@ -198,6 +188,10 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
     for topic in &function.publishes {
         checks.exists(format!("functions.{name}.publishes.{topic}"), "topic", topic, &[&topics::KEY.key]);
     }
+    for queue in &function.sends {
+        queues::exists(checks, format!("functions.{name}.sends.{queue}"), queue);
+    }
+    events::check(name, function, checks);
     for (variable, value) in &function.environment {
         let place = format!("functions.{name}.environment.{variable}");
         match value {
@@ -208,6 +202,7 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
             Variable::IdentityPoolId(pool) => {
                 checks.exists(place, "identity pool", pool, &[&identity_pools::KEY.key]);
             }
+            Variable::Queue(queue) => queues::exists(checks, place, queue),
             Variable::Url(api) => {
                 checks.exists(place.clone(), "api", api, &[&api::FURTHER.key]);
                 if checks.stack.apis.get(api).is_some_and(|api| api.kind == ApiKind::Http) {
@@ -237,6 +232,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         trigger,
         secrets,
         publishes,
+        sends,
         runtime,
         handler,
         architecture,
@@ -257,6 +253,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         }),
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
+        sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
         handler: self::handler(reader, table, handler),
         runtime: self::runtime(reader, table, runtime),
         architecture: reader.word(table, architecture).to_owned(),
@@ -266,22 +263,9 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         tracing: reader.flag(table, tracing),
         log_retention_days: reader.number(table, log_retention_days),
         vpc: self::vpc(reader, table, vpc),
-        on_failure: self::on_failure(reader, table, on_failure),
+        on_failure: events::on_failure(reader, table, on_failure),
         environment: self::environment(reader, table, environment),
     }
-}
-
-fn on_failure(reader: &mut Reader, table: &Table, key: &Nested<OnFailureKeys>) -> Option<String> {
-    let OnFailureKeys { queue } = &ON_FAILURE;
-    let Some(table) = reader.table(table, key) else {
-        // Auditors expect that no event is lost.
-        return (reader.posture == Posture::Hardened && table.get(&key.key).is_none()).then(|| DEAD_LETTERS.to_owned());
-    };
-    let (name, span) = reader.required(&table, queue)?;
-    if let Err(why) = check_name("queues", &name, NAME) {
-        reader.diagnostic(&span, why, None);
-    }
-    Some(name)
 }
 
 fn vpc(reader: &mut Reader, table: &Table, key: &Nested<VpcKeys>) -> Option<Vpc> {
@@ -366,17 +350,18 @@ fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys
 }
 
 fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
-    let VariableFromKeys { pool_id, client_id, identity_pool_id, url } = &VARIABLE_FROM;
-    let sources: [Source; 4] = [
+    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue } = &VARIABLE_FROM;
+    let sources: [Source; 5] = [
         (pool_id, Variable::PoolId),
         (client_id, Variable::ClientId),
         (identity_pool_id, Variable::IdentityPoolId),
         (url, Variable::Url),
+        (queue, Variable::Queue),
     ];
     let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
     let [(key, variable)] = given.as_slice() else {
-        let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" } or \
-                    { url = \"…\" }";
+        let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" }, \
+                    { url = \"…\" } or { queue = \"…\" }";
         reader.diagnostic(&table.span, "a variable must have exactly one source", Some(help.into()));
         return None;
     };

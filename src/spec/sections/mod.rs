@@ -13,6 +13,7 @@ mod firewall;
 mod functions;
 mod identity_pools;
 mod pools;
+mod queues;
 mod secrets;
 mod service_users;
 mod topics;
@@ -88,6 +89,7 @@ macro_rules! sections {
 
 sections! {
     topics { topics: BTreeMap<String, Topic> }
+    queues { queues: BTreeMap<String, Queue> }
     secrets { secrets: BTreeMap<String, Secret> }
     functions { functions: BTreeMap<String, Function> }
     pools { pools: BTreeMap<String, Pool> }

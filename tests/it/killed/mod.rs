@@ -45,7 +45,7 @@ enum Blueprint {
     Watched,
 }
 
-/// A stack with a key of its own, a queue and alarms, which no blueprint has.
+/// A stack with a key of its own, queues and alarms, which no blueprint has.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
@@ -58,6 +58,10 @@ source = "f"
 secrets = ["Where"]
 trigger = { topic = "news" }
 on_failure = { queue = "dead" }
+sends = ["work"]
+environment = { QUEUE = { queue = "work" } }
+[queues.work]
+dead_letter_after = 3
 [alarms]
 notify = "ops@example.com"
 "#;

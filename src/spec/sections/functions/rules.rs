@@ -136,6 +136,8 @@ fn length(value: &Variable) -> usize {
         Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) => 64,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
+        // `https://sqs.<region>.amazonaws.com/<account>/<name>`
+        Variable::Queue(_) => 160,
     }
 }
 

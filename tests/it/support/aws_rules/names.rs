@@ -1,6 +1,6 @@
 //! Names that the services restrict although their models do not.
 
-use super::{Rule, text};
+use super::{Rule, json, text};
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -66,6 +66,19 @@ pub const RULES: &[Rule] = &[
             let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
             let stem = name.strip_suffix(".fifo").unwrap_or(&name);
             request.name() == "sns CreateTopic" && (name.is_empty() || name.len() > 256 || !stem.chars().all(fits))
+        },
+    },
+    Rule {
+        name: "SQS: a name and the kind of queue that do not belong together, or a name that is too long",
+        status: 400,
+        code: "InvalidParameterValue",
+        message: "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end \
+                  with .fifo suffix and be 1 to 80 in length.",
+        source: "SQS API reference, CreateQueue; recorded by LocalStack, sqs test_sqs",
+        refuses: |request| {
+            let (name, body) = (text(request, "QueueName"), json(request));
+            let is_fifo = body["Attributes"]["FifoQueue"] == "true";
+            request.name() == "sqs CreateQueue" && (name.strip_suffix(".fifo").is_some() != is_fifo || name.len() > 80)
         },
     },
 ];

@@ -12,6 +12,7 @@ mod occasional;
 mod rates;
 mod secrets;
 mod sns;
+mod sqs;
 mod waf;
 
 pub use cognito::Domain;
@@ -176,6 +177,7 @@ impl ConsistencyRules {
             secrets::all(time_scale),
             logs::all(time_scale),
             sns::all(time_scale),
+            sqs::all(time_scale),
             apigateway::all(time_scale),
             lists::all(time_scale),
             vec![

@@ -1,0 +1,72 @@
+//! Where a queue's messages go that were delivered too often.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::engine::Effect;
+
+/// The live value of a queue that moves no messages.
+pub(super) const NOWHERE: &str = "none";
+
+/// Moves a message to another queue, instead of delivering it once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    /// The ARN of that queue.
+    pub queue: String,
+    /// How often a message is delivered before: 1 to 1000.
+    pub after: u32,
+}
+
+impl Redrive {
+    /// From a queue's attribute. AWS writes the number as one, other tools as text.
+    fn parse(policy: &str) -> Option<Self> {
+        let policy: Value = serde_json::from_str(policy).ok()?;
+        let after = &policy["maxReceiveCount"];
+        let after = after.as_u64().or_else(|| after.as_str()?.parse().ok())?;
+        Some(Self { queue: policy["deadLetterTargetArn"].as_str()?.to_owned(), after: u32::try_from(after).ok()? })
+    }
+
+    /// What the live attribute means. Whoever may read another queue than the wanted one gets the messages, and the stack
+    /// loses them.
+    pub(super) fn judge(wanted: Option<&Self>, live: &str) -> Effect {
+        match (wanted, Self::parse(live)) {
+            (None, _) => Effect::weakens_unless(live == NOWHERE),
+            (Some(wanted), Some(live)) if live == *wanted => Effect::Same,
+            (Some(wanted), Some(live)) if live.queue == wanted.queue => Effect::Differs,
+            (Some(_), None) if live == NOWHERE => Effect::Differs,
+            (Some(_), _) => Effect::Weakens,
+        }
+    }
+}
+
+impl fmt::Display for Redrive {
+    /// As SQS takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = json!({ "deadLetterTargetArn": self.queue, "maxReceiveCount": self.after });
+        fmt::Display::fmt(&policy, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_queue_behind_it_weakens() {
+        let wanted = Redrive { queue: "arn:q".into(), after: 5 };
+        for (live, effect) in [
+            (r#"{"deadLetterTargetArn":"arn:q","maxReceiveCount":5}"#, Effect::Same),
+            (r#"{"maxReceiveCount":"5","deadLetterTargetArn":"arn:q"}"#, Effect::Same),
+            (r#"{"deadLetterTargetArn":"arn:q","maxReceiveCount":1}"#, Effect::Differs),
+            (NOWHERE, Effect::Differs),
+            (r#"{"deadLetterTargetArn":"arn:other","maxReceiveCount":5}"#, Effect::Weakens),
+            ("odd", Effect::Weakens),
+        ] {
+            assert_eq!(Redrive::judge(Some(&wanted), live), effect, "{live}");
+        }
+        assert_eq!(Redrive::judge(None, NOWHERE), Effect::Same);
+        assert_eq!(Redrive::judge(None, &wanted.to_string()), Effect::Weakens);
+        assert_eq!(Redrive::parse(&wanted.to_string()), Some(wanted));
+    }
+}
