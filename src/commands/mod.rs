@@ -241,8 +241,8 @@ async fn recorded(config: &Config) -> Result<State, Error> {
     }
 }
 
-/// Notes for stacks with an HTTP API, and for stacks with a firewall that blocks nothing.
-fn firewall_notes(stack: &Stack) -> Vec<&'static str> {
+/// What people should know about a stack: that an HTTP API has no firewall, or that the firewall blocks nothing.
+fn notes(stack: &Stack) -> Vec<String> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
     let http = http.then_some(
         "HTTP APIs have no firewall, because AWS WAF supports only REST APIs. The authorizer and the rate limits \
@@ -252,7 +252,7 @@ fn firewall_notes(stack: &Stack) -> Vec<&'static str> {
         Mode::Count => "The firewall blocks nothing: mode is count.",
         Mode::Allow | Mode::Block => "The firewall blocks nothing: it has no addresses to block.",
     });
-    http.into_iter().chain(idle).collect()
+    http.into_iter().chain(idle).map(str::to_owned).collect()
 }
 
 /// The request limits of the routes; `None` without routes. A stage applies its limits to each route separately.

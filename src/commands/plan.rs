@@ -36,8 +36,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let policies: BTreeMap<_, _> =
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
-        document["notes"] =
-            super::firewall_notes(&session.config.stack).into_iter().map(str::to_owned).chain(lost_events).collect();
+        document["notes"] = super::notes(&session.config.stack).into_iter().chain(lost_events).collect();
         document["costs"] = costs(&session.config.stack)
             .into_iter()
             .map(|cost| match cost.price {
@@ -59,9 +58,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             answer(&format!("\n{limits}"));
         }
-        for note in
-            super::firewall_notes(&session.config.stack).into_iter().chain(lost_events.iter().map(String::as_str))
-        {
+        for note in super::notes(&session.config.stack).iter().chain(&lost_events) {
             answer(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {

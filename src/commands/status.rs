@@ -53,7 +53,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::firewall_notes(&session.config.stack),
+            "notes": super::notes(&session.config.stack),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
@@ -66,7 +66,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
                 answer(&format!("\n{limits}"));
             }
         }
-        for note in super::firewall_notes(&session.config.stack) {
+        for note in super::notes(&session.config.stack) {
             answer(&format!("\n{note}"));
         }
     }

@@ -136,7 +136,7 @@ fn show(session: &Session, state: &State) {
         say("");
     }
     answer(&routes(&outputs));
-    for note in super::firewall_notes(&config.stack) {
+    for note in super::notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));
     }
     let Some(route) = outputs.routes().find(|route| !route.iam).filter(|_| !config.output.quiet) else {

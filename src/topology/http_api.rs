@@ -12,7 +12,10 @@ use super::Input;
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
-use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
+use crate::aws::apigatewayv2::{
+    HTTP_TIMEOUT_MS, HttpAnswering, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRoutes, HttpStage,
+    JwtAuthorizer,
+};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
@@ -134,8 +137,13 @@ fn routes(
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
             },
-            // The ARN follows from the function's name, so the API does not wait for the function.
-            function_arn: scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+            integration: HttpIntegration {
+                // The ARN follows from the function's name, so the API does not wait for the function.
+                answer: HttpAnswering::Function(
+                    scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+                ),
+                timeout_ms: HTTP_TIMEOUT_MS,
+            },
         };
         HttpRoutes {
             routes: wanted.iter().map(|route| (route.name(), made(route))).collect(),

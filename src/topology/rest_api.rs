@@ -15,8 +15,8 @@ use super::apis::{ApiIds, Parts, access_log, access_log_name, invoke_permission,
 use super::id::IdOf;
 use crate::aws::Encryption;
 use crate::aws::apigateway::{
-    Authorization, Authorizer, Deployment, LOG_ROLE, LogRole, Method, Model, Paths, Release, RestApi, RestApiOutputs,
-    Routes, Stage, Validator, integration_uri,
+    Answering, Authorization, Authorizer, Deployment, Integration, LOG_ROLE, LogRole, Method, Model, Paths, Release,
+    RestApi, RestApiOutputs, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
@@ -288,11 +288,16 @@ fn routes(
             validator_id: Some(validator.id.clone()),
             model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
             path_parameters: parameters(&route.path),
-            // The function's ARN follows from its name, so the API does not wait for the function.
-            integration_uri: integration_uri(
-                &scope,
-                &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
-            ),
+            integration: Integration {
+                // The function's ARN follows from its name, so the API does not wait for the function.
+                answer: Answering::Function {
+                    uri: integration_uri(
+                        &scope,
+                        &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+                    ),
+                },
+                timeout_ms: TIMEOUT_MS,
+            },
         };
         Routes {
             api_id: api.id,

@@ -12,11 +12,11 @@ use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::pages::side_by_side;
+use super::integration::Integrate;
 use super::refusals::API_AUTHORIZER_VISIBLE;
-use super::routes::TIMEOUT_MS;
 use super::{
-    AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, LiveRoutes, Method, Routes, RoutesKey, RoutesOutputs, remove,
-    replace, route, segment,
+    AT_ONCE, ApiGateway, LiveMethod, LiveRoutes, Method, Routes, RoutesKey, RoutesOutputs, remove, replace, route,
+    segment,
 };
 use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
 use crate::scope::Whose;
@@ -32,28 +32,6 @@ enum Step<'a> {
     Integrate { name: &'a str, method: &'a Method, how: Integrate },
     /// Delete the method.
     Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
-}
-
-/// How an integration is corrected.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Integrate {
-    /// By a patch: only its function differs.
-    Repoint,
-    /// By replacing it.
-    Put,
-}
-
-impl Integrate {
-    fn of(method: &Method, live: &LiveMethod) -> Option<Self> {
-        let live = live.integration.as_ref();
-        let sound = |live: Option<&LiveIntegration>| method.compare_integration("", live).is_as_wanted();
-        if sound(live) {
-            return None;
-        }
-        let repointed = live.map(|live| LiveIntegration { uri: method.integration_uri.clone(), ..live.clone() });
-        let only_uri = repointed.is_some_and(|live| sound(Some(&live)));
-        Some(if only_uri { Self::Repoint } else { Self::Put })
-    }
 }
 
 /// The patches that correct a method, if patches can. Their values are texts, and an emulator may keep the text
@@ -94,7 +72,7 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
         let Some(live) = Routes::live_for(method, name, live) else {
             return Some(Step::Put { name, method, replaces: false });
         };
-        let integrate = Integrate::of(method, live);
+        let integrate = Integrate::of(&method.integration, live.integration.as_ref());
         if method.compare(name, live, &want.authorizers).is_as_wanted() {
             return integrate.map(|how| Step::Integrate { name, method, how });
         }
@@ -186,40 +164,6 @@ impl ApiGateway {
         });
         let live = answered(method, updated.await?);
         Ok(method.compare(name, &live, &BTreeMap::new()).is_as_wanted())
-    }
-
-    async fn integrate(
-        &self,
-        api: &str,
-        name: &str,
-        method: &Method,
-        how: Option<Integrate>,
-        task: &Task,
-    ) -> Result<(), Failure> {
-        match how {
-            None => Ok(()),
-            Some(Integrate::Put) => self.put_integration(api, name, method, task).await,
-            Some(Integrate::Repoint) => {
-                let repointed = self.write(api, task, &[], || async {
-                    let call = self.client.update_integration().rest_api_id(api).resource_id(&method.resource_id);
-                    let call = call.http_method(&method.http_method);
-                    let call = call.patch_operations(replace("/uri", &method.integration_uri));
-                    call.send().await.or_fail(&format!("update the integration of {name}"))
-                });
-                repointed.await.map(drop)
-            }
-        }
-    }
-
-    async fn put_integration(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
-        self.write(api, task, &[], || async {
-            let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
-            let call = call.http_method(&method.http_method).r#type(types::IntegrationType::AwsProxy);
-            // Functions are invoked by POST whatever the caller used (docs/aws.md, Paths, methods and integrations).
-            let call = call.integration_http_method("POST").uri(&method.integration_uri).timeout_in_millis(TIMEOUT_MS);
-            call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
-        })
-        .await
     }
 
     async fn delete_method(
@@ -316,6 +260,7 @@ impl Provider<Routes> for ApiGateway {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::LiveIntegration;
     use super::super::routes::tests::{URI, live_method, live_routes, method, routes};
     use super::*;
     use crate::aws::testing::{asked, replay};

@@ -1,11 +1,10 @@
-//! Methods and their integrations as AWS has them, and their comparison with the wanted ones.
+//! Methods as AWS has them, and their comparison with the wanted ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::types;
 
-use super::routes::TIMEOUT_MS;
-use super::{Authorization, Method, given, listed};
+use super::{Authorization, LiveIntegration, Method, given, listed};
 use crate::engine::{Comparison, Effect};
 
 /// An API's methods and authorizers as AWS has them.
@@ -41,28 +40,6 @@ pub struct LiveMethod {
     pub integration: Option<LiveIntegration>,
 }
 
-/// A method's integration as AWS has it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LiveIntegration {
-    /// `AWS_PROXY` for a function that sees the whole request.
-    pub kind: String,
-    /// The HTTP method that calls the function: always `POST`.
-    pub http_method: String,
-    /// Where it goes.
-    pub uri: String,
-    pub timeout_ms: i32,
-    /// The role that calls the function instead of API Gateway itself, or that of the caller.
-    pub credentials: Option<String>,
-    /// The private network that it goes through.
-    pub vpc_link: Option<String>,
-    /// Whether the server's certificate is not checked.
-    pub trusts_any_certificate: bool,
-    /// The parameters that tell cached answers apart.
-    pub cache_keys: BTreeSet<String>,
-    /// What is added to requests, by its name, as in `integration.request.header.X-Who`.
-    pub parameters: BTreeMap<String, String>,
-}
-
 impl LiveMethod {
     pub(super) fn of(resource_id: String, http_method: String, method: types::Method) -> Self {
         let parameters = method.request_parameters.unwrap_or_default().into_iter();
@@ -82,27 +59,11 @@ impl LiveMethod {
     }
 }
 
-impl LiveIntegration {
-    fn of(integration: types::Integration) -> Self {
-        Self {
-            kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-            credentials: given(integration.credentials()),
-            vpc_link: given(integration.connection_id()),
-            trusts_any_certificate: integration.tls_config().is_some_and(types::TlsConfig::insecure_skip_verification),
-            http_method: integration.http_method.unwrap_or_default(),
-            uri: integration.uri.unwrap_or_default(),
-            timeout_ms: integration.timeout_in_millis,
-            cache_keys: integration.cache_key_parameters.unwrap_or_default().into_iter().collect(),
-            parameters: integration.request_parameters.unwrap_or_default().into_iter().collect(),
-        }
-    }
-}
-
-fn or_none(text: Option<&str>) -> String {
+pub(super) fn or_none(text: Option<&str>) -> String {
     text.unwrap_or("none").to_owned()
 }
 
-fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
+pub(super) fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
     listed(all.iter().map(|(name, value)| format!("{name}{between}{value}")))
 }
 
@@ -137,58 +98,12 @@ impl Method {
             .plain(field("requestParameters"), listed(self.required()), listed(&live.required))
             .plain(field("methodResponses"), "none", listed(&live.responses))
     }
-
-    pub(super) fn compare_integration(&self, name: &str, live: Option<&LiveIntegration>) -> Comparison {
-        let field = |what: &str| format!("{name} methodIntegration{what}");
-        let Some(live) = live else {
-            return Comparison::default().plain(field(""), &self.integration_uri, "none");
-        };
-        Comparison::default()
-            .guard(field(".type"), "AWS_PROXY", &live.kind)
-            .guard(field(".httpMethod"), "POST", &live.http_method)
-            .guard(field(".uri"), &self.integration_uri, &live.uri)
-            .plain(field(".timeoutInMillis"), TIMEOUT_MS, live.timeout_ms)
-            // With a role the function's own policy is not asked who may call it.
-            .guard(field(".credentials"), "none", or_none(live.credentials.as_deref()))
-            .plain(field(".connectionId"), "none", or_none(live.vpc_link.as_deref()))
-            .guard(field(".tlsConfig.insecureSkipVerification"), false, live.trusts_any_certificate)
-            .plain(field(".cacheKeyParameters"), "none", listed(&live.cache_keys))
-            // A function may trust a header that only the gateway sets.
-            .guard(field(".requestParameters"), "none", pairs(&live.parameters, "="))
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::tests::{integration, method};
+    use super::super::routes::tests::method;
     use super::*;
-
-    #[test]
-    fn an_integration_that_uses_a_role_or_checks_nothing_weakens() {
-        let with = |change: fn(&mut LiveIntegration)| {
-            let mut live = integration();
-            change(&mut live);
-            live
-        };
-        let table = [
-            (with(|live| live.credentials = Some("arn:aws:iam::*:user/*".into())), ".credentials", true),
-            (with(|live| live.http_method = "GET".into()), ".httpMethod", true),
-            (with(|live| live.trusts_any_certificate = true), ".tlsConfig.insecureSkipVerification", true),
-            (
-                with(|live| _ = live.parameters.insert("integration.request.header.A".into(), "'b'".into())),
-                ".requestParameters",
-                true,
-            ),
-            (with(|live| live.vpc_link = Some("v1".into())), ".connectionId", false),
-            (with(|live| _ = live.cache_keys.insert("method.request.header.A".into())), ".cacheKeyParameters", false),
-        ];
-        assert!(method().compare_integration("", Some(&integration())).is_as_wanted());
-        for (live, field, weakens) in table {
-            let drift = method().compare_integration("POST /x", Some(&live)).drift();
-            let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
-            assert_eq!(seen, [(format!("POST /x methodIntegration{field}").as_str(), weakens)]);
-        }
-    }
 
     #[test]
     fn a_closed_route_that_should_be_open_is_not_weaker() {

@@ -7,16 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::route_settings::{LiveMethod, LiveRoutes};
-use super::{BELOW, READ, listed};
+use super::{BELOW, Integration, READ, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Resource};
 use crate::layer::Layer;
-
-/// The longest time that a function may take to answer, unless the quota was raised (docs/aws.md, Paths, methods and
-/// integrations).
-pub(super) const TIMEOUT_MS: i32 = 29_000;
 
 /// The content types of a method's models: JSON, and all that are not listed. Without the second a request
 /// with another `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). On AWS the second
@@ -49,8 +45,7 @@ pub struct Method {
     pub model: Option<String>,
     /// The names of its path's parameters, `id` for `/items/{id}`; each is required.
     pub path_parameters: Vec<String>,
-    /// See [`super::integration_uri`].
-    pub integration_uri: String,
+    pub integration: Integration,
 }
 
 /// Who may call a method.
@@ -142,7 +137,7 @@ impl Routes {
                 part(&model);
             }
             part(&method.required().into_iter().collect::<Vec<_>>().join(","));
-            part(&method.integration_uri);
+            method.integration.parts(&mut part);
         }
         let digest = digest.finalize();
         let first = digest.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
@@ -188,7 +183,7 @@ impl Resource for Routes {
                 None => compared = compared.plain(name, "present", "absent"),
                 Some(live) => {
                     compared.extend(method.compare(name, live, &self.authorizers));
-                    compared.extend(method.compare_integration(name, live.integration.as_ref()));
+                    compared.extend(method.integration.compare(name, live.integration.as_ref()));
                 }
             }
         }
@@ -232,7 +227,7 @@ impl Described for Routes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::LiveIntegration;
+    use super::super::{Answering, LiveIntegration, TIMEOUT_MS};
     use super::*;
     use crate::engine::Drift;
 
@@ -246,7 +241,7 @@ pub(super) mod tests {
             validator_id: Some("v1".into()),
             model: Some("Request".into()),
             path_parameters: vec!["id".into()],
-            integration_uri: URI.into(),
+            integration: Integration { answer: Answering::Function { uri: URI.into() }, timeout_ms: TIMEOUT_MS },
         }
     }
 
@@ -390,7 +385,8 @@ pub(super) mod tests {
             each(|method| method.validator_id = None),
             each(|method| method.model = None),
             each(|method| method.path_parameters.clear()),
-            each(|method| method.integration_uri.push('x')),
+            each(|method| method.integration.answer = Answering::Function { uri: "arn:x".into() }),
+            each(|method| method.integration.timeout_ms = 50),
         ];
         let mut hashes = BTreeSet::from([base]);
         for routes in changed {

@@ -7,6 +7,7 @@
 
 mod api;
 mod authorizer;
+mod integration;
 mod inventory;
 pub mod refusals;
 mod route_settings;
@@ -32,7 +33,8 @@ use crate::scope::Scope;
 
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, JwtAuthorizerKey, JwtAuthorizerOutputs, LiveJwtAuthorizer};
-pub use route_settings::{LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes};
+pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
+pub use route_settings::{LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
 pub use urls::http_stage_url;

@@ -1,11 +1,10 @@
-//! Routes and integrations of an HTTP API as AWS has them, and their comparison with the wanted ones.
+//! Routes of an HTTP API as AWS has them, and their comparison with the wanted ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigatewayv2::types;
 
-use super::routes::{PAYLOAD, TIMEOUT_MS};
-use super::{HttpAuthorization, HttpRoute, HttpRoutes, given, listed};
+use super::{HttpAuthorization, HttpRoute, HttpRoutes, LiveHttpIntegration, given, listed};
 use crate::engine::{Comparison, Effect};
 
 /// Routes, integrations and authorizers, as read from AWS.
@@ -33,27 +32,6 @@ pub struct LiveHttpRoute {
     pub integration_id: String,
 }
 
-/// An integration, as read from AWS.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LiveHttpIntegration {
-    /// `AWS_PROXY` for a function that sees the whole request.
-    pub kind: String,
-    /// The function's ARN.
-    pub uri: String,
-    /// The format of requests to functions.
-    pub payload: String,
-    /// In milliseconds; none is AWS's default.
-    pub timeout_ms: Option<i32>,
-    /// The role that calls the function instead of API Gateway itself.
-    pub credentials: Option<String>,
-    /// The private network that it goes through.
-    pub vpc_link: Option<String>,
-    /// What is changed in requests, by its name, as in `overwrite:header.x-who`.
-    pub request_parameters: BTreeMap<String, String>,
-    /// The status codes whose answers are changed.
-    pub response_parameters: BTreeSet<String>,
-}
-
 impl LiveHttpRoute {
     pub(super) fn of(route: types::Route) -> (String, Self) {
         let live = Self {
@@ -64,51 +42,6 @@ impl LiveHttpRoute {
             integration_id: route.target.unwrap_or_default().trim_start_matches("integrations/").to_owned(),
         };
         (route.route_key.unwrap_or_default(), live)
-    }
-}
-
-impl LiveHttpIntegration {
-    pub(super) fn of(one: types::Integration) -> (String, Self) {
-        let live = Self {
-            kind: one.integration_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-            uri: one.integration_uri.unwrap_or_default(),
-            payload: one.payload_format_version.unwrap_or_default(),
-            timeout_ms: one.timeout_in_millis,
-            credentials: given(one.credentials_arn),
-            vpc_link: given(one.connection_id),
-            request_parameters: one.request_parameters.unwrap_or_default().into_iter().collect(),
-            response_parameters: one.response_parameters.unwrap_or_default().into_keys().collect(),
-        };
-        (one.integration_id.unwrap_or_default(), live)
-    }
-
-    /// A plain proxy to a function, as this program creates it.
-    pub(super) fn proxy(function_arn: &str) -> Self {
-        let (kind, payload) = ("AWS_PROXY".to_owned(), PAYLOAD.to_owned());
-        Self { kind, payload, uri: function_arn.to_owned(), timeout_ms: Some(TIMEOUT_MS), ..Self::default() }
-    }
-
-    /// The function's ARN, if nothing else differs from what this program creates.
-    pub(super) fn plain_function(&self) -> Option<&String> {
-        Self::proxy(&self.uri).compare("", self).is_as_wanted().then_some(&self.uri)
-    }
-
-    fn compare(&self, key: &str, live: &Self) -> Comparison {
-        let field = |what: &str| format!("{key} Integration.{what}");
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-        let parameters = live.request_parameters.iter().map(|(name, value)| format!("{name}={value}"));
-        Comparison::default()
-            .guard(field("IntegrationType"), &self.kind, &live.kind)
-            .guard(field("IntegrationUri"), &self.uri, &live.uri)
-            // A function that expects one format may misread the other.
-            .guard(field("PayloadFormatVersion"), &self.payload, &live.payload)
-            .plain(field("TimeoutInMillis"), TIMEOUT_MS, live.timeout_ms.unwrap_or(TIMEOUT_MS))
-            // With a role the function's own policy is not asked who may call it.
-            .guard(field("CredentialsArn"), "none", or_none(&live.credentials))
-            .plain(field("ConnectionId"), "none", or_none(&live.vpc_link))
-            // A function may trust a header that only the gateway sets.
-            .guard(field("RequestParameters"), "none", listed(parameters))
-            .plain(field("ResponseParameters"), "none", listed(&live.response_parameters))
     }
 }
 
@@ -142,7 +75,7 @@ impl HttpRoutes {
             .plain(field("AuthorizationScopes"), "none", listed(&route.scopes));
         let missing = LiveHttpIntegration::default();
         let integration = live.integrations.get(&route.integration_id).unwrap_or(&missing);
-        compared.extend(LiveHttpIntegration::proxy(&want.function_arn).compare(key, integration));
+        compared.extend(want.integration.compare(key, integration));
         compared
     }
 

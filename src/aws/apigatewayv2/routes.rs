@@ -5,25 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_apigatewayv2::types::{self, AuthorizationType, IntegrationType};
+use aws_sdk_apigatewayv2::types::{self, AuthorizationType};
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::pages::to_the_end;
-use super::{ApiGatewayV2, LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes, PAGE, PARTS, READ};
+use super::{ApiGatewayV2, HttpIntegration, LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes, PAGE, PARTS, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
-
-/// The format of requests to functions: the newer, smaller one.
-pub(super) const PAYLOAD: &str = "2.0";
-
-/// An HTTP API waits at most 30 s for a function. A function's own timeout comes first.
-pub(super) const TIMEOUT_MS: i32 = 30_000;
 
 /// All routes of an API, as one resource.
 #[derive(Debug, Clone)]
@@ -39,8 +33,8 @@ pub struct HttpRoutes {
 pub struct HttpRoute {
     /// Who may call.
     pub authorization: HttpAuthorization,
-    /// The ARN of the function that answers.
-    pub function_arn: String,
+    /// What answers.
+    pub integration: HttpIntegration,
 }
 
 /// Who may call a route.
@@ -173,23 +167,27 @@ impl ApiGatewayV2 {
     /// unwanted ones.
     async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
         let api = &want.api_id;
-        // Unchanged routes keep their integrations, and other routes to the same functions use these too.
+        // Unchanged routes keep their integrations, and other routes with the same ones use these too.
         let at_rest = want.routes.iter().filter_map(|(key, route)| {
             let is = live.routes.get(key).filter(|_| want.compare_route(key, route, live).is_as_wanted())?;
-            Some((key, (&route.function_arn, &is.integration_id)))
+            Some((key, (&route.integration, &is.integration_id)))
         });
-        let at_rest: BTreeMap<&String, (&String, &String)> = at_rest.collect();
-        let known = live.integrations.iter().filter_map(|(id, one)| Some((one.plain_function()?, id)));
-        let mut by_function: BTreeMap<String, String> =
-            known.chain(at_rest.values().copied()).map(|(arn, id)| (arn.clone(), id.clone())).collect();
+        let at_rest: BTreeMap<&String, (&HttpIntegration, &String)> = at_rest.collect();
+        let mut ids: BTreeMap<&HttpIntegration, String> = BTreeMap::new();
+        for wanted in want.routes.values().map(|route| &route.integration) {
+            if !ids.contains_key(wanted) {
+                let known = live.integrations.iter().filter(|(_, one)| wanted.is(one)).map(|(id, _)| id.clone());
+                ids.extend(known.last().map(|id| (wanted, id)));
+            }
+        }
+        ids.extend(at_rest.values().map(|(integration, id)| (*integration, (*id).clone())));
         for route in want.routes.values() {
-            if !by_function.contains_key(&route.function_arn) {
-                let id = self.integrate(api, &route.function_arn, task).await?;
-                by_function.insert(route.function_arn.clone(), id);
+            if !ids.contains_key(&route.integration) {
+                ids.insert(&route.integration, self.integrate(api, &route.integration, task).await?);
             }
         }
         for (key, route) in &want.routes {
-            let target = by_function.get(&route.function_arn).map(|id| format!("integrations/{id}"));
+            let target = ids.get(&route.integration).map(|id| format!("integrations/{id}"));
             match live.routes.get(key) {
                 None => self.make_route(api, key, route, target, task).await?,
                 Some(_) if at_rest.contains_key(key) => {}
@@ -203,9 +201,10 @@ impl ApiGatewayV2 {
             });
             deleted.await.or_absent()?;
         }
-        let used = want.routes.iter().filter_map(|(key, route)| {
-            at_rest.get(key).map(|(_, id)| *id).or_else(|| by_function.get(&route.function_arn))
-        });
+        let used = want
+            .routes
+            .iter()
+            .filter_map(|(key, route)| at_rest.get(key).map(|(_, id)| *id).or_else(|| ids.get(&route.integration)));
         let used: BTreeSet<&String> = used.collect();
         for id in live.integrations.keys().filter(|id| !used.contains(id)) {
             let deleted = self.write(api, task, &[], || async {
@@ -219,16 +218,6 @@ impl ApiGatewayV2 {
             self.delete_authorizer(api, id, name, task).await?;
         }
         Ok(())
-    }
-
-    async fn integrate(&self, api: &str, function_arn: &str, task: &Task) -> Result<String, Failure> {
-        let made = self.write(api, task, &[], || async {
-            let call = self.once.create_integration().api_id(api).integration_type(IntegrationType::AwsProxy);
-            let call = call.integration_uri(function_arn).payload_format_version(PAYLOAD);
-            let call = call.timeout_in_millis(TIMEOUT_MS);
-            call.send().await.or_fail(&format!("create the integration of {function_arn}"))
-        });
-        Ok(made.await?.integration_id.unwrap_or_default())
     }
 
     async fn make_route(
@@ -315,6 +304,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::integration::tests::{function, live as integration};
     use super::*;
     use crate::aws::Clients;
     use crate::aws::testing::{asked, replay};
@@ -325,7 +315,7 @@ mod tests {
         let authorization = HttpAuthorization::Jwt { authorizer_id: "a1".into() };
         HttpRoutes {
             api_id: "abc".into(),
-            routes: [("GET /hello".to_owned(), HttpRoute { authorization, function_arn: HELLO.into() })].into(),
+            routes: [("GET /hello".to_owned(), HttpRoute { authorization, integration: function(HELLO) })].into(),
             authorizers: [("a1".to_owned(), "Users".to_owned())].into(),
         }
     }
@@ -340,7 +330,7 @@ mod tests {
         };
         LiveHttpRoutes {
             routes: [("GET /hello".to_owned(), route)].into(),
-            integrations: [("i1".to_owned(), LiveHttpIntegration::proxy(HELLO))].into(),
+            integrations: [("i1".to_owned(), integration(HELLO))].into(),
             authorizers: [("a1".to_owned(), "Users".to_owned())].into(),
         }
     }
@@ -393,7 +383,7 @@ mod tests {
         let drift = want().drift(&with(more));
         assert_eq!((drift[0].field.as_str(), drift[0].live.as_str()), ("other routes", "ANY /{all+} (JWT Users)"));
         let idle = |live: &mut LiveHttpRoutes| {
-            live.integrations.insert("i2".into(), LiveHttpIntegration::proxy(HELLO));
+            live.integrations.insert("i2".into(), integration(HELLO));
         };
         let drift = want().drift(&with(idle));
         assert_eq!((drift.len(), drift[0].weakens), (1, false));
@@ -446,7 +436,7 @@ mod tests {
             extra.id = "r2".into();
             extra.integration_id = "i2".into();
             live.routes.insert("GET /old".into(), extra);
-            live.integrations.insert("i2".into(), LiveHttpIntegration::proxy(&format!("{HELLO}-old")));
+            live.integrations.insert("i2".into(), integration(&format!("{HELLO}-old")));
             let route = live.routes.get_mut("GET /hello").expect("there");
             (route.authorization_type, route.authorizer_id) = ("NONE".into(), None);
         });
@@ -466,7 +456,7 @@ mod tests {
         for (used, idle) in [("i1", "i2"), ("i2", "i1")] {
             let live = with(|live| {
                 live.routes.get_mut("GET /hello").expect("there").integration_id = used.into();
-                live.integrations = [used, idle].map(|id| (id.to_owned(), LiveHttpIntegration::proxy(HELLO))).into();
+                live.integrations = [used, idle].map(|id| (id.to_owned(), integration(HELLO))).into();
             });
             assert_eq!(want().drift(&live).len(), 1);
             let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
@@ -499,7 +489,7 @@ mod tests {
             let other =
                 LiveHttpRoute { id: "r2".into(), integration_id: "i2".into(), ..live.routes["GET /hello"].clone() };
             live.routes.insert("GET /other".into(), other);
-            live.integrations.extend(["i2", "i3"].map(|id| (id.to_owned(), LiveHttpIntegration::proxy(HELLO))));
+            live.integrations.extend(["i2", "i3"].map(|id| (id.to_owned(), integration(HELLO))));
         });
         let both = HttpRoutes {
             routes: ["GET /hello", "GET /other"]

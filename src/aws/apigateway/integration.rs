@@ -1,0 +1,220 @@
+//! What answers a method, as it is wanted and as AWS has it, and the calls that bring it about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_apigateway::types::{self, IntegrationType};
+
+use super::super::error::OrFail;
+use super::route_settings::{or_none, pairs};
+use super::{ApiGateway, Method, given, listed, replace};
+use crate::engine::{Comparison, Failure, Task};
+
+/// The longest time that an answer may take, unless the quota was raised (docs/aws.md, Paths, methods and
+/// integrations).
+pub const TIMEOUT_MS: i32 = 29_000;
+
+/// Functions are invoked by POST whatever the caller used (docs/aws.md, Paths, methods and integrations).
+const INVOKE: &str = "POST";
+
+/// What answers a method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integration {
+    pub answer: Answering,
+    /// How long API Gateway waits for the answer, in milliseconds.
+    pub timeout_ms: i32,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answering {
+    /// A function, which sees the whole request. See [`super::integration_uri`].
+    Function { uri: String },
+}
+
+impl Answering {
+    fn kind(&self) -> IntegrationType {
+        match self {
+            Self::Function { .. } => IntegrationType::AwsProxy,
+        }
+    }
+
+    /// Where requests go; empty if they go nowhere.
+    fn uri(&self) -> &str {
+        match self {
+            Self::Function { uri } => uri,
+        }
+    }
+
+    /// The method with which requests are sent there.
+    fn http_method(&self) -> &str {
+        match self {
+            Self::Function { .. } => INVOKE,
+        }
+    }
+}
+
+/// A method's integration as AWS has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveIntegration {
+    /// `AWS_PROXY` for a function that sees the whole request.
+    pub kind: String,
+    /// The HTTP method that calls the function: always `POST`.
+    pub http_method: String,
+    /// Where it goes.
+    pub uri: String,
+    pub timeout_ms: i32,
+    /// The role that calls the function instead of API Gateway itself, or that of the caller.
+    pub credentials: Option<String>,
+    /// The private network that it goes through.
+    pub vpc_link: Option<String>,
+    /// Whether the server's certificate is not checked.
+    pub trusts_any_certificate: bool,
+    /// The parameters that tell cached answers apart.
+    pub cache_keys: BTreeSet<String>,
+    /// What is added to requests, by its name, as in `integration.request.header.X-Who`.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl LiveIntegration {
+    pub(super) fn of(integration: types::Integration) -> Self {
+        Self {
+            kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            credentials: given(integration.credentials()),
+            vpc_link: given(integration.connection_id()),
+            trusts_any_certificate: integration.tls_config().is_some_and(types::TlsConfig::insecure_skip_verification),
+            http_method: integration.http_method.unwrap_or_default(),
+            uri: integration.uri.unwrap_or_default(),
+            timeout_ms: integration.timeout_in_millis,
+            cache_keys: integration.cache_key_parameters.unwrap_or_default().into_iter().collect(),
+            parameters: integration.request_parameters.unwrap_or_default().into_iter().collect(),
+        }
+    }
+}
+
+impl Integration {
+    /// Passes on what a deployment contains of it. What is at its default is left out, so that a new setting deploys no
+    /// API again that does not use it.
+    pub(super) fn parts(&self, part: &mut impl FnMut(&str)) {
+        part(self.answer.uri());
+        if self.timeout_ms != TIMEOUT_MS {
+            part(&format!("timeout {}", self.timeout_ms));
+        }
+    }
+
+    /// `name` begins the names of the fields, as in `POST /lambda1`.
+    pub(super) fn compare(&self, name: &str, live: Option<&LiveIntegration>) -> Comparison {
+        let field = |what: &str| format!("{name} methodIntegration{what}");
+        let Some(live) = live else {
+            return Comparison::default().plain(field(""), self.answer.uri(), "none");
+        };
+        Comparison::default()
+            .guard(field(".type"), self.answer.kind().as_str(), &live.kind)
+            .guard(field(".httpMethod"), self.answer.http_method(), &live.http_method)
+            .guard(field(".uri"), self.answer.uri(), &live.uri)
+            .plain(field(".timeoutInMillis"), self.timeout_ms, live.timeout_ms)
+            // With a role the function's own policy is not asked who may call it.
+            .guard(field(".credentials"), "none", or_none(live.credentials.as_deref()))
+            .plain(field(".connectionId"), "none", or_none(live.vpc_link.as_deref()))
+            .guard(field(".tlsConfig.insecureSkipVerification"), false, live.trusts_any_certificate)
+            .plain(field(".cacheKeyParameters"), "none", listed(&live.cache_keys))
+            // A function may trust a header that only the gateway sets.
+            .guard(field(".requestParameters"), "none", pairs(&live.parameters, "="))
+    }
+}
+
+/// How an integration is corrected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Integrate {
+    /// By a patch: only its function differs.
+    Repoint,
+    /// By replacing it.
+    Put,
+}
+
+impl Integrate {
+    pub(super) fn of(want: &Integration, live: Option<&LiveIntegration>) -> Option<Self> {
+        let sound = |live: Option<&LiveIntegration>| want.compare("", live).is_as_wanted();
+        if sound(live) {
+            return None;
+        }
+        let repointed = live.map(|live| LiveIntegration { uri: want.answer.uri().to_owned(), ..live.clone() });
+        let only_uri = repointed.is_some_and(|live| sound(Some(&live)));
+        Some(if only_uri { Self::Repoint } else { Self::Put })
+    }
+}
+
+impl ApiGateway {
+    pub(super) async fn integrate(
+        &self,
+        api: &str,
+        name: &str,
+        method: &Method,
+        how: Option<Integrate>,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        match how {
+            None => Ok(()),
+            Some(Integrate::Put) => self.put_integration(api, name, method, task).await,
+            Some(Integrate::Repoint) => {
+                let repointed = self.write(api, task, &[], || async {
+                    let call = self.client.update_integration().rest_api_id(api).resource_id(&method.resource_id);
+                    let call = call.http_method(&method.http_method);
+                    let call = call.patch_operations(replace("/uri", method.integration.answer.uri()));
+                    call.send().await.or_fail(&format!("update the integration of {name}"))
+                });
+                repointed.await.map(drop)
+            }
+        }
+    }
+
+    pub(super) async fn put_integration(
+        &self,
+        api: &str,
+        name: &str,
+        method: &Method,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let Integration { answer, timeout_ms } = &method.integration;
+        self.write(api, task, &[], || async {
+            let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
+            let call = call.http_method(&method.http_method).r#type(answer.kind());
+            let call = call.integration_http_method(answer.http_method()).uri(answer.uri());
+            let call = call.timeout_in_millis(*timeout_ms);
+            call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::tests::{integration, method};
+    use super::*;
+
+    #[test]
+    fn an_integration_that_uses_a_role_or_checks_nothing_weakens() {
+        let with = |change: fn(&mut LiveIntegration)| {
+            let mut live = integration();
+            change(&mut live);
+            live
+        };
+        let table = [
+            (with(|live| live.credentials = Some("arn:aws:iam::*:user/*".into())), ".credentials", true),
+            (with(|live| live.http_method = "GET".into()), ".httpMethod", true),
+            (with(|live| live.trusts_any_certificate = true), ".tlsConfig.insecureSkipVerification", true),
+            (
+                with(|live| _ = live.parameters.insert("integration.request.header.A".into(), "'b'".into())),
+                ".requestParameters",
+                true,
+            ),
+            (with(|live| live.vpc_link = Some("v1".into())), ".connectionId", false),
+            (with(|live| _ = live.cache_keys.insert("method.request.header.A".into())), ".cacheKeyParameters", false),
+        ];
+        assert!(method().integration.compare("", Some(&integration())).is_as_wanted());
+        for (live, field, weakens) in table {
+            let drift = method().integration.compare("POST /x", Some(&live)).drift();
+            let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
+            assert_eq!(seen, [(format!("POST /x methodIntegration{field}").as_str(), weakens)]);
+        }
+    }
+}

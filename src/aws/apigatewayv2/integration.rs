@@ -1,0 +1,151 @@
+//! Integrations of an HTTP API, as they are wanted and as AWS has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_apigatewayv2::types::{self, IntegrationType};
+
+use super::super::error::OrFail;
+use super::{ApiGatewayV2, given, listed};
+use crate::engine::{Comparison, Failure, Task};
+
+/// The format of requests to functions: the newer, smaller one.
+const PAYLOAD: &str = "2.0";
+
+/// The longest time that an answer may take. A function's own timeout comes first.
+pub const HTTP_TIMEOUT_MS: i32 = 30_000;
+
+/// What answers a route. Routes with the same one share it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HttpIntegration {
+    pub answer: HttpAnswering,
+    /// How long API Gateway waits for the answer, in milliseconds.
+    pub timeout_ms: i32,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HttpAnswering {
+    /// The function with this ARN, which sees the whole request.
+    Function(String),
+}
+
+impl HttpAnswering {
+    fn kind(&self) -> IntegrationType {
+        match self {
+            Self::Function(_) => IntegrationType::AwsProxy,
+        }
+    }
+
+    fn uri(&self) -> &str {
+        match self {
+            Self::Function(arn) => arn,
+        }
+    }
+
+    fn payload(&self) -> &'static str {
+        match self {
+            Self::Function(_) => PAYLOAD,
+        }
+    }
+}
+
+/// An integration, as read from AWS.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveHttpIntegration {
+    /// `AWS_PROXY` for a function that sees the whole request.
+    pub kind: String,
+    /// The function's ARN.
+    pub uri: String,
+    /// The format of requests to functions.
+    pub payload: String,
+    /// In milliseconds; none is AWS's default.
+    pub timeout_ms: Option<i32>,
+    /// The role that calls the function instead of API Gateway itself.
+    pub credentials: Option<String>,
+    /// The private network that it goes through.
+    pub vpc_link: Option<String>,
+    /// What is changed in requests, by its name, as in `overwrite:header.x-who`.
+    pub request_parameters: BTreeMap<String, String>,
+    /// The status codes whose answers are changed.
+    pub response_parameters: BTreeSet<String>,
+}
+
+impl LiveHttpIntegration {
+    pub(super) fn of(one: types::Integration) -> (String, Self) {
+        let live = Self {
+            kind: one.integration_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            uri: one.integration_uri.unwrap_or_default(),
+            payload: one.payload_format_version.unwrap_or_default(),
+            timeout_ms: one.timeout_in_millis,
+            credentials: given(one.credentials_arn),
+            vpc_link: given(one.connection_id),
+            request_parameters: one.request_parameters.unwrap_or_default().into_iter().collect(),
+            response_parameters: one.response_parameters.unwrap_or_default().into_keys().collect(),
+        };
+        (one.integration_id.unwrap_or_default(), live)
+    }
+}
+
+impl HttpIntegration {
+    /// `key` begins the names of the fields, as in `GET /hello`.
+    pub(super) fn compare(&self, key: &str, live: &LiveHttpIntegration) -> Comparison {
+        let field = |what: &str| format!("{key} Integration.{what}");
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        let parameters = live.request_parameters.iter().map(|(name, value)| format!("{name}={value}"));
+        Comparison::default()
+            .guard(field("IntegrationType"), self.answer.kind().as_str(), &live.kind)
+            .guard(field("IntegrationUri"), self.answer.uri(), &live.uri)
+            // A function that expects one format may misread the other.
+            .guard(field("PayloadFormatVersion"), self.answer.payload(), &live.payload)
+            .plain(field("TimeoutInMillis"), self.timeout_ms, live.timeout_ms.unwrap_or(HTTP_TIMEOUT_MS))
+            // With a role the function's own policy is not asked who may call it.
+            .guard(field("CredentialsArn"), "none", or_none(&live.credentials))
+            .plain(field("ConnectionId"), "none", or_none(&live.vpc_link))
+            // A function may trust a header that only the gateway sets.
+            .guard(field("RequestParameters"), "none", listed(parameters))
+            .plain(field("ResponseParameters"), "none", listed(&live.response_parameters))
+    }
+
+    /// Whether AWS has exactly this integration.
+    pub(super) fn is(&self, live: &LiveHttpIntegration) -> bool {
+        self.answer.uri() == live.uri && self.compare("", live).is_as_wanted()
+    }
+}
+
+impl ApiGatewayV2 {
+    /// Creates an integration and returns its id.
+    pub(super) async fn integrate(&self, api: &str, want: &HttpIntegration, task: &Task) -> Result<String, Failure> {
+        let (kind, uri) = (want.answer.kind(), want.answer.uri());
+        let made = self.write(api, task, &[], || async {
+            let call = self.once.create_integration().api_id(api).integration_type(kind.clone());
+            let call = call.integration_uri(uri).payload_format_version(want.answer.payload());
+            let call = call.timeout_in_millis(want.timeout_ms);
+            call.send().await.or_fail(&format!("create the integration of {uri}"))
+        });
+        Ok(made.await?.integration_id.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An integration with a function, as it is wanted.
+    pub(crate) fn function(arn: &str) -> HttpIntegration {
+        HttpIntegration { answer: HttpAnswering::Function(arn.to_owned()), timeout_ms: HTTP_TIMEOUT_MS }
+    }
+
+    /// The same as AWS has it.
+    pub(crate) fn live(arn: &str) -> LiveHttpIntegration {
+        let (kind, payload) = ("AWS_PROXY".to_owned(), PAYLOAD.to_owned());
+        LiveHttpIntegration { kind, payload, uri: arn.to_owned(), ..LiveHttpIntegration::default() }
+    }
+
+    #[test]
+    fn an_integration_is_another_one_if_it_waits_longer() {
+        let timely = LiveHttpIntegration { timeout_ms: Some(HTTP_TIMEOUT_MS), ..live("arn:f") };
+        assert!(function("arn:f").is(&live("arn:f")) && function("arn:f").is(&timely));
+        assert!(!function("arn:g").is(&live("arn:f")));
+        assert!(!HttpIntegration { timeout_ms: 5000, ..function("arn:f") }.is(&live("arn:f")));
+    }
+}
