@@ -142,7 +142,7 @@ fn routes(
                 answer: HttpAnswering::Function(
                     scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
                 ),
-                timeout_ms: HTTP_TIMEOUT_MS,
+                timeout_ms: route.timeout_ms().unwrap_or(HTTP_TIMEOUT_MS),
             },
         };
         HttpRoutes {

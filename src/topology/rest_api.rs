@@ -296,7 +296,7 @@ fn routes(
                         &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
                     ),
                 },
-                timeout_ms: TIMEOUT_MS,
+                timeout_ms: route.timeout_ms().unwrap_or(TIMEOUT_MS),
             },
         };
         Routes {

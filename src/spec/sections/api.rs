@@ -1,6 +1,7 @@
 //! `[api]` and `[apis]`
 
 pub(super) mod routes;
+mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 

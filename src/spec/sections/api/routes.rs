@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Api, ApiKind};
+use super::{Api, ApiKind, timeouts};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{AuthKey, Flag, Required, Text};
+use crate::spec::field::{AuthKey, Flag, OptionalNumber, Required, Text};
 use crate::spec::names::body_model;
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
@@ -31,6 +31,11 @@ section! {
     );
     body: Text = any(
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+    );
+    timeout_s: OptionalNumber = range(
+        1,
+        30,
+        "How long API Gateway waits for the answer. Left out: 29, or 30 for an HTTP API, which are the most that they allow. A function that takes longer runs on, and its caller gets 504, or 503.",
     );
     verify: Flag = or(
         false,
@@ -64,6 +69,8 @@ pub struct Route {
     pub auth: Auth,
     /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
+    /// How long API Gateway waits for the answer, if not as long as it can.
+    pub timeout_s: Option<u32>,
     /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
     pub verify: bool,
 }
@@ -101,7 +108,7 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
             checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]);
         }
     }
-    let flaws = [twins(api), sibling_parameters(api), without_effect(api)].concat();
+    let flaws = [twins(api), sibling_parameters(api), without_effect(api), timeouts::too_long(api)].concat();
     checks.report(flaws.into_iter().map(|flaw| flaw.within(name)));
 }
 
@@ -165,13 +172,14 @@ fn without_effect(api: &Api) -> Vec<Diagnostic> {
 }
 
 pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
-    let RouteKeys { route, function, pool, auth, body, verify } = &ROUTE;
+    let RouteKeys { route, function, pool, auth, body, timeout_s, verify } = &ROUTE;
     let route = reader.required(table, route);
     // A mistake in the function or the caller must not hide other mistakes of the route.
     let function = reader.required_or(table, function);
     let name = route.as_ref().map_or("this route", |(route, _)| route);
     let auth = self::auth(reader, name, table, pool, auth).unwrap_or(Auth::None);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
+    let timeout_s = reader.optional_number(table, timeout_s);
     let verify = reader.flag(table, verify);
     let (route, span) = route?;
     let parts = method_and_path(&route);
@@ -179,7 +187,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
         reader.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
     }
     let (method, path) = parts.ok()?;
-    Some(Route { method, path, function, auth, body, verify })
+    Some(Route { method, path, function, auth, body, timeout_s, verify })
 }
 
 fn auth(
