@@ -81,7 +81,7 @@ services! {
     iam { Iam: Role, RolePolicy; }
     lambda { Lambda: Function, Permission; }
     apigateway {
-        ApiGateway: RestApi, Authorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
+        ApiGateway: RestApi, GatewayResponses, Authorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
         LogRoles: LogRole;
     }
     apigatewayv2 { ApiGatewayV2: HttpApi, JwtAuthorizer, HttpRoutes, HttpStage; }

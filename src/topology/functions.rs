@@ -21,7 +21,7 @@ use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::policies;
-use crate::spec::{Function as Wanted, Stack, Variable};
+use crate::spec::{Function as Wanted, ORIGINS_VARIABLE, Stack, Variable};
 use crate::spec::{deprecated_on, secret_variable};
 
 /// The ids of what this file adds.
@@ -88,8 +88,16 @@ pub(super) fn functions(
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
-        let function =
-            function(graph, name, scope, wanted, bundles, (role, logs, queue, encrypted_by), variables, statements);
+        let function = function(
+            graph,
+            name,
+            (stack, scope),
+            wanted,
+            bundles,
+            (role, logs, queue, encrypted_by),
+            variables,
+            statements,
+        );
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -189,7 +197,7 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
 fn function(
     graph: &mut Graph,
     name: &str,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs, queue, encrypted_by): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>, &EncryptedBy),
@@ -218,6 +226,7 @@ fn function(
             environment.extend(each);
         }
     }
+    environment.extend(stack.cors_origins(name).map(|origins| (ORIGINS_VARIABLE.to_owned(), origins)));
     let zip = bundles.functions.get(name);
     let function = Function {
         id: id.to_string(),

@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Input;
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
+use super::{Input, cors};
 use crate::aws::apigatewayv2::{
     HTTP_TIMEOUT_MS, HttpAnswering, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRoutes, HttpStage,
     JwtAuthorizer,
@@ -52,7 +52,12 @@ pub(super) fn api(
     let Input { stack, scope, .. } = from;
     let ids = ApiIds(name);
     let id = ids.http();
-    let http = HttpApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
+    let http = HttpApi {
+        id: id.to_string(),
+        name: ids.physical(scope),
+        description: ids.description(scope),
+        cors: cors::of_http(wanted),
+    };
     let api = id.add(graph, (), move |()| http.clone());
     let authorizers = authorizers(graph, api, ids, wanted, stack, scope, pools);
     let logs = access_log(graph, from, ids, functions, wanted);

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::Input;
 use super::apis::{ApiIds, Parts, access_log, access_log_name, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
+use super::{Input, cors};
 use crate::aws::Encryption;
 use crate::aws::apigateway::{
-    Answering, Authorization, Authorizer, Deployment, Integration, LOG_ROLE, LogRole, Method, Model, Paths, Release,
-    RestApi, RestApiOutputs, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
+    Answering, Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model,
+    Paths, Release, RestApi, RestApiOutputs, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
@@ -101,6 +101,7 @@ pub(super) fn roots(
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
             tls: wanted.tls,
+            has_gateway_responses: wanted.cors.is_some(),
             has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
         roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
@@ -137,7 +138,9 @@ pub(super) fn api(
         .validator()
         .add_under(graph, api, api, |api| Validator { api_id: api.id, name: "body-and-parameters".into() });
     let models = models(graph, api, ids, wanted, bundles);
-    let routes = routes(graph, api, ids, wanted, scope, bundles, (paths, validator), &authorizers, &models, pools);
+    let responses = cors::gateway_responses(graph, api, ids, wanted);
+    let parts = (paths, validator, responses);
+    let routes = routes(graph, api, ids, wanted, scope, bundles, parts, &authorizers, &models, pools);
     let deployment = ids
         .deployment()
         .add_under(graph, api, (api, routes), |(api, routes)| Deployment { api_id: api.id, hash: routes.hash });
@@ -255,57 +258,68 @@ fn routes(
     wanted: &Api,
     scope: &Scope,
     bundles: &Bundles,
-    (paths, validator): (Handle<Paths>, Handle<Validator>),
+    (paths, validator, responses): (Handle<Paths>, Handle<Validator>, Option<Handle<GatewayResponses>>),
     authorizers: &BTreeMap<String, Handle<Authorizer>>,
     models: &BTreeMap<PathBuf, Handle<Model>>,
     pools: &BTreeMap<String, Handle<UserPool>>,
 ) -> Handle<Routes> {
     let schemas = schemas_of(wanted, &bundles.schemas);
-    let (wanted, scope) = (wanted.routes.clone(), scope.clone());
+    let (wanted, scope) = (wanted.clone(), scope.clone());
     let pools: BTreeMap<String, Handle<UserPool>> = pools
         .iter()
         .filter(|(name, _)| authorizers.contains_key(*name))
         .map(|(name, pool)| (name.clone(), *pool))
         .collect();
-    let needs = ((api, paths, validator), authorizers.clone(), models.clone(), pools);
-    ids.routes().add_under(graph, api, needs, move |((api, paths, validator), authorizers, models, pools)| {
-        // A deployment contains schemas and pools, although methods only name models and authorizers.
-        let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
-        let mut fingerprint = fingerprint(&schemas, pools);
-        if api.revision > 0 {
-            fingerprint.push_str(&format!(" {}", api.revision));
-        }
-        let method = |route: &Route| Method {
-            resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
-            http_method: route.method.clone(),
-            authorization: match &route.auth {
-                Auth::Pool(pool) => Authorization::Cognito {
-                    authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+    let responses: Vec<_> = responses.into_iter().collect();
+    let needs = ((api, paths, validator, responses), authorizers.clone(), models.clone(), pools);
+    ids.routes().add_under(
+        graph,
+        api,
+        needs,
+        move |((api, paths, validator, responses), authorizers, models, pools)| {
+            // A deployment contains schemas and pools, although methods only name models and authorizers.
+            let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
+            let mut fingerprint = fingerprint(&schemas, pools);
+            if api.revision > 0 {
+                fingerprint.push_str(&format!(" {}", api.revision));
+            }
+            // So does what the gateway itself answers.
+            for responses in responses {
+                fingerprint.push_str(&format!("{} {}", cors::fingerprint(&wanted), responses.revision));
+            }
+            let method = |route: &Route| Method {
+                resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
+                http_method: route.method.clone(),
+                authorization: match &route.auth {
+                    Auth::Pool(pool) => Authorization::Cognito {
+                        authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+                    },
+                    Auth::Iam => Authorization::Iam,
+                    Auth::None => Authorization::None,
                 },
-                Auth::Iam => Authorization::Iam,
-                Auth::None => Authorization::None,
-            },
-            validator_id: Some(validator.id.clone()),
-            model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
-            path_parameters: parameters(&route.path),
-            integration: Integration {
-                // The function's ARN follows from its name, so the API does not wait for the function.
-                answer: Answering::Function {
-                    uri: integration_uri(
-                        &scope,
-                        &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
-                    ),
+                validator_id: Some(validator.id.clone()),
+                model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
+                path_parameters: parameters(&route.path),
+                integration: Integration {
+                    // The function's ARN follows from its name, so the API does not wait for the function.
+                    answer: Answering::Function {
+                        uri: integration_uri(
+                            &scope,
+                            &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+                        ),
+                    },
+                    timeout_ms: route.timeout_ms().unwrap_or(TIMEOUT_MS),
                 },
-                timeout_ms: route.timeout_ms().unwrap_or(TIMEOUT_MS),
-            },
-        };
-        Routes {
-            api_id: api.id,
-            methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
-            authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
-            fingerprint,
-        }
-    })
+            };
+            let preflights = cors::preflights(&wanted, &paths);
+            Routes {
+                api_id: api.id,
+                methods: wanted.routes.iter().map(|route| (route.name(), method(route))).chain(preflights).collect(),
+                authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
+                fingerprint,
+            }
+        },
+    )
 }
 
 /// This API's own schemas. Changes of other schemas must not deploy this API again.

@@ -107,7 +107,7 @@ async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
         Auth::None => ("a request without a token passes".to_owned(), "no Authorization header".to_owned()),
     };
     let (marker, since) = (marker(), context.subject.clients.now_ms());
-    let text = body(context, target, &marker);
+    let text = body_of(context, target, &marker);
     let body = text.as_deref().map(Body::json);
     let claim = CheckSpec::new(Layer::Authorization, target.subject(), claim)
         .sent(shown(context, target, &words, body))
@@ -133,7 +133,7 @@ async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
 }
 
 /// A body that the route accepts.
-fn body(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
+pub(super) fn body_of(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
     match (context.schema(target.route), target.method()) {
         (Some(schema), _) => Some(sample::satisfying(&schema, marker).to_string()),
         (None, "POST" | "PUT" | "PATCH") => Some(json!({}).to_string()),
@@ -145,7 +145,7 @@ fn body(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option
 /// for a client's; where the gateway checks bodies, it would not even let that through.
 fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
     if target.route.may_be_called() {
-        return body(context, target, marker);
+        return body_of(context, target, marker);
     }
     let schema = context.schema(target.route);
     let broken = schema.and_then(|schema| sample::breaking(&schema, marker));

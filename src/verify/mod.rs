@@ -13,6 +13,7 @@ mod bodies;
 mod check_spec;
 mod classify;
 mod context;
+mod cors;
 mod evidence;
 mod expiry;
 mod firewall;

@@ -2,10 +2,8 @@
 //!
 //! Needs Chromium (Debian: `chromium`). Without it, these tests print a message and pass; if `CI` is set, they fail.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
 
 use securelambda::audit::{Audit, Evaluation, Finding, Outcome};
 use securelambda::emulator::Emulator;
@@ -13,21 +11,13 @@ use securelambda::report::{audit_html, proof_html, proof_junit};
 use securelambda::verify::Verification;
 use tempfile::TempDir;
 
+use crate::support::browser::{Browser, Seen};
 use crate::support::sample;
-
-/// A browser that needs longer than this hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A report in its own folder, and the browser.
 struct Opened {
     folder: TempDir,
-    browser: PathBuf,
-}
-
-/// The browser's result for a page.
-struct Seen {
-    dom: String,
-    log: String,
+    browser: Browser,
 }
 
 impl Opened {
@@ -36,13 +26,8 @@ impl Opened {
     }
 
     /// `None`, with a message, if there is no browser and `CI` is not set.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn page(html: &str) -> Option<Self> {
-        let Some(browser) = find() else {
-            assert!(std::env::var_os("CI").is_none(), "no Chromium on this machine: install `chromium`");
-            eprintln!("skipped: no Chromium on this machine (install `chromium` to run this test)");
-            return None;
-        };
+        let browser = Browser::find()?;
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("page.html"), html).unwrap();
         Some(Self { folder, browser })
@@ -54,48 +39,8 @@ impl Opened {
 
     /// Opens a file of the folder without a window.
     fn open(&self, file: &str, flags: &[&str]) -> Seen {
-        let profile = TempDir::new_in(&self.folder).unwrap();
-        let (dom, log) = (self.path("dom"), self.path("log"));
-        let mut child = Command::new(&self.browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--enable-logging=stderr", "--v=0", "--hide-scrollbars"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .args(flags)
-            .arg(format!("file://{}", self.path(file).display()))
-            .stdin(Stdio::null())
-            .stdout(File::create(&dom).unwrap())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if began.elapsed() > PATIENCE {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                panic!("the browser hung:\n{}", std::fs::read_to_string(&log).unwrap());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-        Seen { dom: read(&dom), log: read(&log) }
+        self.browser.open(&format!("file://{}", self.path(file).display()), flags)
     }
-}
-
-impl Seen {
-    /// Asserts that the browser's console is empty: nothing failed to load, and no script ran.
-    #[track_caller]
-    fn without_console_messages(self) -> Self {
-        let said: Vec<&str> = self.log.lines().filter(|line| line.contains("CONSOLE")).collect();
-        assert!(said.is_empty(), "the browser's console says:\n{}", said.join("\n"));
-        self
-    }
-}
-
-fn find() -> Option<PathBuf> {
-    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    let named = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(named)
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod disk_full;
 mod doctor;
 mod drift;
 mod e2e;
+mod edge;
 mod engine;
 mod exit_codes;
 mod export;

@@ -56,6 +56,7 @@ firewall = true
 [pools.Staff]
 [api]
 stage = "live"
+cors = { origins = ["https://app.example.com"], headers = ["Authorization"] }
 [[api.routes]]
 route = "POST /orders/{id}"
 function = "Orders"
@@ -328,6 +329,7 @@ impl Life<'_> {
                 .replace("rate_per_ip = 500", "rate_per_ip = 600")
                 .replace("POST /news", "PUT /news")
                 .replace("[pools.Staff]", "[pools.Staff]\nself_sign_up = false")
+                .replace("https://app.example.com", "https://www.example.com")
                 .replace("stage = \"live\"", "stage = \"live\"\nrate_limit = 70");
             user.write("securelambda.toml", &text);
             open_a_function(self.account);

@@ -46,6 +46,11 @@ impl Effect {
         if equal { Self::Same } else { Self::Differs }
     }
 
+    /// The effect of values that differ: [`Effect::Weakens`] or [`Effect::Differs`].
+    pub fn of_difference(weakens: bool) -> Self {
+        if weakens { Self::Weakens } else { Self::Differs }
+    }
+
     /// [`Effect::Same`] if the values are equal, [`Effect::Weakens`] otherwise.
     pub fn weakens_unless(equal: bool) -> Self {
         if equal { Self::Same } else { Self::Weakens }

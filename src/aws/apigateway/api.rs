@@ -13,10 +13,9 @@ use super::super::error::{OrAbsent, OrFail, several};
 use super::super::retries::NotAfter;
 use super::super::settle::{confirmed, settled, until};
 use super::super::tags::{pairs, tag_map};
-use super::api_settings::{LiveGatewayResponse, LiveRestApi};
 use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
 use super::tls::ACCESS_MODE;
-use super::{APIS, ApiGateway, BELOW, Mends, PAGE};
+use super::{APIS, ApiGateway, BELOW, LiveGatewayResponse, LiveRestApi, Mends, PAGE};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -42,6 +41,8 @@ pub struct RestApi {
     pub tls: Tls,
     /// Some of its routes are for IAM-signed requests.
     pub has_signed_routes: bool,
+    /// Its gateway responses are a resource of the stack: [`super::GatewayResponses`].
+    pub has_gateway_responses: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,17 +163,6 @@ impl ApiGateway {
         let (id, name) = (api.id.clone().unwrap_or_default(), api.name.clone().unwrap_or_default());
         let outputs = RestApiOutputs { id, root_resource_id, name, revision: 0 };
         Found { outputs, live: LiveRestApi::of(api, responses) }
-    }
-
-    /// The customised answers of the gateway itself. AWS lists its own too (docs/aws.md, Gateway responses).
-    async fn gateway_responses(&self, id: &str) -> Result<BTreeMap<String, LiveGatewayResponse>, Failure> {
-        let all = self.client.get_gateway_responses().rest_api_id(id).limit(PAGE).send().await;
-        let all = all.or_fail(&format!("list the gateway responses of the REST API {id}")).or_absent()?;
-        let all = all.and_then(|page| page.items).unwrap_or_default().into_iter();
-        let customised = all.filter(|response| !response.default_response).filter_map(|response| {
-            Some((response.response_type.as_ref()?.as_str().to_owned(), LiveGatewayResponse::of(response)))
-        });
-        Ok(customised.collect())
     }
 
     /// The id of the path `/`, which some answers contain.
@@ -317,13 +307,8 @@ impl Provider<RestApi> for ApiGateway {
         let id = &found.outputs.id;
         let mends = want.mends(&found.live);
         let awaits_deployment = RestApi::awaits_deployment(&mends);
-        for kind in found.live.gateway_responses.keys() {
-            let deleted = self.write(id, task, &[], || async {
-                let call = self.client.delete_gateway_response().rest_api_id(id).response_type(kind.as_str().into());
-                call.send().await.or_fail(&format!("reset the gateway response {kind} of the REST API {}", want.name))
-            });
-            deleted.await.or_absent()?;
-        }
+        let foreign = want.foreign_responses(&found.live).map(|(kind, _)| kind);
+        self.reset_gateway_responses(id, foreign, task).await?;
         if !mends.patches.is_empty() {
             self.patch_api(id, &want.name, mends.patches, task).await?;
         }
@@ -376,6 +361,7 @@ pub(super) mod tests {
             enhanced_tls: true,
             tls: Tls::V1_2,
             has_signed_routes: false,
+            has_gateway_responses: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_apigateway::types;
 use serde_json::Value;
 
-use super::{Mends, RestApi, given, listed, remove, replace, segment};
+use super::{LiveGatewayResponse, Mends, RestApi, given, listed, remove, replace, segment};
 use crate::engine::Effect;
 
 /// AWS's default: callers send API keys in a header. Routes demand none.
@@ -25,16 +25,6 @@ const IN_FORCE_WHEN_DEPLOYED: [&str; 8] = [
 
 /// The beginning of the fields of gateway responses, which take effect with the next deployment too.
 const GATEWAY_RESPONSES: &str = "gatewayResponses";
-
-/// Variables with data of the request or the caller. AWS's own gateway responses contain the error's message alone.
-const REVEALING: [&str; 6] = [
-    "$context.authorizer",
-    "$context.identity",
-    "$context.integration",
-    "$context.request",
-    "$stageVariables",
-    "$input",
-];
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveRestApi {
@@ -58,49 +48,6 @@ pub struct LiveRestApi {
     pub minimum_compression_size: Option<i32>,
     /// The customised answers of the gateway itself, by their types, as in `DEFAULT_4XX`.
     pub gateway_responses: BTreeMap<String, LiveGatewayResponse>,
-}
-
-/// A customised answer of the gateway itself.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LiveGatewayResponse {
-    /// None is that of the error.
-    pub status_code: Option<String>,
-    /// Values of headers: text in single quotes, or a part of the request.
-    pub parameters: BTreeMap<String, String>,
-    /// Bodies by content type.
-    pub templates: BTreeMap<String, String>,
-}
-
-impl LiveGatewayResponse {
-    pub(super) fn of(response: types::GatewayResponse) -> Self {
-        Self {
-            status_code: given(response.status_code.as_deref()),
-            parameters: response.response_parameters.unwrap_or_default().into_iter().collect(),
-            templates: response.response_templates.unwrap_or_default().into_iter().collect(),
-        }
-    }
-
-    /// It calls a refusal a success, or repeats something of the request or the caller. Other headers and other words
-    /// protect no less.
-    fn weakens(&self) -> bool {
-        let refuses = self.status_code.as_deref().is_none_or(|code| code.starts_with(['4', '5']));
-        let copies = self.parameters.values().any(|value| !value.starts_with('\''));
-        let reveals = self.templates.values().any(|body| REVEALING.iter().any(|word| body.contains(word)));
-        !refuses || copies || reveals
-    }
-}
-
-impl std::fmt::Display for LiveGatewayResponse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let pairs = |all: &BTreeMap<String, String>| listed(all.iter().map(|(name, value)| format!("{name}={value}")));
-        let status = self.status_code.as_deref().unwrap_or("the error's");
-        write!(
-            f,
-            "statusCode {status}, responseParameters {}, responseTemplates {}",
-            pairs(&self.parameters),
-            pairs(&self.templates)
-        )
-    }
 }
 
 impl LiveRestApi {
@@ -152,6 +99,15 @@ impl RestApi {
         if narrows { Effect::Differs } else { Effect::Weakens }
     }
 
+    /// The customised answers of the gateway itself, which nothing of the stack explains.
+    pub(super) fn foreign_responses<'a>(
+        &self,
+        live: &'a LiveRestApi,
+    ) -> impl Iterator<Item = (&'a String, &'a LiveGatewayResponse)> {
+        let ours = self.has_gateway_responses;
+        live.gateway_responses.iter().filter(move |_| !ours)
+    }
+
     pub(super) fn mends(&self, live: &LiveRestApi) -> Mends {
         let regional = live.endpoint_types == ["REGIONAL"];
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
@@ -176,11 +132,11 @@ impl RestApi {
             .plain("apiKeySource", API_KEY_SOURCE, key_source, [replace("/apiKeySource", API_KEY_SOURCE)])
             .plain("binaryMediaTypes", "none", listed(&live.binary_media_types), binary)
             .plain("minimumCompressionSize", "none", size, [unset("/minimumCompressionSize")]);
-        for (kind, response) in &live.gateway_responses {
-            let effect = if response.weakens() { Effect::Weakens } else { Effect::Differs };
+        for (kind, response) in self.foreign_responses(live) {
+            let effect = Effect::of_difference(response.weakens(&BTreeMap::new()));
             mends = mends.judged(format!("{GATEWAY_RESPONSES} {kind}"), "AWS's own", response, effect, []);
         }
-        if live.gateway_responses.is_empty() {
+        if self.foreign_responses(live).next().is_none() && !self.has_gateway_responses {
             mends = mends.plain(GATEWAY_RESPONSES, "AWS's own", "AWS's own", []);
         }
         let before = mends.patches.len();
@@ -246,20 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_the_gateway_weakens_if_it_hides_a_refusal_or_reveals_something() {
-        let response = LiveGatewayResponse { status_code: Some("403".into()), ..LiveGatewayResponse::default() };
-        let header = |value: &str| BTreeMap::from([("gatewayresponse.header.X".to_owned(), value.to_owned())]);
-        let body = |text: &str| BTreeMap::from([("application/json".to_owned(), text.to_owned())]);
-        let table = [
-            (response.clone(), false),
-            (LiveGatewayResponse { status_code: None, ..response.clone() }, false),
-            (LiveGatewayResponse { status_code: Some("200".into()), ..response.clone() }, true),
-            (LiveGatewayResponse { parameters: header("'https://app.example.com'"), ..response.clone() }, false),
-            (LiveGatewayResponse { parameters: header("method.request.header.Cookie"), ..response.clone() }, true),
-            (LiveGatewayResponse { templates: body(r#"{"message":"no"}"#), ..response.clone() }, false),
-            (LiveGatewayResponse { templates: body("$context.authorizer.claims.sub"), ..response }, true),
-        ];
-        for (response, expected) in table {
+    fn answers_of_the_gateway_that_somebody_customised_are_reset_unless_the_stack_has_some() {
+        let response = |value: &str| LiveGatewayResponse {
+            parameters: BTreeMap::from([("gatewayresponse.header.X".to_owned(), value.to_owned())]),
+            ..LiveGatewayResponse::default()
+        };
+        for (response, expected) in [(response("'x'"), false), (response("method.request.header.Cookie"), true)] {
             let live = LiveRestApi {
                 gateway_responses: BTreeMap::from([("DEFAULT_4XX".to_owned(), response.clone())]),
                 ..live()
@@ -268,6 +216,8 @@ mod tests {
             let mends = want().mends(&live);
             assert!(mends.patches.is_empty() && RestApi::awaits_deployment(&mends));
             assert_eq!(mends.compared.drift()[0].field, "gatewayResponses DEFAULT_4XX");
+            let own = RestApi { has_gateway_responses: true, ..want() };
+            assert_eq!((weakens(&own, &live), own.foreign_responses(&live).count()), (None, 0));
         }
     }
 

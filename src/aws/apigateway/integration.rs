@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_apigateway::types::{self, IntegrationType};
 
 use super::super::error::OrFail;
+use super::mock::{LiveAnswer, Mock, TEXT};
 use super::route_settings::{or_none, pairs};
 use super::{ApiGateway, Method, given, listed, replace};
 use crate::engine::{Comparison, Failure, Task};
@@ -29,26 +30,38 @@ pub struct Integration {
 pub enum Answering {
     /// A function, which sees the whole request. See [`super::integration_uri`].
     Function { uri: String },
+    /// API Gateway itself.
+    Mock(Mock),
 }
 
 impl Answering {
     fn kind(&self) -> IntegrationType {
         match self {
             Self::Function { .. } => IntegrationType::AwsProxy,
+            Self::Mock(_) => IntegrationType::Mock,
         }
     }
 
-    /// Where requests go; empty if they go nowhere.
-    fn uri(&self) -> &str {
+    /// Where requests go; `None` if they go nowhere.
+    fn uri(&self) -> Option<&str> {
         match self {
-            Self::Function { uri } => uri,
+            Self::Function { uri } => Some(uri),
+            Self::Mock(_) => None,
         }
     }
 
     /// The method with which requests are sent there.
-    fn http_method(&self) -> &str {
+    fn http_method(&self) -> Option<&str> {
         match self {
-            Self::Function { .. } => INVOKE,
+            Self::Function { .. } => Some(INVOKE),
+            Self::Mock(_) => None,
+        }
+    }
+
+    pub(super) fn mock(&self) -> Option<&Mock> {
+        match self {
+            Self::Function { .. } => None,
+            Self::Mock(mock) => Some(mock),
         }
     }
 }
@@ -73,6 +86,12 @@ pub struct LiveIntegration {
     pub cache_keys: BTreeSet<String>,
     /// What is added to requests, by its name, as in `integration.request.header.X-Who`.
     pub parameters: BTreeMap<String, String>,
+    /// What requests are turned into, by content type.
+    pub templates: BTreeMap<String, String>,
+    /// `CONVERT_TO_TEXT`, or none.
+    pub content_handling: Option<String>,
+    /// How answers are turned into those of the method, by status code.
+    pub answers: BTreeMap<String, LiveAnswer>,
 }
 
 impl LiveIntegration {
@@ -87,6 +106,14 @@ impl LiveIntegration {
             timeout_ms: integration.timeout_in_millis,
             cache_keys: integration.cache_key_parameters.unwrap_or_default().into_iter().collect(),
             parameters: integration.request_parameters.unwrap_or_default().into_iter().collect(),
+            templates: integration.request_templates.unwrap_or_default().into_iter().collect(),
+            content_handling: integration.content_handling.map(|handling| handling.as_str().to_owned()),
+            answers: integration
+                .integration_responses
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(status, answer)| (status, LiveAnswer::of(answer)))
+                .collect(),
         }
     }
 }
@@ -95,7 +122,10 @@ impl Integration {
     /// Passes on what a deployment contains of it. What is at its default is left out, so that a new setting deploys no
     /// API again that does not use it.
     pub(super) fn parts(&self, part: &mut impl FnMut(&str)) {
-        part(self.answer.uri());
+        part(self.answer.uri().unwrap_or_default());
+        if let Answering::Mock(mock) = &self.answer {
+            mock.parts(part);
+        }
         if self.timeout_ms != TIMEOUT_MS {
             part(&format!("timeout {}", self.timeout_ms));
         }
@@ -105,12 +135,17 @@ impl Integration {
     pub(super) fn compare(&self, name: &str, live: Option<&LiveIntegration>) -> Comparison {
         let field = |what: &str| format!("{name} methodIntegration{what}");
         let Some(live) = live else {
-            return Comparison::default().plain(field(""), self.answer.uri(), "none");
+            return Comparison::default().plain(field(""), self.answer.uri().unwrap_or("a mock"), "none");
         };
-        Comparison::default()
-            .guard(field(".type"), self.answer.kind().as_str(), &live.kind)
-            .guard(field(".httpMethod"), self.answer.http_method(), &live.http_method)
-            .guard(field(".uri"), self.answer.uri(), &live.uri)
+        let mut compared = Comparison::default().guard(field(".type"), self.answer.kind().as_str(), &live.kind);
+        if let (Some(method), Some(uri)) = (self.answer.http_method(), self.answer.uri()) {
+            compared =
+                compared.guard(field(".httpMethod"), method, &live.http_method).guard(field(".uri"), uri, &live.uri);
+        }
+        if let Answering::Mock(mock) = &self.answer {
+            compared.extend(mock.compare(&field(""), live));
+        }
+        compared
             .plain(field(".timeoutInMillis"), self.timeout_ms, live.timeout_ms)
             // With a role the function's own policy is not asked who may call it.
             .guard(field(".credentials"), "none", or_none(live.credentials.as_deref()))
@@ -137,7 +172,8 @@ impl Integrate {
         if sound(live) {
             return None;
         }
-        let repointed = live.map(|live| LiveIntegration { uri: want.answer.uri().to_owned(), ..live.clone() });
+        let uri = want.answer.uri().unwrap_or_default();
+        let repointed = live.map(|live| LiveIntegration { uri: uri.to_owned(), ..live.clone() });
         let only_uri = repointed.is_some_and(|live| sound(Some(&live)));
         Some(if only_uri { Self::Repoint } else { Self::Put })
     }
@@ -156,10 +192,11 @@ impl ApiGateway {
             None => Ok(()),
             Some(Integrate::Put) => self.put_integration(api, name, method, task).await,
             Some(Integrate::Repoint) => {
+                let uri = method.integration.answer.uri().unwrap_or_default();
                 let repointed = self.write(api, task, &[], || async {
                     let call = self.client.update_integration().rest_api_id(api).resource_id(&method.resource_id);
                     let call = call.http_method(&method.http_method);
-                    let call = call.patch_operations(replace("/uri", method.integration.answer.uri()));
+                    let call = call.patch_operations(replace("/uri", uri));
                     call.send().await.or_fail(&format!("update the integration of {name}"))
                 });
                 repointed.await.map(drop)
@@ -175,14 +212,21 @@ impl ApiGateway {
         task: &Task,
     ) -> Result<(), Failure> {
         let Integration { answer, timeout_ms } = &method.integration;
-        self.write(api, task, &[], || async {
+        let mock = answer.mock();
+        let put = self.write(api, task, &[], || async {
             let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
             let call = call.http_method(&method.http_method).r#type(answer.kind());
-            let call = call.integration_http_method(answer.http_method()).uri(answer.uri());
-            let call = call.timeout_in_millis(*timeout_ms);
+            let call = call.set_integration_http_method(answer.http_method().map(str::to_owned));
+            let call = call.set_uri(answer.uri().map(str::to_owned)).timeout_in_millis(*timeout_ms);
+            let call = call.set_request_templates(mock.map(Mock::request_templates));
+            let call = call.set_content_handling(mock.map(|_| TEXT));
             call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
-        })
-        .await
+        });
+        put.await?;
+        match mock {
+            Some(mock) => self.put_answer(api, name, method, mock, task).await,
+            None => Ok(()),
+        }
     }
 }
 

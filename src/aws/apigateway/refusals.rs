@@ -11,6 +11,7 @@ refusals! {
     API_PART_EXISTS: Exists = Refusal::new(
         &[
             "apigateway PutMethod",
+            "apigateway PutMethodResponse",
             "apigateway CreateModel",
             "apigateway CreateStage",
             "apigateway CreateAuthorizer",

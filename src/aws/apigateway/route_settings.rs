@@ -34,8 +34,8 @@ pub struct LiveMethod {
     pub models: BTreeMap<String, String>,
     /// The parameters that are required, as in `method.request.path.id`.
     pub required: BTreeSet<String>,
-    /// The status codes of declared answers. A function behind a proxy integration needs none.
-    pub responses: BTreeSet<String>,
+    /// The declared answers, with their headers by status.
+    pub responses: BTreeMap<String, BTreeSet<String>>,
     /// `None` if the method was left without one.
     pub integration: Option<LiveIntegration>,
 }
@@ -53,10 +53,23 @@ impl LiveMethod {
             api_key_required: method.api_key_required.unwrap_or_default(),
             models: method.request_models.unwrap_or_default().into_iter().collect(),
             required: parameters.filter(|(_, required)| *required).map(|(name, _)| name).collect(),
-            responses: method.method_responses.unwrap_or_default().into_keys().collect(),
+            responses: method.method_responses.unwrap_or_default().into_iter().map(declared).collect(),
             integration: method.method_integration.map(LiveIntegration::of),
         }
     }
+}
+
+/// A declared answer and its headers.
+fn declared((status, response): (String, types::MethodResponse)) -> (String, BTreeSet<String>) {
+    (status, response.response_parameters.unwrap_or_default().into_keys().collect())
+}
+
+/// Declared answers as a comparison shows them.
+fn answers(all: &BTreeMap<String, BTreeSet<String>>) -> String {
+    listed(all.iter().map(|(status, headers)| match headers.is_empty() {
+        true => status.clone(),
+        false => format!("{status} with {}", listed(headers)),
+    }))
 }
 
 pub(super) fn or_none(text: Option<&str>) -> String {
@@ -82,6 +95,12 @@ impl Method {
         let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
         let (want, is) = (named(authorizer), named(live.authorizer_id.as_deref()));
+        // More validation refuses more requests.
+        let validation = match (self.validator_id == live.validator_id, &self.validator_id) {
+            (true, _) => Effect::Same,
+            (false, Some(_)) => Effect::Weakens,
+            (false, None) => Effect::Differs,
+        };
         // An authorizer of an open method has no effect.
         let idle = authorizer.is_none() && kind == live.authorization;
         let effect = if idle || want == is { Effect::Same } else { differs };
@@ -89,14 +108,15 @@ impl Method {
             .judged(field("authorizerId"), want, is, effect)
             .guard(field("authorizationScopes"), "none", listed(&live.scopes))
             .plain(field("apiKeyRequired"), false, live.api_key_required)
-            .guard(
+            .judged(
                 field("requestValidatorId"),
                 or_none(self.validator_id.as_deref()),
                 or_none(live.validator_id.as_deref()),
+                validation,
             )
             .guard(field("requestModels"), pairs(&self.models(), " "), pairs(&live.models, " "))
             .plain(field("requestParameters"), listed(self.required()), listed(&live.required))
-            .plain(field("methodResponses"), "none", listed(&live.responses))
+            .plain(field("methodResponses"), answers(&self.declared()), answers(&live.responses))
     }
 }
 
@@ -117,7 +137,7 @@ mod tests {
     #[test]
     fn declared_answers_differ() {
         let mut live = super::super::routes::tests::live_method();
-        live.responses.insert("200".into());
+        live.responses.insert("200".into(), BTreeSet::new());
         let drift = method().compare("POST /x", &live, &BTreeMap::new()).drift();
         assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, "POST /x methodResponses", false));
     }

@@ -99,6 +99,11 @@ impl Method {
         self.path_parameters.iter().map(|name| format!("method.request.path.{name}")).collect()
     }
 
+    /// The answers that it declares, with their headers by status. A function behind a proxy integration needs none.
+    pub(super) fn declared(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.integration.answer.mock().map(super::mock::Mock::declared).unwrap_or_default()
+    }
+
     pub(super) fn models(&self) -> BTreeMap<String, String> {
         let models = self.model.iter().flat_map(|model| CHECKED_TYPES.map(|kind| (kind.to_owned(), model.clone())));
         models.collect()
@@ -267,7 +272,7 @@ pub(super) mod tests {
             validator_id: Some("v1".into()),
             models: CHECKED_TYPES.map(|kind| (kind.to_owned(), "Request".to_owned())).into(),
             required: BTreeSet::from(["method.request.path.id".into()]),
-            responses: BTreeSet::new(),
+            responses: BTreeMap::new(),
             integration: Some(integration()),
         }
     }

@@ -8,11 +8,11 @@ use super::super::error::{OrAbsent, OrFail, several};
 use super::super::pages::{as_far_as_pages_go, whole};
 use super::super::settle::settled;
 use super::super::tags::tag_map;
-use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS, given, listed};
+use super::{APIS, ApiGatewayV2, BELOW, HttpCors, MADE, PAGE, PARTS, given};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -28,6 +28,8 @@ pub struct HttpApi {
     pub name: String,
     /// A sentence for the console.
     pub description: String,
+    /// What browsers allow to pages of other origins.
+    pub cors: Option<HttpCors>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,33 +52,9 @@ pub struct LiveHttpApi {
     /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
     /// What browsers allow to pages of other origins.
-    pub cors: Option<LiveCors>,
+    pub cors: Option<HttpCors>,
     /// Where API keys are. None is AWS's default.
     pub api_key_selection_expression: Option<String>,
-}
-
-/// What browsers allow to pages of other origins.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LiveCors {
-    /// The origins whose pages may read answers.
-    pub origins: Vec<String>,
-    pub headers: Vec<String>,
-    pub methods: Vec<String>,
-    pub exposed: Vec<String>,
-    /// Whether requests contain cookies.
-    pub credentials: bool,
-}
-
-impl std::fmt::Display for LiveCors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { origins, headers, methods, exposed, credentials } = self;
-        let [origins, headers, methods, exposed] = [origins, headers, methods, exposed].map(listed);
-        write!(
-            f,
-            "AllowOrigins {origins}, AllowHeaders {headers}, AllowMethods {methods}, ExposeHeaders {exposed}, \
-             AllowCredentials {credentials}"
-        )
-    }
 }
 
 impl Resource for HttpApi {
@@ -102,19 +80,13 @@ impl Resource for HttpApi {
     }
 
     fn compare(&self, live: &LiveHttpApi) -> Comparison {
-        let cors = live.cors.as_ref().map_or("none".to_owned(), LiveCors::to_string);
-        // Only with an origin does a browser let a page read answers.
-        let effect = match &live.cors {
-            Some(cors) if !cors.origins.is_empty() => Effect::Weakens,
-            cors => Effect::differs_unless(cors.is_none()),
-        };
         let key_source = live.api_key_selection_expression.as_deref().unwrap_or(API_KEY_SOURCE);
-        Comparison::default()
+        let compared = Comparison::default()
             .plain("Name", &self.name, &live.name)
             .plain("Description", &self.description, &live.description)
             .plain("DisableExecuteApiEndpoint", false, live.execute_api_disabled)
-            .plain("ApiKeySelectionExpression", API_KEY_SOURCE, key_source)
-            .judged("CorsConfiguration", "none", cors, effect)
+            .plain("ApiKeySelectionExpression", API_KEY_SOURCE, key_source);
+        HttpCors::compare(compared, self.cors.as_ref(), live.cors.as_ref())
     }
 }
 
@@ -197,13 +169,7 @@ impl ApiGatewayV2 {
             name: name.clone(),
             description: api.description.unwrap_or_default(),
             execute_api_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
-            cors: api.cors_configuration.map(|cors| LiveCors {
-                origins: cors.allow_origins.unwrap_or_default(),
-                headers: cors.allow_headers.unwrap_or_default(),
-                methods: cors.allow_methods.unwrap_or_default(),
-                exposed: cors.expose_headers.unwrap_or_default(),
-                credentials: cors.allow_credentials.unwrap_or_default(),
-            }),
+            cors: api.cors_configuration.map(HttpCors::of),
             api_key_selection_expression: given(api.api_key_selection_expression),
         };
         Found { outputs: HttpApiOutputs { id: api.api_id.unwrap_or_default(), name }, live }
@@ -256,6 +222,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         let made = settled(task, &[], || async {
             let call = self.once.create_api().name(&want.name).protocol_type(ProtocolType::Http);
             let call = call.description(&want.description).set_tags(Some(tag_map(&self.scope, &want.id)));
+            let call = call.set_cors_configuration(want.cors.as_ref().map(HttpCors::sent));
             call.send().await.or_fail(&format!("create the HTTP API {}", want.name))
         });
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
@@ -266,7 +233,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         let doing = format!("update the HTTP API {}", want.name);
         // An update keeps what it leaves out, so a call of its own removes the CORS configuration (docs/aws.md, Updates
         // of HTTP APIs).
-        if found.live.cors.is_some() {
+        if found.live.cors.is_some() && want.cors.is_none() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
             });
@@ -275,9 +242,11 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         // It has no effect on HTTP APIs, so it is sent only to set it back.
         let key_source = found.live.api_key_selection_expression.as_ref().filter(|now| *now != API_KEY_SOURCE);
         let key_source = key_source.map(|_| API_KEY_SOURCE.to_owned());
+        let cors = want.cors.as_ref().filter(|_| want.cors != found.live.cors).map(HttpCors::sent);
         let updated = self.write(id, task, &[], || async {
             let call = self.client.update_api().api_id(id).name(&want.name).description(&want.description);
             let call = call.set_api_key_selection_expression(key_source.clone());
+            let call = call.set_cors_configuration(cors.clone());
             call.disable_execute_api_endpoint(false).send().await.or_fail(&doing)
         });
         updated.await?;
@@ -311,7 +280,7 @@ mod tests {
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}}"#;
 
     fn want() -> HttpApi {
-        HttpApi { id: "api.http".into(), name: "demo-api".into(), description: "d".into() }
+        HttpApi { id: "api.http".into(), name: "demo-api".into(), description: "d".into(), cors: None }
     }
 
     fn outputs() -> HttpApiOutputs {
@@ -323,14 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn allowed_cors_origins_weaken() {
+    fn a_disabled_host_name_and_another_place_of_keys_differ() {
         let live = LiveHttpApi { name: "demo-api".into(), description: "d".into(), ..LiveHttpApi::default() };
         assert_eq!(want().drift(&live), vec![]);
-        let cors = LiveCors { origins: vec!["*".into()], ..LiveCors::default() };
-        let open = LiveHttpApi { cors: Some(cors), ..live.clone() };
-        assert!(want().drift(&open)[0].weakens);
-        let idle = LiveHttpApi { cors: Some(LiveCors::default()), ..live.clone() };
-        assert!(!want().drift(&idle)[0].weakens, "without an origin nobody may read an answer");
         let shut = LiveHttpApi { execute_api_disabled: true, ..live.clone() };
         assert_eq!(want().drift(&shut)[0].field, "DisableExecuteApiEndpoint");
         let keyed =
@@ -399,7 +363,7 @@ mod tests {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
-            cors: Some(LiveCors { origins: vec!["*".into()], ..LiveCors::default() }),
+            cors: Some(HttpCors { origins: vec!["*".into()], ..HttpCors::default() }),
             ..LiveHttpApi::default()
         };
         let found = Found { outputs: outputs(), live };

@@ -7,6 +7,7 @@
 
 mod api;
 mod authorizer;
+mod cors;
 mod integration;
 mod inventory;
 pub mod refusals;
@@ -33,6 +34,7 @@ use crate::scope::Scope;
 
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, JwtAuthorizerKey, JwtAuthorizerOutputs, LiveJwtAuthorizer};
+pub use cors::HttpCors;
 pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
 pub use route_settings::{LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};

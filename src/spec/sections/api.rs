@@ -1,5 +1,6 @@
 //! `[api]` and `[apis]`
 
+mod cors;
 pub(super) mod routes;
 mod timeouts;
 
@@ -17,8 +18,10 @@ use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::section;
 
+use cors::{CORS, CorsKeys};
 use routes::{ROUTE, RouteKeys};
 
+pub use cors::{Cors, ORIGINS_VARIABLE};
 pub use routes::{Auth, Route};
 
 static ONE: Nested<ApiKeys> = Nested::table("api", &API, "The API.");
@@ -60,6 +63,9 @@ section! {
     );
     tracing: Flag = hardened(
         false, true, "Whether X-Ray traces requests, which costs money. REST APIs only.",
+    );
+    cors: Nested<CorsKeys> = table(
+        &CORS, "Which pages of other origins may call the API. Left out: none. A preflight request never meets an authorizer.",
     );
     routes: Nested<RouteKeys> = tables(&ROUTE, "The routes that can be called.");
 }
@@ -117,6 +123,7 @@ pub struct Api {
     pub logs: ApiLogs,
     /// Whether X-Ray traces requests. Never for HTTP APIs.
     pub tracing: bool,
+    pub cors: Option<Cors>,
     pub routes: Vec<Route>,
 }
 
@@ -198,6 +205,7 @@ impl Part for BTreeMap<String, Api> {
 
 fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     routes::check(name, api, checks);
+    cors::check(name, api, checks);
     let paths = match api.kind {
         ApiKind::Rest => too_many_resources(api),
         ApiKind::Http => too_many_routes(api),
@@ -255,7 +263,7 @@ pub(super) fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
 }
 
 fn api(reader: &mut Reader, table: &Table) -> Api {
-    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, routes } = &API;
+    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, cors, routes } = &API;
     let kind = reader.word(table, kind);
     let stage = reader.text(table, stage);
     if let Some((stage, span)) = &stage
@@ -264,6 +272,7 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
         reader.diagnostic(span, why, None);
     }
     let (tls, logs, tracing) = rest_only(reader, table, kind, (tls, logs, tracing));
+    let cors = cors::cors(reader, table, kind, cors);
     let place = table.at(&routes.key);
     let mut sound = Vec::new();
     let given = table.get(&routes.key).is_some();
@@ -284,6 +293,7 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
         tls,
         logs,
         tracing,
+        cors,
         routes: sound,
     }
 }

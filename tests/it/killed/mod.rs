@@ -31,6 +31,7 @@ use self::address::Address;
 use self::matrix::Undisturbed;
 use self::part::Part;
 use self::test_account::TestAccount;
+use crate::support::edge;
 use crate::support::emulator::{endpoint, python};
 
 /// How many accounts are used in parallel. Each run waits most of the time, so this many keep two cores busy.
@@ -43,6 +44,8 @@ enum Blueprint {
     ApiToApi,
     /// No blueprint: [`WATCHED`].
     Watched,
+    /// No blueprint: [`edge::STACK`].
+    Edge,
 }
 
 /// A stack with a key of its own, queues and alarms, which no blueprint has.
@@ -73,19 +76,24 @@ impl Blueprint {
             Self::HttpJwt => "http-jwt",
             Self::ApiToApi => "api-to-api",
             Self::Watched => "watched",
+            Self::Edge => "edge",
         }
     }
 
     /// The stack file, if it is that of no blueprint.
     fn file(self) -> Option<&'static str> {
-        (self == Self::Watched).then_some(WATCHED)
+        match self {
+            Self::Watched => Some(WATCHED),
+            Self::Edge => Some(edge::STACK),
+            Self::Tutorial | Self::HttpJwt | Self::ApiToApi => None,
+        }
     }
 
     /// A lower bound for what the account contains after `up`, to notice an account reader that sees nothing.
     fn least_resources(self) -> usize {
         match self {
             Self::Tutorial => 40,
-            Self::HttpJwt | Self::Watched => 15,
+            Self::HttpJwt | Self::Watched | Self::Edge => 15,
             Self::ApiToApi => 35,
         }
     }
@@ -96,7 +104,7 @@ impl Blueprint {
 
     /// The undisturbed runs, which are made once in each test process.
     fn undisturbed(self) -> &'static Undisturbed {
-        static KEPT: [OnceLock<Undisturbed>; 4] = [const { OnceLock::new() }; 4];
+        static KEPT: [OnceLock<Undisturbed>; 5] = [const { OnceLock::new() }; 5];
         KEPT[self as usize].get_or_init(|| {
             let undisturbed = matrix::undisturbed(&mut self.test_accounts(1)[0]);
             let names: Vec<&String> = undisturbed.built.account.keys().collect();
@@ -168,6 +176,7 @@ fn a_sample_of_the_other_blueprints_crash_matrices() {
     matrix_of(Blueprint::ApiToApi, Part::first_of(3), 2, "killed-api-to-api-sample", create);
     let create = |call: &Address| ["kms CreateKey", "kms CancelKeyDeletion"].contains(&call.name.as_str());
     matrix_of(Blueprint::Watched, Part::first_of(2), 2, "killed-watched-sample", create);
+    matrix_of(Blueprint::Edge, Part::first_of(4), 2, "killed-edge-sample", create);
 }
 
 #[test]
@@ -198,6 +207,7 @@ fn the_whole_crash_matrices_of_the_other_blueprints() {
         (Blueprint::HttpJwt, "killed-http-jwt"),
         (Blueprint::ApiToApi, "killed-api-to-api"),
         (Blueprint::Watched, "killed-watched"),
+        (Blueprint::Edge, "killed-edge"),
     ] {
         matrix_of(blueprint, Part::asked(), test_accounts, folder, wanted);
     }
@@ -213,4 +223,5 @@ fn all_random_fault_runs() {
     random_faults_of(Blueprint::HttpJwt, part, seeds(1..31), test_accounts, "random-faults-http-jwt");
     random_faults_of(Blueprint::ApiToApi, part, seeds(1..31), test_accounts, "random-faults-api-to-api");
     random_faults_of(Blueprint::Watched, part, seeds(1..31), test_accounts, "random-faults-watched");
+    random_faults_of(Blueprint::Edge, part, seeds(1..31), test_accounts, "random-faults-edge");
 }

@@ -33,6 +33,16 @@ pub const SERVICE: Service = Service {
             outlives: Is(Reads { called: "api ", with_state: &[], without_state: &["GetRestApis"] }),
         },
         Kind {
+            name: "apigateway.gateway_responses",
+            read: "GetGatewayResponses",
+            list: Not(IN_API),
+            create: Is("PutGatewayResponse"),
+            id: Not("the type of an answer identifies it"),
+            lag: Not("an API has each type of answer once"),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+        Kind {
             name: "apigateway.authorizer",
             read: "GetAuthorizers",
             list: Not(IN_API),

@@ -236,6 +236,9 @@ class Account:
             self.named(api["id"], called)
             yield called, self.call("apigateway", "get_rest_api", **key)
             listed = lambda operation: self.call("apigateway", operation, **key).get("items", [])
+            for one in listed("get_gateway_responses"):
+                if not one["defaultResponse"]:
+                    yield called + " response " + one["responseType"], one
             for one in listed("get_authorizers"):
                 self.named(one["id"], "authorizer", one["name"])
                 yield called + " authorizer " + one["name"], one

@@ -7,7 +7,9 @@ pub mod account_reader;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod aws_rules;
 pub mod botocore;
+pub mod browser;
 pub mod clock;
+pub mod edge;
 pub mod emulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod facts;

@@ -1,0 +1,176 @@
+//! The edge of APIs: which pages may call them, and how routes answer.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::browser::Browser;
+use crate::support::edge::{STACK, write};
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::inventory::inventory;
+use crate::support::program::User;
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+
+/// Makes a call with botocore that must succeed.
+#[track_caller]
+fn make(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
+    let answer = botocore::call(user, service, operation, arguments);
+    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
+    answer
+}
+
+/// The differences that `status` reports, as `(resource, field, weakens)`.
+fn drift(user: &User) -> Vec<(String, String, bool)> {
+    let status = user.run(&["status", "--json"]).ends(0).json();
+    let mut all = Vec::new();
+    for row in status["resources"].as_array().unwrap() {
+        for drift in row["drift"].as_array().into_iter().flatten() {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            all.push((text(&row["id"]), text(&drift["field"]), drift["weakens"] == true));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    assert_eq!(drift(&user), []);
+    let proof = user.run(&["verify", "--json"]).ends(0);
+    let failed: Vec<&str> = proof.stdout.lines().filter(|line| line.contains("\"fail\"")).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    for (claim, routes) in [
+        ("a preflight request of an allowed origin passes without a token", 3),
+        ("a preflight request of another origin is not allowed", 3),
+        ("allowed origins can read that a call without a token is refused", 2),
+        ("allowed origins can read the answer", 2),
+        ("other origins cannot read the answer", 2),
+    ] {
+        let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"pass\""));
+        assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
+    }
+    // Without the keys, everything that they made disappears.
+    let bare: Vec<&str> = STACK.lines().filter(|line| !line.starts_with("cors =")).collect();
+    write(&user, &bare.join("\n"));
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user), []);
+    write(&user, STACK);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user), []);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn pages_that_somebody_else_lets_in_are_reported_and_kept_out() {
+    let user = User::of(&account(), &endpoint());
+    write(&user, STACK);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let (rest, http) = (outputs["api"]["id"].clone(), outputs["apis"]["Small"]["id"].clone());
+    let paths = make(&user, "apigateway", "get_resources", &json!({ "restApiId": rest, "limit": 500 }));
+    let notes = paths["items"].as_array().unwrap().iter().find(|path| path["path"] == "/notes").unwrap()["id"].clone();
+    let origin = "gatewayresponse.header.Access-Control-Allow-Origin";
+    let response = |kind: &str, value: &str| {
+        let arguments = json!({ "restApiId": rest, "responseType": kind, "responseParameters": { origin: value } });
+        make(&user, "apigateway", "put_gateway_response", &arguments);
+    };
+    response("DEFAULT_4XX", "'https://evil.example'");
+    response("UNAUTHORIZED", "method.request.header.Origin");
+    make(&user, "apigateway", "delete_gateway_response", &json!({ "restApiId": rest, "responseType": "DEFAULT_5XX" }));
+    let preflight = json!({
+        "restApiId": rest, "resourceId": notes, "httpMethod": "OPTIONS", "statusCode": "204",
+        "responseParameters": { "method.response.header.Access-Control-Allow-Origin": "'*'" },
+    });
+    make(&user, "apigateway", "put_integration_response", &preflight);
+    let cors =
+        json!({ "ApiId": http, "CorsConfiguration": { "AllowOrigins": ["*"], "AllowHeaders": ["authorization"] } });
+    make(&user, "apigatewayv2", "update_api", &cors);
+    let seen = drift(&user);
+    for (id, field, weakens) in [
+        ("api.gateway-responses", "DEFAULT_4XX", true),
+        ("api.gateway-responses", "UNAUTHORIZED", true),
+        ("api.gateway-responses", "DEFAULT_5XX", false),
+        ("api.routes", "OPTIONS /notes methodIntegration.integrationResponses.204", true),
+        ("api.Small.http", "CorsConfiguration.AllowOrigins", true),
+        ("api.Small.http", "CorsConfiguration.AllowMethods", false),
+    ] {
+        let found =
+            seen.iter().any(|(known, name, says)| (known.as_str(), name.as_str(), *says) == (id, field, weakens));
+        assert!(found, "{id} {field} is not among {seen:#?}");
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user), []);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+/// Serves one page to every request, until the process ends.
+fn serve(page: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n", page.len());
+    let answer = head + page;
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn a_page_of_an_allowed_origin_reads_an_answer_and_a_refusal_and_other_pages_read_neither() {
+    let Some(browser) = Browser::find() else { return };
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    // The page gets the route and the token in its address, because its own address must be known first.
+    let page = r#"<!doctype html><body><script>
+        const [url, token] = decodeURIComponent(location.hash.slice(1)).split(" ");
+        const ask = (name, headers) => fetch(url, { headers })
+            .then(async (answer) => `${name} ${answer.status} ${await answer.text()}`)
+            .catch((error) => `${name} unreadable`)
+            .then((line) => document.body.append(document.createElement("p"), line));
+        ask("with", { Authorization: token }).then(() => ask("without", { Authorization: "none" }))
+            .then(() => document.body.append(document.createElement("p"), "done"));
+    </script>"#;
+    let port = serve(page);
+    let file = format!(
+        r#"[stack]
+name = "securelambda"
+[functions.Notes]
+source = "f"
+[pools.Users]
+[api]
+cors = {{ origins = ["http://127.0.0.1:{port}"], headers = ["Authorization"] }}
+[[api.routes]]
+route = "ANY /files/{{proxy+}}"
+function = "Notes"
+pool = "Users"
+"#
+    );
+    write(&user, &file);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", "Users", "--password-stdin"]).ends(0);
+    let token = user.run_with(PASSWORD, &["token", "ada@example.com", "--password-stdin"]).ends(0).stdout;
+    let base = outputs["api"]["base_url"].as_str().unwrap().trim_end_matches('/');
+    let seen = |host: &str| {
+        let url = format!("http://{host}:{port}/#{base}/files/a%20{}", token.trim());
+        browser.open(&url, &["--dump-dom", "--virtual-time-budget=20000"]).dom
+    };
+    let allowed = seen("127.0.0.1");
+    for line in [r#"with 200 {"hello":"page"}"#, "without 401 ", "done"] {
+        assert!(allowed.contains(line), "{line} is not in {allowed}");
+    }
+    let other = seen("localhost");
+    for line in ["with unreadable", "without unreadable", "done"] {
+        assert!(other.contains(line), "{line} is not in {other}");
+    }
+    user.run(&["down", "--yes"]).ends(0);
+}

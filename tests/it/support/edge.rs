@@ -1,0 +1,46 @@
+//! A stack with everything that the stack file says about the edge of APIs, of both kinds.
+
+use super::program::User;
+
+/// The function answers allowed origins as the variable `CORS_ORIGINS` says.
+const FUNCTION: &str = r#"const origins = (process.env.CORS_ORIGINS ?? "").split(",");
+export const handler = async (event) => {
+  const origin = event.headers?.origin ?? event.headers?.Origin;
+  const allowed = origins.includes("*") ? "*" : origins.includes(origin) && origin;
+  const headers = allowed ? { "Access-Control-Allow-Origin": allowed, Vary: "Origin" } : {};
+  return { statusCode: 200, headers, body: JSON.stringify({ hello: "page" }) };
+};
+"#;
+
+pub const STACK: &str = r#"
+[stack]
+name = "securelambda"
+[functions.Notes]
+source = "f"
+[pools.Users]
+[api]
+cors = { origins = ["https://app.example.com", "http://localhost:3000"], headers = ["Authorization"], expose = ["X-Total"] }
+[[api.routes]]
+route = "GET /notes"
+function = "Notes"
+pool = "Users"
+timeout_s = 12
+[[api.routes]]
+route = "ANY /files/{proxy+}"
+function = "Notes"
+pool = "Users"
+[apis.Small]
+kind = "http"
+cors = { origins = ["https://app.example.com"], headers = ["Authorization"], credentials = true }
+[[apis.Small.routes]]
+route = "GET /notes"
+function = "Notes"
+pool = "Users"
+timeout_s = 12
+"#;
+
+/// Writes the stack file and the function.
+pub fn write(user: &User, file: &str) {
+    user.write("securelambda.toml", file);
+    user.write("f/index.mjs", FUNCTION);
+}
