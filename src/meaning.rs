@@ -20,6 +20,9 @@ pub const FORBIDDEN: &str = "Forbidden";
 /// The message for a request body that does not match the route's schema.
 pub const BAD_BODY: &str = "Invalid request body";
 
+/// The beginning of the message for a request without a required parameter.
+pub const MISSING_PARAMETERS: &str = "Missing required request parameters";
+
 /// The messages for a token that is refused.
 pub const UNAUTHORIZED: [&str; 2] = ["Unauthorized", "The incoming token has expired"];
 
@@ -28,8 +31,18 @@ const FAILED: &str = "Internal Server Error";
 const UNAVAILABLE: &str = "Service Unavailable";
 
 /// Every message that this module relies on. A test requires a source for each.
-pub const GATEWAY_WORDS: [&str; 9] =
-    [NO_SUCH_ROUTE, NOT_FOUND, FORBIDDEN, BAD_BODY, UNAUTHORIZED[0], UNAUTHORIZED[1], TOO_MANY, FAILED, UNAVAILABLE];
+pub const GATEWAY_WORDS: [&str; 10] = [
+    NO_SUCH_ROUTE,
+    NOT_FOUND,
+    FORBIDDEN,
+    BAD_BODY,
+    MISSING_PARAMETERS,
+    UNAUTHORIZED[0],
+    UNAUTHORIZED[1],
+    TOO_MANY,
+    FAILED,
+    UNAVAILABLE,
+];
 
 /// An HTTP API's own responses: `{"message":"..."}`, recognizable only by the request id.
 const HTTP_ANSWERS: [(u16, &str); 5] =
@@ -126,7 +139,7 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
             "API Gateway has no such route: check the path; a new route takes up to a minute to become available"
                 .into(),
         ),
-        (400, Some(_)) if asked.checks_body => {
+        (400, Some(by)) if asked.checks_body && !by.message.starts_with(MISSING_PARAMETERS) => {
             Some("API Gateway refused the body: it does not match the route's schema".into())
         }
         (429, Some(by)) if by.kind == "LimitExceededException" => Some("the quota of a usage plan is used up".into()),

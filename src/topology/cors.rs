@@ -4,7 +4,7 @@
 //! answers them, without an authorizer; gateway responses add the headers to the refusals of the gateway, and functions
 //! add them to their own answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apis::ApiIds;
 use super::id::IdOf;
@@ -70,7 +70,7 @@ pub(super) fn preflights(wanted: &Api, paths: &PathsOutputs) -> BTreeMap<String,
         authorization: Authorization::None,
         validator_id: None,
         model: None,
-        path_parameters: Vec::new(),
+        required: BTreeSet::new(),
         integration: Integration {
             answer: Answering::Mock(preflight(cors, &wanted.methods_on(path))),
             timeout_ms: TIMEOUT_MS,

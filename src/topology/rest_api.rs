@@ -101,6 +101,7 @@ pub(super) fn roots(
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
             tls: wanted.tls,
+            binary: wanted.binary.iter().cloned().collect(),
             has_gateway_responses: wanted.cors.is_some(),
             has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
@@ -299,7 +300,7 @@ fn routes(
                 },
                 validator_id: Some(validator.id.clone()),
                 model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
-                path_parameters: parameters(&route.path),
+                required: required(route),
                 integration: Integration {
                     // The function's ARN follows from its name, so the API does not wait for the function.
                     answer: Answering::Function {
@@ -339,10 +340,13 @@ fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Ite
     hex::encode(digest.finalize())
 }
 
-/// `/items/{id}/{rest+}` has `id` and `rest`.
-fn parameters(path: &str) -> Vec<String> {
-    let braced = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    braced.map(|name| name.trim_end_matches('+').to_owned()).collect()
+/// What requests must have, by AWS's names. `/items/{id}/{rest+}` has `id` and `rest`.
+fn required(route: &Route) -> BTreeSet<String> {
+    let braced = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let path = braced.map(|name| format!("method.request.path.{}", name.trim_end_matches('+')));
+    let query = route.parameters.query.iter().map(|name| format!("method.request.querystring.{name}"));
+    let headers = route.parameters.headers.iter().map(|name| format!("method.request.header.{name}"));
+    path.chain(query).chain(headers).collect()
 }
 
 /// What the stage's logs need.

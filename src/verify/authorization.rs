@@ -80,7 +80,8 @@ async fn send(
     let token = caller.token.as_ref().map_err(Clone::clone)?.as_ref();
     let in_query = token.filter(|_| caller.place == Place::Query).map(|token| {
         let token = token.reveal();
-        format!("{url}?Authorization={token}&access_token={token}&token={token}")
+        let first = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{first}Authorization={token}&access_token={token}&token={token}")
     });
     let names = match caller.place {
         Place::TitleCaseHeader => HeaderNames::TitleCase,

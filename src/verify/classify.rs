@@ -8,7 +8,8 @@ use super::evidence::received;
 use super::target::Target;
 use crate::aws::lambda::Invoked;
 use crate::meaning::{
-    BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, came_through_gateway, failed,
+    BAD_BODY, FORBIDDEN, MISSING_PARAMETERS, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, came_through_gateway,
+    failed,
 };
 use crate::probe::Answer;
 
@@ -163,6 +164,14 @@ pub(super) fn body_refused(answer: &Answer, destination: Destination) -> CheckRe
     destination.pass_if(right, answer)
 }
 
+/// For a request that lacks a parameter: the gateway must refuse it for that.
+pub(super) fn parameter_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    let says = destination.gateway_says(answer).unwrap_or_default();
+    // An answer to HEAD has no body and therefore no message.
+    let names_it = says.starts_with(MISSING_PARAMETERS) || answer.body.is_empty();
+    destination.pass_if(answer.status == 400 && destination.is_of_gateway(answer) && names_it, answer)
+}
+
 /// For a body that is too large: the gateway must refuse it, and not because of its token.
 pub(super) fn too_large(answer: &Answer, destination: Destination) -> CheckResult {
     if destination.is_of_gateway(answer) && [401, 403].contains(&answer.status) {
@@ -274,6 +283,16 @@ pub(super) mod tests {
         let verdict = |answer: &Answer| body_refused(answer, AWS).verdict;
         assert_eq!(verdict(&gateway(400, "Invalid request body")), Pass);
         for wrong in [function(400), function(200), gateway(400, "Bad request"), gateway(401, "Unauthorized")] {
+            assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_parameter_must_be_refused_by_the_gateway() {
+        let verdict = |answer: &Answer| parameter_refused(answer, AWS).verdict;
+        assert_eq!(verdict(&gateway(400, "Missing required request parameters: [from]")), Pass);
+        for wrong in [gateway(400, "Invalid request body"), gateway(401, "Unauthorized"), function(400), function(200)]
+        {
             assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
         }
     }

@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 use super::Check;
 use super::check_spec::CheckResult;
 use super::classify::{Destination, FirewallExposure};
-use super::paths;
 use super::prober::Prober;
 use super::settings::Seen;
 use super::target::Target;
 use super::test_users::{SignedIn, TestUsers};
+use super::{parameters, paths};
 use crate::aws::Clients;
 use crate::aws::cognito::Tokens;
 use crate::engine::{Cause, Failure, Graph, TimeScale};
@@ -150,6 +150,11 @@ impl VerifyContext<'_> {
     /// The URL of a request that this route answers, with a fixed value for each of its parameters; or the result of a
     /// check if there is none.
     pub(super) fn url(&self, target: Target<'_>) -> Result<String, CheckResult> {
+        Ok(parameters::with_query(self.path_url(target)?, &target.route.parameters.query))
+    }
+
+    /// The same without a query.
+    pub(super) fn path_url(&self, target: Target<'_>) -> Result<String, CheckResult> {
         self.included(target)?;
         let base = self.base_url(target.name)?;
         let path = paths::reaching(target.api, target.route).map(|(_, path)| path);

@@ -6,7 +6,7 @@
 use crate::spec::{Api, Route};
 
 /// Stands for parameters, and begins paths that no route has.
-const MARK: &str = "securelambda-verify";
+pub(super) const MARK: &str = "securelambda-verify";
 
 /// The methods that an API can be asked for beside its own. An answer to HEAD has no body, so nobody could tell who
 /// sent it.

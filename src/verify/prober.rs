@@ -8,6 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::check_spec::CheckResult;
 use super::classify::{Destination, FirewallExposure, SETTLES_IN, busy, passing};
+use super::paths::MARK;
 use crate::engine::TimeScale;
 use crate::error::Error;
 use crate::meaning::came_through_gateway;
@@ -25,6 +26,8 @@ pub(super) struct Prober {
     began: Instant,
     time_scale: TimeScale,
     destination: Destination,
+    /// The headers that routes require, with the URLs of these routes without their queries.
+    required: Vec<(String, Vec<String>)>,
     /// The URLs to which an API answered.
     answered: Mutex<Vec<String>>,
 }
@@ -55,12 +58,32 @@ impl Prober {
         let destination = Destination { at_aws, exposure: FirewallExposure::Unknown };
         let (client, answered) = (Client::of_proof(proxies)?, Mutex::default());
         let (began, pace) = (Instant::now(), RateLimiter::direct(quota));
-        Ok(Self { client, pace, began, time_scale, destination, answered })
+        Ok(Self { client, pace, began, time_scale, destination, required: Vec::new(), answered })
     }
 
     /// Sets whether the firewall lets this machine through.
     pub(super) fn behind(self, exposure: FirewallExposure) -> Self {
         Self { destination: Destination { exposure, ..self.destination }, ..self }
+    }
+
+    /// Adds to each request the headers that its route requires.
+    pub(super) fn with_required(self, required: Vec<(String, Vec<String>)>) -> Self {
+        Self { required, ..self }
+    }
+
+    /// The headers that the route of a URL requires, beside those that the request has.
+    fn required_by(&self, url: &str, given: &[(String, SecretValue)]) -> Vec<(String, SecretValue)> {
+        let url = url.split('?').next().unwrap_or_default();
+        let of_route = self.required.iter().filter(|(known, _)| known == url).flat_map(|(_, names)| names);
+        let lacking = of_route.filter(|name| !given.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
+        lacking.map(|name| (name.to_lowercase(), SecretValue::new(MARK.to_owned()))).collect()
+    }
+
+    /// Sends a request without the headers that its route requires, until the answer is final.
+    pub(super) async fn ask_without(&self, request: &Request<'_>, without: &str) -> Result<Answer, CheckResult> {
+        let mut headers = self.required_by(request.url, &[]);
+        headers.retain(|(name, _)| !name.eq_ignore_ascii_case(without));
+        self.until_final(request, &headers, HeaderNames::LowerCase, |answer| passing(answer, self.destination)).await
     }
 
     /// Sends a request until the answer is final. All requests together wait once for a deployment to take effect.
@@ -100,6 +123,17 @@ impl Prober {
     /// Sends a request until `wait` returns `None`, which means that the answer is final, or until the time it returns
     /// is over.
     async fn until(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, SecretValue)],
+        names: HeaderNames,
+        wait: impl Fn(&Answer) -> Option<Duration>,
+    ) -> Result<Answer, CheckResult> {
+        let headers = [headers, &self.required_by(request.url, headers)].concat();
+        self.until_final(request, &headers, names, wait).await
+    }
+
+    async fn until_final(
         &self,
         request: &Request<'_>,
         headers: &[(String, SecretValue)],

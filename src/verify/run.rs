@@ -10,8 +10,8 @@ use super::expiry::{self, ShortClients};
 use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, authentication, authorization, bodies, cors, firewall, functions, past_gateway, reach, secrets, settings,
-    signed, throttle, unlisted,
+    Check, authentication, authorization, bodies, cors, firewall, functions, parameters, past_gateway, reach, secrets,
+    settings, signed, throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
 use crate::engine::{CancellationToken, Failure, StopLevel};
@@ -99,8 +99,10 @@ async fn prove(
     let prober = prober.behind(exposure);
     let published = published.into_iter().collect();
     let time_scale = stop.time_scale();
-    let context =
+    let mut context =
         VerifyContext { subject, test_users, signed_in, published, prober, exposure, time_scale, expired: &expired };
+    let required = parameters::required_headers(&context);
+    context.prober = context.prober.with_required(required);
     tokio::select! {
         // The credentials may expire in the last check.
         biased;
@@ -134,6 +136,7 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         past_gateway::units(context),
         secrets::units(context),
         bodies::units(context),
+        parameters::units(context),
         functions::units(context),
     ];
     // As they end: one that waits for a message must not hold up those behind it.

@@ -52,12 +52,14 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
         ("allowed origins can read that a call without a token is refused", 2),
         ("allowed origins can read the answer", 2),
         ("other origins cannot read the answer", 2),
+        ("a request without a required parameter does not reach the function", 1),
     ] {
         let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"pass\""));
         assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
     }
     // Without the keys, everything that they made disappears.
-    let bare: Vec<&str> = STACK.lines().filter(|line| !line.starts_with("cors =")).collect();
+    let edge = ["cors =", "parameters =", "timeout_s ="];
+    let bare: Vec<&str> = STACK.lines().filter(|line| !edge.iter().any(|key| line.starts_with(key))).collect();
     write(&user, &bare.join("\n"));
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user), []);

@@ -1,6 +1,6 @@
 //! The REST API itself. Its tag marks everything below it as ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
@@ -41,6 +41,8 @@ pub struct RestApi {
     pub tls: Tls,
     /// Some of its routes are for IAM-signed requests.
     pub has_signed_routes: bool,
+    /// The content types of bodies that are passed on as bytes.
+    pub binary: BTreeSet<String>,
     /// Its gateway responses are a resource of the stack: [`super::GatewayResponses`].
     pub has_gateway_responses: bool,
 }
@@ -274,7 +276,9 @@ impl Provider<RestApi> for ApiGateway {
                 let call = call.security_policy(want.policy());
                 let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
                 let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
-                call.set_tags(Some(tag_map(&self.scope, &want.id)))
+                let binary = (!want.binary.is_empty()).then(|| want.binary.iter().cloned().collect());
+                call.set_binary_media_types(binary)
+                    .set_tags(Some(tag_map(&self.scope, &want.id)))
                     .send()
                     .await
                     .or_fail(&format!("create the REST API {}", want.name))
@@ -362,6 +366,7 @@ pub(super) mod tests {
             tls: Tls::V1_2,
             has_signed_routes: false,
             has_gateway_responses: false,
+            binary: BTreeSet::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The settings of a REST API as AWS has them, and their comparison with the wanted ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::types;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub struct LiveRestApi {
     /// Where callers send API keys: `HEADER` or `AUTHORIZER`. None is AWS's default.
     pub api_key_source: Option<String>,
     /// The content types that are passed on as they are.
-    pub binary_media_types: Vec<String>,
+    pub binary_media_types: BTreeSet<String>,
     /// Answers of at least so many bytes are compressed.
     pub minimum_compression_size: Option<i32>,
     /// The customised answers of the gateway itself, by their types, as in `DEFAULT_4XX`.
@@ -62,7 +62,7 @@ impl LiveRestApi {
             access_mode: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
             policy: given(api.policy.as_deref()).map(|policy| unescaped(&policy)),
             api_key_source: api.api_key_source.map(|source| source.as_str().to_owned()),
-            binary_media_types: api.binary_media_types.unwrap_or_default(),
+            binary_media_types: api.binary_media_types.unwrap_or_default().into_iter().collect(),
             minimum_compression_size: api.minimum_compression_size,
             gateway_responses,
         }
@@ -116,7 +116,7 @@ impl RestApi {
         let with_policy = [kind].into_iter().chain(self.tls_patches());
         let policy = live.policy.as_deref();
         let key_source = live.api_key_source.as_deref().unwrap_or(API_KEY_SOURCE);
-        let binary = live.binary_media_types.iter().map(|kind| remove(format!("/binaryMediaTypes/{}", segment(kind))));
+        let binary = self.binary_patches(live);
         let size = live.minimum_compression_size.map_or("none".to_owned(), |size| size.to_string());
         let mut mends = Mends::default()
             .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
@@ -130,7 +130,7 @@ impl RestApi {
             )
             .judged("policy", "none", policy.unwrap_or("none"), self.policy_effect(policy), [replace("/policy", "")])
             .plain("apiKeySource", API_KEY_SOURCE, key_source, [replace("/apiKeySource", API_KEY_SOURCE)])
-            .plain("binaryMediaTypes", "none", listed(&live.binary_media_types), binary)
+            .plain("binaryMediaTypes", listed(&self.binary), listed(&live.binary_media_types), binary)
             .plain("minimumCompressionSize", "none", size, [unset("/minimumCompressionSize")]);
         for (kind, response) in self.foreign_responses(live) {
             let effect = Effect::of_difference(response.weakens(&BTreeMap::new()));
@@ -146,6 +146,14 @@ impl RestApi {
             mends.patches.truncate(before);
         }
         mends
+    }
+
+    /// Adds the missing content types, and removes the others.
+    fn binary_patches(&self, live: &LiveRestApi) -> Vec<types::PatchOperation> {
+        let path = |kind: &String| format!("/binaryMediaTypes/{}", segment(kind));
+        let add = |kind| types::PatchOperation::builder().op(types::Op::Add).path(path(kind)).build();
+        let missing = self.binary.difference(&live.binary_media_types).map(add);
+        missing.chain(live.binary_media_types.difference(&self.binary).map(|kind| remove(path(kind)))).collect()
     }
 
     /// Whether correcting these settings needs a deployment to take effect.
@@ -225,7 +233,10 @@ mod tests {
     fn settings_set_by_hand_differ_and_are_set_back() {
         let table = [
             (LiveRestApi { api_key_source: Some("AUTHORIZER".into()), ..live() }, "/apiKeySource"),
-            (LiveRestApi { binary_media_types: vec!["image/*".into()], ..live() }, "/binaryMediaTypes/image~1*"),
+            (
+                LiveRestApi { binary_media_types: BTreeSet::from(["image/*".into()]), ..live() },
+                "/binaryMediaTypes/image~1*",
+            ),
             (LiveRestApi { minimum_compression_size: Some(1024), ..live() }, "/minimumCompressionSize"),
         ];
         for (live, path) in table {
@@ -235,6 +246,19 @@ mod tests {
             assert!(RestApi::awaits_deployment(&mends));
         }
         assert!(!RestApi::awaits_deployment(&want().mends(&LiveRestApi { name: "x".into(), ..live() })));
+    }
+
+    #[test]
+    fn binary_types_are_added_and_removed_one_by_one() {
+        let want = RestApi { binary: ["a/b", "c/*"].map(str::to_owned).into(), ..want() };
+        let live = LiveRestApi { binary_media_types: ["c/*", "d/e"].map(str::to_owned).into(), ..live() };
+        let mends = want.mends(&live);
+        let patches: Vec<_> = mends.patches.iter().map(|one| (one.op().cloned(), one.path())).collect();
+        let expected = [
+            (Some(types::Op::Add), Some("/binaryMediaTypes/a~1b")),
+            (Some(types::Op::Remove), Some("/binaryMediaTypes/d~1e")),
+        ];
+        assert_eq!((patches, weakens(&want, &live)), (expected.to_vec(), Some(false)));
     }
 
     #[test]

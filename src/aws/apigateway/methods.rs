@@ -39,7 +39,7 @@ enum Step<'a> {
 /// created again, as it is to lose declared answers.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
-    if live.api_key_required || want.required() != live.required || want.declared() != live.responses {
+    if live.api_key_required || want.required != live.required || want.declared() != live.responses {
         return None;
     }
     let mut patches = Vec::new();
@@ -135,7 +135,7 @@ impl ApiGateway {
                 let call = self.client.put_method().rest_api_id(api).resource_id(&method.resource_id);
                 let call = call.http_method(&method.http_method).authorization_type(authorization.kind());
                 let call = call.set_authorizer_id(authorization.authorizer_id().map(str::to_owned));
-                let required = method.required().into_iter().map(|name| (name, true)).collect();
+                let required = method.required.iter().map(|name| (name.clone(), true)).collect();
                 let call = call.set_request_parameters(Some(required));
                 let call = call.set_request_models(Some(method.models().into_iter().collect()));
                 let call = call.set_request_validator_id(method.validator_id.clone()).api_key_required(false);

@@ -7,6 +7,9 @@ use aws_sdk_apigateway::types;
 use super::{Authorization, LiveIntegration, Method, given, listed};
 use crate::engine::{Comparison, Effect};
 
+/// The beginning of the names of a path's parameters.
+const PATH: &str = "method.request.path.";
+
 /// An API's methods and authorizers as AWS has them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveRoutes {
@@ -81,6 +84,12 @@ pub(super) fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
 }
 
 impl Method {
+    /// Without a required parameter more requests reach the function. A path has its parameters in any case.
+    fn lost_parameters(&self, live: &LiveMethod) -> Effect {
+        let lost = self.required.difference(&live.required).any(|name| !name.starts_with(PATH));
+        if self.required == live.required { Effect::Same } else { Effect::of_difference(lost) }
+    }
+
     /// Compares the method without its integration. `name` begins the names of the fields, as in `POST /lambda1`.
     /// `authorizers` are the names of the API's authorizers by id.
     pub(super) fn compare(&self, name: &str, live: &LiveMethod, authorizers: &BTreeMap<String, String>) -> Comparison {
@@ -115,7 +124,12 @@ impl Method {
                 validation,
             )
             .guard(field("requestModels"), pairs(&self.models(), " "), pairs(&live.models, " "))
-            .plain(field("requestParameters"), listed(self.required()), listed(&live.required))
+            .judged(
+                field("requestParameters"),
+                listed(&self.required),
+                listed(&live.required),
+                self.lost_parameters(live),
+            )
             .plain(field("methodResponses"), answers(&self.declared()), answers(&live.responses))
     }
 }
@@ -132,6 +146,20 @@ mod tests {
         let drift = open.compare("POST /x", &live, &BTreeMap::new()).drift();
         let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
         assert_eq!(seen, [("POST /x authorizationType", false), ("POST /x authorizerId", false)]);
+    }
+
+    #[test]
+    fn a_lost_parameter_of_the_query_weakens_and_one_more_does_not() {
+        let name = "method.request.querystring.from".to_owned();
+        let mut want = method();
+        let bare = super::super::routes::tests::live_method();
+        let mut live = bare.clone();
+        live.required.insert(name.clone());
+        let more = want.compare("POST /x", &live, &BTreeMap::new()).drift();
+        want.required.insert(name);
+        let lost = want.compare("POST /x", &bare, &BTreeMap::new()).drift();
+        assert_eq!((more[0].weakens, lost[0].weakens), (false, true));
+        assert!(want.compare("POST /x", &live, &BTreeMap::new()).is_as_wanted());
     }
 
     #[test]

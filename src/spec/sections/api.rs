@@ -1,6 +1,7 @@
 //! `[api]` and `[apis]`
 
 mod cors;
+mod parameters;
 pub(super) mod routes;
 mod timeouts;
 
@@ -13,7 +14,7 @@ use crate::choices::{ExecutionLog, Tls};
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, Nested, Number, Text, Word};
+use crate::spec::field::{Flag, Key, List, Nested, Number, Text, Word};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::section;
@@ -22,6 +23,7 @@ use cors::{CORS, CorsKeys};
 use routes::{ROUTE, RouteKeys};
 
 pub use cors::{Cors, ORIGINS_VARIABLE};
+pub use parameters::Parameters;
 pub use routes::{Auth, Route};
 
 static ONE: Nested<ApiKeys> = Nested::table("api", &API, "The API.");
@@ -63,6 +65,9 @@ section! {
     );
     tracing: Flag = hardened(
         false, true, "Whether X-Ray traces requests, which costs money. REST APIs only.",
+    );
+    binary: List = texts(
+        "The content types of bodies that are passed on as bytes, as in image/*. Functions get and return them in Base64. REST APIs only: an HTTP API passes on every body as it is.",
     );
     cors: Nested<CorsKeys> = table(
         &CORS, "Which pages of other origins may call the API. Left out: none. A preflight request never meets an authorizer.",
@@ -123,6 +128,8 @@ pub struct Api {
     pub logs: ApiLogs,
     /// Whether X-Ray traces requests. Never for HTTP APIs.
     pub tracing: bool,
+    /// The content types of bodies that are passed on as bytes. Empty for HTTP APIs, which need none.
+    pub binary: Vec<String>,
     pub cors: Option<Cors>,
     pub routes: Vec<Route>,
 }
@@ -263,7 +270,7 @@ pub(super) fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
 }
 
 fn api(reader: &mut Reader, table: &Table) -> Api {
-    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, cors, routes } = &API;
+    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, binary, cors, routes } = &API;
     let kind = reader.word(table, kind);
     let stage = reader.text(table, stage);
     if let Some((stage, span)) = &stage
@@ -272,6 +279,7 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
         reader.diagnostic(span, why, None);
     }
     let (tls, logs, tracing) = rest_only(reader, table, kind, (tls, logs, tracing));
+    let binary = media_types(reader, table, kind, binary);
     let cors = cors::cors(reader, table, kind, cors);
     let place = table.at(&routes.key);
     let mut sound = Vec::new();
@@ -293,6 +301,7 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
         tls,
         logs,
         tracing,
+        binary,
         cors,
         routes: sound,
     }
@@ -319,6 +328,25 @@ fn rest_only(
         }
     }
     (Tls::V1_2, ApiLogs::NONE, false)
+}
+
+/// The content types in `binary`.
+fn media_types(reader: &mut Reader, table: &Table, kind: ApiKind, key: &List) -> Vec<String> {
+    let types = reader.list(table, key);
+    if let Some(item) = table.get(&key.key)
+        && kind == ApiKind::Http
+    {
+        let message = "`binary`: an HTTP API passes on every body as it is";
+        reader.diagnostic(&item.span(), message, Some("remove the key".into()));
+        return Vec::new();
+    }
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "*.+-_".contains(c));
+    let sound = |text: &str| text.split_once('/').is_some_and(|(kind, of)| part(kind) && part(of));
+    for (text, span) in types.iter().filter(|(text, _)| !sound(text)) {
+        let help = "write a type and a subtype, as in image/png, image/* or */*".to_owned();
+        reader.diagnostic(span, format!("{text:?} is not a content type"), Some(help));
+    }
+    types.into_iter().map(|(text, _)| text).collect()
 }
 
 fn logs(reader: &mut Reader, table: &Table, key: &Nested<ApiLogsKeys>) -> ApiLogs {
@@ -368,6 +396,24 @@ mod tests {
         assert_eq!(throughput, Throughput { routes: 4, rate: 3 * 30 + 50, burst: 3 * 7 + 50 });
         let none = parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
         assert_eq!(none.expect("it is sound").throughput(), Throughput::default());
+    }
+
+    #[test]
+    fn binary_types_are_content_types_of_rest_apis() {
+        let file = |keys: &str| {
+            let route = "[[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"none\"\n";
+            parse(&format!("[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\n[api]\n{keys}\n{route}"))
+        };
+        let sound = file("binary = [\"image/*\", \"application/vnd.a+b\"]").expect("sound").api.expect("an API");
+        assert_eq!(sound.binary, ["image/*", "application/vnd.a+b"]);
+        for (keys, says) in [
+            ("binary = [\"image\"]", "not a content type"),
+            ("binary = [\"image/\"]", "not a content type"),
+            ("kind = \"http\"\nbinary = [\"image/*\"]", "`binary`: an HTTP API"),
+        ] {
+            let mistakes = file(keys).expect_err(keys);
+            assert!(mistakes[0].message.contains(says), "{mistakes:?}");
+        }
     }
 
     #[test]

@@ -19,12 +19,14 @@ name = "securelambda"
 source = "f"
 [pools.Users]
 [api]
+binary = ["image/*"]
 cors = { origins = ["https://app.example.com", "http://localhost:3000"], headers = ["Authorization"], expose = ["X-Total"] }
 [[api.routes]]
 route = "GET /notes"
 function = "Notes"
 pool = "Users"
 timeout_s = 12
+parameters = { query = ["from"], headers = ["X-Tenant"] }
 [[api.routes]]
 route = "ANY /files/{proxy+}"
 function = "Notes"

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Api, ApiKind, timeouts};
+use super::parameters::{PARAMETERS, ParametersKeys};
+use super::{Api, ApiKind, Parameters, parameters, timeouts};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{AuthKey, Flag, OptionalNumber, Required, Text};
+use crate::spec::field::{AuthKey, Flag, Nested, OptionalNumber, Required, Text};
 use crate::spec::names::body_model;
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
@@ -31,6 +32,9 @@ section! {
     );
     body: Text = any(
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+    );
+    parameters: Nested<ParametersKeys> = table(
+        &PARAMETERS, "What a request must have; without it, the gateway answers 400. REST APIs only.",
     );
     timeout_s: OptionalNumber = range(
         1,
@@ -69,6 +73,8 @@ pub struct Route {
     pub auth: Auth,
     /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
+    /// What requests must have.
+    pub parameters: Parameters,
     /// How long API Gateway waits for the answer, if not as long as it can.
     pub timeout_s: Option<u32>,
     /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
@@ -108,7 +114,14 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
             checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]);
         }
     }
-    let flaws = [twins(api), sibling_parameters(api), without_effect(api), timeouts::too_long(api)].concat();
+    let flaws = [
+        twins(api),
+        sibling_parameters(api),
+        without_effect(api),
+        parameters::without_effect(api),
+        timeouts::too_long(api),
+    ]
+    .concat();
     checks.report(flaws.into_iter().map(|flaw| flaw.within(name)));
 }
 
@@ -172,13 +185,14 @@ fn without_effect(api: &Api) -> Vec<Diagnostic> {
 }
 
 pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
-    let RouteKeys { route, function, pool, auth, body, timeout_s, verify } = &ROUTE;
+    let RouteKeys { route, function, pool, auth, body, parameters, timeout_s, verify } = &ROUTE;
     let route = reader.required(table, route);
     // A mistake in the function or the caller must not hide other mistakes of the route.
     let function = reader.required_or(table, function);
     let name = route.as_ref().map_or("this route", |(route, _)| route);
     let auth = self::auth(reader, name, table, pool, auth).unwrap_or(Auth::None);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
+    let parameters = parameters::parameters(reader, table, parameters);
     let timeout_s = reader.optional_number(table, timeout_s);
     let verify = reader.flag(table, verify);
     let (route, span) = route?;
@@ -187,7 +201,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
         reader.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
     }
     let (method, path) = parts.ok()?;
-    Some(Route { method, path, function, auth, body, timeout_s, verify })
+    Some(Route { method, path, function, auth, body, parameters, timeout_s, verify })
 }
 
 fn auth(
