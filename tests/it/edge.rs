@@ -44,7 +44,7 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     assert_eq!(drift(&user), []);
     let proof = user.run(&["verify", "--json"]).ends(0);
-    let failed: Vec<&str> = proof.stdout.lines().filter(|line| line.contains("\"fail\"")).collect();
+    let failed: Vec<&str> = proof.stdout.lines().filter(|line| line.contains("\"verdict\":\"fail\"")).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     for (claim, routes) in [
         ("a preflight request of an allowed origin passes without a token", 3),
@@ -54,7 +54,7 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
         ("other origins cannot read the answer", 2),
         ("a request without a required parameter does not reach the function", 1),
     ] {
-        let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"pass\""));
+        let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
         assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
     }
     // Without the keys, everything that they made disappears.
