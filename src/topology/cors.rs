@@ -51,7 +51,8 @@ fn of_refusals(cors: &Cors) -> BTreeMap<String, String> {
 /// Represents the refusals in a deployment.
 pub(super) fn fingerprint(wanted: &Api) -> String {
     let headers = wanted.cors.as_ref().map(of_refusals).unwrap_or_default();
-    headers.iter().map(|(name, value)| format!(" {name}: {value}")).collect()
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!(" {name}: {value}")).collect();
+    headers.concat()
 }
 
 /// The headers that answers have beside that of the origin.

@@ -69,10 +69,10 @@ fn declared((status, response): (String, types::MethodResponse)) -> (String, BTr
 
 /// Declared answers as a comparison shows them.
 fn answers(all: &BTreeMap<String, BTreeSet<String>>) -> String {
-    listed(all.iter().map(|(status, headers)| match headers.is_empty() {
-        true => status.clone(),
-        false => format!("{status} with {}", listed(headers)),
-    }))
+    let shown = |(status, headers): (&String, &BTreeSet<String>)| {
+        if headers.is_empty() { status.clone() } else { format!("{status} with {}", listed(headers)) }
+    };
+    listed(all.iter().map(shown))
 }
 
 pub(super) fn or_none(text: Option<&str>) -> String {

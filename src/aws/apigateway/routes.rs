@@ -136,7 +136,7 @@ impl Routes {
                 part(&kind);
                 part(&model);
             }
-            part(&Vec::from_iter(method.required.iter().map(String::as_str)).join(","));
+            part(&method.required.iter().map(String::as_str).collect::<Vec<_>>().join(","));
             method.integration.parts(&mut part);
         }
         let digest = digest.finalize();

@@ -62,10 +62,8 @@ impl HttpCors {
         for (field, want, live) in lists {
             let (wanted, is) = (set(want), set(live));
             // What is missing lets pages do less.
-            let effect = match is.is_subset(&wanted) {
-                true => Effect::differs_unless(is == wanted),
-                false => Effect::Weakens,
-            };
+            let less = is.is_subset(&wanted);
+            let effect = if less { Effect::differs_unless(is == wanted) } else { Effect::Weakens };
             compared = compared.judged(format!("CorsConfiguration.{field}"), listed(want), listed(live), effect);
         }
         let credentials = match (want.credentials, live.credentials) {

@@ -176,8 +176,8 @@ impl ApiGatewayV2 {
         let mut ids: BTreeMap<&HttpIntegration, String> = BTreeMap::new();
         for wanted in want.routes.values().map(|route| &route.integration) {
             if !ids.contains_key(wanted) {
-                let known = live.integrations.iter().filter(|(_, one)| wanted.is(one)).map(|(id, _)| id.clone());
-                ids.extend(known.last().map(|id| (wanted, id)));
+                let known = live.integrations.iter().rfind(|(_, one)| wanted.is(one));
+                ids.extend(known.map(|(id, _)| (wanted, id.clone())));
             }
         }
         ids.extend(at_rest.values().map(|(integration, id)| (*integration, (*id).clone())));

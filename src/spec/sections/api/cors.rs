@@ -1,6 +1,6 @@
 //! `cors` of an API: which pages of other origins may call it and read its answers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{Api, ApiKind, Auth};
 use crate::spec::Stack;
@@ -62,12 +62,12 @@ impl Api {
     /// The methods that pages may use on a path: those of its routes.
     pub fn methods_on(&self, path: &str) -> Vec<&str> {
         let on_path = self.routes.iter().filter(|route| route.path == path).map(|route| route.method.as_str());
-        each_method(on_path)
+        each_method(&on_path)
     }
 
     /// The methods that pages may use on any path.
     pub fn methods(&self) -> Vec<&str> {
-        each_method(self.routes.iter().map(|route| route.method.as_str()))
+        each_method(&self.routes.iter().map(|route| route.method.as_str()))
     }
 
     /// The paths on which the gateway of a REST API answers preflight requests itself.
@@ -82,7 +82,7 @@ impl Api {
 }
 
 /// In a fixed order, each once; ANY stands for all.
-fn each_method<'a>(methods: impl Iterator<Item = &'a str> + Clone) -> Vec<&'static str> {
+fn each_method<'a>(methods: &(impl Iterator<Item = &'a str> + Clone)) -> Vec<&'static str> {
     let all = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
     all.into_iter().filter(|one| methods.clone().any(|method| method == *one || method == "ANY")).collect()
 }
@@ -193,8 +193,8 @@ fn caught_preflights(api: &Api) -> Vec<Diagnostic> {
 
 /// Functions with a variable of their own in the place of ours.
 fn own_variables(api: &Api, stack: &Stack) -> Vec<Diagnostic> {
-    let functions: BTreeMap<&String, ()> = api.routes.iter().map(|route| (&route.function, ())).collect();
-    let own = functions.into_keys().filter(|name| {
+    let functions: BTreeSet<&String> = api.routes.iter().map(|route| &route.function).collect();
+    let own = functions.into_iter().filter(|name| {
         let function = stack.functions.get(*name);
         let has = function.is_some_and(|function| function.environment.contains_key(ORIGINS_VARIABLE));
         has && stack.cors_origins(name).is_some()
