@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::apis::{ApiIds, access_log_name};
-use super::rest_api::execution_log_name;
+use super::rest_stage::execution_log_name;
 use super::{Input, alarms, edge, functions};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;

@@ -15,6 +15,7 @@ mod needs;
 mod queues;
 mod references;
 mod rest_api;
+mod rest_stage;
 
 /// The id of every resource that other modules name.
 pub(crate) mod ids {

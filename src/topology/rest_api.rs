@@ -10,20 +10,19 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::apis::{ApiIds, Parts, access_log, access_log_name, invoke_permission, pools_of, retention_days};
+use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
+use super::rest_stage::{Logs, execution_log, stage};
 use super::{Input, cors};
-use crate::aws::Encryption;
 use crate::aws::apigateway::{
     Answering, Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model,
-    Paths, Release, RestApi, RestApiOutputs, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
+    Paths, Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
-use crate::aws::logs::{EXECUTION_LOGS, LogGroup};
+use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::Association;
 use crate::bundle::Bundles;
-use crate::choices::ExecutionLog;
 use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::names::body_model;
@@ -58,7 +57,7 @@ impl ApiIds<'_> {
         self.of("api", "release")
     }
 
-    fn execution_log(self) -> IdOf<LogGroup> {
+    pub(super) fn execution_log(self) -> IdOf<LogGroup> {
         self.of("api", "execution-log")
     }
 
@@ -347,75 +346,6 @@ fn required(route: &Route) -> BTreeSet<String> {
     let query = route.parameters.query.iter().map(|name| format!("method.request.querystring.{name}"));
     let headers = route.parameters.headers.iter().map(|name| format!("method.request.header.{name}"));
     path.chain(query).chain(headers).collect()
-}
-
-/// What the stage's logs need.
-#[derive(Clone, Copy)]
-struct Logs {
-    access: Option<Handle<LogGroup>>,
-    execution: Option<Handle<LogGroup>>,
-    role: Option<Handle<LogRole>>,
-}
-
-/// The name that API Gateway gives to the group of a stage's execution log.
-pub(super) fn execution_log_name(api_id: &str, stage: &str) -> String {
-    format!("{EXECUTION_LOGS}{api_id}/{stage}")
-}
-
-/// The group of the execution log. API Gateway would create it without a retention (docs/aws.md, Logs of REST APIs).
-fn execution_log(
-    graph: &mut Graph,
-    Input { scope, encrypted_by, .. }: Input<'_>,
-    api: Handle<RestApi>,
-    ids: ApiIds<'_>,
-    retention_days: i32,
-    wanted: &Api,
-) -> Option<Handle<LogGroup>> {
-    let id = ids.execution_log();
-    let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
-    let group = move |(api, kms_key): (RestApiOutputs, Encryption)| LogGroup {
-        id: tag.clone(),
-        name: execution_log_name(&api.id, &stage),
-        retention_days,
-        account: account.clone(),
-        kms_key,
-    };
-    (wanted.logs.execution != ExecutionLog::Off).then(|| id.add(graph, (api, encrypted_by.clone()), group))
-}
-
-fn stage(
-    graph: &mut Graph,
-    api: Handle<RestApi>,
-    ids: ApiIds<'_>,
-    deployment: Handle<Deployment>,
-    wanted: &Api,
-    scope: &Scope,
-    logs: Logs,
-) -> Handle<Stage> {
-    let id = ids.rest_stage(&wanted.stage);
-    let (name, tag, tracing) = (wanted.stage.clone(), id.to_string(), wanted.tracing);
-    let account = scope.account.clone();
-    let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    let execution_log = wanted.logs.execution;
-    let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
-    let Logs { access, execution, role } = logs;
-    let access_log = access.map(|_| group);
-    // The stage can be read without these.
-    let groups: Vec<_> = access.into_iter().chain(execution).map(Deferred).collect();
-    let role: Vec<_> = role.into_iter().map(Deferred).collect();
-    let needs = (api, Deferred(deployment), groups, role);
-    id.add_under(graph, api, needs, move |(api, deployment, _, _)| Stage {
-        id: tag.clone(),
-        api_id: api.id,
-        name: name.clone(),
-        deployment_id: deployment.map(|deployment| deployment.id),
-        rate_limit,
-        burst_limit,
-        access_log: access_log.clone(),
-        execution_log,
-        account: account.clone(),
-        tracing,
-    })
 }
 
 #[cfg(test)]
