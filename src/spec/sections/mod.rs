@@ -7,6 +7,7 @@
 #![deny(unused_variables)]
 
 mod alarms;
+mod allow;
 mod api;
 mod audit;
 mod firewall;
@@ -41,6 +42,7 @@ trait Part: Sized {
 macro_rules! sections {
     ($($file:ident { $($(#[$about:meta])* $field:ident: $part:ty),* $(,)? })*) => {
         $(pub use $file::*;)*
+        pub use allow::{Allowed, Block};
 
         /// A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's
         /// order.

@@ -133,11 +133,12 @@ pub fn secret_variable(secret: &str) -> String {
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
-        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) => 64,
+        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) | Variable::Function(_) => 64,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
         // `https://sqs.<region>.amazonaws.com/<account>/<name>`
         Variable::Queue(_) => 160,
+        Variable::Parameter(name) => name.len(),
     }
 }
 
@@ -165,7 +166,7 @@ pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks)
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
         Diagnostic::new(format!("functions.{name}"), message)
-            .help("give the function fewer secrets and topics, or split it into two functions")
+            .help("give the function fewer permissions, or split it into two functions")
     })
 }
 
