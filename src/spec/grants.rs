@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Allowed, Block, Function, Variable};
+use super::{Allowed, Block, Function, Stack, Variable};
 use crate::scope::Scope;
 
 /// Something that a function may do.
@@ -45,9 +45,10 @@ impl Grant {
 }
 
 /// Everything that the entry of a function grants in these keys. A grant for nothing is left out.
-pub fn grants(wanted: &Function, scope: &Scope) -> Vec<Grant> {
+pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     let mut grants = vec![invokes(wanted, scope)];
     grants.extend(parameters(wanted, scope));
+    grants.extend(their_secrets(stack, wanted, scope));
     grants.extend(wanted.rights.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, scope)));
     grants.retain(|grant| !grant.resources.is_empty());
     grants
@@ -84,6 +85,24 @@ fn parameters(wanted: &Function, scope: &Scope) -> [Grant; 3] {
     ]
 }
 
+/// Reading secrets that somebody else looks after, and their decryption with whatever key they have: only Secrets
+/// Manager uses the key for it, and only for these secrets (docs/aws.md, Values and versions).
+fn their_secrets(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] {
+    let arns = wanted.secrets.iter().filter_map(|secret| stack.existing_secrets.get(secret));
+    let arns: Vec<String> = arns.cloned().collect();
+    let key = |arn: &String| {
+        let account = arn.split(':').nth(4).unwrap_or_default().to_owned();
+        Scope { account, ..scope.clone() }.arn("kms", "key/*")
+    };
+    let keys: BTreeSet<String> = arns.iter().map(key).collect();
+    [
+        Grant::new("secrets", "ReadTheirSecrets", &["secretsmanager:GetSecretValue"], arns.clone()),
+        Grant::new("secrets", "DecryptTheirSecrets", &["kms:Decrypt"], keys.into_iter().collect())
+            .when("StringEquals", "kms:ViaService", vec![scope.host("secretsmanager")])
+            .when("StringEquals", "kms:EncryptionContext:SecretARN", arns),
+    ]
+}
+
 fn allowed_by(at: usize, allowed: &Allowed, scope: &Scope) -> Grant {
     Grant {
         key: "allow",
@@ -110,7 +129,7 @@ mod tests {
             region: "eu-west-1".into(),
             stack: "demo".into(),
         };
-        grants(&stack.functions["F"], &scope).iter().map(Grant::statement).collect()
+        grants(&stack, &stack.functions["F"], &scope).iter().map(Grant::statement).collect()
     }
 
     #[test]
@@ -138,6 +157,17 @@ mod tests {
         assert_eq!(found[2]["Condition"]["StringEquals"]["kms:ViaService"], json!(["ssm.eu-west-1.amazonaws.com"]));
         assert_eq!(found[2]["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"], found[0]["Resource"]);
         assert_eq!(statements("reads_parameters = [\"/app/url\"]").len(), 2, "no path");
+    }
+
+    #[test]
+    fn a_secret_of_somebody_elses_is_read_and_decrypted() {
+        let found = statements(
+            "secrets = [\"Theirs\"]\n[secrets.Theirs]\nsettings = { existing = \"arn:aws:secretsmanager:eu-west-1:999999999999:secret:t-AbCdEf\" }",
+        );
+        let arn = "arn:aws:secretsmanager:eu-west-1:999999999999:secret:t-AbCdEf";
+        assert_eq!(found[0]["Resource"], json!([arn]));
+        assert_eq!(found[1]["Resource"], json!(["arn:aws:kms:eu-west-1:999999999999:key/*"]));
+        assert_eq!(found[1]["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"], json!([arn]));
     }
 
     #[test]

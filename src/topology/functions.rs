@@ -88,8 +88,16 @@ pub(super) fn functions(
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
-        let function =
-            function(graph, name, scope, wanted, bundles, (role, logs, queue, encrypted_by), variables, statements);
+        let function = function(
+            graph,
+            name,
+            (stack, scope),
+            wanted,
+            bundles,
+            (role, logs, queue, encrypted_by),
+            variables,
+            statements,
+        );
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -189,7 +197,7 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
 fn function(
     graph: &mut Graph,
     name: &str,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs, queue, encrypted_by): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>, &EncryptedBy),
@@ -208,10 +216,10 @@ fn function(
     // does not wait for it. Nothing can call the function before its policy, which has the ARN, exists.
     match wanted.secrets.as_slice() {
         [only] => {
-            environment.insert("SECRET_ID".into(), scope.physical(only));
+            environment.insert("SECRET_ID".into(), stack.secret_id(only, scope));
         }
         several => {
-            let each = several.iter().map(|secret| (secret_variable(secret), scope.physical(secret)));
+            let each = several.iter().map(|secret| (secret_variable(secret), stack.secret_id(secret, scope)));
             environment.extend(each);
         }
     }

@@ -52,7 +52,9 @@ pub(super) async fn checks(
     policies: impl Fn() -> CheckResult,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    for Question { claim, request, allowed } in questions(&grants(function, &context.subject.clients.scope)) {
+    for Question { claim, request, allowed } in
+        questions(&grants(context.subject.stack, function, &context.subject.clients.scope))
+    {
         let claim = CheckSpec::new(Layer::Functions, format!("role {name}"), claim);
         let check = match (request, iam) {
             (Err(why), _) => claim.known(CheckResult::not_tried(why)),
@@ -228,7 +230,7 @@ mod tests {
             region: "eu-west-1".into(),
             stack: "demo".into(),
         };
-        questions(&grants(&stack.functions["F"], &scope))
+        questions(&grants(&stack, &stack.functions["F"], &scope))
     }
 
     /// What is asked: the actions, the resource, and whether they must be allowed.

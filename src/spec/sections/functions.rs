@@ -175,7 +175,7 @@ impl Part for BTreeMap<String, Function> {
                 checks.report([Diagnostic::new(format!("functions.{name}"), message)]);
             }
             twin_variables(name, function, checks);
-            checks.report(rules::environment_too_large(name, function, &checks.longest));
+            checks.report(rules::environment_too_large(name, function, checks));
             checks.report(rules::policy_too_large(name, function, checks));
         }
         checks.report(rules::too_many_callers(checks));

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Function, Variable};
-use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::policies::{self, MAX_POLICY};
@@ -143,13 +142,14 @@ fn length(value: &Variable) -> usize {
 }
 
 /// The variables of a function, if they are too large.
-pub(super) fn environment_too_large(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
+pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
+    let scope = &checks.longest;
     let mut size: usize = "SECURELAMBDA_FUNCTION".len() + name.len();
     size += function.environment.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
     size += function
         .secrets
         .iter()
-        .map(|secret| secret_variable(secret).len() + scope.physical(secret).len())
+        .map(|secret| secret_variable(secret).len() + checks.stack.secret_id(secret, scope).len())
         .sum::<usize>();
     (size > MAX_ENVIRONMENT).then(|| {
         let message = format!("the variables of {name} have {size} bytes; Lambda allows {MAX_ENVIRONMENT}");
