@@ -20,6 +20,7 @@
 //!
 //! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM
 //!   documents, compared by meaning)
+//! - `authorization` (AWS's list of actions, the resources that each takes, and condition keys)
 //! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
 //! - [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values that must never be printed)
 //! - [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (which proxy a
@@ -30,6 +31,7 @@ pub use securelambda_engine as engine;
 
 pub mod args;
 pub mod audit;
+mod authorization;
 pub mod aws;
 pub mod bundle;
 pub mod choices;

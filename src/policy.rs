@@ -7,6 +7,8 @@
 mod judge;
 mod public;
 
+pub(crate) use self::judge::covers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

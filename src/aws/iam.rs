@@ -8,19 +8,18 @@ mod inventory;
 pub mod refusals;
 mod role;
 mod role_policy;
+mod simulation;
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
-use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
 use self::refusals::IAM_BUSY;
 pub use self::role::{Role, RoleKey, RoleLive, RoleOutputs};
 pub use self::role_policy::{RolePolicy, RolePolicyOutputs};
+pub(super) use self::simulation::decisions;
+pub use self::simulation::{Request, RequestKey};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::pages::side_by_side;
-use super::refusals::UNKNOWN_CALL;
 use super::retries::{client, once};
 use super::service::AwsService;
 use super::settle::settled;
@@ -106,35 +105,6 @@ impl Iam {
         });
         deleted.await.or_absent().map(drop)
     }
-}
-
-impl Iam {
-    /// Whether IAM's simulation allows this role this action on this resource. `None`: the endpoint does not implement
-    /// the call.
-    pub async fn simulate(&self, role_arn: &str, action: &str, resource: &str) -> Result<Option<bool>, Failure> {
-        let call = self.client.simulate_principal_policy().policy_source_arn(role_arn);
-        let call = call.action_names(action).resource_arns(resource);
-        match decisions(call, &format!("simulate {action} as {role_arn}")).await {
-            Ok(decided) => Ok((!decided.is_empty()).then(|| decided.iter().any(|(_, allowed)| *allowed))),
-            Err(failure) if UNKNOWN_CALL.is(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-}
-
-/// The results of a simulation: each action, and whether it is allowed.
-pub(super) async fn decisions(
-    call: SimulatePrincipalPolicyFluentBuilder,
-    doing: &str,
-) -> Result<Vec<(String, bool)>, Failure> {
-    let mut results = call.into_paginator().items().send();
-    let mut decided = Vec::new();
-    while let Some(result) = results.next().await {
-        let result = result.or_fail(doing)?;
-        let allowed = *result.eval_decision() == PolicyEvaluationDecisionType::Allowed;
-        decided.push((result.eval_action_name().to_owned(), allowed));
-    }
-    Ok(decided)
 }
 
 /// A document as IAM gives it.

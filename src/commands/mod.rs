@@ -16,6 +16,7 @@ mod local;
 mod logs;
 mod manual;
 mod outputs;
+mod permissions;
 mod plan;
 mod policy;
 mod pools;

@@ -25,8 +25,9 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
-    let (kept, lost_events) =
+    let (kept, mut lost_events) =
         tokio::try_join!(pools::kept(&session, &state, &plan, &[]), super::queues::lost_with(&session, &state, &plan))?;
+    lost_events.extend(super::permissions::taken_by(&plan));
     let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
     let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {

@@ -88,6 +88,10 @@ impl Session {
         };
         let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
         let scope = &clients.scope;
+        let elsewhere = config.stack.of_other_partitions(&scope.partition);
+        if sources == Sources::Packed && !elsewhere.is_empty() {
+            return Err(config.document.flawed(elsewhere, config.output));
+        }
         let secrets = values::unread(&config, rotate);
         let store = stored(&config, scope, endpoint.as_deref());
         let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets, None);

@@ -42,6 +42,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     }));
     // Weakened resources first. The others stay in the order of creation.
     rows.sort_by_key(|row| !row.weakens);
+    let parts = |row: &Row| Id::from(row.id.as_str());
+    let added: Vec<String> =
+        rows.iter().filter_map(|row| super::permissions::note(parts(row).parts(), &row.drift)).collect();
     let sound = rows.iter().all(|row| row.state == "live");
     let outputs = session.outputs(&state);
     if session.config.output.json {
@@ -53,7 +56,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::notes(&session.config.stack),
+            "notes": super::notes(&session.config.stack).iter().chain(&added).collect::<Vec<_>>(),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
@@ -66,7 +69,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
                 answer(&format!("\n{limits}"));
             }
         }
-        for note in super::notes(&session.config.stack) {
+        for note in super::notes(&session.config.stack).iter().chain(&added) {
             answer(&format!("\n{note}"));
         }
     }

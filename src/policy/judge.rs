@@ -7,7 +7,7 @@
 mod patterns;
 mod statement;
 
-pub(super) use self::patterns::covers;
+pub(crate) use self::patterns::covers;
 use self::statement::Statement;
 use super::Policy;
 use crate::engine::Effect;

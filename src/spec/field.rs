@@ -48,6 +48,8 @@ pub(super) enum Holds {
     Named(Names, &'static dyn Section),
     /// Ids of controls, each with a reason as text.
     Reasons,
+    /// Conditions in IAM's form: values by operator and key.
+    Conditions,
     /// Names chosen by the user, each with keys chosen by the user, each with a table of the first kind. The key
     /// `settings` may have a table of the second kind.
     Secrets(&'static dyn Section, &'static dyn Section),
@@ -344,6 +346,17 @@ pub(super) struct Reasons {
 impl Reasons {
     pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Reasons, about).or(Fallback::EmptyTable) }
+    }
+}
+
+/// Conditions of a statement, as IAM writes them.
+pub(super) struct Conditions {
+    pub key: Key,
+}
+
+impl Conditions {
+    pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Conditions, about).or(Fallback::EmptyTable) }
     }
 }
 

@@ -12,6 +12,7 @@ mod checks;
 mod diagnostic;
 mod field;
 mod file;
+pub mod grants;
 pub mod names;
 pub mod policies;
 mod reader;

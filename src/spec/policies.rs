@@ -1,9 +1,10 @@
-//! The IAM documents that follow from the stack file's entries. Resources are full ARNs, with two exceptions: a wildcard
-//! stands for the streams within a function's own log group, and X-Ray's permissions to send traces can only be given
-//! for everything (docs/aws.md, Tracing).
+//! The IAM documents that follow from the stack file's entries. Resources are full ARNs, with these exceptions: a wildcard
+//! stands for the streams within a function's own log group and for the keys that encrypt parameters, X-Ray's permissions
+//! to send traces can only be given for everything (docs/aws.md, Tracing), and `allow` says what it says.
 
 use serde_json::json;
 
+use super::grants::{Grant, grants};
 use super::{Function, Rotation, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -163,7 +164,8 @@ pub(super) fn planned_for(
     known: &dyn Fn(&str) -> Option<String>,
 ) -> Policy {
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
-    let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
+    let own = wanted.secrets.iter().filter(|secret| !stack.existing_secrets.contains_key(*secret));
+    let secrets: Vec<String> = own.map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
     let uses_key = key.map(|key| use_key(stack, name, wanted, scope, key));
@@ -178,7 +180,7 @@ pub fn beyond(stack: &Stack, name: &str, wanted: &Function, scope: &Scope) -> Ve
     let failed = wanted.on_failure.iter().map(|queue| send("SendFailedEvents", &json!(stack.queue_arn(scope, queue))));
     let queues: Vec<String> = wanted.sends.iter().map(|queue| stack.queue_arn(scope, queue)).collect();
     let sends = (!queues.is_empty()).then(|| send("SendToOwnQueues", &json!(queues)));
-    network.chain(failed).chain(sends).collect()
+    network.chain(failed).chain(sends).chain(grants(stack, wanted, scope).iter().map(Grant::statement)).collect()
 }
 
 /// Lets a function send messages to one or more queues.

@@ -71,6 +71,7 @@ fn value(key: &Key) -> String {
         Holds::Words(known) => format!("a list of {}", words(known)),
         Holds::Variables(_) => "for each variable, text or a table (below)".to_owned(),
         Holds::Reasons => "for each control, the reason as text".to_owned(),
+        Holds::Conditions => "for each operator of IAM, a table of condition keys with their values".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),
         Holds::Tables(_) => "a list of tables (below)".to_owned(),
         Holds::Named(_, section) if section.keys().is_empty() => "an empty table for each name".to_owned(),

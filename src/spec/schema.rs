@@ -50,6 +50,11 @@ fn property(key: &Key) -> Value {
         Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
         Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
         Holds::Reasons => json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } }),
+        Holds::Conditions => {
+            let value = json!({ "type": ["string", "boolean", "integer"] });
+            let values = json!({ "anyOf": [value, { "type": "array", "items": value, "minItems": 1 }] });
+            json!({ "type": "object", "additionalProperties": { "type": "object", "additionalProperties": values } })
+        }
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
         Holds::Named(names, section) => named(&table(section), names.form),

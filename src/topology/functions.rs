@@ -8,7 +8,7 @@ use super::apis::{ApiIds, permission_sid};
 use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
 use super::queues::Queues;
-use super::references::{References, Variables};
+use super::references::{self, References, Variables};
 use crate::aws::Encryption;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission, Vpc};
@@ -21,7 +21,7 @@ use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::policies;
-use crate::spec::{Function as Wanted, ORIGINS_VARIABLE, Stack, Variable};
+use crate::spec::{Function as Wanted, ORIGINS_VARIABLE, Stack};
 use crate::spec::{deprecated_on, secret_variable};
 
 /// The ids of what this file adds.
@@ -208,10 +208,7 @@ fn function(
     let mut environment: BTreeMap<String, String> = wanted
         .environment
         .iter()
-        .filter_map(|(name, value)| match value {
-            Variable::Text(text) => Some((name.clone(), text.clone())),
-            _ => None,
-        })
+        .filter_map(|(variable, value)| Some((variable.clone(), references::known(value, scope)?)))
         .collect();
     environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
     // Variables hold the names of the function's secrets, never their values: SECRET_ID for a single secret, and
@@ -219,10 +216,10 @@ fn function(
     // does not wait for it. Nothing can call the function before its policy, which has the ARN, exists.
     match wanted.secrets.as_slice() {
         [only] => {
-            environment.insert("SECRET_ID".into(), scope.physical(only));
+            environment.insert("SECRET_ID".into(), stack.secret_id(only, scope));
         }
         several => {
-            let each = several.iter().map(|secret| (secret_variable(secret), scope.physical(secret)));
+            let each = several.iter().map(|secret| (secret_variable(secret), stack.secret_id(secret, scope)));
             environment.extend(each);
         }
     }

@@ -60,6 +60,20 @@ pub(super) struct Variables {
     pub queue_urls: QueueUrls,
 }
 
+/// The value of a variable that follows from the stack file alone.
+pub(super) fn known(value: &Variable, scope: &Scope) -> Option<String> {
+    match value {
+        Variable::Text(text) => Some(text.clone()),
+        Variable::Parameter(name) => Some(name.clone()),
+        Variable::Function(name) => Some(scope.physical(name)),
+        Variable::PoolId(_)
+        | Variable::ClientId(_)
+        | Variable::IdentityPoolId(_)
+        | Variable::Queue(_)
+        | Variable::Url(_) => None,
+    }
+}
+
 impl References {
     pub(super) fn new(
         from: Input<'_>,
@@ -80,7 +94,8 @@ impl References {
         for (variable, value) in environment {
             let key = variable.clone();
             match value {
-                Variable::Text(_) => {}
+                // Their values follow from the stack file alone.
+                Variable::Text(_) | Variable::Parameter(_) | Variable::Function(_) => {}
                 Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|handle| (key, *handle))),
                 Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|handle| (key, *handle))),
                 Variable::IdentityPoolId(pool) => {

@@ -23,6 +23,7 @@ mod past_gateway;
 mod paths;
 mod prober;
 mod reach;
+mod rights;
 mod run;
 mod sample;
 mod secrets;

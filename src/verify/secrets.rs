@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::context::{CheckFuture, VerifyContext};
-use super::{Check, Layer, settings};
+use super::{Check, Layer, rights, settings};
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
 use crate::secret::is_credential;
@@ -68,14 +68,15 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let log = format!("{}:*", context.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
     let policies = || policies(context, name);
-    let mut checks = Vec::new();
+    let simulates = matches!(control, Ok(Some(true)));
+    let mut checks = rights::checks(context, (name, function), live, simulates.then_some(&iam), policies).await;
     for forbidden in secrets.chain(topics).chain(queues).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
             format!("role {name}"),
             format!("its policies do not allow access to the {}", forbidden.what),
         );
-        let check = if matches!(control, Ok(Some(true))) {
+        let check = if simulates {
             let claim = claim.sent(format!("SimulatePrincipalPolicy {} on {}", forbidden.action, forbidden.arn));
             let claim = claim.expects("denied");
             claim

@@ -53,6 +53,7 @@ mod ordering;
 mod own_key;
 mod own_stack;
 mod pacing;
+mod permissions;
 mod policies;
 mod pools;
 mod promises;

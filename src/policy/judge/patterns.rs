@@ -5,7 +5,7 @@ const ARN_PARTS: usize = 6;
 
 /// Whether every text that matches `small` also matches `big`. Policy variables of `small` (`${aws:username}`) can
 /// stand for any text; a `big` one with variables covers only itself.
-pub(in crate::policy) fn covers(big: &str, small: &str) -> bool {
+pub(crate) fn covers(big: &str, small: &str) -> bool {
     if big == small || big == "*" {
         return true;
     }

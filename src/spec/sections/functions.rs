@@ -1,7 +1,9 @@
 //! `[functions]`
 
 mod events;
+mod rights;
 mod rules;
+mod vpc;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use self::events::{ON_FAILURE, OnFailureKeys};
+use self::vpc::{VPC, VpcKeys};
+use super::allow::{ALLOW, AllowKeys};
 use super::{ApiKind, Part, api, identity_pools, pools, queues, service_users, topics};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -17,7 +21,9 @@ use crate::spec::reader::{Reader, Table, joined, suggest};
 use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
+pub use rights::Rights;
 pub use rules::{deprecated_on, newest_runtime, secret_variable};
+pub use vpc::Vpc;
 
 pub(super) static KEY: Nested<FunctionKeys> =
     Nested::named("functions", NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.");
@@ -39,6 +45,13 @@ section! {
     );
     publishes: List = texts("The topics it may publish to.");
     sends: List = texts("The queues it may send messages to.");
+    allow: Nested<AllowKeys> = some_tables(
+        &ALLOW, "What else it may do at AWS. `up` removes permissions that neither this nor another key gives.",
+    );
+    invokes_functions: List = texts("The functions of the stack that it may invoke.");
+    reads_parameters: List = texts(
+        "The parameters of SSM that it may read: a name as in \"/app/url\", or a path as in \"/app/*\" for all below it.",
+    );
     runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
     handler: TextOr = form(
         "^\\S{1,128}$",
@@ -75,20 +88,14 @@ section! {
 }
 
 section! {
-    VPC: VpcKeys = "a VPC";
-    subnets: List = texts(
-        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups it runs in no VPC.",
-    );
-    security_groups: List = texts("The ids of up to 5 security groups.");
-}
-
-section! {
     VARIABLE_FROM: VariableFromKeys = "a variable", Choice::OneKey;
     pool_id: Text = any("The id of this pool.");
     client_id: Text = any("The id of this pool's app client.");
     identity_pool_id: Text = any("The id of this identity pool.");
     url: Text = any("The base URL of this API.");
     queue: Text = any("The URL of this queue. `sends` lets the function send messages to it.");
+    parameter: Text = any("The name of this parameter of SSM. The function may read it, and finds its value with this name.");
+    function: Text = any("The name of this function of the stack in AWS. `invokes_functions` lets it be invoked.");
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +110,8 @@ pub struct Function {
     pub publishes: Vec<String>,
     /// The queues it may send messages to.
     pub sends: Vec<String>,
+    /// What else it may do.
+    pub rights: Rights,
     pub runtime: String,
     /// The file without its extension, a dot, and the function.
     pub handler: String,
@@ -125,15 +134,6 @@ pub struct Function {
     pub environment: BTreeMap<String, Variable>,
 }
 
-/// The network that a function runs in. Both lists are empty for a function in no VPC.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Vpc {
-    /// Up to 16 ids, as in `subnet-0a1b2c3d4e5f60718`.
-    pub subnets: Vec<String>,
-    /// Up to 5 ids, as in `sg-0a1b2c3d4e5f60718`.
-    pub security_groups: Vec<String>,
-}
-
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
@@ -148,6 +148,10 @@ pub enum Variable {
     Url(String),
     /// The URL of this queue.
     Queue(String),
+    /// The name of this parameter of SSM.
+    Parameter(String),
+    /// The name in AWS of this function.
+    Function(String),
 }
 
 impl Part for BTreeMap<String, Function> {
@@ -164,13 +168,14 @@ impl Part for BTreeMap<String, Function> {
         let mut roles: BTreeMap<String, &str> = BTreeMap::new();
         for (name, function) in self {
             references(name, function, checks);
+            rights::check(name, &function.rights, checks);
             if let Some(twin) = roles.insert(name.to_lowercase(), name) {
                 let message =
                     format!("the functions {twin} and {name} would have the same role name: IAM ignores case");
                 checks.report([Diagnostic::new(format!("functions.{name}"), message)]);
             }
             twin_variables(name, function, checks);
-            checks.report(rules::environment_too_large(name, function, &checks.longest));
+            checks.report(rules::environment_too_large(name, function, checks));
             checks.report(rules::policy_too_large(name, function, checks));
         }
         checks.report(rules::too_many_callers(checks));
@@ -196,6 +201,10 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
         let place = format!("functions.{name}.environment.{variable}");
         match value {
             Variable::Text(_) => {}
+            Variable::Parameter(parameter) => {
+                checks.report(rights::parameter_name(parameter).err().map(|why| Diagnostic::new(place, why)));
+            }
+            Variable::Function(function) => checks.exists(place, "function", function, &[&KEY.key]),
             Variable::PoolId(pool) | Variable::ClientId(pool) => {
                 checks.exists(place, "pool", pool, &[&pools::KEY.key]);
             }
@@ -233,6 +242,9 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         secrets,
         publishes,
         sends,
+        allow,
+        invokes_functions,
+        reads_parameters,
         runtime,
         handler,
         architecture,
@@ -254,6 +266,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
+        rights: rights::read(reader, table, (allow, invokes_functions, reads_parameters)),
         handler: self::handler(reader, table, handler),
         runtime: self::runtime(reader, table, runtime),
         architecture: reader.word(table, architecture).to_owned(),
@@ -262,38 +275,10 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         reserved_concurrency: reader.optional_number(table, reserved_concurrency),
         tracing: reader.flag(table, tracing),
         log_retention_days: reader.number(table, log_retention_days),
-        vpc: self::vpc(reader, table, vpc),
+        vpc: vpc::read(reader, table, vpc),
         on_failure: events::on_failure(reader, table, on_failure),
         environment: self::environment(reader, table, environment),
     }
-}
-
-fn vpc(reader: &mut Reader, table: &Table, key: &Nested<VpcKeys>) -> Option<Vpc> {
-    let VpcKeys { subnets, security_groups } = &VPC;
-    let table = reader.table(table, key)?;
-    let vpc = Vpc {
-        subnets: ids(reader, &table, subnets, "subnet", 16),
-        security_groups: ids(reader, &table, security_groups, "sg", 5),
-    };
-    if vpc.subnets.is_empty() != vpc.security_groups.is_empty() {
-        let help = "name at least one of each, or none of either for a function in no VPC";
-        reader.diagnostic(&table.span, "a VPC needs subnets and security groups", Some(help.into()));
-    }
-    Some(vpc)
-}
-
-/// Up to `most` ids of EC2 that begin with `kind` and a hyphen.
-fn ids(reader: &mut Reader, table: &Table, key: &List, kind: &str, most: usize) -> Vec<String> {
-    let mut ids = Vec::new();
-    for (id, span) in reader.list(table, key) {
-        if let Err(why) = rules::ec2_id(kind, &id) {
-            reader.diagnostic(&span, why, Some(format!("as in {kind}-0a1b2c3d4e5f60718")));
-        } else if ids.len() == most {
-            reader.diagnostic(&span, format!("a function has at most {most} {}", key.key.name), None);
-        }
-        ids.push(id);
-    }
-    ids
 }
 
 fn handler(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
@@ -350,19 +335,21 @@ fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys
 }
 
 fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
-    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue } = &VARIABLE_FROM;
-    let sources: [Source; 5] = [
+    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue, parameter, function } = &VARIABLE_FROM;
+    let sources: [Source; 7] = [
         (pool_id, Variable::PoolId),
         (client_id, Variable::ClientId),
         (identity_pool_id, Variable::IdentityPoolId),
         (url, Variable::Url),
         (queue, Variable::Queue),
+        (parameter, Variable::Parameter),
+        (function, Variable::Function),
     ];
     let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
     let [(key, variable)] = given.as_slice() else {
-        let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" }, \
-                    { url = \"…\" } or { queue = \"…\" }";
-        reader.diagnostic(&table.span, "a variable must have exactly one source", Some(help.into()));
+        let known: Vec<&str> = sources.iter().map(|(key, _)| key.key.name).collect();
+        let help = format!("write text, or a table with one of {}", known.join(", "));
+        reader.diagnostic(&table.span, "a variable must have exactly one source", Some(help));
         return None;
     };
     reader.text(table, key).map(|(name, _)| variable(name))

@@ -7,6 +7,7 @@
 #![deny(unused_variables)]
 
 mod alarms;
+mod allow;
 mod api;
 mod audit;
 mod firewall;
@@ -41,6 +42,7 @@ trait Part: Sized {
 macro_rules! sections {
     ($($file:ident { $($(#[$about:meta])* $field:ident: $part:ty),* $(,)? })*) => {
         $(pub use $file::*;)*
+        pub use allow::{Allowed, Block};
 
         /// A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's
         /// order.
@@ -53,6 +55,8 @@ macro_rules! sections {
             /// The key that encrypts what the stack keeps.
             pub kms_key: Option<KmsKey>,
             pub posture: Posture,
+            /// The ARNs of secrets that somebody else looks after, by name.
+            pub existing_secrets: BTreeMap<String, String>,
             $($($(#[$about])* pub $field: $part,)*)*
         }
 
@@ -73,7 +77,10 @@ macro_rules! sections {
                 let (name, permissions_boundary, kms_key) = head(reader, root);
                 let posture = reader.posture;
                 $($(let $field = <$part>::read(reader, root);)*)*
-                let mut stack = Self { name, permissions_boundary, kms_key, posture, $($($field),*),* };
+                let existing_secrets = BTreeMap::new();
+                let mut stack =
+                    Self { name, permissions_boundary, kms_key, posture, existing_secrets, $($($field),*),* };
+                stack.existing_secrets = secrets::existing(&mut stack.secrets);
                 if let Some(firewall) = firewall::by_posture(reader, root, &stack) {
                     stack.firewall = Some(firewall);
                 }

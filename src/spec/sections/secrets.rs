@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use toml::de::{DeTable, DeValue};
 
-use super::{Part, functions, topics};
+use super::{Part, Stack, functions, topics};
+use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Text};
@@ -42,6 +43,10 @@ section! {
         "ARNs of roles and users. With a resource policy, everybody else but the functions that may read the secret is denied everything. Whoever runs `up` must be among them.",
     );
     rotation: Nested<RotationKeys> = table(&ROTATION, "How the value is replaced regularly.");
+    existing: Text = form(
+        "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$",
+        "The ARN of a secret that somebody else looks after, instead of a value. Functions may read it; it is never changed or deleted.",
+    );
 }
 
 section! {
@@ -81,6 +86,16 @@ pub struct SecretSettings {
     /// With a resource policy: the ARNs of the roles and users that may do more than read; empty for everybody.
     pub administrators: Vec<String>,
     pub rotation: Option<Rotation>,
+    /// The ARN of a secret of somebody else's. Then the secret has no values, and [`Stack::existing_secrets`] has it.
+    pub existing: Option<String>,
+}
+
+/// Takes the secrets that somebody else looks after out of the others: their ARNs, by name.
+pub(super) fn existing(secrets: &mut BTreeMap<String, Secret>) -> BTreeMap<String, String> {
+    let (own, theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(secrets).into_iter().partition(|(_, secret)| secret.settings.existing.is_none());
+    *secrets = own;
+    theirs.into_iter().filter_map(|(name, secret)| Some((name, secret.settings.existing?))).collect()
 }
 
 /// How a secret's value is replaced regularly.
@@ -90,6 +105,13 @@ pub struct Rotation {
     pub function: String,
     /// 1 to 1000.
     pub days: u32,
+}
+
+impl Stack {
+    /// By what a function asks for a secret: its name in AWS, or the ARN of one of somebody else's.
+    pub fn secret_id(&self, name: &str, scope: &Scope) -> String {
+        self.existing_secrets.get(name).cloned().unwrap_or_else(|| scope.physical(name))
+    }
 }
 
 impl Part for BTreeMap<String, Secret> {
@@ -126,10 +148,18 @@ fn secret(reader: &mut Reader, name: &str, item: Item) -> Option<Secret> {
         return None;
     };
     let own = table.get(SETTINGS).filter(|item| is_settings(item));
-    if table.len() == usize::from(own.is_some()) {
-        reader.flaw(Diagnostic::new(place.as_str(), format!("the secret {name} has no value")));
-    }
+    let has_values = table.len() > usize::from(own.is_some());
     let settings = settings(reader, own, joined(&place, SETTINGS));
+    match &settings.existing {
+        None if !has_values => {
+            reader.flaw(Diagnostic::new(place.as_str(), format!("the secret {name} has no value")));
+        }
+        Some(_) if has_values => {
+            let flaw = Diagnostic::new(place.as_str(), format!("the secret {name} exists already and has values here"));
+            reader.flaw(flaw.help("leave out its values, or `existing`"));
+        }
+        _ => {}
+    }
     Some(Secret { values: values(reader, &place, table), settings })
 }
 
@@ -157,7 +187,7 @@ fn values(reader: &mut Reader, place: &str, table: &DeTable) -> BTreeMap<String,
 
 /// The settings of a secret; those of one without the key `settings` are the defaults.
 fn settings(reader: &mut Reader, item: Option<Item>, place: String) -> SecretSettings {
-    let SettingsKeys { resource_policy, administrators, rotation } = &SETTINGS_KEYS;
+    let SettingsKeys { resource_policy, administrators, rotation, existing } = &SETTINGS_KEYS;
     let none = DeTable::new();
     let given = item.and_then(|item| reader.open(item, SETTINGS, place.clone(), &SETTINGS_KEYS));
     let table = given.unwrap_or(Table { span: 0..0, entries: &none, path: place, what: String::new() });
@@ -178,7 +208,35 @@ fn settings(reader: &mut Reader, item: Option<Item>, place: String) -> SecretSet
         let RotationKeys { function, days } = &ROTATION;
         Rotation { function: reader.required_or(&rotation, function), days: reader.number(&rotation, days) }
     });
-    SecretSettings { resource_policy, administrators: arns, rotation }
+    let existing = reader.text(&table, existing).map(|(arn, span)| {
+        if let Err(why) = secret_arn(&arn) {
+            let help = "as in arn:aws:secretsmanager:eu-central-1:123456789012:secret:theirs-AbCdEf";
+            reader.diagnostic(&span, why, Some(help.into()));
+        }
+        if table.entries.len() > 1 {
+            let help = "leave out the other settings: whoever looks after the secret decides about them";
+            reader.diagnostic(&table.span, "a secret that exists already has no other settings", Some(help.into()));
+        }
+        arn
+    });
+    SecretSettings { resource_policy, administrators: arns, rotation, existing }
+}
+
+/// Checks the whole ARN of a secret, with the six characters that AWS has chosen.
+fn secret_arn(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(7, ':').collect();
+    let chosen = |name: &str| {
+        name.rsplit_once('-').is_some_and(|(name, end)| {
+            !name.is_empty() && end.len() == 6 && end.chars().all(|c| c.is_ascii_alphanumeric())
+        })
+    };
+    let fits = matches!(parts.as_slice(), ["arn", partition, "secretsmanager", region, account, "secret", name]
+        if partition.starts_with("aws")
+            && !region.is_empty()
+            && account.len() == 12
+            && account.chars().all(|c| c.is_ascii_digit())
+            && chosen(name));
+    fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the whole ARN of a secret"))
 }
 
 fn value(reader: &mut Reader, item: Item, place: &str) -> Option<Value> {
@@ -252,4 +310,52 @@ fn too_large(name: &str, values: &BTreeMap<String, Value>) -> Option<Diagnostic>
         let message = format!("the secret {name} would have {size} bytes; Secrets Manager allows {MAX_SECRET}");
         Diagnostic::new(format!("secrets.{name}"), message).help("split it into two secrets")
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use crate::spec::{Stack, parse};
+
+    const THEIRS: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:theirs-AbCdEf";
+
+    fn read(text: &str) -> Result<Stack, Vec<String>> {
+        let flaws = |flaws: Vec<crate::spec::Diagnostic>| flaws.into_iter().map(|flaw| flaw.message).collect();
+        parse(&format!("[stack]\nname = \"demo\"\n{text}\n")).map_err(flaws)
+    }
+
+    #[test]
+    fn a_secret_that_exists_already_is_none_of_the_stacks_own() {
+        let text = format!(
+            "[secrets.Theirs]\nsettings = {{ existing = {THEIRS:?} }}\n[functions.F]\nsource = \"f\"\nsecrets = [\"Theirs\"]"
+        );
+        let stack = read(&text).unwrap();
+        assert_eq!(stack.existing_secrets["Theirs"], THEIRS);
+        assert!(stack.secrets.is_empty());
+        for (settings, why) in [
+            (
+                format!("existing = {THEIRS:?}, resource_policy = true"),
+                "a secret that exists already has no other settings",
+            ),
+            (format!("existing = {:?}", THEIRS.replace("-AbCdEf", "")), "is not the whole ARN of a secret"),
+        ] {
+            let flaws = read(&format!("[secrets.Theirs]\nsettings = {{ {settings} }}")).unwrap_err();
+            assert!(flaws[0].ends_with(why), "{flaws:?}");
+        }
+        let both = format!("[secrets.Theirs]\nKEY = {{ generate = 32 }}\nsettings = {{ existing = {THEIRS:?} }}");
+        assert_eq!(read(&both).unwrap_err(), ["the secret Theirs exists already and has values here"]);
+        // A key of the value that is called `settings`.
+        assert!(read("[secrets.Own]\nsettings = { env = \"existing\" }").is_ok());
+    }
+
+    /// AWS puts a hyphen and six characters behind a secret's name in its ARN.
+    #[test]
+    fn secrets_keys_and_functions_may_have_names_of_six_letters() {
+        for name in ["Stripe", "OpenAI", "GitHub", "ApiKey", "my-Stripe"] {
+            let text = format!(
+                "[secrets.{name}]\n{name} = {{ generate = 32 }}\n[functions.{name}]\nsource = \"f\"\nsecrets = [{name:?}]"
+            );
+            assert!(read(&text).is_ok(), "{name}: {:?}", read(&text).err());
+        }
+    }
 }

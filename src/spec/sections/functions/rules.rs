@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Function, Variable};
-use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::policies::{self, MAX_POLICY};
@@ -133,22 +132,24 @@ pub fn secret_variable(secret: &str) -> String {
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
-        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) => 64,
+        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) | Variable::Function(_) => 64,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
         // `https://sqs.<region>.amazonaws.com/<account>/<name>`
         Variable::Queue(_) => 160,
+        Variable::Parameter(name) => name.len(),
     }
 }
 
 /// The variables of a function, if they are too large.
-pub(super) fn environment_too_large(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
+pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
+    let scope = &checks.longest;
     let mut size: usize = "SECURELAMBDA_FUNCTION".len() + name.len();
     size += function.environment.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
     size += function
         .secrets
         .iter()
-        .map(|secret| secret_variable(secret).len() + scope.physical(secret).len())
+        .map(|secret| secret_variable(secret).len() + checks.stack.secret_id(secret, scope).len())
         .sum::<usize>();
     (size > MAX_ENVIRONMENT).then(|| {
         let message = format!("the variables of {name} have {size} bytes; Lambda allows {MAX_ENVIRONMENT}");
@@ -165,7 +166,7 @@ pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks)
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
         Diagnostic::new(format!("functions.{name}"), message)
-            .help("give the function fewer secrets and topics, or split it into two functions")
+            .help("give the function fewer permissions, or split it into two functions")
     })
 }
 
