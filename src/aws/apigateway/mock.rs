@@ -205,7 +205,7 @@ mod tests {
             (with(|live| _ = live.templates.insert(JSON.into(), "{}".into())), false),
             (
                 with(|live| {
-                    _ = live.templates.insert(JSON.into(), "#set($context.responseOverride.status = 200)".into())
+                    _ = live.templates.insert(JSON.into(), "#set($context.responseOverride.status = 200)".into());
                 }),
                 true,
             ),
@@ -213,7 +213,7 @@ mod tests {
                 with(|live| {
                     _ = live
                         .parameters
-                        .insert("method.response.header.Access-Control-Allow-Credentials".into(), "'true'".into())
+                        .insert("method.response.header.Access-Control-Allow-Credentials".into(), "'true'".into());
                 }),
                 true,
             ),

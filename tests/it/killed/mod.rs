@@ -176,7 +176,11 @@ fn a_sample_of_the_other_blueprints_crash_matrices() {
     matrix_of(Blueprint::ApiToApi, Part::first_of(3), 2, "killed-api-to-api-sample", create);
     let create = |call: &Address| ["kms CreateKey", "kms CancelKeyDeletion"].contains(&call.name.as_str());
     matrix_of(Blueprint::Watched, Part::first_of(2), 2, "killed-watched-sample", create);
-    matrix_of(Blueprint::Edge, Part::first_of(4), 2, "killed-edge-sample", create);
+    // AWS refuses to declare an answer twice.
+    let put = |call: &Address| {
+        ["apigateway PutGatewayResponse", "apigateway PutMethodResponse"].contains(&call.name.as_str())
+    };
+    matrix_of(Blueprint::Edge, Part::first_of(3), 2, "killed-edge-sample", put);
 }
 
 #[test]
