@@ -76,7 +76,8 @@ pub enum Condition {
     NotAnothers,
     /// If the call gives a stack's tag, it is ours.
     NoOthersTagGiven,
-    /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region.
+    /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region,
+    /// `{outside-callers}` for the services of the stack file that call functions.
     Is(&'static str, &'static [&'static str]),
     /// The key, which holds an ARN as text, fits this pattern.
     IsLike(&'static str, &'static str),
@@ -201,7 +202,12 @@ impl Sid {
                 &[
                     Is(
                         "lambda:Principal",
-                        &["apigateway.amazonaws.com", "secretsmanager.amazonaws.com", "sns.amazonaws.com"],
+                        &[
+                            "apigateway.amazonaws.com",
+                            "secretsmanager.amazonaws.com",
+                            "sns.amazonaws.com",
+                            "{outside-callers}",
+                        ],
                     ),
                     NotAnothers,
                 ]

@@ -14,6 +14,7 @@ mod needs;
 mod queues;
 mod references;
 mod rest_api;
+mod triggers;
 
 /// The id of every resource that other modules name.
 pub(crate) mod ids {

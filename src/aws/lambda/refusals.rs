@@ -110,6 +110,7 @@ pub(in crate::aws) mod tests {
                         sid: "s".into(),
                         principal: "sns.amazonaws.com".into(),
                         source_arn: "arn:t".into(),
+                        source_account: None,
                     };
                     async move {
                         let lambda = lambda::Lambda::new(&clients);
