@@ -105,6 +105,8 @@ pub enum Sid {
     MakeRoles,
     LetServicesInvoke,
     OwnFunctionsEvents,
+    /// A mapping has no id yet when IAM is asked whether it may be created, so its function decides.
+    MakeEventSourceMappings,
     PassRolesToLambda,
     MakeUserPools,
     /// For resources that are being created and have no id yet. Tagging an existing pool or API is never allowed: it
@@ -149,6 +151,7 @@ impl Sid {
             Self::MakeRoles => "MakeRoles",
             Self::LetServicesInvoke => "LetServicesInvoke",
             Self::OwnFunctionsEvents => "OwnFunctionsEvents",
+            Self::MakeEventSourceMappings => "MakeEventSourceMappings",
             Self::PassRolesToLambda => "PassRolesToLambda",
             Self::MakeUserPools => "MakeUserPools",
             Self::TagWhatIsMade => "TagWhatIsMade",
@@ -215,6 +218,9 @@ impl Sid {
             // Mappings that somebody added by hand carry no tag.
             Self::OwnFunctionsEvents => {
                 &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
+            }
+            Self::MakeEventSourceMappings => {
+                &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), TagGiven]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
             Self::AllowApiLogs => &[IsLike(

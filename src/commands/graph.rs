@@ -70,6 +70,9 @@ fn diagram(stack: &Stack) -> Diagram {
         for topic in function.topics() {
             diagram.arrow((NodeKind::Topic, topic), (NodeKind::Function, name), "calls");
         }
+        for trigger in function.queues() {
+            diagram.arrow((NodeKind::Queue, &trigger.queue), (NodeKind::Function, name), "calls");
+        }
         for caller in function.outside_callers() {
             diagram.arrow((NodeKind::Caller, &caller.source_arn), (NodeKind::Function, name), "calls");
         }

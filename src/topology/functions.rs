@@ -88,7 +88,7 @@ pub(super) fn functions(
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
         let function = Ready { function, policy };
-        triggers::triggers(graph, (name, wanted), scope, function, topics);
+        triggers::triggers(graph, (name, wanted), scope, function, (topics, queues));
         ready.insert(name.clone(), function);
     }
     ready
@@ -225,6 +225,7 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
+        sources: wanted.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue)).collect(),
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
         dead_letters: None,
         kms_key: Encryption::default(),

@@ -1,24 +1,30 @@
-//! What calls functions besides routes: topics, and services for something that another tool made.
+//! What calls functions besides routes: topics, queues, and services for something that another tool made.
 
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
 use super::messaging::Topics;
-use crate::aws::lambda::Permission;
+use super::queues::Queues;
+use crate::aws::lambda::{EventSourceMapping, Permission};
 use crate::aws::sns::{Subscription, Topic};
+use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Function as Wanted, OutsideCaller};
+use crate::spec::{Function as Wanted, OutsideCaller, QueueTrigger};
 
 /// The ids of what this file adds.
 mod ids {
-    use crate::aws::lambda::Permission;
+    use crate::aws::lambda::{EventSourceMapping, Permission};
     use crate::aws::sns::Subscription;
     use crate::topology::id::IdOf;
 
     /// Lets something call a function.
     pub(super) fn permission(trigger: &str) -> IdOf<Permission> {
         IdOf::new("permission", trigger)
+    }
+
+    pub(super) fn mapping(function: &str, queue: &str) -> IdOf<EventSourceMapping> {
+        IdOf::new("mapping", &format!("{function}.{queue}"))
     }
 
     pub(super) fn subscription(trigger: &str) -> IdOf<Subscription> {
@@ -36,9 +42,9 @@ const TOPIC_SID: &str = "securelambda-topic";
 /// single topic is not named in either.
 fn topics(wanted: &Wanted) -> impl Iterator<Item = (&String, String, String)> {
     let only = wanted.topics().count() == 1;
-    wanted.topics().map(move |topic| match only {
-        true => (topic, String::new(), TOPIC_SID.to_owned()),
-        false => (topic, format!(".{topic}"), format!("{TOPIC_SID}-{topic}")),
+    wanted.topics().map(move |topic| {
+        let named = || (topic, format!(".{topic}"), format!("{TOPIC_SID}-{topic}"));
+        if only { (topic, String::new(), TOPIC_SID.to_owned()) } else { named() }
     })
 }
 
@@ -59,11 +65,16 @@ pub(super) fn triggers(
     (name, wanted): (&str, &Wanted),
     scope: &Scope,
     function: Ready,
-    known: &Topics,
+    (topics, queues): (&Topics, &Queues),
 ) {
-    for (topic, suffix, sid) in topics(wanted) {
-        if let Some(topic) = known.get(topic) {
+    for (topic, suffix, sid) in self::topics(wanted) {
+        if let Some(topic) = topics.get(topic) {
             subscribe(graph, &format!("{name}{suffix}"), function, *topic, sid);
+        }
+    }
+    for trigger in wanted.queues() {
+        if let Some(queue) = queues.get(&trigger.queue) {
+            map(graph, name, function, *queue, trigger);
         }
     }
     for caller in wanted.outside_callers() {
@@ -86,6 +97,32 @@ fn subscribe(graph: &mut Graph, trigger: &str, Ready { function, policy }: Ready
     ids::subscription(trigger).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
         topic: topic.arn,
         function: function.arn,
+    });
+}
+
+/// Calls a function with the messages of a queue. Lambda reads the queue as the function, so the policy comes first.
+fn map(
+    graph: &mut Graph,
+    name: &str,
+    Ready { function, policy }: Ready,
+    queue: Handle<Queue>,
+    QueueTrigger { queue: called, batch, window_s, partial }: &QueueTrigger,
+) {
+    let id = ids::mapping(name, called);
+    let mapping = EventSourceMapping {
+        id: id.to_string(),
+        function: String::new(),
+        source_arn: String::new(),
+        batch_size: i32::try_from(*batch).unwrap_or(i32::MAX),
+        window_s: i32::try_from(*window_s).unwrap_or(i32::MAX),
+        reports_failures: *partial,
+    };
+    // A message must be hidden for longer than the function may take: AWS refuses the mapping otherwise.
+    graph.order_after(function, queue);
+    id.add_under(graph, function, (function, queue, policy), move |(function, queue, _)| EventSourceMapping {
+        function: function.name,
+        source_arn: queue.arn,
+        ..mapping.clone()
     });
 }
 

@@ -25,7 +25,7 @@ use crate::spec::section::{Choice, section};
 
 pub use rights::Rights;
 pub use rules::{deprecated_on, newest_runtime, secret_variable};
-pub use triggers::{OutsideCaller, Trigger};
+pub use triggers::{OutsideCaller, QueueTrigger, Trigger};
 pub use vpc::Vpc;
 
 pub(super) static KEY: Nested<FunctionKeys> =

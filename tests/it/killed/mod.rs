@@ -45,7 +45,7 @@ enum Blueprint {
     Watched,
 }
 
-/// A stack with a key of its own, queues and alarms, which no blueprint has.
+/// A stack with a key of its own, queues, an event source mapping and alarms, which no blueprint has.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
@@ -56,10 +56,13 @@ TOPIC_ARN = { topic = "news" }
 [functions.Reader]
 source = "f"
 secrets = ["Where"]
-trigger = { topic = "news" }
 on_failure = { queue = "dead" }
 sends = ["work"]
 environment = { QUEUE = { queue = "work" } }
+[[functions.Reader.triggers]]
+topic = "news"
+[[functions.Reader.triggers]]
+queue = "work"
 [queues.work]
 dead_letter_after = 3
 [alarms]

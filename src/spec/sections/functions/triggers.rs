@@ -4,15 +4,30 @@ use std::collections::BTreeSet;
 
 use super::Function;
 use crate::spec::checks::Checks;
-use crate::spec::field::{Key, Nested, Text};
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::field::{Flag, Key, Nested, Number, Text};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::section::{Choice, Section, section};
-use crate::spec::sections::{Stack, topics};
+use crate::spec::sections::{Stack, queues, topics};
 use crate::spelling::nearest;
 
 section! {
-    TRIGGER: TriggerKeys = "a trigger", Choice::OneOf(&["topic", "service"]);
+    TRIGGER: TriggerKeys = "a trigger", Choice::OneOf(&["topic", "queue", "service"]);
     topic: Text = any("The topic whose messages call the function.");
+    queue: Text = any(
+        "The queue whose messages call the function. A message that the function could not handle is delivered again after six times the function's timeout.",
+    );
+    batch: Number = range(
+        1, 10_000, 10,
+        "With `queue`: how many messages a call contains at most. More than 10 need a window. A FIFO queue takes up to 10.",
+    );
+    window_s: Number = range(
+        0, 300, 0, "With `queue`: how many seconds messages are collected before a call. FIFO queues have no window.",
+    );
+    partial: Flag = or(
+        false,
+        "With `queue`: whether the function answers which messages of a call it could not handle, as { batchItemFailures: [{ itemIdentifier }] }. Otherwise all messages of a failed call are delivered again.",
+    );
     service: Text = form(
         "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$",
         "The service that calls the function for something that another tool made, as in s3.amazonaws.com. `up` only permits the call; the other tool sets up what leads to it.",
@@ -29,8 +44,24 @@ section! {
 pub enum Trigger {
     /// Every message of this topic.
     Topic(String),
+    Queue(QueueTrigger),
     Service(OutsideCaller),
 }
+
+/// The messages of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueTrigger {
+    pub queue: String,
+    /// How many messages a call contains at most: 1 to 10,000.
+    pub batch: u32,
+    /// How many seconds messages are collected before a call: 0 to 300.
+    pub window_s: u32,
+    /// Whether the function answers which messages it could not handle.
+    pub partial: bool,
+}
+
+/// How many messages AWS takes from a queue at once. A larger batch is collected, which needs a window.
+const AT_ONCE: u32 = 10;
 
 /// A service that calls a function for something that another tool made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +108,7 @@ impl Function {
     pub fn topics(&self) -> impl Iterator<Item = &String> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Topic(topic) => Some(topic),
-            Trigger::Service(_) => None,
+            Trigger::Queue(_) | Trigger::Service(_) => None,
         })
     }
 
@@ -85,7 +116,15 @@ impl Function {
     pub fn outside_callers(&self) -> impl Iterator<Item = &OutsideCaller> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Service(caller) => Some(caller),
-            Trigger::Topic(_) => None,
+            Trigger::Topic(_) | Trigger::Queue(_) => None,
+        })
+    }
+
+    /// The queues whose messages call it.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueTrigger> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::Queue(queue) => Some(queue),
+            Trigger::Topic(_) | Trigger::Service(_) => None,
         })
     }
 }
@@ -128,8 +167,12 @@ pub(super) fn read(
 
 /// Reads a trigger. `None` means that a mistake was reported.
 fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
-    let TriggerKeys { topic, service, source_arn, because } = &TRIGGER;
-    let kinds: [(&Key, &[&Key]); 2] = [(&topic.key, &[]), (&service.key, &[&source_arn.key, &because.key])];
+    let TriggerKeys { topic, queue, batch, window_s, partial, service, source_arn, because } = &TRIGGER;
+    let kinds: [(&Key, &[&Key]); 3] = [
+        (&topic.key, &[]),
+        (&queue.key, &[&batch.key, &window_s.key, &partial.key]),
+        (&service.key, &[&source_arn.key, &because.key]),
+    ];
     let given: Vec<_> = kinds.iter().filter(|(kind, _)| table.get(kind).is_some()).collect();
     let [(kind, settings)] = given.as_slice() else {
         let names = kinds.map(|(kind, _)| kind.name).join(", ");
@@ -145,6 +188,12 @@ fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
     }
     if kind.name == topic.key.name {
         return reader.text(table, topic).map(|(topic, _)| Trigger::Topic(topic));
+    }
+    if kind.name == queue.key.name {
+        return reader.text(table, queue).map(|(queue, _)| {
+            let (batch, window_s) = (reader.number(table, batch), reader.number(table, window_s));
+            Trigger::Queue(QueueTrigger { queue, batch, window_s, partial: reader.flag(table, partial) })
+        });
     }
     outside_caller(reader, table, (service, source_arn, because)).map(Trigger::Service)
 }
@@ -208,9 +257,25 @@ pub(super) fn check(name: &str, function: &Function, checks: &mut Checks) {
         let place = one.clone().unwrap_or_else(|| format!("functions.{name}.triggers.{index}"));
         match trigger {
             Trigger::Topic(topic) => checks.exists(format!("{place}.topic"), "topic", topic, &[&topics::KEY.key]),
+            Trigger::Queue(trigger) => check_queue(&place, trigger, checks),
             Trigger::Service(_) => {}
         }
     }
+}
+
+/// AWS's rules for batches (docs/aws.md, Event source mappings).
+fn check_queue(place: &str, QueueTrigger { queue, batch, window_s, .. }: &QueueTrigger, checks: &mut Checks) {
+    queues::exists(checks, format!("{place}.queue"), queue);
+    let fifo = checks.stack.all_queues().get(queue).is_some_and(|queue| queue.fifo);
+    let flaw = match (fifo, *batch > AT_ONCE, *window_s > 0) {
+        (true, true, _) => {
+            (format!("a FIFO queue takes at most {AT_ONCE} messages at once"), "write batch = 10 or less")
+        }
+        (true, _, true) => ("a FIFO queue has no window".to_owned(), "leave `window_s` out"),
+        (false, true, false) => (format!("more than {AT_ONCE} messages must be collected"), "add window_s = 1 or more"),
+        _ => return,
+    };
+    checks.report([Diagnostic::new(format!("{place}.batch"), flaw.0).help(flaw.1)]);
 }
 
 #[cfg(test)]
@@ -224,7 +289,8 @@ mod tests {
     }
 
     fn entries(entries: &[&str]) -> Result<Vec<Trigger>, String> {
-        triggers(&entries.iter().map(|entry| format!("[[functions.F.triggers]]\n{entry}\n")).collect::<String>())
+        let entries = entries.iter().map(|entry| format!("[[functions.F.triggers]]\n{entry}\n"));
+        triggers(&entries.collect::<Vec<_>>().concat())
     }
 
     #[test]
@@ -242,6 +308,27 @@ mod tests {
             (entries(&["topic = \"a\"\nbecause = \"x\""]), "a trigger with `topic` has no `because`"),
         ] {
             assert!(wrong.as_ref().is_err_and(|mistakes| mistakes.contains(why)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_queue_has_a_batch_that_aws_takes() {
+        let queue = |keys: &str| {
+            let sections = "[queues.work]\n[queues.ordered]\nfifo = true\n[[functions.F.triggers]]\n";
+            triggers(&format!("{sections}{keys}"))
+        };
+        let work = QueueTrigger { queue: "work".into(), batch: 10, window_s: 0, partial: false };
+        assert_eq!(queue("queue = \"work\""), Ok(vec![Trigger::Queue(work)]));
+        for sound in ["queue = \"work\"\nbatch = 100\nwindow_s = 5\npartial = true", "queue = \"ordered\"\nbatch = 1"] {
+            assert!(queue(sound).is_ok(), "{sound}");
+        }
+        for (wrong, why) in [
+            ("queue = \"wrk\"", "there is no queue called wrk"),
+            ("queue = \"work\"\nbatch = 11", "must be collected"),
+            ("queue = \"ordered\"\nbatch = 11\nwindow_s = 1", "at most 10 messages"),
+            ("queue = \"ordered\"\nwindow_s = 1", "has no window"),
+        ] {
+            assert!(queue(wrong).is_err_and(|mistakes| mistakes.contains(why)), "{wrong}");
         }
     }
 
