@@ -78,6 +78,8 @@ pub struct Wanted<'a> {
     pub boundary: Option<&'a str>,
     /// The ARN of the key that encrypts what the stack keeps.
     pub key: Option<&'a str>,
+    /// The services that call functions for something that another tool made.
+    pub outside_callers: &'a BTreeSet<String>,
 }
 
 impl Wanted<'_> {
@@ -139,6 +141,7 @@ impl Wanted<'_> {
                 Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
+                        "{outside-callers}" => self.outside_callers.iter().cloned().collect(),
                         // Only stacks with topics let SNS invoke functions.
                         "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
@@ -289,7 +292,14 @@ mod tests {
 
     /// All statements in one document, of any size.
     fn least(works: &[CommandName], boundary: Option<&str>) -> Document {
-        let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary, key: None };
+        let wanted = Wanted {
+            scope: &scope("demo"),
+            works,
+            kinds: &every_kind(),
+            boundary,
+            key: None,
+            outside_callers: &BTreeSet::new(),
+        };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
     }
@@ -349,8 +359,14 @@ mod tests {
     #[test]
     fn kinds_outside_the_stack_need_no_permissions() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
-        let wanted =
-            Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, boundary: None, key: None };
+        let wanted = Wanted {
+            scope: &scope("demo"),
+            works: &[CommandName::Up],
+            kinds: &kinds,
+            boundary: None,
+            key: None,
+            outside_callers: &BTreeSet::new(),
+        };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
     }
@@ -359,7 +375,14 @@ mod tests {
     fn the_key_of_the_stack_file_is_used_through_services_alone() {
         let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
         let of = |key, works| {
-            let wanted = Wanted { scope: &scope("demo"), works: &[works], kinds: &every_kind(), boundary: None, key };
+            let wanted = Wanted {
+                scope: &scope("demo"),
+                works: &[works],
+                kinds: &every_kind(),
+                boundary: None,
+                key,
+                outside_callers: &BTreeSet::new(),
+            };
             statements(&wanted).into_iter().find(|statement| statement.sid == "UseKey")
         };
         assert!(of(None, CommandName::Up).is_none());
@@ -388,7 +411,8 @@ mod tests {
         let blueprints = crate::spec::blueprints::ALL.iter().map(kinds_of);
         for kinds in blueprints.chain([every_kind()]) {
             for (scope, boundary) in [(&long, Some(boundary.as_str())), (&scope("a"), None)] {
-                let wanted = Wanted { scope, works: &[], kinds: &kinds, boundary, key: None };
+                let wanted =
+                    Wanted { scope, works: &[], kinds: &kinds, boundary, key: None, outside_callers: &BTreeSet::new() };
                 let documents = policies(&wanted);
                 assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());
                 for document in &documents {

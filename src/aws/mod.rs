@@ -79,7 +79,7 @@ services! {
     secretsmanager { SecretsManager: Secret, Rotation; }
     logs { Logs: LogGroup; }
     iam { Iam: Role, RolePolicy; }
-    lambda { Lambda: Function, Permission; }
+    lambda { Lambda: Function, Permission, EventSourceMapping; }
     apigateway {
         ApiGateway: RestApi, GatewayResponses, Authorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
         LogRoles: LogRole;

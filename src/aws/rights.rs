@@ -76,7 +76,8 @@ pub enum Condition {
     NotAnothers,
     /// If the call gives a stack's tag, it is ours.
     NoOthersTagGiven,
-    /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region.
+    /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region,
+    /// `{outside-callers}` for the services of the stack file that call functions.
     Is(&'static str, &'static [&'static str]),
     /// The key, which holds an ARN as text, fits this pattern.
     IsLike(&'static str, &'static str),
@@ -104,6 +105,8 @@ pub enum Sid {
     MakeRoles,
     LetServicesInvoke,
     OwnFunctionsEvents,
+    /// A mapping has no id yet when IAM is asked whether it may be created, so its function decides.
+    MakeEventSourceMappings,
     PassRolesToLambda,
     MakeUserPools,
     /// For resources that are being created and have no id yet. Tagging an existing pool or API is never allowed: it
@@ -148,6 +151,7 @@ impl Sid {
             Self::MakeRoles => "MakeRoles",
             Self::LetServicesInvoke => "LetServicesInvoke",
             Self::OwnFunctionsEvents => "OwnFunctionsEvents",
+            Self::MakeEventSourceMappings => "MakeEventSourceMappings",
             Self::PassRolesToLambda => "PassRolesToLambda",
             Self::MakeUserPools => "MakeUserPools",
             Self::TagWhatIsMade => "TagWhatIsMade",
@@ -201,7 +205,12 @@ impl Sid {
                 &[
                     Is(
                         "lambda:Principal",
-                        &["apigateway.amazonaws.com", "secretsmanager.amazonaws.com", "sns.amazonaws.com"],
+                        &[
+                            "apigateway.amazonaws.com",
+                            "secretsmanager.amazonaws.com",
+                            "sns.amazonaws.com",
+                            "{outside-callers}",
+                        ],
                     ),
                     NotAnothers,
                 ]
@@ -209,6 +218,9 @@ impl Sid {
             // Mappings that somebody added by hand carry no tag.
             Self::OwnFunctionsEvents => {
                 &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
+            }
+            Self::MakeEventSourceMappings => {
+                &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), TagGiven]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
             Self::AllowApiLogs => &[IsLike(

@@ -215,7 +215,9 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = session.config.stack.permissions_boundary.as_deref();
     let key = session.config.stack.kms_key.as_ref().and_then(KmsKey::given);
-    let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary, key };
+    let outside_callers = session.config.stack.outside_callers();
+    let wanted =
+        Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary, key, outside_callers: &outside_callers };
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.

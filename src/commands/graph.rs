@@ -67,12 +67,16 @@ fn diagram(stack: &Stack) -> Diagram {
         }
     }
     for (name, function) in &stack.functions {
-        match &function.trigger {
-            Some(topic) => diagram.arrow((NodeKind::Topic, topic), (NodeKind::Function, name), "calls"),
-            None => {
-                diagram.index_of(NodeKind::Function, name);
-            }
+        for topic in function.topics() {
+            diagram.arrow((NodeKind::Topic, topic), (NodeKind::Function, name), "calls");
         }
+        for trigger in function.queues() {
+            diagram.arrow((NodeKind::Queue, &trigger.queue), (NodeKind::Function, name), "calls");
+        }
+        for caller in function.outside_callers() {
+            diagram.arrow((NodeKind::Caller, &caller.source_arn), (NodeKind::Function, name), "calls");
+        }
+        diagram.index_of(NodeKind::Function, name);
     }
     for topic in stack.topics.keys() {
         diagram.index_of(NodeKind::Topic, topic);

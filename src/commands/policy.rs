@@ -114,7 +114,8 @@ async fn least(
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
     let key = config.stack.kms_key.as_ref().and_then(KmsKey::given);
-    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary, key }))
+    let outside_callers = config.stack.outside_callers();
+    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary, key, outside_callers: &outside_callers }))
 }
 
 /// The scope of the stack, without AWS calls.

@@ -40,6 +40,11 @@ impl<'a> Checks<'a> {
         self.names(sections).contains(&name)
     }
 
+    /// Whether the stack file has this key, as in `functions.Hello.trigger`.
+    pub(super) fn is_written(&self, place: &str) -> bool {
+        self.places.has(place)
+    }
+
     /// Reports a name that no entry of these sections has. `what` is what the name should stand for.
     pub(super) fn exists(&mut self, place: String, what: &str, name: &str, sections: &[&Key]) {
         let known = self.names(sections);

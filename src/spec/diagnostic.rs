@@ -70,6 +70,11 @@ impl SpanMap {
         self.0.insert(place, span);
     }
 
+    /// Whether the stack file has this key.
+    pub(super) fn has(&self, place: &str) -> bool {
+        self.0.contains_key(place)
+    }
+
     /// The names in a section such as `functions`, whether or not what they stand for is sound.
     pub(super) fn names(&self, section: &str) -> Vec<&str> {
         let within = self.0.keys().filter_map(|place| place.strip_prefix(section)?.strip_prefix('.'));

@@ -180,7 +180,17 @@ pub fn beyond(stack: &Stack, name: &str, wanted: &Function, scope: &Scope) -> Ve
     let failed = wanted.on_failure.iter().map(|queue| send("SendFailedEvents", &json!(stack.queue_arn(scope, queue))));
     let queues: Vec<String> = wanted.sends.iter().map(|queue| stack.queue_arn(scope, queue)).collect();
     let sends = (!queues.is_empty()).then(|| send("SendToOwnQueues", &json!(queues)));
-    network.chain(failed).chain(sends).chain(grants(stack, wanted, scope).iter().map(Grant::statement)).collect()
+    let sources: Vec<String> = wanted.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue)).collect();
+    let receives = (!sources.is_empty()).then(|| {
+        json!({
+            "Sid": "ReceiveFromOwnQueues",
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "Resource": sources,
+        })
+    });
+    let queues = failed.chain(sends).chain(receives);
+    network.chain(queues).chain(grants(stack, wanted, scope).iter().map(Grant::statement)).collect()
 }
 
 /// Lets a function send messages to one or more queues.
@@ -201,7 +211,7 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
         ("lambda", true),
         ("secretsmanager", rotates || !wanted.secrets.is_empty()),
         ("sns", publishes),
-        ("sqs", sends),
+        ("sqs", sends || wanted.queues().next().is_some()),
     ];
     // The hosts end differently in some partitions.
     let through = services.iter().filter(|(_, used)| *used).map(|(service, _)| format!("{service}.{}.*", scope.region));

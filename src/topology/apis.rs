@@ -129,6 +129,7 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
             sid: sid.clone(),
             principal: "apigateway.amazonaws.com".into(),
             source_arn: scope.execute_api_arn(&api_id, &stage, &route.method, &route.path),
+            source_account: None,
         }
     })
 }

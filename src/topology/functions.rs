@@ -1,5 +1,4 @@
-//! The functions, each with a log group, a role and a policy; functions with a trigger also have a permission and a
-//! subscription.
+//! The functions, each with a log group, a role and a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +8,12 @@ use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
 use super::queues::Queues;
 use super::references::{self, References, Variables};
+use super::triggers;
 use crate::aws::Encryption;
 use crate::aws::iam::{Role, RolePolicy};
-use crate::aws::lambda::{Code, Function, Permission, Vpc};
+use crate::aws::lambda::{Code, Function, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
-use crate::aws::sns::Subscription;
 use crate::aws::sqs::Queue;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle};
@@ -27,9 +26,8 @@ use crate::spec::{deprecated_on, secret_variable};
 /// The ids of what this file adds.
 pub(crate) mod ids {
     use crate::aws::iam::{Role, RolePolicy};
-    use crate::aws::lambda::{Function, Permission};
+    use crate::aws::lambda::Function;
     use crate::aws::logs::LogGroup;
-    use crate::aws::sns::Subscription;
     use crate::topology::id::IdOf;
 
     pub(crate) fn function(name: &str) -> IdOf<Function> {
@@ -47,22 +45,10 @@ pub(crate) mod ids {
     pub(crate) fn policy(function: &str) -> IdOf<RolePolicy> {
         IdOf::new("policy", function)
     }
-
-    /// Lets the topic that triggers a function call it.
-    pub(super) fn trigger_permission(function: &str) -> IdOf<Permission> {
-        IdOf::new("permission", function)
-    }
-
-    pub(super) fn subscription(function: &str) -> IdOf<Subscription> {
-        IdOf::new("subscription", function)
-    }
 }
 
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
-
-/// The id of the statement in a function's resource policy for its topic.
-const TRIGGER_SID: &str = "securelambda-topic";
 
 /// A function, and the policy that must exist before the function is called.
 #[derive(Clone, Copy)]
@@ -101,10 +87,9 @@ pub(super) fn functions(
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
-        if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
-            trigger(graph, name, function, policy, *topic);
-        }
-        ready.insert(name.clone(), Ready { function, policy });
+        let function = Ready { function, policy };
+        triggers::triggers(graph, (name, wanted), scope, function, (topics, queues));
+        ready.insert(name.clone(), function);
     }
     ready
 }
@@ -182,15 +167,15 @@ fn policy(
     })
 }
 
-/// The ids of the statements that the function's resource policy may have: one for each route that calls it, one for
-/// its topic, and one for each secret that it rotates.
+/// The ids of the statements that the function's resource policy may have: one for each route that calls it, those for its
+/// triggers, and one for each secret that it rotates.
 fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
     let routes = stack.all_apis().flat_map(|(api, wanted)| {
         let calls = wanted.routes.iter().filter(|route| route.function == name);
         calls.map(move |route| permission_sid(&ApiIds(api).within(&route.name())))
     });
     let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
-    routes.chain(wanted.trigger.as_ref().map(|_| TRIGGER_SID.to_owned())).chain(rotations).collect()
+    routes.chain(triggers::statements(wanted)).chain(rotations).collect()
 }
 
 #[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
@@ -241,6 +226,7 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
+        sources: wanted.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue)).collect(),
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
         dead_letters: None,
         kms_key: Encryption::default(),
@@ -257,27 +243,4 @@ fn function(
         function.environment.extend(Variables::read((&urls, &queue_urls), used));
         function
     })
-}
-
-/// Creates the permission before the subscription. In the other order SNS would drop messages without an error
-/// (docs/aws.md, Subscriptions).
-fn trigger(
-    graph: &mut Graph,
-    name: &str,
-    function: Handle<Function>,
-    policy: Handle<RolePolicy>,
-    topic: Handle<crate::aws::sns::Topic>,
-) {
-    let permission =
-        ids::trigger_permission(name).add_under(graph, function, (function, topic), |(function, topic)| Permission {
-            function: function.name,
-            sid: TRIGGER_SID.into(),
-            principal: "sns.amazonaws.com".into(),
-            source_arn: topic.arn,
-        });
-    let needs = (function, topic, permission, policy);
-    ids::subscription(name).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
-        topic: topic.arn,
-        function: function.arn,
-    });
 }

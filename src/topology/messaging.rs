@@ -79,6 +79,7 @@ pub(super) fn rotations(
             sid: sid.clone(),
             principal: "secretsmanager.amazonaws.com".into(),
             source_arn: secret.arn,
+            source_account: None,
         });
         let needs = (*secret, function.function, permission, function.policy);
         let days = i64::from(rotation.days);
@@ -104,7 +105,7 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
     let add = |(name, wanted): (&String, &spec::Topic)| {
         let id = ids::topic(name);
         let physical = scope.physical(name);
-        let triggered = stack.functions.iter().filter(|(_, function)| function.trigger.as_ref() == Some(name));
+        let triggered = stack.functions.iter().filter(|(_, function)| function.topics().any(|topic| topic == name));
         let topic = Topic {
             id: id.to_string(),
             arn: scope.arn("sns", &physical),

@@ -16,6 +16,7 @@ mod queues;
 mod references;
 mod rest_api;
 mod rest_stage;
+mod triggers;
 
 /// The id of every resource that other modules name.
 pub(crate) mod ids {

@@ -66,6 +66,7 @@ fn add(
         account: scope.account.clone(),
         fifo: wanted.fifo,
         retention_days: wanted.retention_days,
+        visibility_s: stack.visibility_s(name),
         dead_letters: None,
         kms_key: Encryption::default(),
     };

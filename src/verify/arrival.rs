@@ -43,8 +43,8 @@ pub(super) async fn messages(context: &VerifyContext<'_>, call: &Call<'_>) -> Ve
     let functions = &context.subject.stack.functions;
     let topics = functions.get(&call.target.route.function).map(|function| &function.publishes);
     let behind = functions.iter().filter(|(_, function)| {
-        let trigger = function.trigger.as_ref();
-        trigger.is_some_and(|trigger| topics.is_some_and(|topics| topics.contains(trigger)))
+        let mut triggers = function.topics();
+        triggers.any(|topic| topics.is_some_and(|topics| topics.contains(topic)))
     });
     let checks = behind.map(|(name, _)| async move {
         let claim = CheckSpec::new(

@@ -56,6 +56,12 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
         what: format!("queue {queue}"),
         arn: (&at.arn).into(),
     });
+    let reads = |queue: &String| function.queues().any(|trigger| trigger.queue == *queue);
+    let messages = outputs.queues.iter().filter(|(queue, _)| !reads(queue)).map(|(queue, at)| Forbidden {
+        action: "sqs:ReceiveMessage",
+        what: format!("messages of the queue {queue}"),
+        arn: (&at.arn).into(),
+    });
     let signed = context.routes().filter(|target| target.route.auth == Auth::Iam);
     let routes = signed.filter_map(|target| {
         let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
@@ -70,7 +76,7 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let policies = || policies(context, name);
     let simulates = matches!(control, Ok(Some(true)));
     let mut checks = rights::checks(context, (name, function), live, simulates.then_some(&iam), policies).await;
-    for forbidden in secrets.chain(topics).chain(queues).chain(routes) {
+    for forbidden in secrets.chain(topics).chain(queues).chain(messages).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
             format!("role {name}"),

@@ -53,6 +53,8 @@ publishes = ["greetings"]
 [pools.MyUserPool2]
 [api]
 stage = "development"
+[[functions.ExternalLambda1.triggers]]
+queue = "work"
 [[api.routes]]
 route    = "POST /lambda1"
 function = "ExternalLambda1"
@@ -160,6 +162,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
+    assert_reasons(&ran, ["the event source mapping is not active yet"]);
     assert_reasons(&ran, ["no response: checking whether it was created"]);
     assert_eq!(there(), made);
 
@@ -172,7 +175,10 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let waits =
         [&API_DELETE_RATE, &WAF_IN_USE, &WAF_LOCK, &ROLE_IN_USE, &IAM_BUSY, &COGNITO_BUSY, &SNS_BUSY, &LOGS_BUSY];
     assert_reasons(&ran, waits.map(|wait| wait.why));
-    assert_reasons(&ran, ["the function is not gone yet", "the API is not gone yet"]);
+    assert_reasons(
+        &ran,
+        ["the function is not gone yet", "the API is not gone yet", "the event source mapping is not gone yet"],
+    );
     assert_eq!(there(), Vec::<String>::new());
 
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));

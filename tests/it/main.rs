@@ -69,6 +69,7 @@ mod store;
 mod support;
 mod sweep;
 mod throttle;
+mod triggers;
 mod unreadable;
 mod verify;
 

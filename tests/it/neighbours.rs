@@ -25,8 +25,9 @@ kms_key = "create"
 [topics.news]
 [functions.Reader]
 source = "f"
-trigger = { topic = "news" }
+trigger = { queue = "work" }
 on_failure = { queue = "dead" }
+[queues.work]
 [functions.Open]
 source = "f"
 [pools.People]

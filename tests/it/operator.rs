@@ -49,7 +49,13 @@ trigger = { topic = "orders" }
 on_failure = { queue = "dead" }
 [functions.Reader]
 source = "lambdas/internal"
-trigger = { topic = "news" }
+[[functions.Reader.triggers]]
+topic = "news"
+[[functions.Reader.triggers]]
+queue = "work"
+[[functions.Reader.triggers]]
+service = "s3.amazonaws.com"
+source_arn = "arn:aws:s3:::photos"
 [pools.Customers]
 mfa = "optional"
 firewall = true
@@ -238,6 +244,7 @@ fn up_fails_without_any_one_statement_of_the_policy() {
     let elsewhere = [
         "AskWhatIsAllowed",
         "FirstApi",
+        "MakeEventSourceMappings",
         "OwnFunctionsEvents",
         "PassRolesToLambda",
         "DeliverAccessLogs",
@@ -324,7 +331,7 @@ impl Life<'_> {
         if let Some(text) = file {
             // Change everything in the file that can change in place.
             let text = text
-                .replace("trigger = { topic = \"news\" }", "memory_mb = 256")
+                .replace("[[functions.Reader.triggers]]\ntopic = \"news\"\n", "memory_mb = 256\n")
                 .replace("203.0.113.7/32", "203.0.113.8/32")
                 .replace("rate_per_ip = 500", "rate_per_ip = 600")
                 .replace("POST /news", "PUT /news")

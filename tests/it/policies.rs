@@ -55,9 +55,14 @@ const NAMES: [&str; 3] = ["a", "orders-batch", "abcdefghijklmnopqrstuvwx"];
 /// A stack file with every feature, 20 functions and 10 pools.
 fn everything() -> String {
     let mut text =
-        "[stack]\nname = \"everything\"\n[topics.news]\n[secrets.Where]\nNEWS = { topic = \"news\" }\n".to_owned();
+        "[stack]\nname = \"everything\"\n[topics.news]\n[queues.work]\n[secrets.Where]\nNEWS = { topic = \"news\" }\n"
+            .to_owned();
     for number in 0..20 {
-        let trigger = if number == 0 { "trigger = { topic = \"news\" }" } else { "secrets = [\"Where\"]" };
+        let trigger = match number {
+            0 => "trigger = { topic = \"news\" }",
+            1 => "trigger = { queue = \"work\" }",
+            _ => "secrets = [\"Where\"]",
+        };
         text += &format!("[functions.F{number}]\nsource = \"lambdas/external\"\n{trigger}\n");
     }
     for number in 0..10 {
@@ -103,7 +108,9 @@ fn all() -> Vec<(String, Value)> {
             let boundary = format!("arn:{}:iam::123456789012:policy/{}", scope.partition, "b".repeat(128));
             for boundary in [None, Some(boundary.as_str())] {
                 for (stack, kinds) in &stacks {
-                    let made = policies(&Wanted { scope: &scope, works: &[], kinds, boundary, key: None });
+                    let outside_callers = &["s3.amazonaws.com".to_owned()].into();
+                    let made =
+                        policies(&Wanted { scope: &scope, works: &[], kinds, boundary, key: None, outside_callers });
                     assert!((1..=MOST_POLICIES).contains(&made.len()), "{stack} in {region}: {}", made.len());
                     for (number, document) in made.iter().enumerate() {
                         let what = format!("{stack}, {name}, {region}, {}, {number}", boundary.is_some());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_lambda::types::{FunctionEventInvokeConfig, RecursiveLoop, UpdateRuntimeOn};
 use serde_json::Value;
 
-use super::{Lambda, Permission};
+use super::{EventSourceMapping, Lambda, Permission};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::side_by_side;
 use crate::aws::unsupported;
@@ -48,6 +48,8 @@ pub struct Access {
     pub(super) recursion: Reading,
     /// The ids of the statements that the state has. The engine removes those that are not wanted any more.
     pub(super) recorded: BTreeSet<String>,
+    /// The sources of the mappings that the state has.
+    pub(super) recorded_sources: BTreeSet<String>,
 }
 
 /// A statement of a function's resource policy.
@@ -84,6 +86,10 @@ pub(super) struct InvokeConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mapping {
     pub uuid: String,
+    /// The ARN of what it reads. A source outside AWS has none.
+    pub source: Option<String>,
+    /// The alias or version that it calls, if it does not call the function as a whole.
+    pub qualifier: Option<String>,
     pub words: String,
 }
 
@@ -109,6 +115,7 @@ impl Access {
             runtime_updates: Err(NOT_READ),
             recursion: Err(NOT_READ),
             recorded: BTreeSet::new(),
+            recorded_sources: BTreeSet::new(),
         }
     }
 }
@@ -183,6 +190,7 @@ impl Lambda {
             runtime_updates: runtime_updates?,
             recursion: recursion?,
             recorded: task.recorded_parts::<Permission>().map(|key| key.sid).collect(),
+            recorded_sources: task.recorded_parts::<EventSourceMapping>().map(|key| key.source_arn).collect(),
         };
         let qualifiers: Vec<&String> = access.aliases.iter().chain(&access.versions).collect();
         let statements = qualifiers.iter().map(|qualifier| self.statements(function, Some(qualifier)));
@@ -246,11 +254,12 @@ impl Lambda {
         let read = all(read.or_fail(&format!("list the event sources of {function}")))?;
         let there = read.into_iter().filter(|mapping| mapping.state() != Some("Deleting"));
         let mapping = |mapping: aws_sdk_lambda::types::EventSourceMappingConfiguration| {
-            let source = mapping.event_source_arn().unwrap_or("a self-managed source");
+            let source = mapping.event_source_arn().map(str::to_owned);
             let qualifier = mapping.function_arn().and_then(qualifier_of);
             let uuid = mapping.uuid().unwrap_or_default().to_owned();
-            let words = format!("{uuid}{} (from {source})", on(qualifier.as_ref()));
-            Mapping { uuid, words }
+            let from = source.as_deref().unwrap_or("a self-managed source");
+            let words = format!("{uuid}{} (from {from})", on(qualifier.as_ref()));
+            Mapping { uuid, source, qualifier, words }
         };
         Ok(there.map(mapping).collect())
     }
@@ -448,7 +457,7 @@ mod tests {
                 on_failure: None,
                 words: "one".into(),
             }],
-            mappings: vec![Mapping { uuid: "u-1".into(), words: "u-1".into() }],
+            mappings: vec![Mapping { uuid: "u-1".into(), source: None, qualifier: None, words: "u-1".into() }],
             aliases: vec!["live".into()],
             versions: vec!["1".into()],
             ..found.live.access

@@ -45,6 +45,9 @@ pub struct Function {
     pub reserved_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
+    /// The ARNs of what may call it by an event source mapping. Each is an
+    /// [`EventSourceMapping`](super::EventSourceMapping).
+    pub sources: BTreeSet<String>,
     /// The network that it runs in; the default one is none.
     pub vpc: Vpc,
     /// The ARN of the queue that receives the events of asynchronous calls that failed.

@@ -1,5 +1,6 @@
-//! The list of all functions. It does not show tags (docs/aws.md, Functions).
+//! The lists of all functions and event source mappings. They do not show tags (docs/aws.md, Functions).
 
+use super::event_source_mapping::{EventSourceMapping, MappingKey, MappingOutputs};
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
 use crate::aws::pages::{as_far_as_it_goes, closer};
@@ -39,6 +40,37 @@ impl Lambda {
     }
 }
 
+/// The last part of an ARN.
+fn last(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+impl Lambda {
+    pub(super) async fn list_mappings(&self, whose: &Whose) -> Listing {
+        let mappings = self.client.list_event_source_mappings().into_paginator().items().send();
+        let (mappings, cut) = as_far_as_it_goes!(mappings, "list the event source mappings");
+        let there = mappings.into_iter().filter(|one| one.state() != Some("Deleting"));
+        let looks = there.filter_map(|one| {
+            let (uuid, source) = (one.uuid?, one.event_source_arn.unwrap_or_default());
+            // `arn:aws:lambda:<region>:<account>:function:<name>`, and perhaps a qualifier.
+            let function = one.function_arn.as_deref().and_then(|arn| arn.split(':').nth(6)).unwrap_or_default();
+            let key = MappingKey { function: function.to_owned(), source_arn: source };
+            let name = format!("{} to {function}", last(&key.source_arn));
+            whose.may_own(function).then(|| (name.clone(), self.listed_mapping(name, key, uuid)))
+        });
+        let listing = closer::<EventSourceMapping, _>(looks.collect()).await;
+        listing.and_unread(cut.map(|failure| Unread::new::<EventSourceMapping>(None, failure)))
+    }
+
+    async fn listed_mapping(&self, name: String, key: MappingKey, uuid: String) -> Result<Listing, Failure> {
+        let arn = self.mapping_arn(&uuid);
+        let Some(tags) = self.tags(&arn).await? else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(Some(&tags)));
+        let outputs = MappingOutputs { uuid };
+        Ok(vec![InventoryItem::new::<EventSourceMapping>((&name, &arn), owner, |_| key, &outputs)].into())
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
@@ -65,6 +97,23 @@ mod tests {
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-f", "demo"), ("demo-g", "demo-b")]);
         assert!(requests(&http)[1].contains("Marker=m2"));
+    }
+
+    #[tokio::test]
+    async fn mappings_are_recognised_by_their_tags() {
+        let mapping = |uuid: &str, function: &str, state: &str| {
+            format!(
+                r#"{{"UUID":"{uuid}","State":"{state}","EventSourceArn":"arn:aws:sqs:r:1:demo-q","FunctionArn":"arn:aws:lambda:r:1:function:{function}"}}"#
+            )
+        };
+        let all =
+            [mapping("u-1", "demo-f", "Enabled"), mapping("u-2", "x", "Enabled"), mapping("u-3", "demo-f", "Deleting")];
+        let list = format!(r#"{{"EventSourceMappings":[{}]}}"#, all.join(","));
+        let tags = r#"{"Tags":{"securelambda:stack":"demo","securelambda:resource":"mapping.f.q"}}"#;
+        let (clients, _) = replay(vec![(200, &list), (200, tags)]);
+        let listed = Lambda::new(&clients).list_mappings(&Whose::Stack("demo".into())).await.listed;
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.name.as_str())).collect();
+        assert_eq!(seen, [("mapping.f.q", "demo-q to demo-f")]);
     }
 
     #[tokio::test]

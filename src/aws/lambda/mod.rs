@@ -9,6 +9,7 @@
 
 mod access;
 mod code;
+mod event_source_mapping;
 mod function;
 mod inventory;
 mod invoke;
@@ -33,6 +34,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 pub use access::Access;
 pub use code::Code;
+pub use event_source_mapping::{EventSourceMapping, MappingKey, MappingLive, MappingOutputs};
 pub use function::{Function, FunctionKey, FunctionOutputs};
 pub use invoke::Invoked;
 pub use live::{FunctionLive, State};

@@ -26,9 +26,11 @@ pub struct Permission {
     pub sid: String,
     /// The service, as in `apigateway.amazonaws.com`.
     pub principal: String,
-    /// The source: an ARN, in which `*` matches anything. It contains the account, so there is
-    /// no separate condition on the account, which services need not send (docs/aws.md, Invoke permissions).
+    /// The source: an ARN, in which `*` matches anything.
     pub source_arn: String,
+    /// The source's account: twelve digits. Only for an ARN without one, because services need not send it otherwise
+    /// (docs/aws.md, Invoke permissions).
+    pub source_account: Option<String>,
 }
 
 /// The outputs are also the key.
@@ -62,13 +64,17 @@ impl Resource for Permission {
     }
 
     fn compare(&self, live: &Policy) -> Comparison {
-        let want = Policy::new([json!({
+        let mut want = json!({
             "Sid": self.sid,
             "Effect": "Allow",
             "Principal": { "Service": self.principal },
             "Action": INVOKE,
             "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
-        })]);
+        });
+        if let Some(account) = &self.source_account {
+            want["Condition"]["StringEquals"] = json!({ "AWS:SourceAccount": account });
+        }
+        let want = Policy::new([want]);
         let effect = if want.means_same(live) {
             Effect::Same
         } else if only_adds_conditions(&want, live) {
@@ -170,7 +176,7 @@ impl Lambda {
         let added = settled(task, &[&FUNCTION_BUSY, &FUNCTION_VISIBLE], || async {
             let call = self.once.add_permission().function_name(&want.function).statement_id(&want.sid);
             let call = call.action(INVOKE).principal(&want.principal).source_arn(&want.source_arn);
-            call.send().await.or_fail(&doing)
+            call.set_source_account(want.source_account.clone()).send().await.or_fail(&doing)
         });
         added.await.map(drop)
     }
@@ -265,6 +271,7 @@ mod tests {
             sid: "api".into(),
             principal: "apigateway.amazonaws.com".into(),
             source_arn: API.into(),
+            source_account: None,
         }
     }
 
@@ -344,6 +351,24 @@ mod tests {
         open["Resource"] = json!("arn:aws:lambda:eu-central-1:123456789012:function:demo-f:live");
         let one = super::statement(&Policy::new([open, aws_statement()]), "api").unwrap();
         assert_eq!(want().drift(&one), []);
+    }
+
+    #[test]
+    fn the_account_of_a_source_without_one_is_demanded() {
+        let want = Permission {
+            principal: "s3.amazonaws.com".into(),
+            source_arn: "arn:aws:s3:::photos".into(),
+            source_account: Some("123456789012".into()),
+            ..want()
+        };
+        let live = |condition: Value| {
+            Policy::new([json!({ "Sid": "api", "Effect": "Allow", "Principal": { "Service": "s3.amazonaws.com" },
+                "Action": INVOKE, "Condition": condition })])
+        };
+        let source = json!({ "AWS:SourceArn": "arn:aws:s3:::photos" });
+        let account = json!({ "AWS:SourceAccount": "123456789012" });
+        assert_eq!(want.drift(&live(json!({ "ArnLike": source, "StringEquals": account }))), []);
+        assert!(want.drift(&live(json!({ "ArnLike": source })))[0].weakens, "a bucket of that name of anybody");
     }
 
     #[tokio::test]

@@ -7,8 +7,12 @@ use crate::engine::Refusal;
 refusals! {
     /// Lambda has no such function, or no such part of it.
     NO_FUNCTION: Absent = Refusal::new(&["lambda"], &["ResourceNotFoundException"]);
-    /// A function of that name, or a statement with that id, exists.
-    FUNCTION_EXISTS: Exists = Refusal::new(&["lambda CreateFunction", "lambda AddPermission"], &["ResourceConflictException"]).words(&["already exist"]);
+    /// A function of that name, a statement with that id, or a mapping between these ends exists.
+    FUNCTION_EXISTS: Exists = Refusal::new(
+        &["lambda CreateFunction", "lambda AddPermission", "lambda CreateEventSourceMapping"],
+        &["ResourceConflictException"],
+    )
+    .words(&["already exist"]);
 }
 
 waits! {
@@ -16,7 +20,13 @@ waits! {
     ROLE = wait(
         "new-roles",
         "the role cannot be assumed yet",
-        &["lambda CreateFunction", "lambda UpdateFunctionConfiguration", "lambda UpdateFunctionCode"],
+        &[
+            "lambda CreateFunction",
+            "lambda UpdateFunctionConfiguration",
+            "lambda UpdateFunctionCode",
+            "lambda CreateEventSourceMapping",
+            "lambda UpdateEventSourceMapping",
+        ],
         &["InvalidParameterValueException"],
     )
     .words(&[
@@ -50,11 +60,20 @@ waits! {
     .unless(&["already exist"])
     .pace(500, 2000, 300);
 
+    /// AWS is still creating, changing or deleting the mapping.
+    MAPPING_BUSY = wait(
+        "event-source-mappings",
+        "the event source mapping is still settling",
+        &["lambda UpdateEventSourceMapping", "lambda DeleteEventSourceMapping"],
+        &["ResourceInUseException"],
+    )
+    .pace(1000, 5000, 300);
+
     /// Only after our own create.
     FUNCTION_VISIBLE = wait(
         "states-of-functions",
         "the function is not visible everywhere yet",
-        &["lambda GetFunction", "lambda AddPermission"],
+        &["lambda GetFunction", "lambda AddPermission", "lambda CreateEventSourceMapping"],
         &["ResourceNotFoundException"],
     )
     .pace(500, 2000, 60);
@@ -101,6 +120,18 @@ pub(in crate::aws) mod tests {
                 },
             },
             Case {
+                wait: "MAPPING_BUSY",
+                at: "DELETE /2015-03-31/event-source-mappings/u-1",
+                refusal: (400, "ResourceInUseException",
+                    "Cannot delete the event source mapping because it is in use."),
+                verb: |clients, task| {
+                    let gone = lambda::MappingOutputs { uuid: "u-1".into() };
+                    async move {
+                        Provider::<lambda::EventSourceMapping>::delete(&lambda::Lambda::new(&clients), &gone, &task).await
+                    }.boxed_local()
+                },
+            },
+            Case {
                 wait: "FUNCTION_VISIBLE",
                 at: "POST /2015-03-31/functions/demo-f/policy",
                 refusal: (404, "ResourceNotFoundException", "Function not found: arn:f"),
@@ -110,6 +141,7 @@ pub(in crate::aws) mod tests {
                         sid: "s".into(),
                         principal: "sns.amazonaws.com".into(),
                         source_arn: "arn:t".into(),
+                        source_account: None,
                     };
                     async move {
                         let lambda = lambda::Lambda::new(&clients);
@@ -124,7 +156,7 @@ pub(in crate::aws) mod tests {
     fn answers(call: &str, _: &str) -> Option<Answer> {
         let answer = match call {
             // Deleted, and seen to be.
-            "GET /2015-03-31/functions/demo-f" => {
+            "GET /2015-03-31/functions/demo-f" | "GET /2015-03-31/event-source-mappings/u-1" => {
                 return Some((404, json!({ "__type": "ResourceNotFoundException" }).to_string()));
             }
             "POST /2015-03-31/functions" => {

@@ -4,7 +4,7 @@
 use aws_sdk_lambda::types::{RecursiveLoop, UpdateRuntimeOn};
 
 use super::access::{Access, Statement};
-use super::refusals::FUNCTION_BUSY;
+use super::refusals::{FUNCTION_BUSY, MAPPING_BUSY};
 use super::{Function, FunctionLive, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
@@ -22,7 +22,7 @@ impl Lambda {
         let function = &want.name;
         let foreign: Vec<&Statement> = want.foreign_statements(live).collect();
         self.remove_statements(function, &foreign, task).await?;
-        let Access { urls, invoke_configs, mappings, aliases, versions, .. } = &live.access;
+        let Access { urls, invoke_configs, aliases, versions, .. } = &live.access;
         if !urls.is_empty() {
             // An emulator may not say to which alias a URL belongs.
             let mut qualifiers: Vec<Option<&String>> = urls.iter().map(|url| url.qualifier.as_ref()).collect();
@@ -36,8 +36,8 @@ impl Lambda {
         for config in invoke_configs {
             self.remove_invoke_config(function, config.qualifier.as_ref(), task).await?;
         }
-        for mapping in mappings {
-            self.remove_mapping(function, &mapping.uuid).await?;
+        for mapping in want.foreign_mappings(live) {
+            self.remove_mapping(function, &mapping.uuid, task).await?;
         }
         // An alias holds its version.
         for alias in aliases {
@@ -86,9 +86,12 @@ impl Lambda {
         removed.await.or_absent().map(drop)
     }
 
-    async fn remove_mapping(&self, function: &str, uuid: &str) -> Result<(), Failure> {
-        let removed = self.client.delete_event_source_mapping().uuid(uuid).send().await;
-        removed.or_fail(&format!("remove the event source {uuid} of the function {function}")).or_absent().map(drop)
+    async fn remove_mapping(&self, function: &str, uuid: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("remove the event source {uuid} of the function {function}");
+        let removed = settled(task, &[&MAPPING_BUSY], || async {
+            self.client.delete_event_source_mapping().uuid(uuid).send().await.or_fail(&doing)
+        });
+        removed.await.or_absent().map(drop)
     }
 
     async fn remove_alias(&self, function: &str, alias: &str, task: &Task) -> Result<(), Failure> {

@@ -32,6 +32,7 @@ pub(super) fn want() -> Function {
         tracing: false,
         reserved_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
+        sources: BTreeSet::new(),
         vpc: Vpc::default(),
         dead_letters: None,
         kms_key: Encryption::default(),

@@ -8,7 +8,7 @@
 
 use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
 
-use super::access::{InvokeConfig, Reading, Statement};
+use super::access::{InvokeConfig, Mapping, Reading, Statement};
 use super::{Function, FunctionLive, State};
 use crate::aws::keys;
 use crate::engine::{Comparison, Effect};
@@ -108,6 +108,15 @@ impl Function {
         })
     }
 
+    /// Which event source mappings neither the stack file implies nor the state has.
+    pub(super) fn foreign_mappings<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Mapping> {
+        live.access.mappings.iter().filter(|mapping| {
+            let known =
+                |source: &String| self.sources.contains(source) || live.access.recorded_sources.contains(source);
+            mapping.qualifier.is_some() || !mapping.source.as_ref().is_some_and(known)
+        })
+    }
+
     pub(super) fn compared(&self, live: &FunctionLive) -> Comparison {
         let state = match &live.state {
             State::Ready => "Active".to_owned(),
@@ -181,7 +190,7 @@ impl Function {
             .judged(STATEMENTS, NONE, words, effect)
             .nothing_else(URLS, access.urls.iter().map(|url| &url.words))
             .judged(INVOKE_CONFIGS, NONE, configs, self.destinations(&access.invoke_configs))
-            .nothing_else(MAPPINGS, access.mappings.iter().map(|mapping| &mapping.words))
+            .nothing_else(MAPPINGS, self.foreign_mappings(live).map(|mapping| &mapping.words))
             .nothing_else(ALIASES, &access.aliases)
             .nothing_else(VERSIONS, &access.versions)
     }
@@ -254,7 +263,7 @@ impl Function {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::super::Vpc;
-    use super::super::access::{Mapping, Url};
+    use super::super::access::Url;
     use super::super::sample::{live, want};
     use super::*;
     use crate::engine::{Drift, Resource as _};
@@ -275,6 +284,11 @@ mod tests {
             denies,
             words: format!("{sid}: everybody"),
         }
+    }
+
+    fn mapping(qualifier: Option<&str>) -> Mapping {
+        let (source, qualifier) = (Some("arn:q".to_owned()), qualifier.map(str::to_owned));
+        Mapping { uuid: "u".into(), source, qualifier, words: "u (from arn:q)".into() }
     }
 
     fn config(on_success: Option<&str>, on_failure: Option<&str>) -> InvokeConfig {
@@ -407,11 +421,13 @@ mod tests {
             assert_eq!(drift.len(), 1, "{field}: {drift:?}");
             assert_eq!((drift[0].field.as_str(), drift[0].weakens), (field, weakens), "{drift:?}");
         }
-        let mapped = drift(
-            |live| live.access.mappings.push(Mapping { uuid: "u".into(), words: "u (from arn:q)".into() }),
-            &same,
-        );
+        let mapped = drift(|live| live.access.mappings.push(mapping(None)), &same);
         assert_eq!(mapped, [Drift::weakening(MAPPINGS, "none", "u (from arn:q)")]);
+        let (wanted, mut live) = (Function { sources: ["arn:q".to_owned()].into(), ..want() }, same.clone());
+        live.access.mappings = vec![mapping(None)];
+        assert_eq!(wanted.drift(&live), []);
+        live.access.mappings = vec![mapping(Some("live"))];
+        assert_eq!(wanted.drift(&live).len(), 1, "that of an alias");
     }
 
     #[tokio::test]

@@ -41,6 +41,7 @@ const KEY: &str = "KmsMasterKeyId";
 const OWN_ENCRYPTION: &str = "SqsManagedSseEnabled";
 const KEPT_FOR: &str = "MessageRetentionPeriod";
 const MOVED_TO: &str = "RedrivePolicy";
+const HIDDEN_FOR: &str = "VisibilityTimeout";
 
 /// The seconds in a day.
 const DAY: u32 = 86_400;
@@ -63,6 +64,8 @@ pub struct Queue {
     pub fifo: bool,
     /// How long a message is kept: 1 to 14.
     pub retention_days: u32,
+    /// For how long a message is hidden from others once it was received, if the stack file decides that.
+    pub visibility_s: Option<u32>,
     /// Where messages go that were delivered too often.
     pub dead_letters: Option<Redrive>,
     /// What encrypts it. Without a key, SQS's own encryption.
@@ -135,7 +138,8 @@ impl Queue {
         ];
         let fifo = self.fifo.then(|| (Attribute::FifoQueue, "true".to_owned()));
         let moved = self.dead_letters.as_ref().map(|moved| (Attribute::RedrivePolicy, moved.to_string()));
-        always.into_iter().chain(fifo).chain(moved).collect()
+        let hidden = self.visibility_s.map(|seconds| (Attribute::VisibilityTimeout, seconds.to_string()));
+        always.into_iter().chain(fifo).chain(moved).chain(hidden).collect()
     }
 
     /// As SQS takes it: in seconds.
@@ -193,9 +197,13 @@ impl Resource for Queue {
             .judged(OWN_ENCRYPTION, "true", own, encrypted)
             .plain(KEPT_FOR, self.retention_s(), attribute(KEPT_FOR, "none"))
             .judged(MOVED_TO, self.moved_to(), moved_to, moved);
+        if let Some(seconds) = self.visibility_s {
+            compared = compared.plain(HIDDEN_FOR, seconds, attribute(HIDDEN_FOR, "none"));
+        }
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.attributes {
-            if ![KEY, OWN_ENCRYPTION, KEPT_FOR, MOVED_TO].contains(&name.as_str()) {
+            let compared_above = [KEY, OWN_ENCRYPTION, KEPT_FOR, MOVED_TO].contains(&name.as_str());
+            if !compared_above && (name != HIDDEN_FOR || self.visibility_s.is_none()) {
                 compared = compared.judged(name, value, value, Effect::Same);
             }
         }
@@ -322,6 +330,7 @@ impl Provider<Queue> for Sqs {
                     self.set(&url, Attribute::RedrivePolicy, &moved, task).await?;
                 }
                 OWN_ENCRYPTION => self.set(&url, Attribute::SqsManagedSseEnabled, "true", task).await?,
+                HIDDEN_FOR => self.set(&url, Attribute::VisibilityTimeout, &setting.want, task).await?,
                 KEPT_FOR => self.set(&url, Attribute::MessageRetentionPeriod, &want.retention_s(), task).await?,
                 _ => {}
             }
@@ -374,6 +383,7 @@ mod tests {
             account: "123456789012".into(),
             fifo: false,
             retention_days: 14,
+            visibility_s: None,
             dead_letters: None,
             kms_key: Encryption::default(),
         }
@@ -469,6 +479,17 @@ mod tests {
         let call = &requests(&http)[1];
         assert!(call.contains(&json!({ "RedrivePolicy": policy }).to_string()), "{call}");
         assert_eq!(want.drift(&self::found(&[("RedrivePolicy", &policy)]).await.live), []);
+    }
+
+    #[tokio::test]
+    async fn a_message_is_hidden_as_long_as_its_function_needs() {
+        let want = Queue { visibility_s: Some(60), ..want() };
+        assert_eq!(want.attributes()[&Attribute::VisibilityTimeout], "60");
+        let found = found(&[]).await;
+        assert_eq!(want.drift(&found.live), [Drift::new(HIDDEN_FOR, 60, 30)]);
+        let (clients, http) = replay(vec![(200, URL), (200, "{}")]);
+        Provider::<Queue>::update(&Sqs::new(&clients), &want, &found, &task()).await.unwrap();
+        assert!(requests(&http)[1].contains(r#""VisibilityTimeout":"60""#));
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(in crate::aws) mod tests {
             account: "123456789012".into(),
             fifo: false,
             retention_days: 14,
+            visibility_s: None,
             dead_letters: None,
             kms_key: crate::aws::Encryption::default(),
         }

@@ -3,6 +3,7 @@
 mod events;
 mod rights;
 mod rules;
+mod triggers;
 mod vpc;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use self::events::{ON_FAILURE, OnFailureKeys};
+use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
 use super::allow::{ALLOW, AllowKeys};
 use super::{ApiKind, Part, api, identity_pools, pools, queues, service_users, topics};
@@ -23,6 +25,7 @@ use crate::spec::section::{Choice, section};
 
 pub use rights::Rights;
 pub use rules::{deprecated_on, newest_runtime, secret_variable};
+pub use triggers::{OutsideCaller, QueueTrigger, Trigger};
 pub use vpc::Vpc;
 
 pub(super) static KEY: Nested<FunctionKeys> =
@@ -39,7 +42,8 @@ type Source<'a> = (&'a Text, fn(String) -> Variable);
 section! {
     FUNCTION: FunctionKeys = "a function";
     source: Required = text("The folder of its code, relative to the stack file.");
-    trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes.");
+    trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes, if it is one thing.");
+    triggers: Nested<TriggerKeys> = some_tables(&TRIGGER, "The same, if it is several things.");
     secrets: List = texts(
         "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
     );
@@ -83,11 +87,6 @@ section! {
 }
 
 section! {
-    TRIGGER: TriggerKeys = "a trigger";
-    topic: Required = text("The topic whose messages call the function.");
-}
-
-section! {
     VARIABLE_FROM: VariableFromKeys = "a variable", Choice::OneKey;
     pool_id: Text = any("The id of this pool.");
     client_id: Text = any("The id of this pool's app client.");
@@ -102,8 +101,8 @@ section! {
 pub struct Function {
     /// The folder of its source, relative to the stack file.
     pub source: PathBuf,
-    /// The topic whose messages call the function.
-    pub trigger: Option<String>,
+    /// What calls it besides routes.
+    pub triggers: Vec<Trigger>,
     /// The secrets it may read.
     pub secrets: Vec<String>,
     /// The topics it may publish to.
@@ -184,9 +183,6 @@ impl Part for BTreeMap<String, Function> {
 
 /// Names of things that do not exist, or that a variable cannot refer to.
 fn references(name: &str, function: &Function, checks: &mut Checks) {
-    if let Some(topic) = &function.trigger {
-        checks.exists(format!("functions.{name}.trigger.topic"), "topic", topic, &[&topics::KEY.key]);
-    }
     for secret in &function.secrets {
         checks.exists(format!("functions.{name}.secrets.{secret}"), "secret", secret, &service_users::secrets());
     }
@@ -196,6 +192,7 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
     for queue in &function.sends {
         queues::exists(checks, format!("functions.{name}.sends.{queue}"), queue);
     }
+    triggers::check(name, function, checks);
     events::check(name, function, checks);
     for (variable, value) in &function.environment {
         let place = format!("functions.{name}.environment.{variable}");
@@ -239,6 +236,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
     let FunctionKeys {
         source,
         trigger,
+        triggers,
         secrets,
         publishes,
         sends,
@@ -259,10 +257,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
     } = &FUNCTION;
     Function {
         source: PathBuf::from(reader.required_or(table, source)),
-        trigger: reader.table(table, trigger).and_then(|trigger| {
-            let TriggerKeys { topic } = &TRIGGER;
-            reader.required(&trigger, topic).map(|(topic, _)| topic)
-        }),
+        triggers: triggers::read(reader, table, (trigger, triggers)),
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),

@@ -81,6 +81,14 @@ impl Stack {
         behind.chain(self.failure_queues().cloned()).collect()
     }
 
+    /// For how many seconds a message of this queue is hidden while a function handles it, as AWS advises: six times the
+    /// function's timeout, and the window. `None`: no function is called with its messages.
+    pub fn visibility_s(&self, queue: &str) -> Option<u32> {
+        let calls = self.functions.values().flat_map(|function| function.queues().map(move |calls| (function, calls)));
+        let calls = calls.filter(|(_, trigger)| trigger.queue == queue);
+        calls.map(|(function, trigger)| 6 * function.timeout_s + trigger.window_s).max()
+    }
+
     /// The name of a queue in AWS.
     pub fn queue_name(&self, scope: &Scope, queue: &str) -> String {
         let fifo = self.all_queues().get(queue).is_some_and(|queue| queue.fifo);

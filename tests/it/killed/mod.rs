@@ -48,7 +48,7 @@ enum Blueprint {
     Edge,
 }
 
-/// A stack with a key of its own, queues and alarms, which no blueprint has.
+/// A stack with a key of its own, queues, an event source mapping and alarms, which no blueprint has.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
@@ -59,10 +59,13 @@ TOPIC_ARN = { topic = "news" }
 [functions.Reader]
 source = "f"
 secrets = ["Where"]
-trigger = { topic = "news" }
 on_failure = { queue = "dead" }
 sends = ["work"]
 environment = { QUEUE = { queue = "work" } }
+[[functions.Reader.triggers]]
+topic = "news"
+[[functions.Reader.triggers]]
+queue = "work"
 [queues.work]
 dead_letter_after = 3
 [alarms]

@@ -38,9 +38,30 @@ pub const SERVICE: Service = Service {
             delete: Not("it goes with its function"),
             outlives: Not("the account reader shows it in its function"),
         },
+        Kind {
+            name: "lambda.event_source_mapping",
+            read: "ListEventSourceMappings",
+            list: Is(List {
+                operation: "ListEventSourceMappings",
+                arguments: || json!({}),
+                of_parent: None,
+                items: "EventSourceMappings",
+                name: "FunctionArn",
+            }),
+            create: Is("CreateEventSourceMapping"),
+            id: Is("/UUID"),
+            lag: Not("AWS takes only one between a queue and a function"),
+            delete: Is("DeleteEventSourceMapping"),
+            outlives: Is(Reads {
+                called: "event source ",
+                with_state: &["ListTags"],
+                without_state: &["ListEventSourceMappings", "ListTags"],
+            }),
+        },
     ],
     needs,
     unused: &[
+        ("lambda:UpdateEventSourceMapping", "another tool has changed a mapping"),
         ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
         ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
         ("lambda:UpdateFunctionCode", "changed code"),
@@ -56,6 +77,7 @@ pub const SERVICE: Service = Service {
         conflict: |operation| match operation {
             "AddPermission" | "RemovePermission" => Some("permission-concurrent"),
             "CreateFunction" => Some("function-deleting"),
+            "DeleteEventSourceMapping" => Some("mapping-in-use"),
             "DeleteFunction" => Some("function-updating"),
             _ => operation.starts_with("UpdateFunction").then_some("function-updating"),
         },
@@ -87,13 +109,24 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         ("DELETE", _, Some("policy")) => one("RemovePermission"),
         ("PUT", _, Some("code")) => one("UpdateFunctionCode"),
         ("PUT", _, Some("configuration")) => one("UpdateFunctionConfiguration").into_iter().chain(pass()).collect(),
-        ("GET", Some("event-source-mappings"), _) => everywhere("ListEventSourceMappings"),
-        ("DELETE", Some("event-source-mappings"), _) => {
+        ("GET", Some("event-source-mappings"), _) if parts.len() == 2 => everywhere("ListEventSourceMappings"),
+        ("POST", Some("event-source-mappings"), _) => {
+            let (tags, mapping) = (asked.map_of_tags("Tags"), asked.stack.arn("lambda", "event-source-mapping:u"));
+            let create = Usage::new("lambda:CreateEventSourceMapping", "*").with("lambda:FunctionArn", &*arn);
+            vec![create.with_tags(&tags), Usage::new("lambda:TagResource", mapping).with_tags(&tags)]
+        }
+        (method, Some("event-source-mappings"), _) => {
+            let action = match method {
+                "GET" => "GetEventSourceMapping",
+                "PUT" => "UpdateEventSourceMapping",
+                _ => "DeleteEventSourceMapping",
+            };
             let mapping = asked.stack.arn("lambda", &format!("event-source-mapping:{}", parts[2]));
             // AWS alone knows the mapping's function: here the one that `operator.rs` opens.
             let function = asked.stack.arn("lambda", &format!("function:{}-Orders", asked.stack.stack));
-            vec![Usage::new("lambda:DeleteEventSourceMapping", mapping).with("lambda:FunctionArn", function)]
+            vec![Usage::new(format!("lambda:{action}"), mapping).with("lambda:FunctionArn", function)]
         }
+        ("GET", Some("tags"), _) => vec![Usage::new("lambda:ListTags", &*arn)],
         ("GET", _, Some("urls")) => one("ListFunctionUrlConfigs"),
         ("DELETE", _, Some("url")) => one("DeleteFunctionUrlConfig"),
         ("GET", _, Some("event-invoke-config")) => one("ListFunctionEventInvokeConfigs"),

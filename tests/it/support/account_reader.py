@@ -180,7 +180,11 @@ class Account:
                 "about": self.call("lambda", "get_function", **name),
                 "policy": policy and json.loads(policy["Policy"])}
         for mapping in self.call("lambda", "list_event_source_mappings")["EventSourceMappings"]:
-            yield "event source " + mapping["UUID"], mapping
+            function, arn = mapping["FunctionArn"].split(":")[6], mapping["EventSourceMappingArn"]
+            self.named(mapping["UUID"], "mapping of", function)
+            mapping.pop("LastProcessingResult", None)
+            yield "event source " + mapping["EventSourceArn"] + " of " + function, {
+                "about": mapping, "tags": self.call("lambda", "list_tags", Resource=arn)["Tags"]}
 
     def firewall(self):
         scope = {"Scope": "REGIONAL"}

@@ -170,7 +170,7 @@ pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks)
     })
 }
 
-/// The resource policies of functions: a statement for the topic that triggers one, and one for every route that leads
+/// The resource policies of functions: a statement for everything that triggers one, and one for every route that leads
 /// to it.
 pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
     let (stack, scope) = (checks.stack, &checks.longest);
@@ -189,8 +189,10 @@ pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
         .functions
         .iter()
         .map(|(name, function)| {
-            let topic = function.trigger.as_ref().map(|topic| scope.arn("sns", &scope.physical(topic)));
-            (name.as_str(), 100 + topic.map_or(0, |topic| statement(name, "sns.amazonaws.com", &topic)))
+            let topics = function.topics().map(|topic| scope.arn("sns", &scope.physical(topic)));
+            let topics: usize = topics.map(|topic| statement(name, "sns.amazonaws.com", &topic)).sum();
+            let others = function.outside_callers().map(|caller| statement(name, &caller.service, &caller.source_arn));
+            (name.as_str(), 100 + topics + others.sum::<usize>())
         })
         .collect();
     let mut flaws = Vec::new();

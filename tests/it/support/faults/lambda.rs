@@ -1,4 +1,5 @@
-//! Lambda: a function is busy after every write, and permissions that are added concurrently get lost.
+//! Lambda: a function is busy after every write, permissions that are added concurrently get lost, and event source
+//! mappings come and go by and by.
 
 use std::collections::HashMap;
 
@@ -13,6 +14,8 @@ pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn Consiste
         Box::new(Pending(Window::new(time_scale, 3.0))),
         Box::new(Updating(Window::new(time_scale, 3.0))),
         Box::new(Deleting { window: Window::new(time_scale, 4.0), known: HashMap::new() }),
+        Box::new(NewMapping(Window::new(time_scale, 3.0))),
+        Box::new(GoingMapping(Window::new(time_scale, 4.0))),
         Box::new(SideBySide { time_scale, adding: HashMap::new(), damage: damage.clone() }),
     ]
 }
@@ -141,6 +144,75 @@ impl ConsistencyRule for Deleting {
             }
             "DeleteFunction" if self.known.contains_key(&name) => self.window.begin(name),
             _ => {}
+        }
+        false
+    }
+}
+
+/// The id of the event source mapping that a request is about.
+fn mapping(request: &AwsRequest) -> Option<String> {
+    let segments = request.segments();
+    let is_one = request.service == "lambda" && segments.get(1) == Some(&"event-source-mappings");
+    segments.get(2).filter(|_| is_one).map(|&uuid| uuid.to_owned())
+}
+
+/// A new event source mapping is Creating, and cannot be deleted meanwhile.
+struct NewMapping(Window);
+
+impl ConsistencyRule for NewMapping {
+    fn name(&self) -> &'static str {
+        "Lambda: a new event source mapping is Creating"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match mapping(request).filter(|_| request.operation == "DeleteEventSourceMapping") {
+            Some(uuid) if self.0.holds(&uuid) => refuse(request, "mapping-in-use", &[]),
+            _ => Verdict::NotConcerned,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let asks = ["CreateEventSourceMapping", "GetEventSourceMapping"].contains(&request.operation.as_str());
+        if !asks || !answer.is_success() {
+            return false;
+        }
+        let mut body = answer.json();
+        let uuid = body["UUID"].as_str().unwrap().to_owned();
+        if request.operation == "CreateEventSourceMapping" {
+            self.0.begin(uuid.as_str());
+        }
+        if !self.0.holds(&uuid) {
+            return false;
+        }
+        body["State"] = json!("Creating");
+        answer.set(&body);
+        true
+    }
+}
+
+/// A deleted event source mapping stays visible for a while.
+struct GoingMapping(Window);
+
+impl ConsistencyRule for GoingMapping {
+    fn name(&self) -> &'static str {
+        "Lambda: an event source mapping is deleted by and by"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match mapping(request).filter(|_| request.operation == "GetEventSourceMapping") {
+            Some(uuid) if self.0.holds(&uuid) => {
+                let body = json!({ "UUID": uuid, "State": "Deleting" });
+                Verdict::Decides(CallOutcome::Answered(200, Bytes::from(body.to_string())))
+            }
+            _ => Verdict::NotConcerned,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if let Some(uuid) = mapping(request).filter(|_| answer.is_success())
+            && request.operation == "DeleteEventSourceMapping"
+        {
+            self.0.begin(uuid);
         }
         false
     }

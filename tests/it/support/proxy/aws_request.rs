@@ -139,6 +139,8 @@ fn rest(service: &str, method: &str, path: &[&str]) -> Option<&'static str> {
         ("lambda", "DELETE", [_, "functions", _, "event-invoke-config"]) => "DeleteFunctionEventInvokeConfig",
         ("lambda", "GET", [_, "event-source-mappings"] | [_, "event-source-mappings", ""]) => "ListEventSourceMappings",
         ("lambda", "POST", [_, "event-source-mappings"] | [_, "event-source-mappings", ""]) => "CreateEventSourceMapping",
+        ("lambda", "GET", [_, "event-source-mappings", _]) => "GetEventSourceMapping",
+        ("lambda", "PUT", [_, "event-source-mappings", _]) => "UpdateEventSourceMapping",
         ("lambda", "DELETE", [_, "event-source-mappings", _]) => "DeleteEventSourceMapping",
         ("lambda", "GET", [_, "functions", _, "aliases"]) => "ListAliases",
         ("lambda", "POST", [_, "functions", _, "aliases"]) => "CreateAlias",
