@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::args::{Color, Shared};
+use crate::args::{Color, STATE_DIR, Shared};
 use crate::aws;
 use crate::bundle::Sources;
 use crate::engine::TimeScale;
 use crate::error::{Error, Kind};
 use crate::proxies::Proxies;
-use crate::report::{Output, Palette, Setting, choose};
+use crate::report::{Output, Palette, Setting, StackFlag, choose};
 use crate::spec::blueprints::{self, Blueprint};
 use crate::spec::{self, Diagnostic, SpanMap, Stack};
 
@@ -105,11 +105,33 @@ pub fn output(shared: &Shared) -> Output {
         }),
         timings: shared.timings,
         can_ask: std::io::stdin().is_terminal() && stderr && !ci,
+        shown: stdout,
         columns: columns(&console::Term::stdout()).unwrap_or(80),
         error_columns: columns(&console::Term::stderr()).unwrap_or(usize::MAX),
         answers: palette(stdout),
         messages: palette(stderr),
     }
+}
+
+/// The flags with which another command means the same stack. Those at their default are left out.
+pub fn same_stack(shared: &Shared) -> Vec<StackFlag> {
+    let flag = |name, value: Option<&str>, names_stack| {
+        value.map(|value| StackFlag { name, value: Some(value.to_owned()), names_stack })
+    };
+    let file = shared.file.as_ref().map(|file| file.to_string_lossy());
+    let state_dir = shared.state_dir.to_string_lossy();
+    let flags = [
+        flag("--file", file.as_deref(), true),
+        flag("--blueprint", shared.blueprint.as_deref(), true),
+        flag("--stack", shared.stack.as_deref(), true),
+        flag("--permissions-boundary", shared.permissions_boundary.as_deref(), true),
+        flag("--state-dir", (state_dir != STATE_DIR).then_some(&*state_dir), false),
+        flag("--profile", shared.profile.as_deref(), false),
+        flag("--region", shared.region.as_deref(), false),
+        flag("--endpoint-url", shared.endpoint_url.as_deref(), false),
+        shared.local.then_some(StackFlag { name: "--local", value: None, names_stack: false }),
+    ];
+    flags.into_iter().flatten().collect()
 }
 
 /// The width of text on a terminal, but not so wide that lines are hard to read. `None`: it is no terminal.

@@ -85,6 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let output = config::output(&cli.shared);
+    report::keep_flags(config::same_stack(&cli.shared));
     report::trace(cli.shared.verbose);
     let (asked, stop) = CancellationToken::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

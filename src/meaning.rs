@@ -30,8 +30,14 @@ const TOO_MANY: &str = "Too Many Requests";
 const FAILED: &str = "Internal Server Error";
 const UNAVAILABLE: &str = "Service Unavailable";
 
+/// The message for a body that is larger than Lambda takes.
+const TOO_LONG: &str = "Request Too Long";
+
+/// The beginning of the answer to a body that is larger than API Gateway takes. It has no headers of the gateway.
+const LENGTH_EXCEEDED: &str = "HTTP content length exceeded";
+
 /// Every message that this module relies on. A test requires a source for each.
-pub const GATEWAY_WORDS: [&str; 10] = [
+pub const GATEWAY_WORDS: [&str; 12] = [
     NO_SUCH_ROUTE,
     NOT_FOUND,
     FORBIDDEN,
@@ -42,6 +48,8 @@ pub const GATEWAY_WORDS: [&str; 10] = [
     TOO_MANY,
     FAILED,
     UNAVAILABLE,
+    TOO_LONG,
+    LENGTH_EXCEEDED,
 ];
 
 /// An HTTP API's own responses: `{"message":"..."}`, recognizable only by the request id.
@@ -56,7 +64,7 @@ const BARE_ANSWERS: [(u16, &str); 2] = [(401, r#"{"message": "Unauthorized"}"#),
 
 /// Whether API Gateway passed the response on or sent it. Otherwise it is from a server in between, such as a proxy.
 pub fn came_through_gateway(answer: &Answer) -> bool {
-    REQUEST_IDS.iter().any(|name| answer.headers.contains_key(*name)) || OfGateway::read(answer).is_some()
+    REQUEST_IDS.iter().any(|name| answer.headers.contains(name)) || OfGateway::read(answer).is_some()
 }
 
 /// A response of API Gateway itself, or of its web ACL.
@@ -74,17 +82,18 @@ impl OfGateway {
         let kind = answer.headers.get("x-amzn-errortype");
         // An HTTP API sends no error type. Its authorizer asks for a token. A function could send the other messages
         // too, but not with the gateway's request id.
-        let is = |message: &str| answer.body == format!(r#"{{"message":"{message}"}}"#);
+        let is = |message: &str| answer.body == format!(r#"{{"message":"{message}"}}"#).as_bytes();
         let asks = answer.status == 401
-            && answer.headers.contains_key("www-authenticate")
+            && answer.headers.contains("www-authenticate")
             && (answer.body.is_empty() || is(UNAUTHORIZED[0]));
-        let by_http = answer.headers.contains_key("apigw-requestid");
+        let by_http = answer.headers.contains("apigw-requestid");
         let known = HTTP_ANSWERS.iter().any(|(status, message)| answer.status == *status && is(message));
         if kind.is_none() && !asks && !(by_http && known) {
             return None;
         }
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        // Answers about policies write it with a capital letter.
+        let message = ["message", "Message"].iter().find_map(|key| body.get(key)?.as_str()).unwrap_or_default();
         let kind = kind.map(|kind| kind.split([':', ';']).next().unwrap_or_default().trim().to_owned());
         Some(Self { kind: kind.unwrap_or_default(), message: message.chars().take(100).collect() })
     }
@@ -93,7 +102,8 @@ impl OfGateway {
     /// recognised.
     pub fn read_at(answer: &Answer, at_aws: bool) -> Option<Self> {
         let bare = || {
-            let known = BARE_ANSWERS.iter().any(|(status, body)| answer.status == *status && answer.body == *body);
+            let known =
+                BARE_ANSWERS.iter().any(|(status, body)| answer.status == *status && answer.body == body.as_bytes());
             let message = if answer.status == 401 { UNAUTHORIZED[0] } else { FORBIDDEN };
             (!at_aws && known).then(|| Self { kind: String::new(), message: message.to_owned() })
         };
@@ -107,18 +117,34 @@ impl OfGateway {
     }
 }
 
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admits<'a> {
+    Anyone,
+    /// Users of this pool, by a token.
+    UsersOf(&'a str),
+    /// Callers who sign the request and whom IAM allows to.
+    Signers,
+}
+
+/// What a request showed about its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    Nothing,
+    Token,
+    /// A signature with an identity pool's credentials.
+    Signature,
+}
+
 /// A request, and the settings of its route.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Asked<'a> {
     /// The request went to AWS, not to an emulator.
     pub at_aws: bool,
     /// The request went to an HTTP API.
     pub http: bool,
-    /// The pool whose tokens the route accepts.
-    pub pool: Option<&'a str>,
-    /// The request had a token.
-    pub token: bool,
+    pub admits: Admits<'a>,
+    pub sent: Sent,
     /// API Gateway validates the body.
     pub checks_body: bool,
     /// The stack has a web ACL for this API.
@@ -128,7 +154,7 @@ pub struct Asked<'a> {
     pub function: &'a str,
 }
 
-/// What to do about an error response; `None` if its body says enough.
+/// What to do about an error response; `None` if its body says enough or if the cause is not known.
 pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
     let by = OfGateway::read(answer);
     let function = asked.function;
@@ -142,13 +168,23 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
         (400, Some(by)) if asked.checks_body && !by.message.starts_with(MISSING_PARAMETERS) => {
             Some("API Gateway refused the body: it does not match the route's schema".into())
         }
+        (413, Some(by)) if by.message == TOO_LONG => {
+            Some("the body is larger than 6 MB, which is Lambda's limit".into())
+        }
+        (413, _) if answer.body.starts_with(LENGTH_EXCEEDED.as_bytes()) => {
+            Some("the body is larger than 10 MB, which is API Gateway's limit".into())
+        }
+        (413, Some(_)) => Some("API Gateway takes bodies of up to 10 MB, and Lambda of up to 6 MB".into()),
+        (415, Some(_)) => Some(
+            "API Gateway does not accept this type of body: name another with --header 'Content-Type: TYPE'".into(),
+        ),
         (429, Some(by)) if by.kind == "LimitExceededException" => Some("the quota of a usage plan is used up".into()),
         (429, Some(_)) => Some(format!(
             "the route's limit of {} requests/s is exceeded, or the account's: wait a moment",
             asked.rate_limit
         )),
         (500..=599, _) => Some(failed(answer, asked.http, function)),
-        (401 | 403 | 429, None) if asked.at_aws => {
+        (401 | 403 | 413 | 415 | 429, None) if asked.at_aws => {
             Some(format!("the function {function} sent this response; API Gateway allowed the request"))
         }
         (401 | 403, None) => Some(format!(
@@ -160,44 +196,70 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
 
 /// Advice for a 401 of API Gateway.
 fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
-    let Some(pool) = asked.pool else {
+    let Admits::UsersOf(pool) = asked.admits else {
         return "API Gateway requires a token, although the stack file says that the route needs none: see \
                 `securelambda status`"
             .to_owned();
     };
-    let asks = answer.headers.get("www-authenticate").map(String::as_str).unwrap_or_default();
+    let asks = answer.headers.get("www-authenticate").unwrap_or_default();
     if by.message.contains("expired") || asks.contains("expired") {
         return "the token has expired: sign in again to get a new one".to_owned();
     }
-    match (asked.token, asked.http) {
-        (false, _) => format!("the route requires a token of {pool}: pass --as USER, or a token with --token-stdin"),
-        (true, false) => format!("API Gateway accepts only ID tokens of {pool} that have not expired"),
-        (true, true) => {
+    match (asked.sent, asked.http) {
+        (Sent::Nothing | Sent::Signature, _) => {
+            format!("the route requires a token of {pool}: pass --as EMAIL, or a token with --token-stdin")
+        }
+        (Sent::Token, false) => format!("API Gateway accepts only ID tokens of {pool} that have not expired"),
+        (Sent::Token, true) => {
             format!("API Gateway accepts only ID and access tokens of {pool}'s app client that have not expired")
         }
     }
 }
 
-/// Advice for a 403 of API Gateway or the web ACL.
+/// Advice for a 403 of API Gateway or the web ACL (docs/aws.md, Refusals of requests).
 fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
-    if by.message == NO_SUCH_ROUTE {
-        return "API Gateway has no such route: check the path; a new deployment takes up to a minute to become available"
-            .to_owned();
-    }
+    let unsigned = asked.admits == Admits::Signers && asked.sent != Sent::Signature;
     match by.kind.as_str() {
+        // Where no route is, API Gateway reads a token as a signature, and where a signature is required too.
+        "MissingAuthenticationTokenException" | "IncompleteSignatureException" if unsigned => {
+            "the route requires a signed request: pass --as EMAIL".to_owned()
+        }
+        "IncompleteSignatureException" => NO_ROUTE.to_owned(),
+        _ if by.is_no_route(403) => NO_ROUTE.to_owned(),
+        "AccessDeniedException" if by.message.contains("execute-api:Invoke") && by.message.contains("anonymous") => {
+            "the API's resource policy denies the request".to_owned()
+        }
+        "AccessDeniedException" if asked.sent == Sent::Signature => {
+            "the credentials may not call this route: add it to `invokes` of the identity pool; a new permission takes \
+             some seconds to take effect"
+                .to_owned()
+        }
         "AccessDeniedException" => "a policy of the caller or of the API denies the request".to_owned(),
+        "InvalidSignatureException" => {
+            "the signature does not match the request: a proxy may have changed it, or this machine's clock is wrong"
+                .to_owned()
+        }
+        "UnrecognizedClientException" => "AWS does not know the credentials that signed the request".to_owned(),
+        "ExpiredTokenException" => "the credentials that signed the request have expired: sign in again".to_owned(),
         "ForbiddenException" if by.message == FORBIDDEN && asked.firewall => {
             "the firewall blocked the request; `securelambda traffic` shows which rule".to_owned()
         }
+        "" if unsigned => "the route requires a signed request: pass --as EMAIL".to_owned(),
         _ => "API Gateway refused the request, not the function".to_owned(),
     }
 }
 
+const NO_ROUTE: &str =
+    "API Gateway has no such route: check the path; a new deployment takes up to a minute to become available";
+
 /// The most likely reason for a 5xx, and where to look.
 pub fn failed(answer: &Answer, http: bool, function: &str) -> String {
     let logs = format!("see `securelambda logs {function}`");
-    let gateway = OfGateway::read(answer).is_some();
-    match (answer.status, gateway, http) {
+    let by = OfGateway::read(answer);
+    if let Some(by) = by.as_ref().filter(|by| by.kind.starts_with("Authorizer")) {
+        return format!("the route's authorizer failed ({}), before the function was called", by.kind);
+    }
+    match (answer.status, by.is_some(), http) {
         (502, true, false) => format!(
             "most likely the function {function} crashed or timed out, or its response has the wrong format (a REST API \
              requires an object with a number `statusCode` and a string `body`, and allows only documented keys); {logs}"
@@ -228,7 +290,7 @@ mod tests {
 
     fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Answer { status, headers, body: body.to_owned() }
+        Answer { status, headers, body: body.into() }
     }
 
     fn rest(status: u16, kind: &str, message: &str) -> Answer {
@@ -243,14 +305,16 @@ mod tests {
     const REST: Asked<'static> = Asked {
         at_aws: true,
         http: false,
-        pool: Some("Users"),
-        token: true,
+        admits: Admits::UsersOf("Users"),
+        sent: Sent::Token,
         checks_body: false,
         firewall: true,
         rate_limit: 50,
         function: "Hello",
     };
     const HTTP: Asked<'static> = Asked { http: true, firewall: false, ..REST };
+    const SIGNED: Asked<'static> = Asked { admits: Admits::Signers, sent: Sent::Signature, ..REST };
+    const UNSIGNED: Asked<'static> = Asked { sent: Sent::Nothing, ..SIGNED };
 
     #[test]
     fn responses_of_the_gateway_are_distinguished_from_the_functions() {
@@ -286,7 +350,7 @@ mod tests {
     #[test]
     fn an_emulators_bare_refusals_count_only_there() {
         let bare = http(401, "Unauthorized");
-        let bare = Answer { body: bare.body.replace(':', ": "), ..bare };
+        let bare = Answer { body: bare.text().replace(':', ": ").into(), ..bare };
         assert_eq!(OfGateway::read_at(&bare, false).map(|by| by.message), Some("Unauthorized".to_owned()));
         assert_eq!(OfGateway::read_at(&bare, true), None);
         // A function writes it without the space.
@@ -319,8 +383,8 @@ mod tests {
         let own = |status| answer(status, &[], r#"{"error":"Admin access required"}"#);
         let table: &[(Answer, Asked<'_>, &str)] = &[
             (unauthorized(), REST, "only ID tokens of Users"),
-            (unauthorized(), Asked { token: false, ..REST }, "pass --as USER"),
-            (unauthorized(), Asked { pool: None, ..REST }, "securelambda status"),
+            (unauthorized(), Asked { sent: Sent::Nothing, ..REST }, "pass --as EMAIL"),
+            (unauthorized(), Asked { admits: Admits::Anyone, ..REST }, "securelambda status"),
             (rest(401, "UnauthorizedException", "The incoming token has expired"), REST, "has expired: sign in again"),
             (
                 asks("Bearer scope=\"\" error=\"invalid_token\""),
@@ -328,13 +392,41 @@ mod tests {
                 "only ID and access tokens of Users's app client",
             ),
             (asks("Bearer error_description=\"the token has expired\""), HTTP, "has expired: sign in again"),
-            (asks("Bearer"), Asked { token: false, ..HTTP }, "pass --as USER"),
+            (asks("Bearer"), Asked { sent: Sent::Nothing, ..HTTP }, "pass --as EMAIL"),
             (own(401), REST, "the function Hello sent this response"),
             (own(401), Asked { at_aws: false, ..HTTP }, "does not say which"),
             (forbidden(), REST, "the firewall blocked the request"),
             (forbidden(), Asked { firewall: false, ..REST }, "API Gateway refused the request, not the function"),
             (rest(403, "AccessDeniedException", "User: anonymous is not authorized"), REST, "denies the request"),
-            (rest(403, "InvalidSignatureException", "The request signature"), REST, "API Gateway refused the request"),
+            (rest(403, "InvalidSignatureException", "The request signature"), SIGNED, "the signature does not match"),
+            (rest(403, "UnrecognizedClientException", "The security token"), SIGNED, "does not know the credentials"),
+            (rest(403, "ExpiredTokenException", "The security token"), SIGNED, "have expired"),
+            (rest(403, "AccessDeniedException", "User: arn:x is not authorized"), SIGNED, "add it to `invokes`"),
+            (
+                rest(403, "AccessDeniedException", "User: anonymous may not execute-api:Invoke"),
+                REST,
+                "the API's resource policy",
+            ),
+            (rest(403, "IncompleteSignatureException", "'eyJ' not a valid key=value pair"), REST, "has no such route"),
+            (rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE), UNSIGNED, "requires a signed request"),
+            (http(403, "Forbidden"), Asked { http: true, ..UNSIGNED }, "requires a signed request"),
+            (rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE), SIGNED, "has no such route"),
+            (rest(403, "SomeNewException", "No"), REST, "API Gateway refused the request"),
+            (rest(413, "BadRequestException", "Request Too Long"), REST, "6 MB, which is Lambda's limit"),
+            (answer(413, &[], "HTTP content length exceeded 10485760 bytes."), REST, "10 MB, which is API Gateway's"),
+            (rest(413, "RequestTooLargeException", "x"), REST, "bodies of up to 10 MB"),
+            (own(413), REST, "the function Hello sent this response"),
+            (
+                rest(415, "UnsupportedMediaTypeException", "Unsupported Media Type"),
+                REST,
+                "--header 'Content-Type: TYPE'",
+            ),
+            (own(415), REST, "the function Hello sent this response"),
+            (
+                rest(500, "AuthorizerConfigurationException", "Internal server error"),
+                REST,
+                "the route's authorizer failed",
+            ),
             (rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE), REST, "has no such route"),
             (http(403, "Forbidden"), HTTP, "API Gateway refused the request"),
             (own(403), REST, "the function Hello sent this response"),

@@ -1,6 +1,6 @@
 //! Requests to the deployed API, as any client sends them: without AWS credentials or the SDK.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -24,12 +24,16 @@ pub struct Request<'a> {
 pub struct Body<'a> {
     /// Such as `application/json`; without the header if it is empty.
     pub content_type: &'a str,
-    pub text: &'a str,
+    pub data: &'a [u8],
 }
 
 impl<'a> Body<'a> {
     pub fn json(text: &'a str) -> Self {
-        Self { content_type: "application/json", text }
+        Self::text("application/json", text)
+    }
+
+    pub fn text(content_type: &'a str, text: &'a str) -> Self {
+        Self { content_type, data: text.as_bytes() }
     }
 }
 
@@ -37,14 +41,41 @@ impl<'a> Body<'a> {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
-    /// By name, in lower case.
-    pub headers: BTreeMap<String, String>,
-    pub body: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
 }
 
-/// Sends a request once.
-pub async fn send(request: &Request<'_>, proxies: &Proxies) -> Result<Answer, Error> {
-    Client::new(proxies)?.send(request).await
+impl Answer {
+    /// The body as text. Bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+/// The headers of a response, in their order. A name can occur several times.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The first value of a header. The name is in lower case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// All headers, with their names in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl FromIterator<(String, String)> for Headers {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(headers: T) -> Self {
+        Self(headers.into_iter().collect())
+    }
 }
 
 /// How the names of headers are written. To an HTTP server both mean the same.
@@ -148,7 +179,7 @@ impl Client {
             if !body.content_type.is_empty() {
                 call = call.header(CONTENT_TYPE, body.content_type);
             }
-            call = call.body(body.text.to_owned());
+            call = call.body(body.data.to_vec());
         }
         let response = call.send().await.map_err(unsent)?;
         let status = response.status().as_u16();
@@ -161,7 +192,7 @@ impl Client {
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        Ok(Answer { status, headers, body: response.text().await.map_err(unsent)? })
+        Ok(Answer { status, headers, body: response.bytes().await.map_err(unsent)?.to_vec() })
     }
 }
 
@@ -198,19 +229,4 @@ fn client(proxy: Option<&reqwest::Proxy>, names: HeaderNames) -> Result<reqwest:
 
 fn not_reached(unreached: &Unreached) -> Error {
     Error::other(unreached.to_string()).hint(unreached.hint())
-}
-
-/// The method for calling a route. For `ANY`, a method that no other route on its path has.
-pub fn method_of<'a>(
-    (method, path): (&'a str, &str),
-    routes: impl Iterator<Item = (&'a str, &'a str)>,
-    with_body: bool,
-) -> &'a str {
-    if method != "ANY" {
-        return method;
-    }
-    let taken: Vec<&str> = routes.filter(|(_, of)| *of == path).map(|(method, _)| method).collect();
-    let methods =
-        if with_body { ["POST", "PUT", "PATCH", "DELETE", "GET"] } else { ["GET", "DELETE", "POST", "PUT", "PATCH"] };
-    methods.into_iter().find(|method| !taken.contains(method)).unwrap_or("HEAD")
 }

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::spec::blueprints;
 
+/// The folder of the state files if none is named.
+pub const STATE_DIR: &str = "state";
+
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent flag")]
 #[command(next_help_heading = "Shared options")]
@@ -21,7 +24,7 @@ pub struct Shared {
     )]
     pub blueprint: Option<String>,
     /// Folder of the state files
-    #[arg(long, global = true, value_name = "DIR", default_value = "state")]
+    #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIR)]
     pub state_dir: PathBuf,
     /// Stack name; overrides the name in the stack file
     #[arg(long, global = true, value_name = "NAME")]

@@ -23,33 +23,55 @@ pub enum TrafficCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The response's body goes to standard output byte for byte. Exits with code 1 unless the status is 2xx.
+
+Examples:
+  securelambda call 'GET /health'                                        an open route needs no user
+  securelambda call 'POST /orders' --as you@example.com --data '{\"item\":7}'
+  securelambda call 'PUT /files/{proxy+}' --param proxy=a/b.png --data @b.png --header 'Content-Type: image/png'
+  securelambda call 'GET /files/a/b.png' > b.png"
+)]
 pub struct Call {
-    /// The route as in the stack file ('POST /lambda1'), or with values for its parameters ('GET /orders/7'); the path
-    /// alone if only one route has it
+    /// The route as in the stack file ('POST /lambda1'), or a request as a client sends it ('GET /orders/7?page=2'); the
+    /// path alone if only one route has it
     pub route: String,
-    /// Sign in as this user of the route's pool
-    #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]
+    /// Sign in as this user of the route's pool. If the route takes signed requests, sign with the credentials that an
+    /// identity pool gives the user
+    #[arg(long = "as", value_name = "EMAIL")]
     pub user: Option<String>,
     /// Sign in to this pool instead of the route's pool
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
+    /// Sign with the credentials of this identity pool, if several have any for the route
+    #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
+    pub identity_pool: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
     /// Read a token from standard input and send it, instead of signing in
     #[arg(long, conflicts_with_all = ["user", "anonymous", "password_stdin"])]
     pub token_stdin: bool,
-    /// Send no token
+    /// Send neither a token nor a signature
     #[arg(long, conflicts_with = "user")]
     pub anonymous: bool,
-    /// Request body; @FILE reads it from a file
+    /// Request body, sent as JSON unless --header names another type; @FILE reads it from a file, @- from standard input
     #[arg(long, value_name = "DATA")]
     pub data: Option<String>,
-    /// Value of a path parameter; can be repeated
+    /// Value of a path parameter, which is percent-encoded; can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<String>,
+    /// Query parameter, which is percent-encoded; can be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub query: Vec<String>,
+    /// Request header; can be repeated; @FILE reads headers from a file, one a line
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
     /// Also print the status and the headers, on standard error
     #[arg(short, long)]
     pub include: bool,
+    /// Send nothing, and print the request as a command for curl, without any secret
+    #[arg(long)]
+    pub curl: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,6 @@ use super::http::NotSent;
 use super::refusals::{self, CREDENTIALS, DENIED, DENIED_ACTION, EXPIRED, QUOTA, Says, THROTTLED};
 use crate::engine::{Cause, Failure, ServiceError};
 use crate::reach::Unreached;
-use crate::secret::SecretValue;
 
 /// Turns a result of the SDK into one of the engine.
 pub(super) trait OrFail<T> {
@@ -70,18 +69,15 @@ pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
     result.map_err(|error| Failure::refused(format!("could not build the request: {error}")))
 }
 
-/// Removes a secret from AWS's message, in case it is there: some refusals quote the refused value, perhaps escaped as
-/// JSON.
-pub(super) fn hide(mut failure: Failure, secret: &SecretValue) -> Failure {
-    let secret = secret.reveal();
-    if secret.is_empty() {
-        return failure;
+/// The failure of a call that carried a secret. A refusal that the program does not know may quote what was sent, so its
+/// message is not shown.
+pub(super) fn without_quotes(failure: Failure) -> Failure {
+    match &failure.service {
+        Some(answer) if !refusals::is_known(answer) => {
+            failure.withhold("AWS's message is not shown, because it may quote a secret")
+        }
+        _ => failure,
     }
-    let quoted = serde_json::Value::from(secret).to_string();
-    for form in [&quoted[1..quoted.len() - 1], secret] {
-        failure.hide(form);
-    }
-    failure
 }
 
 fn failure<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure

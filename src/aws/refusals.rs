@@ -142,6 +142,11 @@ pub(super) fn says(what: Says, answer: &ServiceError) -> bool {
     Refusal::any(rows().filter(|row| row.says == what).map(|row| row.refusal), answer)
 }
 
+/// Whether the program knows a service's error as a refusal of the operation.
+pub(super) fn is_known(answer: &ServiceError) -> bool {
+    all().iter().any(|(_, refusal)| refusal.describes(answer))
+}
+
 /// All refusals that the program recognises, by name.
 pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     let waits = settle::all().map(|(name, wait)| (name, &wait.refusal));

@@ -173,7 +173,7 @@ impl SecretsManager {
     async fn put_value(&self, arn: &str, want: &Secret, version: &str, task: &Task) -> Result<(), Failure> {
         want.is_read()?;
         let doing = format!("write the value of the secret {}", want.name);
-        self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.hide(failure))
+        self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.without_quotes(failure))
     }
 
     /// Writes a value as the current version. If AWS quotes it, the failure contains it: the caller, who knows which
@@ -292,7 +292,7 @@ impl Provider<Secret> for SecretsManager {
                 Err(failure) => Err(failure),
             }
         });
-        let made = made.await.map_err(|failure| want.hide(failure))?;
+        let made = made.await.map_err(|failure| want.without_quotes(failure))?;
         if let Made::New(made) = &made
             && want.policy.statements().next().is_some()
         {

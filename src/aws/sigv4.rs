@@ -34,12 +34,12 @@ impl Keys {
         Self { id: format!("AKIA{id}"), secret: crate::secret::generate(40), session: None }
     }
 
-    /// The headers that sign a request without a body, at this time by AWS's clock. An error contains no
-    /// values.
+    /// The headers that sign a request, at this time by AWS's clock. An error contains no values.
     pub fn headers(
         &self,
         method: &str,
         url: &str,
+        body: &[u8],
         region: &str,
         now: SystemTime,
     ) -> Result<Vec<(String, SecretValue)>, String> {
@@ -48,7 +48,7 @@ impl Keys {
         let params = SigningParams::builder().identity(&identity).region(region).name(SERVICE);
         let params = params.time(now).settings(SigningSettings::default()).build();
         let params = params.map_err(|_| "the signature lacks a part".to_owned())?.into();
-        let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(b""));
+        let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body));
         let signed = request.and_then(|request| sign(request, &params));
         let (instructions, _) = signed.map_err(|_| format!("{method} {url} cannot be signed"))?.into_parts();
         Ok(instructions.headers().map(|(name, value)| (name.to_owned(), SecretValue::new(value.to_owned()))).collect())
@@ -64,7 +64,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_892_707);
         let keys = Keys { id: "AKIDEXAMPLE".into(), secret: "sentinel".into(), session: Some("session".into()) };
         let headers =
-            keys.headers("GET", "https://abc.example.com/dev/age?dob=1", "eu-central-1", now).expect("signed");
+            keys.headers("GET", "https://abc.example.com/dev/age?dob=1", b"", "eu-central-1", now).expect("signed");
         let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.reveal());
         let authorization = value("authorization").expect("there");
         assert!(authorization.contains("/eu-central-1/execute-api/aws4_request"), "{authorization}");
@@ -79,6 +79,6 @@ mod tests {
         let keys = Keys::unknown();
         assert_eq!((keys.id.len(), &keys.forged().id), (20, &keys.id));
         assert_ne!(keys.forged().secret.reveal(), keys.secret.reveal());
-        assert!(keys.headers("GET", "no address", "eu-central-1", SystemTime::now()).is_err());
+        assert!(keys.headers("GET", "no address", b"", "eu-central-1", SystemTime::now()).is_err());
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::Ending;
 use super::session::{stored, who_am_i};
-use super::{Ending, quoted};
 use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
@@ -16,7 +16,7 @@ use crate::error::{Error, Kind};
 use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
-use crate::report::{answer, say};
+use crate::report::{answer, quoted, say};
 use crate::scope::{Scope, partition_of};
 use crate::spec::KmsKey;
 use crate::topology;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ending, quoted};
+use super::Ending;
 use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
 use crate::engine::{
     CancellationToken, Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Run,
@@ -10,7 +10,8 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind};
 use crate::report::{
-    self, LOG_POLICY, LOG_ROLE, Output, answer, id_width, left_text, others_text, recoverable_text, say, summary_line,
+    self, LOG_POLICY, LOG_ROLE, Output, answer, id_width, left_text, others_text, quoted, recoverable_text, say,
+    summary_line,
 };
 use crate::scope::Scope;
 use crate::state::{State, StateStore};

@@ -10,7 +10,7 @@ use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Drift, Failure, Id, ReadResult};
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{Palette, answer, emulator_text, one_line, table};
+use crate::report::{Palette, answer, command, emulator_text, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
@@ -146,7 +146,7 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
         text += &format!("\n{}", palette.warn(warning));
     }
     if !warnings.is_empty() {
-        text += "\n\n  These differences weaken security. To fix them, run `securelambda up`.\n";
+        text += &format!("\n\n  These differences weaken security. To fix them, run `{}`.\n", command("up"));
     }
     let lines = rows.iter().map(|row| {
         let details = row.drift.iter().map(words).chain(row.why.clone());
@@ -160,7 +160,7 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     } else {
         let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
         let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
-        format!("\n\n{}. To fix this, run `securelambda up`.", counts.collect::<Vec<_>>().join(", "))
+        format!("\n\n{}. To fix this, run `{}`.", counts.collect::<Vec<_>>().join(", "), command("up"))
     };
     text
 }

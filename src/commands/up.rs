@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::report::{self, answer, counts, emulator_text, id_width, plan_text, say, summary_line};
+use crate::report::{self, answer, command, counts, emulator_text, id_width, plan_text, quoted, say, summary_line};
 use crate::state::State;
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
@@ -142,23 +142,23 @@ fn show(session: &Session, state: &State) {
     let Some(route) = outputs.routes().find(|route| !route.iam).filter(|_| !config.output.quiet) else {
         return;
     };
-    let blueprint = config.blueprint.map(|name| format!(" --blueprint {name}")).unwrap_or_default();
-    let (program, local) = (&config.program, if config.connection.local { " --local" } else { "" });
-    let local = blueprint + local;
+    // As this program was called, so that the lines can be pasted.
+    let program = quoted(&config.program);
+    let line = |words: &str| format!("  {}\n", command(words).replacen("securelambda", &program, 1));
     let mut next = String::from("\nNext:\n");
     if let Some(pool) = &route.pool {
-        next += &format!("  {program} add-user you@example.com --pool {pool}{local}\n");
+        next += &line(&format!("add-user you@example.com --pool {pool}"));
     }
-    let user = if route.pool.is_some() { "--as you@example.com" } else { "--anonymous" };
+    let user = if route.pool.is_some() { " --as you@example.com" } else { "" };
     let name = format!("{} {}", route.method, route.path);
     let parameters = route.path.split('{').skip(1).filter_map(|rest| rest.split(['+', '}']).next());
     let mut more = parameters.fold(String::new(), |more, name| more + " --param " + name + "=1");
     if !["GET", "HEAD", "DELETE", "OPTIONS"].contains(&route.method.as_str()) {
         more += " --data '{\"name\":\"Ada\"}'";
     }
-    next += &format!("  {program} call '{name}' {user}{more}{local}\n");
-    next += &format!("  {program} down{local}");
-    say(&next);
+    next += &line(&format!("call '{name}'{user}{more}"));
+    next += &line("down");
+    say(next.trim_end());
 }
 
 /// Two lines for each route, because URLs are long: the method and the URL, then the function and who may call.

@@ -1,6 +1,7 @@
 //! The output of `doctor`: a line for each check, and below it a hint unless the check passed.
 
 use super::Palette;
+use super::commands::completed;
 use super::words::one_line;
 use crate::doctor::{Health, HealthCheck};
 
@@ -16,7 +17,7 @@ pub fn checkup_text(checks: &[HealthCheck], palette: Palette) -> String {
         let subject = console::pad_str(&check.subject, width, console::Alignment::Left, None).into_owned();
         text += &format!("{} {subject}  {}\n", mark(check.health, palette), one_line(&check.finding));
         if let Some(hint) = &check.hint {
-            text += &format!("  {:width$}  {}\n", "", palette.dim(&format!("hint: {}", one_line(hint))));
+            text += &format!("  {:width$}  {}\n", "", palette.dim(&format!("hint: {}", one_line(&completed(hint)))));
         }
     }
     let count = |health| checks.iter().filter(|check| check.health == health).count();

@@ -1,5 +1,6 @@
 //! A failure as text: the message, AWS's code and request id, and a hint.
 
+use super::commands::completed;
 use super::palette::Palette;
 use super::words::{one_line, wrap};
 use crate::engine::Failure;
@@ -11,7 +12,7 @@ pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<St
         lines.extend(wrap(&aws, width).iter().map(|line| palette.dim(line)));
     }
     if let Some(hint) = &failure.hint {
-        lines.extend(hanging("hint: ", &one_line(hint), width));
+        lines.extend(hanging("hint: ", &one_line(&completed(hint)), width));
     }
     lines
 }

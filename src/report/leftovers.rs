@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::completed;
 use super::summary::table;
 use super::timestamp::date;
 use super::words::{harmless, one_line};
@@ -36,7 +37,7 @@ pub fn unread_lines(unread: &Unread) -> Vec<String> {
         Some(name) => format!("  could not be read: {kind} {}", harmless(name)),
         None => format!("  could not be listed: {kind}"),
     };
-    let hint = error.hint.as_ref().map(|hint| format!("    {hint}"));
+    let hint = error.hint.as_ref().map(|hint| format!("    {}", completed(hint)));
     [what, reason(error)].into_iter().chain(hint).collect()
 }
 

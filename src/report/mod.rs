@@ -3,6 +3,7 @@
 //!
 //! - [`choose`] picks a [`Style`] for the output, and [`reporter`] returns the [`Reporter`] of that style.
 //! - `bars`, `lines` and `json` each show the events of a run as they happen.
+//! - `commands` completes printed commands, so that they mean the stack of this run.
 //! - `print` prints what is not part of a run: results, remarks and the error that ends a command.
 //! - `summary`, `plan`, `grants` and `failure` format the text and JSON that commands print before and after a run.
 //! - `diagram` draws a stack: who may call what.
@@ -14,6 +15,7 @@
 mod audit;
 mod bars;
 mod checkup;
+mod commands;
 mod costs;
 mod diagram;
 mod drift;
@@ -48,6 +50,7 @@ use timings::Timings;
 
 pub use audit::{StackFile, audit_html, audit_sarif, audit_text};
 pub use checkup::checkup_text;
+pub use commands::{StackFlag, command, keep_flags, quoted};
 pub use costs::costs_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
@@ -56,7 +59,7 @@ pub use leftovers::{LOG_POLICY, LOG_ROLE, left_text, others_text, recoverable_te
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
-pub use print::{answer, error, failed_line, say, trace};
+pub use print::{answer, bytes, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use settings::Output;
 pub use stream::{Stream, lost};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::commands::completed;
 use super::words::hanging;
 use super::{Output, Palette, Stream};
 use crate::error::{Error, Kind};
@@ -16,9 +17,14 @@ pub fn answer(text: &str) {
     Stream::stdout().line(text);
 }
 
+/// Writes a result to standard output, byte for byte.
+pub fn bytes(data: &[u8]) {
+    Stream::stdout().bytes(data);
+}
+
 /// Prints a remark on standard error.
 pub fn say(text: &str) {
-    Stream::stderr().line(text);
+    Stream::stderr().line(completed(text));
 }
 
 /// Prints the error that ended a command: what failed, AWS's code with the request id, and what to do next. With
@@ -27,9 +33,9 @@ pub fn error(error: &Error, output: Output) {
     if output.json {
         let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
         extend(&mut document, error_json(error));
-        say(&document.to_string());
+        Stream::stderr().line(document);
     } else {
-        say(&error_text(error, output.messages, output.error_columns));
+        Stream::stderr().line(error_text(error, output.messages, output.error_columns));
     }
 }
 
@@ -52,9 +58,9 @@ fn error_json(error: &Error) -> Value {
     json!({
         "kind": error.kind,
         "exit_code": error.kind.code(),
-        "message": error.message,
+        "message": completed(&error.message),
         "aws": error.aws,
-        "hints": error.hints,
+        "hints": error.hints.iter().map(|hint| completed(hint)).collect::<Vec<_>>(),
         "details": error.details,
         "mistakes": error.mistakes,
     })
@@ -72,7 +78,7 @@ fn error_text(error: &Error, palette: Palette, width: usize) -> String {
         let whole = width == usize::MAX || text.contains('\n');
         if whole { format!("{head}{text}") } else { hanging(head, text, width).join("\n") }
     };
-    let mut message = error.message.clone();
+    let mut message = completed(&error.message).into_owned();
     if let Some(aws) = &error.aws {
         let request = aws.request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
         let _ = write!(message, " ({}{request})", aws.code);
@@ -83,7 +89,7 @@ fn error_text(error: &Error, palette: Palette, width: usize) -> String {
     }
     for hint in &error.hints {
         text += "\n";
-        text += &paragraph(&format!("  {} ", palette.dim("hint:")), hint);
+        text += &paragraph(&format!("  {} ", palette.dim("hint:")), &completed(hint));
     }
     text
 }

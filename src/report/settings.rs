@@ -15,6 +15,8 @@ pub struct Output {
     pub timings: bool,
     /// A question can be answered: standard input and standard error are a terminal.
     pub can_ask: bool,
+    /// Standard output is a terminal.
+    pub shown: bool,
     /// How many columns a line of text on standard output may have.
     pub columns: usize,
     /// The same for errors on standard error. Without a terminal their lines are not broken.

@@ -38,9 +38,14 @@ impl Stream {
 
     /// Writes one line or several lines and flushes them.
     pub fn line(&mut self, text: impl fmt::Display) {
-        let Some(to) = &mut self.to else { return };
         // One write for each line, so that lines of two processes on one terminal do not mix.
-        let Err(error) = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush()) else { return };
+        self.bytes(format!("{text}\n").as_bytes());
+    }
+
+    /// Writes data unchanged and flushes it.
+    pub fn bytes(&mut self, data: &[u8]) {
+        let Some(to) = &mut self.to else { return };
+        let Err(error) = to.write_all(data).and_then(|()| to.flush()) else { return };
         self.to = None;
         if let Some(lost) = self.lost.filter(|_| error.kind() != ErrorKind::BrokenPipe) {
             // Only the first error is kept.

@@ -18,6 +18,7 @@ pub mod policies;
 mod reader;
 #[cfg(test)]
 mod reference;
+pub mod routing;
 mod rules;
 mod schema;
 mod section;

@@ -191,7 +191,7 @@ pub(super) async fn keys(subject: &Subject<'_>, prober: &Prober, pool_id: &str) 
     let base = subject.endpoint.map_or(issuer, |endpoint| format!("{endpoint}/{pool_id}"));
     let url = format!("{base}/.well-known/jwks.json");
     let answer = prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }).await?;
-    match serde_json::from_str(&answer.body) {
+    match serde_json::from_slice(&answer.body) {
         Ok(keys) if answer.status == 200 => Ok(keys),
         _ if subject.endpoint.is_some() => Err(CheckResult::not_tried("this endpoint publishes no keys")),
         _ => Err(CheckResult::fail(format!("{url} answered {} without keys", answer.status))),

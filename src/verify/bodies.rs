@@ -50,7 +50,7 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
     let all = types.iter().map(|kind| if kind.is_empty() { "no content type" } else { kind });
     let words = format!("{}; as {}", credential(target), all.collect::<Vec<_>>().join(", "));
     claim
-        .sent(shown(context, target, &words, Some(Body { content_type: "", text: &text })))
+        .sent(shown(context, target, &words, Some(Body::text("", &text))))
         .by(async {
             let token = match context.own_tokens(target.route) {
                 Ok(tokens) => tokens.map(|tokens| &tokens.id),
@@ -58,7 +58,7 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
             };
             let mut last = CheckResult::not_tried("there is no content type to try");
             for content_type in types {
-                let asked = ask(context, target, token, Some(Body { content_type, text: &text })).await;
+                let asked = ask(context, target, token, Some(Body::text(content_type, &text))).await;
                 last = asked.map_or_else(|result| result, |answer| body_refused(&answer, context.destination(target)));
                 if last.verdict != Verdict::Pass {
                     let received = format!("as {content_type:?}: {}", last.received);
@@ -95,7 +95,7 @@ async fn large(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -
         return claim.known(CheckResult::not_tried(why));
     };
     let text = "x".repeat(TOO_LARGE);
-    let body = Body { content_type: "text/plain", text: &text };
+    let body = Body::text("text/plain", &text);
     claim
         .sent(shown(context, target, &credential(target), Some(body)))
         .by(async {

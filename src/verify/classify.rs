@@ -118,7 +118,7 @@ pub(super) fn refused(answer: &Answer, destination: Destination) -> CheckResult 
 /// For a token that has expired. An HTTP API refuses a token of another app client anyway, so there the answer must
 /// say that the token has expired.
 pub(super) fn expired(answer: &Answer, destination: Destination, by_http: bool) -> CheckResult {
-    let asks = answer.headers.get("www-authenticate").map(String::as_str).unwrap_or_default();
+    let asks = answer.headers.get("www-authenticate").unwrap_or_default();
     let says = destination.gateway_says(answer).unwrap_or_default();
     let result = refused(answer, destination);
     if result.verdict == Verdict::Pass && by_http && !asks.contains("expired") && !says.contains("expired") {
@@ -220,13 +220,13 @@ pub(super) mod tests {
 
     /// An answer of API Gateway.
     pub(in crate::verify) fn gateway(status: u16, message: &str) -> Answer {
-        let headers = [("x-amzn-errortype".to_owned(), "SomeException".to_owned())].into();
-        Answer { status, headers, body: serde_json::json!({ "message": message }).to_string() }
+        let headers = [("x-amzn-errortype".to_owned(), "SomeException".to_owned())].into_iter().collect();
+        Answer { status, headers, body: serde_json::json!({ "message": message }).to_string().into() }
     }
 
     /// An answer of the function.
     pub(in crate::verify) fn function(status: u16) -> Answer {
-        let headers = [("x-amzn-requestid".to_owned(), "1".to_owned())].into();
+        let headers = [("x-amzn-requestid".to_owned(), "1".to_owned())].into_iter().collect();
         Answer { status, headers, body: r#"{"message":"Unauthorized"}"#.into() }
     }
 
@@ -245,7 +245,7 @@ pub(super) mod tests {
         ] {
             assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
         }
-        let head = Answer { body: String::new(), ..gateway(401, "") };
+        let head = Answer { body: Vec::new(), ..gateway(401, "") };
         assert_eq!(verdict(&head), Pass);
     }
 
@@ -271,7 +271,8 @@ pub(super) mod tests {
 
     #[test]
     fn an_answer_that_did_not_come_through_the_gateway_is_not_the_functions() {
-        let proxy = Answer { headers: [("server".to_owned(), "squid".to_owned())].into(), ..function(404) };
+        let proxy =
+            Answer { headers: [("server".to_owned(), "squid".to_owned())].into_iter().collect(), ..function(404) };
         let result = accepted(&proxy, AWS);
         assert_eq!(result.verdict, Fail);
         assert!(result.received.starts_with("404 from an unknown server"), "{}", result.received);
@@ -313,14 +314,16 @@ pub(super) mod tests {
     #[test]
     fn an_unlisted_route_must_not_exist() {
         let none = |kind: &str, answer: Answer| Answer {
-            headers: [("x-amzn-errortype".to_owned(), kind.to_owned())].into(),
+            headers: [("x-amzn-errortype".to_owned(), kind.to_owned())].into_iter().collect(),
             ..answer
         };
         let unknown = gateway(403, "Missing Authentication Token");
         assert_eq!(no_route(&unknown, AWS).verdict, Pass);
         assert_eq!(no_route(&none("MissingAuthenticationTokenException", unknown), AWS).verdict, Pass);
-        let http =
-            Answer { headers: [("apigw-requestid".to_owned(), "a=".to_owned())].into(), ..gateway(404, "Not Found") };
+        let http = Answer {
+            headers: [("apigw-requestid".to_owned(), "a=".to_owned())].into_iter().collect(),
+            ..gateway(404, "Not Found")
+        };
         for refused in [&gateway(403, "User is not authorized"), &gateway(403, "Missing Authentication Token"), &http] {
             assert_eq!(no_route_or_permission(refused, AWS).verdict, Pass);
         }
@@ -336,7 +339,7 @@ pub(super) mod tests {
     fn an_http_api_must_say_that_a_token_has_expired() {
         let asks = |error: &str| {
             let answer = Answer { body: r#"{"message":"Unauthorized"}"#.into(), ..gateway(401, "") };
-            Answer { headers: [("www-authenticate".to_owned(), error.to_owned())].into(), ..answer }
+            Answer { headers: [("www-authenticate".to_owned(), error.to_owned())].into_iter().collect(), ..answer }
         };
         let expiry = asks("Bearer error=\"invalid_token\" error_description=\"the token has expired\"");
         assert_eq!(expired(&expiry, AWS, true).verdict, Pass);

@@ -23,9 +23,9 @@ pub(super) fn sent(request: &Request<'_>, credential: &str) -> String {
         if !body.content_type.is_empty() {
             text += &format!("; Content-Type: {}", body.content_type);
         }
-        text += &match body.text.len() {
+        text += &match body.data.len() {
             long if long > 10_000 => format!("; body of {long} bytes"),
-            _ => format!("; body {}", beginning(body.text)),
+            _ => format!("; body {}", beginning(&String::from_utf8_lossy(body.data))),
         };
     }
     text
@@ -41,7 +41,7 @@ pub(super) fn received(answer: &Answer, by_gateway: bool) -> String {
         }
     }
     if !answer.body.is_empty() {
-        text += &format!("; body {}", beginning(&answer.body));
+        text += &format!("; body {}", beginning(&answer.text()));
     }
     text
 }
@@ -97,7 +97,7 @@ mod tests {
              application/json; body {\"name\":\"securelambda-verify-0123456789abcdef\"}"
         );
         let large = "x".repeat(20_000);
-        let body = Body { content_type: "text/plain", text: &large };
+        let body = Body::text("text/plain", &large);
         let text = sent(&Request { body: Some(body), token: None, ..request }, "");
         assert!(text.ends_with("; Content-Type: text/plain; body of 20000 bytes"), "{text}");
     }
@@ -123,11 +123,11 @@ mod tests {
             "ASIAIOSFODNN7EXAMPLE",
             &"wJalrXUtnFEMI/K7MDENG+bPxRfiCY".repeat(2),
         ] {
-            let answer = Answer { body: format!(r#"{{"echo":"Bearer {secret}","äö":1}}"#), ..function(200) };
+            let answer = Answer { body: format!(r#"{{"echo":"Bearer {secret}","äö":1}}"#).into(), ..function(200) };
             let shown = received(&answer, false);
             assert!(!shown.contains(secret) && shown.contains("(hidden)") && shown.contains("äö"), "{shown}");
         }
-        let long = received(&Answer { body: "word ".repeat(100), ..function(200) }, false);
+        let long = received(&Answer { body: "word ".repeat(100).into(), ..function(200) }, false);
         assert!(long.chars().count() < 240 && long.ends_with('…'), "{long}");
     }
 }

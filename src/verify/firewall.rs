@@ -27,7 +27,7 @@ pub(super) async fn exposure(subject: &Subject<'_>, prober: &Prober) -> Firewall
         return FirewallExposure::Unknown;
     }
     let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
-    let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.body.trim().parse().ok());
+    let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.text().trim().parse().ok());
     address.map_or(FirewallExposure::Unknown, |address| exposure_for(firewall, address))
 }
 

@@ -3,6 +3,7 @@
 //! A probe of a path that another route covers would test that route. So every probe's path is derived from all routes
 //! of the API (docs/aws.md, Which route answers).
 
+use crate::spec::routing::is_greedy;
 use crate::spec::{Api, Route};
 
 /// Stands for parameters, and begins paths that no route has.
@@ -15,27 +16,6 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// The most parts that a greedy parameter is filled with.
 const DEEP: usize = 8;
 
-/// Whether a route's path covers a request's path.
-pub(super) fn covers(route: &str, path: &str) -> bool {
-    let (mut pattern, mut parts) = (split(route), split(path));
-    loop {
-        match (pattern.next(), parts.next()) {
-            (None, None) => return true,
-            (Some(greedy), Some(_)) if is_greedy(greedy) => return true,
-            (Some(wanted), Some(part)) if wanted == part || wanted.starts_with('{') => {}
-            _ => return false,
-        }
-    }
-}
-
-/// The route of the API that answers a request: the most specific one that covers its path and takes its method.
-pub(super) fn answering<'a>(api: &'a Api, method: &str, path: &str) -> Option<&'a Route> {
-    let takes = |route: &&Route| (route.method == method || route.method == "ANY") && covers(&route.path, path);
-    let rank = |part: &str| if is_greedy(part) { 2 } else { u8::from(part.starts_with('{')) };
-    let specific = |route: &&Route| (split(&route.path).map(rank).collect::<Vec<_>>(), route.method == "ANY");
-    api.routes.iter().filter(takes).min_by_key(specific)
-}
-
 /// A method and a path for which this route answers; `None` if other routes cover all of its paths.
 pub(super) fn reaching<'a>(api: &Api, route: &'a Route) -> Option<(&'a str, String)> {
     let methods = if route.method == "ANY" { vec!["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"] } else { vec![] };
@@ -44,7 +24,7 @@ pub(super) fn reaching<'a>(api: &Api, route: &'a Route) -> Option<(&'a str, Stri
     let paths = (1..=deep).map(|deep| filled(&route.path, deep));
     paths
         .flat_map(|path| methods.iter().map(move |method| (*method, path.clone())))
-        .find(|(method, path)| answering(api, method, path).is_some_and(|answers| std::ptr::eq(answers, route)))
+        .find(|(method, path)| api.answering(method, path).is_some_and(|answers| std::ptr::eq(answers, route)))
 }
 
 /// A path near a route that no route of the API covers, whatever the method; `None` if there is none, because of a
@@ -53,12 +33,12 @@ pub(super) fn unlisted(api: &Api, near: &str) -> Option<String> {
     let near = filled(near, 1);
     let above = near.rsplit_once('/').map_or("", |(above, _)| above);
     let candidates = [near.trim_end_matches('/'), above, ""].map(|base| format!("{base}/{MARK}-unlisted"));
-    candidates.into_iter().find(|path| !api.routes.iter().any(|route| covers(&route.path, path)))
+    candidates.into_iter().find(|path| !api.routes.iter().any(|route| route.covers(path)))
 }
 
 /// The methods with which no route of the API answers this path.
 pub(super) fn unlisted_methods(api: &Api, path: &str) -> Vec<&'static str> {
-    METHODS.into_iter().filter(|method| answering(api, method, path).is_none()).collect()
+    METHODS.into_iter().filter(|method| api.answering(method, path).is_none()).collect()
 }
 
 /// The path with each parameter filled in, a greedy one with so many parts.
@@ -69,14 +49,6 @@ fn filled(path: &str, deep: usize) -> String {
         literal => literal.to_owned(),
     };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
-}
-
-fn split(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').skip(1)
-}
-
-fn is_greedy(part: &str) -> bool {
-    part.starts_with('{') && part.ends_with("+}")
 }
 
 #[cfg(test)]
@@ -98,7 +70,7 @@ mod tests {
     #[test]
     fn the_most_specific_route_answers() {
         let api = api(&["ANY /{proxy+}", "GET /notes/{id}", "GET /notes", "ANY /notes/{id}", "POST /a/{rest+}"]);
-        let name = |method, path| answering(&api, method, path).map(Route::name);
+        let name = |method, path| api.answering(method, path).map(Route::name);
         for (method, path, route) in [
             ("GET", "/notes", "GET /notes"),
             ("PUT", "/notes", "ANY /{proxy+}"),
@@ -109,7 +81,6 @@ mod tests {
         ] {
             assert_eq!(name(method, path).as_deref(), Some(route), "{method} {path}");
         }
-        assert!(!covers("/{proxy+}", "") && covers("/", "/") && !covers("/a", "/a/b") && !covers("/a/{id}", "/a"));
     }
 
     #[test]
@@ -147,7 +118,7 @@ mod tests {
             let api = api(routes);
             let path = unlisted(&api, near);
             assert_eq!(path.as_deref(), expected, "{routes:?} {near}");
-            let covered = |path: &String| api.routes.iter().any(|route| covers(&route.path, path));
+            let covered = |path: &String| api.routes.iter().any(|route| route.covers(path));
             assert!(!path.as_ref().is_some_and(covered));
         }
     }

@@ -254,7 +254,7 @@ async fn send_to(
 ) -> Result<Answer, CheckResult> {
     let region = &context.subject.clients.scope.region;
     let headers = keys
-        .map(|keys| keys.headers(method, url, region, context.subject.clients.now()))
+        .map(|keys| keys.headers(method, url, b"", region, context.subject.clients.now()))
         .transpose()
         .map_err(CheckResult::fail)?;
     let request = Request { method, url, token: None, body: None };

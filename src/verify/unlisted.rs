@@ -92,7 +92,7 @@ async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
         // MiniStack refuses preflight requests to an API without CORS settings before it looks for a route.
         return claim.known(CheckResult::not_tried("this endpoint answers OPTIONS itself, whatever the routes"));
     }
-    match paths::answering(target.api, "OPTIONS", &path).map(|route| &route.auth) {
+    match target.api.answering("OPTIONS", &path).map(|route| &route.auth) {
         None => claim.expects(NO_ROUTE).by(all_unknown(context, &["OPTIONS"], &url, destination)).await,
         Some(Auth::Pool(_)) => {
             claim

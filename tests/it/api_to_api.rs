@@ -62,6 +62,7 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
     let (status, body) = day(&user, "?dob=19880101");
     assert_eq!((status, &body["day"]), (200, &json!("Friday")), "{body}");
     assert!(body["age"].as_i64().is_some_and(|age| age >= 37), "{body}");
+    let body_age = body["age"].clone();
     for (query, reason) in [
         ("", "dob is missing: give it as in ?dob=19880101"),
         ("?dob=1988", "dob must be eight digits, as in 19880101"),
@@ -70,7 +71,12 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
     ] {
         assert_eq!(day(&user, query), (400, json!({ "message": reason })), "{query}");
     }
-    user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("accepts only IAM-signed requests");
+    user.run(&["call", "GET /age"]).ends(2).says("requires a request that is signed with AWS credentials");
+    user.run(&["call", "GET /age", "--anonymous"]).ends(1).says("403");
+    let signed =
+        ["call", "GET /age", "--query", "dob=19880101", "--as", "dayuser@api-to-api.invalid", "--password-stdin"];
+    let age = user.run_with(&password, &[&signed[..], &["--json"]].concat()).ends(0).json();
+    assert_eq!(age["body"]["age"], body_age, "{age}");
 
     // An unsigned request to the second API.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();

@@ -102,7 +102,7 @@ impl Callers {
                     let request =
                         Request { method: "POST", url: &url, token: token.as_ref(), body: Some(Body::json(BODY)) };
                     let answer = runtime.block_on(client.send(&request)).unwrap();
-                    let by = if answer.status == 200 { greeter(&answer.body) } else { String::new() };
+                    let by = if answer.status == 200 { greeter(&answer.text()) } else { String::new() };
                     seen.lock().unwrap().push(Seen { shown: pool, status: answer.status, by });
                     // A pause, because the emulator starts a process for each concurrent call.
                     std::thread::sleep(Duration::from_millis(5));

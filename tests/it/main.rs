@@ -16,6 +16,7 @@ mod audit;
 mod audit_looks;
 mod aws_rules;
 mod bad_input;
+mod call;
 mod change;
 mod changed_stack;
 mod cli;

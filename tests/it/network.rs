@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use securelambda::probe::{Client, Request, send};
+use securelambda::probe::{Client, Request};
 use securelambda::proxies::Proxies;
 use serde_json::json;
 
@@ -156,7 +156,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
             let tunnel = std::thread::spawn(move || Tunnel::new(TunnelBehaviour::Refuses(status))).join().unwrap();
             let proxies = proxies(variable, &tunnel.url);
             let url = format!("{scheme}://api.securelambda.invalid/dev/age");
-            let error = send(&to(&url), &proxies).await.unwrap_err().to_string();
+            let error = Client::new(&proxies).unwrap().send(&to(&url)).await.unwrap_err().to_string();
             assert!(error.contains("no answer from api.securelambda.invalid") && error.contains(words), "{error}");
             assert!(error.contains(&format!("({variable})")), "{error}");
             assert_eq!(tunnel.take().len(), 1);

@@ -95,17 +95,14 @@ impl Failure {
         self.service.as_ref()?.retry_after
     }
 
-    /// Replaces `text` with `(hidden)` wherever it would be shown.
-    pub fn hide(&mut self, text: &str) {
-        let said = self.service.as_mut().map(|answer| &mut answer.message);
-        for words in [Some(&mut self.context), said, self.hint.as_mut()].into_iter().flatten() {
-            if words.contains(text) {
-                *words = words.replace(text, "(hidden)");
-            }
+    /// Replaces the service's message with these words, because it may quote a secret. A secret is never looked for in
+    /// the message: what is missing there would tell it.
+    #[must_use]
+    pub fn withhold(mut self, words: &str) -> Self {
+        if let Some(answer) = &mut self.service {
+            answer.message = words.to_owned();
         }
-        if let Some(waited) = self.waited.as_mut().filter(|waited| waited.contains(text)) {
-            *waited = waited.replace(text, "(hidden)").into();
-        }
+        self
     }
 }
 
@@ -253,6 +250,11 @@ impl Refusal {
         matches
     }
 
+    /// Whether a service's error is this refusal of an operation in `on`.
+    pub fn describes(&self, answer: &ServiceError) -> bool {
+        self.covers(&answer.operation) && self.has(&answer.code, &answer.message)
+    }
+
     /// Whether a service's error is one of these refusals, of which each may be another service's.
     pub fn any<'a>(refusals: impl IntoIterator<Item = &'a Self>, answer: &ServiceError) -> bool {
         let found: Vec<&Self> =
@@ -341,11 +343,9 @@ mod tests {
                 "code": "A", "request_id": null, "hint": null,
             })
         );
-        failure.hide("in use");
-        assert_eq!(
-            failure.to_string(),
-            "could not delete it: It is (hidden). (waited 3 s: it still counts as (hidden))"
-        );
+        let withheld = failure.withhold("not shown");
+        assert_eq!(withheld.to_string(), "could not delete it: not shown (waited 3 s: it still counts as in use)");
+        assert!(!format!("{withheld:?}").contains("It is in use"));
         let silent = Failure::refused("could not sign in").answered(ServiceError::new("MFA_SETUP", ""));
         assert_eq!(silent.to_string(), "could not sign in");
     }

@@ -9,7 +9,7 @@ use ring::hmac;
 
 use super::Users;
 use super::users::{Tokens, explained, granted, tokens};
-use crate::aws::error::{OrFail, empty, hide};
+use crate::aws::error::{OrFail, empty, without_quotes};
 use crate::engine::Failure;
 use crate::secret::SecretValue;
 
@@ -76,7 +76,7 @@ impl Users {
         let key = SecretValue::new(begun.secret_code.ok_or_else(nothing)?);
         let code = code(&key, now).ok_or_else(nothing)?;
         let call = self.client.verify_software_token().set_session(begun.session).user_code(code.reveal());
-        let verified = call.send().await.or_fail(&doing).map_err(|failure| hide(failure, &code))?;
+        let verified = call.send().await.or_fail(&doing).map_err(without_quotes)?;
         let call = self.client.respond_to_auth_challenge().client_id(client_id);
         let call = call.challenge_name(ChallengeNameType::MfaSetup).set_session(verified.session);
         let answer = explained(call.challenge_responses("USERNAME", user).send().await.or_fail(&doing))?;

@@ -13,7 +13,7 @@ use super::users::attributes;
 use super::{POOLS, PasswordPolicy, TARGET, Users, generate};
 use crate::aws::Clients;
 use crate::aws::cognito::COGNITO_IDP;
-use crate::aws::error::{OrAbsent, OrFail, hide};
+use crate::aws::error::{OrAbsent, OrFail, without_quotes};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::refusals::DENIED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -169,7 +169,7 @@ impl ServiceUsers {
         let document = SecretValue::new(json!({ "username": username, "password": password.reveal() }).to_string());
         let put =
             self.secrets.put(secret_arn, &version, &document, "write the user's password into its secret", task).await;
-        put.map_err(|failure| hide(failure, &password))?;
+        put.map_err(without_quotes)?;
         settled(task, &[&COGNITO_BUSY], || self.users.set_password(pool_id, username, &password)).await?;
         let mark = attributes(&[(VERSION, &version)])?;
         let marked = settled(task, &[&COGNITO_BUSY], || async {

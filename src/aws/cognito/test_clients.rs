@@ -8,7 +8,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use super::users::attributes;
 use super::{PAGE, Users};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, empty, hide};
+use crate::aws::error::{OrAbsent, OrFail, empty, without_quotes};
 use crate::aws::retries::{client, once};
 use crate::engine::Failure;
 use crate::secret::SecretValue;
@@ -25,7 +25,7 @@ impl Users {
         let call = self.client.update_user_attributes().access_token(access.reveal());
         let call = call.set_user_attributes(Some(attributes(&[(name, value)])?));
         let set = call.send().await.or_fail(&format!("set the attribute {name} as a user"));
-        set.map(drop).map_err(|failure| hide(failure, access))
+        set.map(drop).map_err(without_quotes)
     }
 }
 

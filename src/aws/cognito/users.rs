@@ -18,7 +18,7 @@ use super::refusals::{
 };
 use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, built, empty, hide};
+use crate::aws::error::{OrAbsent, OrFail, built, empty, without_quotes};
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::secret::SecretValue;
@@ -125,7 +125,7 @@ impl Users {
         match made.or_fail(&format!("add the user {email}")) {
             Ok(_) => Ok(true),
             Err(failure) if failure.cause == Cause::Exists => Ok(false),
-            Err(failure) => Err(hide(failure, &temporary)),
+            Err(failure) => Err(without_quotes(failure)),
         }
     }
 
@@ -133,7 +133,7 @@ impl Users {
     pub(super) async fn set_password(&self, pool_id: &str, email: &str, password: &SecretValue) -> Result<(), Failure> {
         let call = self.client.admin_set_user_password().user_pool_id(pool_id).username(email).permanent(true);
         let set = call.password(password.reveal()).send().await.or_fail(&format!("set the password of {email}"));
-        set.map(drop).map_err(|failure| hide(failure, password))
+        set.map(drop).map_err(without_quotes)
     }
 
     async fn invite(&self, pool_id: &str, email: &str) -> Result<Added, Failure> {
@@ -155,8 +155,7 @@ impl Users {
     pub async fn sign_up(&self, client_id: &str, email: &str, password: SecretValue) -> Result<SignedUp, Failure> {
         let call = self.client.sign_up().client_id(client_id).username(email).password(password.reveal());
         let answer = call.set_user_attributes(Some(attributes(&[("email", email)])?)).send().await;
-        let answer =
-            explained(answer.or_fail(&format!("sign {email} up"))).map_err(|failure| hide(failure, &password))?;
+        let answer = explained(answer.or_fail(&format!("sign {email} up"))).map_err(without_quotes)?;
         let sent_to = answer.code_delivery_details.and_then(|details| details.destination);
         Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
     }
@@ -224,7 +223,7 @@ impl Users {
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
         let call = call.auth_parameters("USERNAME", email).auth_parameters("PASSWORD", password.reveal());
         let answer = call.send().await.or_fail(&format!("sign {email} in to {pool_id}"));
-        explained(answer).map_err(|failure| hide(failure, password))
+        explained(answer).map_err(without_quotes)
     }
 
     /// Exchanges a refresh token for new tokens. Needs no AWS credentials. `rotated`: whether the client rotates refresh
@@ -233,12 +232,12 @@ impl Users {
         if rotated {
             let call = self.client.get_tokens_from_refresh_token().client_id(client_id).refresh_token(refresh.reveal());
             let answer = explained(call.send().await.or_fail("refresh the tokens"));
-            let answer = answer.map_err(|failure| hide(failure, &refresh))?;
+            let answer = answer.map_err(without_quotes)?;
             return tokens(answer.authentication_result.ok_or_else(|| empty("refreshing the tokens"))?, None);
         }
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::RefreshTokenAuth);
         let answer = call.auth_parameters("REFRESH_TOKEN", refresh.reveal()).send().await;
-        let answer = explained(answer.or_fail("refresh the tokens")).map_err(|failure| hide(failure, &refresh))?;
+        let answer = explained(answer.or_fail("refresh the tokens")).map_err(without_quotes)?;
         let result = answer.authentication_result.ok_or_else(|| empty("refreshing the tokens"))?;
         tokens(result, Some(refresh))
     }
@@ -447,8 +446,24 @@ mod tests {
         let failure = Users::new(&clients).add("p1", "ann@example.com", how).await.expect_err("a refusal");
         assert_eq!(
             failure.to_string(),
-            "could not set the password of ann@example.com: Value '(hidden)' at 'password' failed"
+            "could not set the password of ann@example.com: AWS's message is not shown, because it may quote a secret"
         );
+    }
+
+    /// A short password occurs in other words, so what is hidden would tell it.
+    #[tokio::test]
+    async fn a_refused_password_changes_nothing_in_the_failure() {
+        let wrong = error("NotAuthorizedException", "Incorrect username or password.");
+        for password in ["x", "Incorrect", "bob@example.com", "", "password"] {
+            let (clients, _) = replay(vec![(400, &wrong)]);
+            let failure = Users::new(&clients).sign_in("c1", "p1", "bob@example.com", hidden(password)).await;
+            let failure = failure.expect_err("a refusal");
+            assert_eq!(
+                failure.to_string(),
+                "could not sign bob@example.com in to p1: Incorrect username or password.",
+                "{password}"
+            );
+        }
     }
 
     #[tokio::test]

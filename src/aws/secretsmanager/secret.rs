@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::RECOVERY_DAYS;
-use crate::aws::error::hide;
+use crate::aws::error::without_quotes;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SERVICE;
@@ -104,9 +104,9 @@ impl Secret {
         }
     }
 
-    /// Removes the hidden fields from AWS's message.
-    pub(super) fn hide(&self, failure: Failure) -> Failure {
-        self.secret_fields.values().fold(failure, hide)
+    /// The failure of a call that carried the value.
+    pub(super) fn without_quotes(&self, failure: Failure) -> Failure {
+        if self.secret_fields.is_empty() { failure } else { without_quotes(failure) }
     }
 
     /// The digest of the value, if it contains no secrets.

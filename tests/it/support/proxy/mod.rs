@@ -77,6 +77,8 @@ pub enum CallOutcome {
     Refused(Fault),
     /// It does not reach the emulator, and is answered with this status and body.
     Answered(u16, Bytes),
+    /// It does not reach the emulator, and is answered with this status, these headers and this body.
+    Played(u16, Vec<(&'static str, &'static str)>, Bytes),
     /// It is carried out, but answered with this error.
     DoneButRefused(Fault),
     /// It does not reach the emulator: the connection breaks.
@@ -193,6 +195,13 @@ impl Forwarder {
             CallOutcome::Answered(status, body) => {
                 self.log(&asked, *status, began);
                 let answer = Response::builder().status(*status).header("content-type", "application/json");
+                return answer.body(Full::new(body.clone())).map_err(|_| ConnectionBroken);
+            }
+            CallOutcome::Played(status, headers, body) => {
+                self.log(&asked, *status, began);
+                let answer = headers
+                    .iter()
+                    .fold(Response::builder().status(*status), |answer, (name, value)| answer.header(*name, *value));
                 return answer.body(Full::new(body.clone())).map_err(|_| ConnectionBroken);
             }
             CallOutcome::Delayed(more) => tokio::time::sleep(*more).await,

@@ -1,0 +1,124 @@
+//! Who calls: nobody, a user of a pool by a token, or a user with the credentials of an identity pool.
+
+use super::content::Content;
+use super::route::Target;
+use crate::args;
+use crate::aws::cognito::Identities;
+use crate::aws::sigv4::Keys;
+use crate::commands::session::Session;
+use crate::commands::{add_user, ask, token};
+use crate::error::Error;
+use crate::outputs::Outputs;
+use crate::secret::SecretValue;
+use crate::spec::{Auth, IdentityPool, Stack};
+
+/// What a request shows about its caller.
+#[derive(Debug)]
+pub(super) enum Caller {
+    Nobody,
+    Token(SecretValue),
+    Signs(Keys),
+}
+
+impl Caller {
+    /// The headers that prove who calls, apart from a token.
+    pub(super) fn signature(
+        &self,
+        session: &Session,
+        (method, url): (&str, &str),
+        content: &Content,
+    ) -> Result<Vec<(String, SecretValue)>, Error> {
+        let Self::Signs(keys) = self else { return Ok(Vec::new()) };
+        let body = content.data.as_deref().unwrap_or_default();
+        keys.headers(method, url, body, &session.scope().region, session.clients.now()).map_err(Error::other)
+    }
+
+    pub(super) fn token(&self) -> Option<&SecretValue> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Nobody | Self::Signs(_) => None,
+        }
+    }
+}
+
+/// Checks that the flags say who calls, as far as the route asks.
+pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
+    let named = args.user.is_some() || args.token_stdin || args.anonymous;
+    let name = target.route.name();
+    if args.identity_pool.is_some() && target.route.auth != Auth::Iam {
+        return Err(Error::usage(format!("--identity-pool has no effect: the route {name} takes no signed requests")));
+    }
+    let or = "or --anonymous to see how the route refuses";
+    match &target.route.auth {
+        Auth::Pool(pool) if !named => Err(Error::usage(format!("the route {name} requires a token of {pool}"))
+            .hint(format!("pass --as EMAIL to sign in, --token-stdin, {or}"))),
+        Auth::Iam if !named => Err(Error::usage(format!(
+            "the route {name} requires a request that is signed with AWS credentials"
+        ))
+        .hint(format!("pass --as EMAIL to sign with the credentials that an identity pool gives this user, {or}"))),
+        Auth::Iam if !args.anonymous => identity_pool(args, stack, target).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Signs in as the flags say, and exchanges the token for credentials if the route takes signed requests.
+pub(super) async fn sign_in(
+    args: &args::Call,
+    session: &Session,
+    outputs: &Outputs,
+    target: &Target<'_>,
+) -> Result<Caller, Error> {
+    let stack = &session.config.stack;
+    let identities = match target.route.auth {
+        Auth::Iam if !args.anonymous => Some(identity_pool(args, stack, target)?),
+        _ => None,
+    };
+    let pool = match (&args.pool, &target.route.auth, identities) {
+        (Some(pool), ..) | (None, Auth::Pool(pool), _) => Some(pool),
+        (None, _, identities) => identities.map(|(_, identities)| &identities.pool),
+    };
+    let token = match &args.user {
+        _ if args.token_stdin => ask::standard_input("token").await?,
+        None => return Ok(Caller::Nobody),
+        Some(email) => {
+            let email = add_user::check_email(email)?;
+            let (_, pool) = add_user::pool_in(outputs, session, pool.map(String::as_str))?;
+            token::sign_in(session, &pool, &email, &args.sign_in).await?.id
+        }
+    };
+    let Some((name, identities)) = identities else { return Ok(Caller::Token(token)) };
+    let missing = |what: &str, name: &str| {
+        Error::other(format!("the {what} {name} does not exist yet")).hint("run `securelambda up`")
+    };
+    let pool = outputs.pools.get(&identities.pool).ok_or_else(|| missing("pool", &identities.pool))?;
+    let giver = outputs.identity_pools.get(name).ok_or_else(|| missing("identity pool", name))?;
+    let keys = Identities::new(&session.clients).credentials(&giver.id, &pool.id, &token).await?;
+    Ok(Caller::Signs(keys))
+}
+
+/// The identity pool whose credentials sign the request: the named one, or the only one whose users may call the route.
+pub(super) fn identity_pool<'a>(
+    args: &'a args::Call,
+    stack: &'a Stack,
+    target: &Target<'_>,
+) -> Result<(&'a str, &'a IdentityPool), Error> {
+    let all = || stack.identity_pools.iter().map(|(name, pool)| (name.as_str(), pool));
+    let names = |pools: &[(&str, &IdentityPool)]| pools.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    if let Some(wanted) = &args.identity_pool {
+        let known: Vec<&str> = all().map(|(name, _)| name).collect();
+        return all().find(|(name, _)| name == wanted).ok_or_else(|| Error::unknown("identity pool", wanted, &known));
+    }
+    let opens = |(_, pool): &(&str, &IdentityPool)| {
+        let route = target.route.name();
+        pool.invokes.iter().any(|invoke| invoke.api.as_deref() == target.api_name && invoke.route == route)
+    };
+    let opening: Vec<_> = all().filter(opens).collect();
+    let candidates = if opening.is_empty() { all().collect() } else { opening };
+    match candidates.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::usage("no identity pool of this stack gives credentials, and the route takes only signed requests")
+            .hint("sign the request yourself, for example with `curl --aws-sigv4`; or add an identity pool to the stack file, with the route in `invokes`")),
+        several => Err(Error::usage(format!("several identity pools give credentials: {}", names(several)))
+            .hint("choose one with --identity-pool NAME")),
+    }
+}

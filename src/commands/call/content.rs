@@ -1,0 +1,123 @@
+//! What the user sends: the body and further headers.
+
+use std::io::Read;
+
+use crate::args;
+use crate::error::Error;
+use crate::probe::Body;
+use crate::secret::SecretValue;
+
+/// The body and the headers of a request.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// Without `Content-Type` if there is a body.
+    pub headers: Vec<(String, SecretValue)>,
+    /// The type of the body; empty without a body.
+    pub content_type: String,
+    pub data: Option<Vec<u8>>,
+}
+
+impl Content {
+    pub(super) async fn read(args: &args::Call) -> Result<Self, Error> {
+        let mut headers = Vec::new();
+        for given in &args.headers {
+            headers.extend(read_headers(given)?);
+        }
+        let data = match args.data.as_deref() {
+            Some(given) => Some(data(given).await?),
+            None => None,
+        };
+        let Some(data) = data else { return Ok(Self { headers, ..Self::default() }) };
+        let types = headers.extract_if(.., |(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let given = types.last().map(|(_, value)| value.reveal().to_owned());
+        let binary = std::str::from_utf8(&data).is_err();
+        let usual = if binary { "application/octet-stream" } else { "application/json" };
+        Ok(Self { headers, content_type: given.unwrap_or_else(|| usual.to_owned()), data: Some(data) })
+    }
+
+    pub(super) fn body(&self) -> Option<Body<'_>> {
+        let data = self.data.as_deref()?;
+        Some(Body { content_type: &self.content_type, data })
+    }
+}
+
+/// Refuses flags that would all read standard input, which can be read once.
+pub(super) fn check(args: &args::Call) -> Result<(), Error> {
+    let data = args.data.as_deref().is_some_and(|data| data == "@-");
+    let readers =
+        [(args.sign_in.password_stdin, "--password-stdin"), (args.token_stdin, "--token-stdin"), (data, "--data @-")];
+    let reading: Vec<&str> = readers.iter().filter(|(reads, _)| *reads).map(|(_, flag)| *flag).collect();
+    if reading.len() > 1 {
+        return Err(Error::usage(format!("{} would both read standard input", reading.join(" and ")))
+            .hint("put the body into a file and use --data @FILE"));
+    }
+    Ok(())
+}
+
+/// The bytes of `--data`: the text itself, a file's contents with `@FILE`, or standard input with `@-`.
+async fn data(given: &str) -> Result<Vec<u8>, Error> {
+    match given.strip_prefix('@') {
+        None => Ok(given.as_bytes().to_vec()),
+        Some("-") => {
+            // Standard input may block for ever, and Ctrl-C must still work.
+            let reading = tokio::task::spawn_blocking(|| {
+                let mut data = Vec::new();
+                std::io::stdin().lock().read_to_end(&mut data).map(|_| data)
+            });
+            let read = reading.await.unwrap_or_else(|gone| Err(std::io::Error::other(gone)));
+            read.map_err(|error| Error::usage(format!("the body cannot be read from standard input: {error}")))
+        }
+        Some(file) => std::fs::read(file).map_err(|error| Error::usage(format!("{file} cannot be read: {error}"))),
+    }
+}
+
+/// One header as in `X-Tenant: acme`, or those of a file with `@FILE`, one a line.
+fn read_headers(given: &str) -> Result<Vec<(String, SecretValue)>, Error> {
+    let Some(file) = given.strip_prefix('@') else {
+        let (name, value) = header(given)?;
+        if name.eq_ignore_ascii_case("authorization") {
+            let message = "the header Authorization is a secret, and other users of this machine can read arguments";
+            return Err(Error::usage(message)
+                .hint("pass its value with --token-stdin, or a file that contains the header with --header @FILE"));
+        }
+        return Ok(vec![(name, value)]);
+    };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Error::usage(format!("{file} cannot be read: {error}")))?;
+    text.lines().filter(|line| !line.trim().is_empty()).map(header).collect()
+}
+
+/// An error does not show the text, because it may be a secret.
+fn header(text: &str) -> Result<(String, SecretValue), Error> {
+    let malformed = || {
+        let hint = "write it as in --header 'X-Tenant: acme'";
+        Error::usage("a header has the form NAME: VALUE").hint(hint)
+    };
+    let (name, value) = text.split_once(':').ok_or_else(malformed)?;
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(in_name) {
+        return Err(malformed());
+    }
+    Ok((name.to_owned(), SecretValue::from(value.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_a_name_and_a_value() {
+        let read = |text: &str| header(text).map(|(name, value)| (name, value.reveal().to_owned())).ok();
+        assert_eq!(read("X-Tenant: acme"), Some(("X-Tenant".into(), "acme".into())));
+        assert_eq!(read("x:a: b "), Some(("x".into(), "a: b".into())));
+        for wrong in ["X-Tenant", ": acme", "X Tenant: acme", ""] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn authorization_is_no_argument() {
+        let error = read_headers("authorization: Bearer sentinel").expect_err("refused");
+        assert!(!format!("{error:?}").contains("sentinel") && error.hints[0].contains("--token-stdin"));
+    }
+}

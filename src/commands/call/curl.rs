@@ -1,0 +1,166 @@
+//! The same request as a command for curl. It contains no secret: a shell variable stands for each.
+
+use super::content::Content;
+use super::route::Target;
+use crate::args;
+use crate::commands::session::Session;
+use crate::error::Error;
+use crate::outputs::Outputs;
+use crate::report::{command, quoted};
+use crate::spec::Auth;
+
+/// Who is to call, as far as curl must know.
+#[derive(Debug, PartialEq, Eq)]
+enum Proof {
+    Nothing,
+    /// A token, and the command that gets it.
+    Token(Option<String>),
+    /// A signature for this region, with the credentials of this identity pool.
+    Signature {
+        region: String,
+        identity_pool: String,
+    },
+}
+
+/// The lines of a shell script that sends the request.
+pub(super) fn text(
+    args: &args::Call,
+    session: &Session,
+    outputs: &Outputs,
+    target: &Target<'_>,
+    url: &str,
+    content: &Content,
+) -> Result<String, Error> {
+    if args.data.as_deref() == Some("@-") {
+        return Err(
+            Error::usage("--curl does not read standard input").hint("put the body into a file and use --data @FILE")
+        );
+    }
+    let proof = proof(args, session, outputs, target)?;
+    Ok(script(args, target.method, url, content, &proof))
+}
+
+fn proof(args: &args::Call, session: &Session, outputs: &Outputs, target: &Target<'_>) -> Result<Proof, Error> {
+    let signs = target.route.auth == Auth::Iam && !args.anonymous;
+    if signs {
+        let (name, _) = super::caller::identity_pool(args, &session.config.stack, target)?;
+        let id = outputs.identity_pools.get(name).map_or("", |pool| &pool.id);
+        return Ok(Proof::Signature {
+            region: session.scope().region.clone(),
+            identity_pool: format!("{name} ({id})"),
+        });
+    }
+    if args.token_stdin {
+        return Ok(Proof::Token(None));
+    }
+    let Some(email) = &args.user else { return Ok(Proof::Nothing) };
+    let pool = match (&args.pool, &target.route.auth) {
+        (Some(pool), _) | (None, Auth::Pool(pool)) => format!(" --pool {}", quoted(pool)),
+        _ => String::new(),
+    };
+    Ok(Proof::Token(Some(command(&format!("token {}{pool}", quoted(email))))))
+}
+
+fn script(args: &args::Call, method: &str, url: &str, content: &Content, proof: &Proof) -> String {
+    let mut curl = "curl".to_owned();
+    if args.include {
+        curl += " -i";
+    }
+    curl += &match method {
+        "GET" if content.data.is_none() => String::new(),
+        // With -X HEAD, curl would wait for a body.
+        "HEAD" => " --head".to_owned(),
+        method => format!(" -X {method}"),
+    };
+    curl += &format!(" {}", quoted(url));
+    for given in &args.headers {
+        curl += &format!(" -H {}", quoted(given));
+    }
+    if let Some(data) = &args.data {
+        let typed = args.headers.iter().any(|header| header.to_lowercase().starts_with("content-type:"));
+        if !typed && !content.content_type.is_empty() {
+            curl += &format!(" -H {}", quoted(&format!("Content-Type: {}", content.content_type)));
+        }
+        curl += &format!(" --data-binary {}", quoted(data));
+    }
+    match proof {
+        Proof::Nothing => curl,
+        Proof::Token(from) => {
+            let from = match from {
+                Some(command) => format!("TOKEN=$({command})"),
+                None => "# TOKEN is the value for the header Authorization".to_owned(),
+            };
+            // A header among the arguments could be read by other users of the machine.
+            format!("{from}\nprintf 'Authorization: %s\\n' \"$TOKEN\" | {curl} -H @-")
+        }
+        Proof::Signature { region, identity_pool } => format!(
+            "# AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN are credentials of the identity pool\n\
+             # {identity_pool}: see `aws cognito-identity get-id` and\n\
+             # `aws cognito-identity get-credentials-for-identity`\n\
+             {curl} --aws-sigv4 {} --config - <<END\n\
+             user = \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\"\n\
+             header = \"x-amz-security-token: $AWS_SESSION_TOKEN\"\n\
+             END",
+            quoted(&format!("aws:amz:{region}:execute-api")),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn curl(words: &[&str], method: &str, proof: &Proof) -> String {
+        let line = ["securelambda", "call", "GET /notes"].iter().chain(words);
+        let cli = args::Cli::parse_from(line);
+        let args::Command::Traffic(args::TrafficCommand::Call(args)) = cli.command else { panic!("a call") };
+        let data = args.data.as_ref().map(|data| data.as_bytes().to_vec());
+        let content_type = if data.is_some() { "application/json".to_owned() } else { String::new() };
+        script(
+            &args,
+            method,
+            "https://abc.example.com/dev/notes?a=1&b=2",
+            &Content { data, content_type, ..Content::default() },
+            proof,
+        )
+    }
+
+    #[test]
+    fn a_request_is_written_for_a_shell() {
+        let url = "'https://abc.example.com/dev/notes?a=1&b=2'";
+        assert_eq!(curl(&[], "GET", &Proof::Nothing), format!("curl {url}"));
+        assert_eq!(curl(&["-i"], "HEAD", &Proof::Nothing), format!("curl -i --head {url}"));
+        assert_eq!(
+            curl(&["--data", "{\"a\":\"it's\"}", "--header", "X-T: a b"], "PUT", &Proof::Nothing),
+            format!(
+                "curl -X PUT {url} -H 'X-T: a b' -H 'Content-Type: application/json' --data-binary '{{\"a\":\"it'\\''s\"}}'"
+            )
+        );
+        assert_eq!(
+            curl(&["--data", "@a b.png", "--header", "content-type: image/png"], "POST", &Proof::Nothing),
+            format!("curl -X POST {url} -H 'content-type: image/png' --data-binary '@a b.png'")
+        );
+    }
+
+    #[test]
+    fn secrets_are_variables_that_curl_reads_from_its_standard_input() {
+        let token = Proof::Token(Some("securelambda token ada@example.com --pool Users".into()));
+        insta::assert_snapshot!(curl(&[], "GET", &token), @r#"
+        TOKEN=$(securelambda token ada@example.com --pool Users)
+        printf 'Authorization: %s\n' "$TOKEN" | curl 'https://abc.example.com/dev/notes?a=1&b=2' -H @-
+        "#);
+        let signature =
+            Proof::Signature { region: "eu-central-1".into(), identity_pool: "Callers (eu-central-1:1)".into() };
+        insta::assert_snapshot!(curl(&[], "GET", &signature), @r#"
+        # AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN are credentials of the identity pool
+        # Callers (eu-central-1:1): see `aws cognito-identity get-id` and
+        # `aws cognito-identity get-credentials-for-identity`
+        curl 'https://abc.example.com/dev/notes?a=1&b=2' --aws-sigv4 aws:amz:eu-central-1:execute-api --config - <<END
+        user = "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"
+        header = "x-amz-security-token: $AWS_SESSION_TOKEN"
+        END
+        "#);
+    }
+}

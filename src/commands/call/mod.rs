@@ -1,0 +1,97 @@
+//! `call`: sends one request to a route, as a client does.
+
+mod caller;
+mod content;
+mod curl;
+mod route;
+mod show;
+
+use serde_json::json;
+
+use self::caller::Caller;
+use self::content::Content;
+use self::route::{Target, Values, find};
+use super::session::{Session, Sources};
+use super::{Ending, add_user};
+use crate::args;
+use crate::config::Config;
+use crate::error::Error;
+use crate::meaning::{Admits, Asked, Sent, advice};
+use crate::outputs::{Outputs, SCHEMA_VERSION};
+use crate::probe::{Client, HeaderNames, Request};
+use crate::report::{answer, say};
+use crate::spec::{ApiKind, Auth};
+
+pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
+    // Mistakes on the command line are reported before any call.
+    args.user.as_deref().map(add_user::check_email).transpose()?;
+    content::check(args)?;
+    let stack = config.stack.clone();
+    let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
+    let target = find(&stack, &args.route, &values)?;
+    caller::check(args, &stack, &target)?;
+
+    let session = Session::open(config, Sources::Untouched).await?;
+    let outputs = session.outputs(&session.state().await?);
+    let url = format!("{}{}", base_url(&outputs, &target)?, target.path);
+    if args.curl {
+        let content = if args.data.as_deref() == Some("@-") { Content::default() } else { Content::read(args).await? };
+        print_curl(&curl::text(args, &session, &outputs, &target, &url, &content)?, session.config.output.json);
+        return Ok(Ending::Done);
+    }
+    let content = Content::read(args).await?;
+    let caller = caller::sign_in(args, &session, &outputs, &target).await?;
+    let mut headers = caller.signature(&session, (target.method, &url), &content)?;
+    headers.extend(content.headers.iter().cloned());
+    let request = Request { method: target.method, url: &url, token: caller.token(), body: content.body() };
+    let client = Client::new(&session.config.connection.proxies)?;
+    let answered = client.send_with(&request, &headers, HeaderNames::LowerCase).await?;
+    show::show(&answered, args.include, session.config.output);
+    if target.api.kind == ApiKind::Rest && session.endpoint.is_none() && show::is_undecoded(&answered) {
+        say("The body is base64 text: this REST API does not treat the response's type as binary.");
+    }
+    if (200..300).contains(&answered.status) {
+        return Ok(Ending::Done);
+    }
+    let error = Error::other(format!("the route returned status {}", answered.status));
+    Err(match advice(&answered, &asked(&session, &target, &caller)) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    })
+}
+
+fn base_url<'a>(outputs: &'a Outputs, target: &Target<'_>) -> Result<&'a str, Error> {
+    let api = outputs.all_apis().find(|(name, _)| *name == target.api_name).map(|(_, api)| api.base_url.as_str());
+    api.ok_or_else(|| Error::other("the API does not exist yet").hint("run `securelambda up`"))
+}
+
+fn print_curl(script: &str, as_json: bool) {
+    if as_json {
+        answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "curl": script })));
+    } else {
+        answer(script);
+    }
+}
+
+/// The route's settings in the stack file, which explain its answer.
+fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller) -> Asked<'a> {
+    let http = target.api.kind == ApiKind::Http;
+    Asked {
+        at_aws: session.endpoint.is_none(),
+        http,
+        admits: match &target.route.auth {
+            Auth::Pool(pool) => Admits::UsersOf(pool),
+            Auth::Iam => Admits::Signers,
+            Auth::None => Admits::Anyone,
+        },
+        sent: match caller {
+            Caller::Nobody => Sent::Nothing,
+            Caller::Token(_) => Sent::Token,
+            Caller::Signs(_) => Sent::Signature,
+        },
+        checks_body: target.route.body.is_some(),
+        firewall: session.config.stack.firewall.is_some() && !http,
+        rate_limit: target.api.rate_limit,
+        function: &target.route.function,
+    }
+}
