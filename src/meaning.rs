@@ -138,6 +138,7 @@ pub enum Sent {
 
 /// A request, and the settings of its route.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Asked<'a> {
     /// The request went to AWS, not to an emulator.
     pub at_aws: bool,

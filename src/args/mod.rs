@@ -1,6 +1,7 @@
 //! The command line: commands, options and help texts. Each file holds a group of commands with their arguments.
 //! `config` validates the values.
 
+mod other_tools;
 mod shared;
 mod stack;
 mod tools;
@@ -72,7 +73,9 @@ impl Cli {
     /// The command line is invalid. Requests for help or the version are errors too, as clap reports them.
     pub fn read(line: impl IntoIterator<Item = OsString>, variable: Lookup) -> Result<Self, clap::Error> {
         let mut command = with_environment(Self::command(), variable);
-        let mut matches = command.try_get_matches_from_mut(line)?;
+        let line: Vec<OsString> = line.into_iter().collect();
+        let parsed = command.try_get_matches_from_mut(&line);
+        let mut matches = parsed.map_err(|error| other_tools::explain(error, &line))?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }

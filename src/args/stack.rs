@@ -9,10 +9,13 @@ pub enum StackCommand {
     /// Create a commented stack file and its functions
     Init(Init),
     /// Create or update the stack
+    #[command(visible_aliases = ["deploy", "apply"])]
     Up(Up),
     /// Show the changes that `up` would make
+    #[command(visible_aliases = ["diff", "preview"])]
     Plan(Plan),
     /// Remove the stack and check that nothing remains
+    #[command(visible_alias = "destroy")]
     Down(Down),
     /// Find stacks by their tags, or remove one without its stack file or state file
     Sweep(Sweep),

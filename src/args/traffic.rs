@@ -23,6 +23,7 @@ pub enum TrafficCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent flag")]
 #[command(
     after_help = "The response's body goes to standard output byte for byte. Exits with code 1 unless the status is 2xx.
 

@@ -11,6 +11,7 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::children;
 use super::current_run::CurrentRun;
 use super::error::host_in;
 use super::profiles::Origin;
@@ -84,10 +85,14 @@ impl Watched {
             given = &mut asking => given,
             () = tokio::time::sleep(self.time_scale.of(LONG)) => {
                 self.note.tell(&format!("waiting for {}", self.origin.waited_for()));
-                match tokio::time::timeout(self.time_scale.of(AT_MOST.saturating_sub(LONG)), asking).await {
-                    Ok(given) => given,
-                    Err(_) => return Err(unusable(self.late())),
-                }
+                let limit = self.time_scale.of(AT_MOST.saturating_sub(LONG));
+                let Ok(given) = tokio::time::timeout(limit, asking).await else {
+                    if matches!(self.origin, Origin::Process(_)) {
+                        children::kill();
+                    }
+                    return Err(unusable(self.late()));
+                };
+                given
             }
         };
         given.map_err(|error| match explain(&self.origin, &error) {
@@ -99,7 +104,9 @@ impl Watched {
     fn late(&self) -> Unusable {
         let hint = match &self.origin {
             Origin::Process(profile) => {
-                format!("run the credential_process of the profile {profile} in a terminal: it may wait for input")
+                format!(
+                    "it was ended; run the credential_process of the profile {profile} in a terminal: it may wait for input"
+                )
             }
             _ => "check the network, then run the same command again".to_owned(),
         };

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
+mod children;
 mod clients;
 pub mod clock;
 pub mod cloudwatch;

@@ -46,7 +46,7 @@ fn refused(why: &Unwritable, file: &Path, asked: &[String]) -> Error {
         Unwritable::NoNetwork(_) if asked.iter().any(|one| one == "me") => {
             error.hint("`curl https://checkip.amazonaws.com` prints the address that AWS sees")
         }
-        Unwritable::NoNetwork(_) => error.hint("use CIDR notation, such as 203.0.113.7/32"),
+        Unwritable::NoNetwork(why) => error.hint(&why.help),
         Unwritable::NoFirewall => error.hint("without a firewall, all addresses are allowed"),
         Unwritable::WouldBlock => error.hint("remove the address from the list instead, or change the mode"),
         Unwritable::Form => {

@@ -28,6 +28,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let (kept, mut lost_events) =
         tokio::try_join!(pools::kept(&session, &state, &plan, &[]), super::queues::lost_with(&session, &state, &plan))?;
     lost_events.extend(super::permissions::taken_by(&plan));
+    let second = session.second_stack(&state).await?;
     let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
     let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {
@@ -37,7 +38,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let policies: BTreeMap<_, _> =
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
-        document["notes"] = super::notes(&session.config.stack).into_iter().chain(lost_events).collect();
+        document["notes"] = super::notes(&session.config.stack).into_iter().chain(lost_events).chain(second).collect();
         document["costs"] = costs(&session.config.stack)
             .into_iter()
             .map(|cost| match cost.price {
@@ -59,7 +60,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             answer(&format!("\n{limits}"));
         }
-        for note in super::notes(&session.config.stack).iter().chain(&lost_events) {
+        for note in super::notes(&session.config.stack).iter().chain(&lost_events).chain(&second) {
             answer(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {
@@ -74,7 +75,20 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
             answer(&format!("\n{} {}\n  {}", answers.warn("`up` will fail:"), kept.why, kept.hint));
         }
     }
+    refused(&plan, kept.len())?;
     Ok(if args.detailed_exitcode && !plan.is_empty() { Ending::Changes } else { Ending::Done })
+}
+
+/// The error for a plan that `up` cannot carry out as a whole.
+fn refused(plan: &Plan, kept: usize) -> Result<(), Error> {
+    let refusals = plan.changes.iter().filter(|(_, _, change)| matches!(change, Change::Refuse { .. })).count() + kept;
+    let what = match refusals {
+        0 => return Ok(()),
+        1 => "1 resource".to_owned(),
+        more => format!("{more} resources"),
+    };
+    Err(Error::new(Kind::Resource, format!("`up` would fail: {what} cannot be changed as planned"))
+        .hint("the plan names each of them and the reason"))
 }
 
 fn changes(plan: &Plan, id: &Id) -> bool {

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
 use crate::regions::Needs;
-use crate::report::{answer, emulator_text, say};
+use crate::report::{answer, command, emulator_text, say};
 use crate::scope::Scope;
 use crate::spec::KmsKey;
 use crate::state::{self, StackState, State, StateId, StateStore};
@@ -174,6 +174,24 @@ impl Session {
             Some(state) => Ok(state),
             None => Err(self.no_stack().await),
         }
+    }
+
+    /// What to say before a stack is created beside others with states in the same place: a stack whose name was changed
+    /// in the stack file stays where it is.
+    pub(super) async fn second_stack(&self, state: &State) -> Result<Option<String>, Error> {
+        if !state.resources.is_empty() {
+            return Ok(None);
+        }
+        let others: Vec<String> = self.store.neighbours().await?.into_iter().map(|id| id.stack).collect();
+        let Some(first) = others.first() else { return Ok(None) };
+        let (names, stay) =
+            (others.join(", "), if others.len() == 1 { "That stack stays" } else { "Those stacks stay" });
+        Ok(Some(format!(
+            "{} will be a new stack beside {names}, whose state is in the same folder. {stay} as it is; \
+             `{}` removes {first}.",
+            self.scope().stack,
+            command(&format!("down --stack {first}"))
+        )))
     }
 
     async fn no_stack(&self) -> Error {

@@ -55,13 +55,13 @@ fn complete(text: &str, flags: &[StackFlag]) -> String {
 fn with_flags(words: &str, flags: &[StackFlag]) -> String {
     let verb = words.split_whitespace().next().unwrap_or_default();
     // `sweep` takes the stack's name alone.
-    let takes = |flag: &&StackFlag| {
-        !WITHOUT_STACK.contains(&verb)
-            && !(verb == "sweep" && flag.names_stack)
-            && !words.split_whitespace().any(|word| word == flag.name)
+    let needless = |flag: &StackFlag| {
+        WITHOUT_STACK.contains(&verb)
+            || (verb == "sweep" && flag.names_stack)
+            || words.split_whitespace().any(|word| word == flag.name)
     };
     let mut command = format!("securelambda {words}");
-    for flag in flags.iter().filter(takes) {
+    for flag in flags.iter().filter(|flag| !needless(flag)) {
         command += &format!(" {}", flag.name);
         if let Some(value) = &flag.value {
             command += &format!(" {}", quoted(value));
@@ -72,7 +72,7 @@ fn with_flags(words: &str, flags: &[StackFlag]) -> String {
 
 /// Quotes a word for a shell.
 pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-@".contains(c);
     let is_plain = !word.is_empty() && word.chars().all(plain);
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -5,14 +5,14 @@ use std::ops::Range;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
-use super::sections::network;
+use super::sections::{NoNetwork, network};
 use super::{Mode, Stack, parse};
 
 /// Why an address cannot be added, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    #[error("{0}")]
-    NoNetwork(String),
+    #[error("{}", .0.message)]
+    NoNetwork(NoNetwork),
     #[error("the stack file has no [firewall]")]
     NoFirewall,
     #[error("the firewall's mode is \"block\", which blocks its addresses instead of allowing them")]

@@ -29,6 +29,11 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
     }
     let root = Table { span: 0..0, entries: document.get_ref(), path: String::new(), what: String::new() };
     let stack = Stack::read(&mut reader, &root);
+    if root.entries.keys().all(|key| key.get_ref() == "stack") && reader.mistakes.is_empty() {
+        let help = "add at least a function, as in [functions.Hello] with source = \"hello\", and a route to it; \
+                    `securelambda init` writes a file with every key. To remove a stack, run `securelambda down`";
+        reader.diagnostic(&(0..0), "the stack file describes nothing to build", Some(help.to_owned()));
+    }
     let mut checks = Checks::of(&stack, &reader.places);
     stack.check(&mut checks);
     for flaw in checks.flaws() {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
@@ -103,4 +104,81 @@ fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     std::fs::write(&path, state.to_string()).unwrap();
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_stack_file_is_a_mistake_that_says_what_to_write() {
+    let user = User::bare();
+    for text in ["", "\n# nothing\n", "[stack]\nname = \"demo\"\n"] {
+        user.write("securelambda.toml", text);
+        user.run(&["plan"]).ends(2).says("describes nothing to build").says("`securelambda init`");
+    }
+}
+
+/// A stack of one topic, which costs two calls.
+const TOPIC: &str = "[stack]\nname = \"first\"\n[topics.news]\n";
+
+#[test]
+fn a_changed_stack_name_is_announced_as_a_second_stack() {
+    let user = User::newcomer();
+    user.write("securelambda.toml", TOPIC);
+    let first = user.run(&["up", "--yes"]).ends(0);
+    assert!(!first.stderr.contains("will be a new stack"), "{}", first.stderr);
+    user.write("securelambda.toml", &TOPIC.replace("first", "second"));
+    let words = "second will be a new stack beside first";
+    let remedy = "`securelambda down --stack first` removes first";
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    assert!(plan.contains(words) && plan.contains(remedy), "{plan}");
+    let notes = user.run(&["plan", "--json"]).ends(0).json()["notes"].to_string();
+    assert!(notes.contains(words), "{notes}");
+    user.run(&["up", "--yes"]).ends(0).says(words).says(remedy);
+    // Once it exists, there is nothing to say.
+    let again = user.run(&["up", "--yes"]).ends(0);
+    assert!(!again.stderr.contains(words), "{}", again.stderr);
+    for stack in ["first", "second"] {
+        user.run(&["down", "--yes", "--stack", stack]).ends(0);
+    }
+}
+
+#[test]
+fn a_plan_that_up_would_refuse_ends_with_4_and_names_the_reason() {
+    let user = User::newcomer();
+    user.write("securelambda.toml", TOPIC);
+    botocore::call(&user, "sns", "create_topic", &json!({ "Name": "first-news" }));
+    let plan = user.run(&["plan"]).ends(4).says("`up` would fail: 1 resource cannot be changed as planned").stdout;
+    assert!(plan.contains("does not belong to this stack"), "{plan}");
+    let document = user.run(&["plan", "--json"]).ends(4).json();
+    assert!(document.to_string().contains("does not belong to this stack"), "{document}");
+    user.run(&["up", "--yes"]).ends(4);
+}
+
+#[test]
+fn an_address_is_suggested_in_the_form_that_the_user_meant() {
+    let user = User::bare();
+    user.run(&["init", "."]).ends(0);
+    for (address, words) in [
+        ("198.51.100.4", "for this one address, write 198.51.100.4/32"),
+        ("2001:db8::4", "for this one address, write 2001:db8::4/128"),
+        ("office", "is not an IP network"),
+    ] {
+        let ran = user.run(&["up", "--allow-ip", address]).ends(2).says(words);
+        assert!(!ran.stderr.contains("203.0.113"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn printed_commands_keep_the_flags_that_mean_the_same_stack() {
+    let user = User::newcomer();
+    user.write("my stack.toml", TOPIC);
+    let at = ["--file", "my stack.toml", "--stack", "staging", "--state-dir", "elsewhere", "--region", "eu-west-1"];
+    let endpoint = endpoint();
+    let flags = [&at[..], &["--endpoint-url", &endpoint]].concat();
+    let kept = format!(
+        "--file 'my stack.toml' --stack staging --state-dir elsewhere --region eu-west-1 --endpoint-url {endpoint}`"
+    );
+    user.run(&[&["status"], &flags[..]].concat()).ends(6).says(&format!("`securelambda up {kept}"));
+    let told = user.run(&[&["status", "--json"], &flags[..]].concat()).ends(6).stderr;
+    assert!(told.contains(&kept), "{told}");
+    let plain = user.run(&["status", "--blueprint", "http-jwt"]).ends(6);
+    plain.says("`securelambda up --blueprint http-jwt`");
 }

@@ -93,7 +93,7 @@ fn a_request_arrives_as_it_was_asked_for() {
     user.run(&["call", "HEAD /files/a"]).ends(0);
 
     // A value never becomes another path.
-    for value in ["7", "a/b", "50% ä", "a?b#c"] {
+    for value in ["7", "50% ä", "a?b#c"] {
         let said = echo(&["GET /echo/{id}", "--param", &format!("id={value}")]);
         let id = said["parameters"]["id"].as_str().unwrap_or_default();
         // AWS passes the value decoded or encoded, depending on the kind of API.
@@ -124,7 +124,7 @@ fn a_request_arrives_as_it_was_asked_for() {
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", "People", "--password-stdin"]).ends(0);
     let said = body(&user, PASSWORD, &[&["POST /mine", "--data", "{}"], &ADA[..]].concat());
     assert_eq!(said["method"], "POST", "{said}");
-    let said = body(&user, PASSWORD, &[&["GET /signed/a%2Fb?q=1 2"], &ADA[..]].concat());
+    let said = body(&user, PASSWORD, &[&["GET /signed/a b?q=1 2"], &ADA[..]].concat());
     assert_eq!(said["query"]["q"], json!(["1 2"]), "{said}");
     let token = user.run_with(PASSWORD, &["token", "ada@example.com", "--password-stdin"]).ends(0).stdout;
     assert_eq!(body(&user, &token, &["GET /signed/1", "--token-stdin"])["method"], "GET");
@@ -162,9 +162,9 @@ fn a_mistake_is_reported_before_anything_is_called() {
 fn playing(answers: Vec<CallOutcome>) -> (Proxy, Arc<Mutex<Vec<CallOutcome>>>) {
     let waiting = Arc::new(Mutex::new(answers));
     let next = Arc::clone(&waiting);
-    let play = move |asked: &AwsRequest| match asked.path.contains("/_user_request_") {
-        true => next.lock().unwrap().pop().unwrap_or(CallOutcome::Passed),
-        false => CallOutcome::Passed,
+    let play = move |asked: &AwsRequest| {
+        let played = asked.path.contains("/_user_request_").then(|| next.lock().unwrap().pop());
+        played.flatten().unwrap_or(CallOutcome::Passed)
     };
     (Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(play)), waiting)
 }
@@ -198,6 +198,13 @@ fn a_response_is_printed_byte_for_byte_and_explained() {
         play(200, &[], body);
         assert_eq!(output(&user, b"", &["call", "GET /echo/1"]).stdout, body);
     }
+
+    // The emulator would decode the slash and look for another route.
+    proxy.take();
+    play(200, &[], b"{}");
+    user.run(&["call", "GET /echo/{id}", "--param", "id=a/b"]).ends(0);
+    let paths: Vec<String> = proxy.take().into_iter().map(|call| call.sent.path).collect();
+    assert!(paths.iter().any(|path| path.ends_with("/_user_request_/echo/a%2Fb")), "{paths:?}");
 
     // A terminal gets text only.
     play(200, &cookies, binary);

@@ -23,6 +23,12 @@ fn usage_errors_end_with_2_and_suggest_a_correction() {
     let user = User::bare();
     user.run(&["pu"]).ends(2);
     user.run(&["stats"]).ends(2).says("status");
+    let target = user.run(&["up", "--target", "x"]).ends(2).says("there is no such option");
+    assert!(!target.stderr.contains("--rotate"), "{}", target.stderr);
+    user.run(&["invoke", "Hello"]).ends(2).says("securelambda call");
+    for alias in ["deploy", "apply", "diff", "preview", "destroy"] {
+        user.run(&[alias, "--file", "nowhere.toml"]).ends(2).says("nowhere.toml");
+    }
     user.run(&["up", "--jobs", "0"]).ends(2).says("1..=64");
     user.run(&["up", "--stack", "No"]).ends(2).says("1 to 24 characters of a-z");
     user.run(&["up", "--endpoint-url", "localhost:4566"]).ends(2).says("http://");

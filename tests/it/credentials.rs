@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::{CommandOutput, User};
@@ -160,6 +160,17 @@ fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     let ran = ran.says("waiting for the credential_process of the profile slow");
     let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");
     assert_eq!(ran.stderr.matches("waiting for the credential_process").count(), 1, "{}", ran.stderr);
+    // Neither the process nor what it started stays behind.
+    let slow = "[profile slow]\nregion = eu-central-1\ncredential_process = sh -c 'sleep 31 & echo $! > child; wait; echo late'\n";
+    let left = user(slow, "").with("SECURELAMBDA_TIME_SCALE", "0.02");
+    status(&left, "slow").ends(3).says("it was ended");
+    let child = std::fs::read_to_string(left.folder.path().join("child")).unwrap();
+    let child = Pid::from_raw(child.trim().parse().unwrap()).unwrap();
+    let until = Instant::now() + Duration::from_secs(5);
+    while test_kill_process(child).is_ok() {
+        assert!(Instant::now() < until, "the child still runs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     for (command, code) in [("status", 130), ("up", 8)] {
         let user = user(config, "");
         let started = user.start(&[command, "--profile", "slow"]);

@@ -100,7 +100,7 @@ impl Failure {
     #[must_use]
     pub fn withhold(mut self, words: &str) -> Self {
         if let Some(answer) = &mut self.service {
-            answer.message = words.to_owned();
+            words.clone_into(&mut answer.message);
         }
         self
     }

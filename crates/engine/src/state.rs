@@ -179,6 +179,13 @@ impl StackState {
         Ok((State { tool, ..state.unwrap_or(blank) }, store))
     }
 
+    /// The other stacks of this account and region that the same backend has states of.
+    pub async fn neighbours(&self) -> Result<Vec<StateId>, StateError> {
+        let mut ids = self.backend.list().await?;
+        ids.retain(|id| (&id.account, &id.region) == (&self.id.account, &self.id.region) && id.stack != self.id.stack);
+        Ok(ids)
+    }
+
     /// The states of stacks with this name in other accounts or regions.
     pub async fn others(&self) -> Result<Vec<State>, StateError> {
         let mut states = states_of(&*self.backend, &self.id.stack).await?;

@@ -193,6 +193,6 @@ mod tests {
         let users = Users::new(&clients);
         let signed = users.sign_in_at("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
         let failure = signed.expect_err("refused").to_string();
-        assert!(failure.contains("Code mismatch") && !failure.contains("287082"), "{failure}");
+        assert!(failure.contains("is not shown") && !failure.contains("287082"), "{failure}");
     }
 }

@@ -344,7 +344,7 @@ mod tests {
             let clients = Clients::new(sdk, clients.scope);
             let failure = ServiceUsers::new(&clients).create(&want(), &task()).await.expect_err(refused);
             let password = said.lock().expect("nobody panics").clone();
-            assert!(password.len() > 9 && failure.to_string().contains("does not do"), "{failure}");
+            assert!(password.len() > 9 && failure.to_string().contains("is not shown"), "{failure}");
             let escaped = password.escape_default().to_string();
             for form in [password.as_str(), escaped.as_str()] {
                 assert!(!failure.to_string().contains(form), "{refused}: {form}: {failure}");

@@ -13,7 +13,7 @@ pub(super) struct Content {
     /// Without `Content-Type` if there is a body.
     pub headers: Vec<(String, SecretValue)>,
     /// The type of the body; empty without a body.
-    pub content_type: String,
+    pub media_type: String,
     pub data: Option<Vec<u8>>,
 }
 
@@ -32,12 +32,12 @@ impl Content {
         let given = types.last().map(|(_, value)| value.reveal().to_owned());
         let binary = std::str::from_utf8(&data).is_err();
         let usual = if binary { "application/octet-stream" } else { "application/json" };
-        Ok(Self { headers, content_type: given.unwrap_or_else(|| usual.to_owned()), data: Some(data) })
+        Ok(Self { headers, media_type: given.unwrap_or_else(|| usual.to_owned()), data: Some(data) })
     }
 
     pub(super) fn body(&self) -> Option<Body<'_>> {
         let data = self.data.as_deref()?;
-        Some(Body { content_type: &self.content_type, data })
+        Some(Body { content_type: &self.media_type, data })
     }
 }
 

@@ -78,8 +78,8 @@ fn script(args: &args::Call, method: &str, url: &str, content: &Content, proof: 
     }
     if let Some(data) = &args.data {
         let typed = args.headers.iter().any(|header| header.to_lowercase().starts_with("content-type:"));
-        if !typed && !content.content_type.is_empty() {
-            curl += &format!(" -H {}", quoted(&format!("Content-Type: {}", content.content_type)));
+        if !typed && !content.media_type.is_empty() {
+            curl += &format!(" -H {}", quoted(&format!("Content-Type: {}", content.media_type)));
         }
         curl += &format!(" --data-binary {}", quoted(data));
     }
@@ -117,12 +117,12 @@ mod tests {
         let cli = args::Cli::parse_from(line);
         let args::Command::Traffic(args::TrafficCommand::Call(args)) = cli.command else { panic!("a call") };
         let data = args.data.as_ref().map(|data| data.as_bytes().to_vec());
-        let content_type = if data.is_some() { "application/json".to_owned() } else { String::new() };
+        let media_type = if data.is_some() { "application/json".to_owned() } else { String::new() };
         script(
             &args,
             method,
             "https://abc.example.com/dev/notes?a=1&b=2",
-            &Content { data, content_type, ..Content::default() },
+            &Content { media_type, data, ..Content::default() },
             proof,
         )
     }

@@ -228,7 +228,7 @@ fn networks(reader: &mut Reader, table: &Table, key: &List) -> Vec<IpNet> {
                 reader.diagnostic(&span, format!("{network} is listed twice"), None);
             }
             Ok(network) => networks.push(network),
-            Err(why) => reader.diagnostic(&span, why, Some("write it as CIDR: \"203.0.113.7/32\"".into())),
+            Err(why) => reader.diagnostic(&span, why.message, Some(why.help)),
         }
     }
     networks
@@ -258,16 +258,30 @@ fn countries(reader: &mut Reader, table: &Table) -> Option<Countries> {
     Some(Countries { codes: codes.into_iter().collect(), all_others: given[1] })
 }
 
+/// Why a text is no network for WAF, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoNetwork {
+    pub message: String,
+    pub help: String,
+}
+
 /// Reads an address or network as WAF accepts it: CIDR, not /0, host bits cleared (docs/aws.md, IP sets).
-pub(in crate::spec) fn network(text: &str) -> Result<IpNet, String> {
+pub(in crate::spec) fn network(text: &str) -> Result<IpNet, NoNetwork> {
     let network: IpNet = text.parse().map_err(|_| match text.parse::<std::net::IpAddr>() {
-        Ok(address) => {
-            format!("{text:?} needs a prefix length: {}/{}", address, if address.is_ipv4() { 32 } else { 128 })
-        }
-        Err(_) => format!("{text:?} is not an IP network"),
+        Ok(address) => NoNetwork {
+            message: format!("{text:?} lacks the length of its prefix"),
+            help: format!("for this one address, write {}", IpNet::from(address)),
+        },
+        Err(_) => NoNetwork {
+            message: format!("{text:?} is not an IP network"),
+            help: "write an address, a slash and the length of the prefix, which is 32 for one address of IPv4".into(),
+        },
     })?;
     if network.prefix_len() == 0 {
-        return Err(format!("{text:?} covers every address, which WAF does not accept in an IP set"));
+        return Err(NoNetwork {
+            message: format!("{text:?} covers every address, which WAF does not accept in an IP set"),
+            help: "without a firewall, or with mode = \"count\", every address is allowed".into(),
+        });
     }
     Ok(network.trunc())
 }
@@ -281,7 +295,8 @@ mod tests {
         assert_eq!(network("10.0.0.5/24").map(|n| n.to_string()), Ok("10.0.0.0/24".into()));
         assert_eq!(network("2001:DB8::1/128").map(|n| n.to_string()), Ok("2001:db8::1/128".into()));
         assert!(network("0.0.0.0/0").is_err());
-        assert!(network("1.2.3.4").is_err_and(|why| why.contains("1.2.3.4/32")));
+        assert!(network("1.2.3.4").is_err_and(|why| why.help.ends_with("write 1.2.3.4/32")));
+        assert!(network("2001:db8::1").is_err_and(|why| why.help.ends_with("write 2001:db8::1/128")));
         assert!(network("1.2.3/24").is_err());
     }
 }
