@@ -5,6 +5,7 @@
 //! docs/stack-file.md are written from the declarations. What follows from a stack at AWS is in
 //! [`topology`](crate::topology).
 
+mod advice;
 mod allow_ip;
 pub mod blueprints;
 mod body_schema;

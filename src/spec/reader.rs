@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::advice;
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
     AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
@@ -120,11 +121,12 @@ impl Reader {
     pub(super) fn known(&mut self, table: &Table, section: &'static dyn Section) {
         let (what, keys): (_, Vec<&str>) = (section.what(), section.keys().iter().map(|key| key.name).collect());
         for key in table.entries.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
-            let help = match nearest(key.get_ref(), &keys) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if keys.is_empty() => format!("{what} has no settings"),
-                None => format!("{what} has the keys {}", keys.join(", ")),
+            let near = || nearest(key.get_ref(), &keys).map(|near| format!("did you mean `{near}`?"));
+            let all = || match keys.as_slice() {
+                [] => format!("{what} has no settings"),
+                keys => format!("{what} has the keys {}", keys.join(", ")),
             };
+            let help = advice::for_key(what, &keys, key.get_ref()).or_else(near).unwrap_or_else(all);
             self.diagnostic(&key.span(), format!("{what} has no key `{}`", key.get_ref()), Some(help));
         }
     }
@@ -340,7 +342,8 @@ impl Reader {
         let word = self.string(item, key.name)?;
         let found = words.iter().zip(values).find(|(known, _)| **known == word).map(|(_, value)| *value);
         if found.is_none() {
-            let help = nearest(&word, words).map(|near| format!("did you mean \"{near}\"?"));
+            let near = || nearest(&word, words).map(|near| format!("did you mean \"{near}\"?"));
+            let help = advice::for_value(key.name, words, &word).or_else(near);
             self.diagnostic(&item.span(), format!("`{}` must be one of {}", key.name, words.join(", ")), help);
         }
         found
@@ -367,7 +370,8 @@ impl Reader {
         }
         for (text, span) in texts.iter().filter(|(text, _)| !key.words.contains(&text.as_str())) {
             let message = format!("`{}` takes {}, not {text}", key.key.name, key.words.join(", "));
-            self.diagnostic(span, message, Some(suggest(text, key.words)));
+            let help = advice::for_value(key.key.name, key.words, text).unwrap_or_else(|| suggest(text, key.words));
+            self.diagnostic(span, message, Some(help));
         }
         let default = self.default(key.words, key.hardened);
         let given = |word: &str| match table.get(&key.key) {

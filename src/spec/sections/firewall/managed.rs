@@ -2,6 +2,7 @@
 //! Blocking is opted into group by group, because a new group often blocks legitimate clients (docs/aws.md, Managed
 //! rules).
 
+use crate::spec::advice;
 use crate::spec::field::{Key, List, Nested};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::Section;
@@ -147,7 +148,8 @@ pub fn parse(text: &str) -> Result<ManagedRule, (String, Option<String>)> {
     };
     if group(name).is_none() {
         let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
-        let help = nearest(name, &known).map(|near| format!("did you mean \"{near}\"?"));
+        let near = || nearest(name, &known).map(|near| format!("did you mean \"{near}\"?"));
+        let help = advice::for_value("managed_rules", &known, name).or_else(near);
         return Err((format!("{name:?} is not a managed rule group: use one of {}", known.join(", ")), help));
     }
     Ok(ManagedRule { name: name.to_owned(), block, exceptions: Vec::new() })
