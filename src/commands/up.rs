@@ -42,7 +42,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     let plan = Plan::new(&session.graph, &refresh, &state);
     let output = session.config.output;
     if let Some(note) = session.second_stack(&state).await? {
-        say_unless(output.quiet, &note);
+        say_unless(output.quiet || output.json, &note);
     }
     let kept = super::or_stopped(&stop, super::pools::kept(&session, &state, &plan, &args.remove_pools)).await?;
     if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {

@@ -155,6 +155,10 @@ fn a_mistake_is_reported_before_anything_is_called() {
         (&["POST /mine", "--token-stdin", "--data", "@-"], "--token-stdin and --data @- would both read"),
         (&["GET /mine", "--anonymous"], "the routes of this path: POST /mine"),
         (&["GET /nowhere"], "there is no route called GET /nowhere"),
+        (&["PUT /files/a", "--data", "@nowhere.json"], "nowhere.json cannot be read"),
+        (&["GET /echo/1", "--header", "Authorization: Bearer x"], "--token-stdin"),
+        (&["GET /echo/1", "--header", "no header"], "a header has the form NAME: VALUE"),
+        (&["PUT /files/a", "--curl", "--data", "@-"], "--data @FILE"),
     ] {
         user.run(&[&["call"], args].concat()).ends(2).says(words);
     }

@@ -41,9 +41,14 @@ impl Content {
     }
 }
 
-/// Refuses flags that would all read standard input, which can be read once.
+/// Refuses flags that would read standard input twice, or read it for `--curl`, which only prints a command.
 pub(super) fn check(args: &args::Call) -> Result<(), Error> {
-    let data = args.data.as_deref().is_some_and(|data| data == "@-");
+    let data = args.data.as_deref() == Some("@-");
+    if data && args.curl {
+        return Err(
+            Error::usage("--curl does not read standard input").hint("put the body into a file and use --data @FILE")
+        );
+    }
     let readers =
         [(args.sign_in.password_stdin, "--password-stdin"), (args.token_stdin, "--token-stdin"), (data, "--data @-")];
     let reading: Vec<&str> = readers.iter().filter(|(reads, _)| *reads).map(|(_, flag)| *flag).collect();

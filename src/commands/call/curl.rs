@@ -31,11 +31,6 @@ pub(super) fn text(
     url: &str,
     content: &Content,
 ) -> Result<String, Error> {
-    if args.data.as_deref() == Some("@-") {
-        return Err(
-            Error::usage("--curl does not read standard input").hint("put the body into a file and use --data @FILE")
-        );
-    }
     let proof = proof(args, session, outputs, target)?;
     Ok(script(args, target.method, url, content, &proof))
 }

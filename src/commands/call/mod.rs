@@ -30,16 +30,15 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
     let target = find(&stack, &args.route, &values)?;
     caller::check(args, &stack, &target)?;
+    let content = Content::read(args).await?;
 
     let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
     let url = format!("{}{}", base_url(&outputs, &target)?, target.path);
     if args.curl {
-        let content = if args.data.as_deref() == Some("@-") { Content::default() } else { Content::read(args).await? };
         print_curl(&curl::text(args, &session, &outputs, &target, &url, &content)?, session.config.output.json);
         return Ok(Ending::Done);
     }
-    let content = Content::read(args).await?;
     let caller = caller::sign_in(args, &session, &outputs, &target).await?;
     let mut headers = caller.signature(&session, (target.method, &url), &content)?;
     headers.extend(content.headers.iter().cloned());
