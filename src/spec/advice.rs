@@ -388,7 +388,7 @@ mod tests {
     use super::*;
 
     /// Keys that the tables name although they do not exist yet.
-    const PLANNED: [&str; 2] = ["api.cors", "pools.hooks"];
+    const PLANNED: [&str; 1] = ["pools.hooks"];
 
     #[test]
     fn every_advised_key_exists() {

@@ -47,7 +47,10 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let answered = client.send_with(&request, &headers, HeaderNames::LowerCase).await?;
     show::show(&answered, args.include, session.config.output);
     if target.api.kind == ApiKind::Rest && session.endpoint.is_none() && show::is_undecoded(&answered) {
-        say("The body is base64 text: this REST API does not treat the response's type as binary.");
+        say(
+            "The body is base64 text. API Gateway decodes it if `binary` under [api] has its type and the request accepts \
+             it, as with --header 'Accept: image/png'.",
+        );
     }
     if (200..300).contains(&answered.status) {
         return Ok(Ending::Done);
