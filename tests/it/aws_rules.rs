@@ -48,6 +48,9 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         let path = "/restapis/a/resources/r/methods/GET/integration";
         rest("apigateway", "PUT", path, &json!({ "timeoutInMillis": timeout }))
     };
+    let http_integration =
+        |timeout: u32| rest("apigateway", "POST", "/v2/apis/a/integrations", &json!({ "timeoutInMillis": timeout }));
+    let cors = |settings: Value| rest("apigateway", "PATCH", "/v2/apis/a", &json!({ "corsConfiguration": settings }));
     let put_policy = |document: String| query("iam", "PutRolePolicy", &[("PolicyDocument", &document)]);
     let managed = |document: String| query("iam", "CreatePolicy", &[("PolicyDocument", &document)]);
     let trust =
@@ -110,6 +113,17 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
             ),
         ),
         ("API Gateway: a timeout out of range", integration(29_001), integration(29_000)),
+        ("API Gateway: a timeout of an HTTP API out of range", http_integration(30_001), http_integration(30_000)),
+        (
+            "API Gateway: every origin with credentials",
+            cors(json!({ "allowOrigins": ["*"], "allowCredentials": true })),
+            cors(json!({ "allowOrigins": ["https://a.example.com"], "allowCredentials": true })),
+        ),
+        (
+            "API Gateway: ANY as a method of CORS",
+            cors(json!({ "allowMethods": ["ANY"] })),
+            cors(json!({ "allowMethods": ["GET", "*"] })),
+        ),
         (
             "IAM: a wildcard in the service of an ARN",
             put_policy(policy(&json!(["arn:aws:sns:r:1:t", "arn:aws:cognito-*:r:1:pool/*"]), 0)),

@@ -7,6 +7,7 @@
 //!
 //! `tests/it/aws_rules.rs` has a request for every rule, and fails if a rule has none.
 
+mod cors;
 mod limits;
 mod names;
 mod policies;
@@ -36,9 +37,18 @@ pub struct Rule {
 
 /// Every rule. Each subject has a file.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [stages::RULES, policies::RULES, tags::RULES, variables::RULES, names::RULES, limits::RULES, tls::RULES]
-        .into_iter()
-        .flatten()
+    [
+        stages::RULES,
+        policies::RULES,
+        tags::RULES,
+        variables::RULES,
+        names::RULES,
+        limits::RULES,
+        tls::RULES,
+        cors::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Requests that AWS accepts too, but with another effect than the emulator.

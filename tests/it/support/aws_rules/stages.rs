@@ -23,6 +23,17 @@ pub const RULES: &[Rule] = &[
             request.name() == "apigateway PutIntegration" && timeout.is_some_and(|ms| !(50..=29_000).contains(&ms))
         },
     },
+    Rule {
+        name: "API Gateway: a timeout of an HTTP API out of range",
+        status: 400,
+        code: "BadRequestException",
+        message: "Timeout should be between 50 ms and 30000 ms",
+        source: "terraform-provider-aws issues 16002, 42851; the words as for REST APIs",
+        refuses: |request| {
+            let timeout = json(request)["timeoutInMillis"].as_i64();
+            request.name() == "apigatewayv2 CreateIntegration" && timeout.is_some_and(|ms| !(50..=30_000).contains(&ms))
+        },
+    },
 ];
 
 /// Both members are refused, whatever their values.
