@@ -39,14 +39,13 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::test_util::infallible_client_fn;
-use futures_util::FutureExt;
 use program::User;
 use proxy::{AwsRequest, CallOutcome, Proxy};
 use securelambda::aws::{self, Clients};
-use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
+use securelambda::bundle::{Code, DependencyInstaller, Environment, Machine, OwnFiles, Sources};
 use securelambda::engine::{self, CancellationToken, Graph, Plan, Refresh};
 use securelambda::scope::Scope;
-use securelambda::spec;
+use securelambda::spec::{self, Stack};
 use securelambda::state::{State, StateId};
 use securelambda::topology;
 use size::{PublishedRates, Size, minimum_time, throttled, time_in_calls};
@@ -66,12 +65,20 @@ fn pure(user: &User) -> Duration {
     };
     let Scope { stack, account, region, .. } = scope.clone();
     let state = State::new(&StateId { stack, account, region }, None);
+    let sources = Sources::Folder { root: user.folder.path().to_owned(), own: OwnFiles::default() };
+    let environment = Environment::new(std::env::vars_os());
+    let cache = Some(user.folder.path().join("cache"));
+    let installer = DependencyInstaller { cache, machine: Machine::Lambda, environment, note: &|_| {} };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let pack = |stack: &Stack| {
+        let code = Code::find(stack, &sources, "2026-11-29").unwrap();
+        runtime.block_on(code.pack(&installer)).unwrap()
+    };
+    // Code that is packed for the first time is parsed by Node.js.
+    pack(&spec::parse(&text).unwrap());
     let began = Instant::now();
     let stack = spec::parse(&text).unwrap();
-    let sources = Sources::Folder(user.folder.path().to_owned());
-    let installer = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
-    // Nothing has to be installed, so this future is ready at once.
-    let bundles = Code::find(&stack, &sources).unwrap().pack(&installer).now_or_never().unwrap().unwrap();
+    let bundles = pack(&stack);
     let graph = topology::desired(&stack, &scope, None, &bundles, &topology::SecretValues::default(), None);
     let graphed = began.elapsed();
     let unread = unread(&graph, &scope, &state);

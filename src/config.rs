@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Color, STATE_DIR, Shared};
 use crate::aws;
-use crate::bundle::Sources;
+use crate::bundle::{Environment, OwnFiles, Sources};
 use crate::engine::TimeScale;
 use crate::error::{Error, Kind};
 use crate::proxies::Proxies;
@@ -63,6 +63,11 @@ pub struct Connection {
 /// A variable of the process's environment; empty counts as unset.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The whole environment of the process, for programs that this one starts.
+pub fn environment() -> Environment {
+    Environment::new(std::env::vars_os())
 }
 
 fn text(name: &str) -> Option<String> {
@@ -153,7 +158,8 @@ impl Config {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| Error::usage(format!("the stack file {} cannot be read: {error}", file.display())))?;
             let folder = file.parent().map(PathBuf::from).unwrap_or_default();
-            (file.display().to_string(), text, Sources::Folder(folder))
+            let own = OwnFiles::new([file.clone(), shared.state_dir.clone()]);
+            (file.display().to_string(), text, Sources::Folder { root: folder, own })
         } else {
             let name = blueprint.map_or("the built-in stack".to_owned(), |one| format!("the blueprint {}", one.name));
             (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)

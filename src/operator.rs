@@ -66,6 +66,9 @@ impl CommandName {
 /// Stands for the ARN of the stack file's key in templates.
 const KEY: &str = "{kms-key}";
 
+/// Stands for the ARNs of the stack file's layers in templates.
+const LAYERS: &str = "{layers}";
+
 /// What the policies must allow.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -80,6 +83,8 @@ pub struct Wanted<'a> {
     pub key: Option<&'a str>,
     /// The services that call functions for something that another tool made.
     pub outside_callers: &'a BTreeSet<String>,
+    /// The ARNs of the layers of its functions.
+    pub layers: &'a BTreeSet<String>,
 }
 
 impl Wanted<'_> {
@@ -98,7 +103,8 @@ impl Wanted<'_> {
 
     /// The required actions of a grant, sorted; empty if the grant is not needed.
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
-        if self.key.is_none() && template.on.contains(&KEY) {
+        let lacks_key = self.key.is_none() && template.on.contains(&KEY);
+        if lacks_key || self.layers.is_empty() && template.on.contains(&LAYERS) {
             return BTreeSet::new();
         }
         let rights = template.rights.iter();
@@ -106,6 +112,11 @@ impl Wanted<'_> {
         // Without a boundary the program never sets one, and must not be able to replace one.
         let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
+    }
+
+    /// The resources that a pattern stands for.
+    fn resources(&self, pattern: &str) -> Vec<String> {
+        if pattern == LAYERS { self.layers.iter().cloned().collect() } else { vec![self.filled_in(pattern)] }
     }
 
     fn filled_in(&self, pattern: &str) -> String {
@@ -232,7 +243,7 @@ fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
             condition: wanted.condition(sid.conditions()),
         });
         statement.action.extend(action);
-        statement.resource.extend(grant.template.on.iter().map(|pattern| wanted.filled_in(pattern)));
+        statement.resource.extend(grant.template.on.iter().flat_map(|pattern| wanted.resources(pattern)));
     }
     statements.into_values().collect()
 }
@@ -251,7 +262,7 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
     let question = |(template, actions): (&StatementTemplate, BTreeSet<&str>)| {
         let actions: Vec<String> = actions.into_iter().map(str::to_owned).collect();
         let example = |text: &str| if text == "*" { text.to_owned() } else { text.replace('*', "example") };
-        let resource = template.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
+        let resource = template.on.first().and_then(|pattern| Some(example(wanted.resources(pattern).first()?)))?;
         let conditions = template.sid.conditions();
         let keys = wanted.condition(conditions).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
@@ -299,6 +310,7 @@ mod tests {
             boundary,
             key: None,
             outside_callers: &BTreeSet::new(),
+            layers: &BTreeSet::new(),
         };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
@@ -315,6 +327,26 @@ mod tests {
     #[test]
     fn the_whole_policy() {
         insta::assert_snapshot!(pretty(&least(&[], Some("arn:aws:iam::123456789012:policy/functions"))));
+    }
+
+    #[test]
+    fn only_the_layers_of_the_stack_file_can_be_read() {
+        let layers = BTreeSet::from(["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3".to_owned()]);
+        let kinds = every_kind();
+        let wanted = Wanted {
+            scope: &scope("demo"),
+            works: &[],
+            kinds: &kinds,
+            boundary: None,
+            key: None,
+            outside_callers: &BTreeSet::new(),
+            layers: &layers,
+        };
+        let statements = statements(&wanted);
+        let found: Vec<_> = statements.iter().filter(|one| one.action.contains("lambda:GetLayerVersion")).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].resource, layers);
+        assert!(!actions(&least(&[], None)).contains("lambda:GetLayerVersion"));
     }
 
     #[test]
@@ -366,6 +398,7 @@ mod tests {
             boundary: None,
             key: None,
             outside_callers: &BTreeSet::new(),
+            layers: &BTreeSet::new(),
         };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
@@ -382,6 +415,7 @@ mod tests {
                 boundary: None,
                 key,
                 outside_callers: &BTreeSet::new(),
+                layers: &BTreeSet::new(),
             };
             statements(&wanted).into_iter().find(|statement| statement.sid == "UseKey")
         };
@@ -411,8 +445,15 @@ mod tests {
         let blueprints = crate::spec::blueprints::ALL.iter().map(kinds_of);
         for kinds in blueprints.chain([every_kind()]) {
             for (scope, boundary) in [(&long, Some(boundary.as_str())), (&scope("a"), None)] {
-                let wanted =
-                    Wanted { scope, works: &[], kinds: &kinds, boundary, key: None, outside_callers: &BTreeSet::new() };
+                let wanted = Wanted {
+                    scope,
+                    works: &[],
+                    kinds: &kinds,
+                    boundary,
+                    key: None,
+                    outside_callers: &BTreeSet::new(),
+                    layers: &BTreeSet::new(),
+                };
                 let documents = policies(&wanted);
                 assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());
                 for document in &documents {

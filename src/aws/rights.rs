@@ -128,6 +128,8 @@ pub enum Sid {
     PutBeforePools,
     /// The key of the stack file, which is nobody's resource.
     UseKey,
+    /// The layers of the stack file, which may be somebody else's.
+    UseLayers,
     /// A key has no id yet when IAM is asked whether it may be created.
     MakeKeys,
     /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
@@ -168,6 +170,7 @@ impl Sid {
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
             Self::PutBeforePools => "PutBeforePools",
             Self::UseKey => "UseKey",
+            Self::UseLayers => "UseLayers",
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
@@ -185,7 +188,7 @@ impl Sid {
             | Self::RequestValidators
             | Self::HttpApiParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],

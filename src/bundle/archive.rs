@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::Zip;
-use super::files::Files;
+use super::files::{File, Files, in_words};
+use super::{Source, Zip};
+use crate::spec::Language;
 
 /// Lambda's limits for a direct upload, zipped and unzipped (docs/aws.md, Packages).
 const MAX_ZIP: u64 = 50 * MEGABYTE;
@@ -69,6 +70,43 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
     Ok(zip)
 }
 
+/// The archive at this path, which is shipped as it is; `None` if the path is not of an archive. The error is a message.
+pub(super) fn found(path: &Path, runtime: &str) -> Result<Option<Source>, String> {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_lowercase();
+    if !(path.is_file() && ["zip", "jar"].contains(&end.as_str())) {
+        return Ok(None);
+    }
+    if end == "jar" && Language::of(runtime) != Language::Java {
+        return Err(format!("{} is a Java archive, but the runtime is {runtime}", path.display()));
+    }
+    let bytes = std::fs::read(path).map_err(|why| format!("{} {}", path.display(), in_words(&why)))?;
+    let bytes = Arc::new(bytes);
+    let own = archived(&bytes).map_err(|why| format!("{} is not a valid archive: {why}", path.display()))?;
+    Ok(Some(Source { own, manifest: None, notes: Vec::new(), archive: Some(bytes) }))
+}
+
+/// The files in an archive.
+fn archived(bytes: &Arc<Vec<u8>>) -> zip::result::ZipResult<Files> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes.as_slice()))?;
+    let mut files = Files::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        if entry.is_file() {
+            let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
+            files.insert(entry.name()?.into_owned(), File::archived(bytes, index, entry.size(), executable));
+        }
+    }
+    Ok(files)
+}
+
+/// Checks the sizes of an archive that is shipped as it is.
+pub(super) fn as_it_is(bytes: Arc<Vec<u8>>, files: &Files) -> Result<Zip, Unpackable> {
+    fits(files)?;
+    fits_zipped(bytes.len() as u64, files)?;
+    let sha256 = BASE64_STANDARD.encode(Sha256::digest(bytes.as_slice()));
+    Ok(Zip { bytes, sha256 })
+}
+
 /// The first half of a digest, for a file's name.
 pub(super) fn half(digest: &[u8]) -> String {
     hex::encode(&digest[..digest.len() / 2])
@@ -83,10 +121,7 @@ fn sealed(bytes: Vec<u8>) -> Zip {
 /// user (docs/aws.md, Packages).
 pub(super) fn zip(files: &Files) -> Result<Zip, Unpackable> {
     // Checked before reading, because a wrong folder may be larger than memory.
-    let unzipped: u64 = files.values().map(|file| file.size).sum();
-    if unzipped > MAX_UNZIPPED {
-        return Err(too_large(unzipped, "unzipped", MAX_UNZIPPED, files));
-    }
+    fits(files)?;
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, file) in files {
         let options = SimpleFileOptions::default()
@@ -98,10 +133,17 @@ pub(super) fn zip(files: &Files) -> Result<Zip, Unpackable> {
         archive.write_all(&contents)?;
     }
     let bytes = archive.finish()?.into_inner();
-    if bytes.len() as u64 > MAX_ZIP {
-        return Err(too_large(bytes.len() as u64, "zipped", MAX_ZIP, files));
-    }
+    fits_zipped(bytes.len() as u64, files)?;
     Ok(sealed(bytes))
+}
+
+fn fits(files: &Files) -> Result<(), Unpackable> {
+    let unzipped: u64 = files.values().map(|file| file.size).sum();
+    if unzipped > MAX_UNZIPPED { Err(too_large(unzipped, "unzipped", MAX_UNZIPPED, files)) } else { Ok(()) }
+}
+
+fn fits_zipped(size: u64, files: &Files) -> Result<(), Unpackable> {
+    if size > MAX_ZIP { Err(too_large(size, "zipped", MAX_ZIP, files)) } else { Ok(()) }
 }
 
 fn too_large(size: u64, what: &'static str, most: u64, files: &Files) -> Unpackable {
@@ -141,7 +183,7 @@ fn megabytes(bytes: u64) -> String {
 mod tests {
     use std::fs;
 
-    use super::super::files::{gather, shipped};
+    use super::super::files::gather;
     use super::*;
 
     #[test]
@@ -154,20 +196,41 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::File::create(path).and_then(|file| file.set_len(megabytes * MEGABYTE)).expect("written");
         }
-        let files = gather(folder.path(), &shipped).expect("read");
+        let files = gather(folder.path(), &|_| true).expect("read");
         let Err(Unpackable::TooLarge { size, what, largest, .. }) = zip(&files) else { panic!("packed") };
         assert_eq!((size.as_str(), what), ("252 MB", "unzipped"));
         assert_eq!(largest, "node_modules/@scope/big 200 MB, node_modules/mid 51 MB, c.mjs 1 MB");
     }
 
     #[test]
+    fn an_archive_is_shipped_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::write(folder.path().join("bootstrap"), "#!/bin/sh").expect("written");
+        fs::set_permissions(folder.path().join("bootstrap"), program).expect("changed");
+        let packed = zip(&gather(folder.path(), &|_| true).expect("read")).expect("packed");
+        let path = folder.path().join("built.zip");
+        fs::write(&path, packed.bytes.as_slice()).expect("written");
+        let source = found(&path, "provided.al2023").expect("read").expect("an archive");
+        let bootstrap = &source.own["bootstrap"];
+        assert!(bootstrap.executable && bootstrap.text().expect("read") == "#!/bin/sh");
+        let kept = as_it_is(source.archive.clone().expect("kept"), &source.own).expect("small");
+        assert_eq!(kept.sha256, packed.sha256);
+        assert!(found(folder.path(), "java25").expect("read").is_none(), "a folder");
+        fs::rename(&path, path.with_extension("jar")).expect("renamed");
+        assert!(found(&path.with_extension("jar"), "ruby4.0").is_err_and(|why| why.contains("a Java archive")));
+        fs::write(&path, "not a zip").expect("written");
+        assert!(found(&path, "java25").is_err_and(|why| why.contains("not a valid archive")));
+    }
+
+    #[test]
     fn the_permission_to_execute_is_packed() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("a"), "1").expect("written");
-        let plain = zip(&gather(folder.path(), &shipped).expect("read")).expect("packed");
+        let plain = zip(&gather(folder.path(), &|_| true).expect("read")).expect("packed");
         let run = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(folder.path().join("a"), run).expect("changed");
-        let program = zip(&gather(folder.path(), &shipped).expect("read")).expect("packed");
+        let program = zip(&gather(folder.path(), &|_| true).expect("read")).expect("packed");
         assert_ne!(plain.sha256, program.sha256);
     }
 

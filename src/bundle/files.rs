@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use include_dir::Dir;
 
@@ -25,14 +26,36 @@ pub(super) struct File {
 #[derive(Debug, Clone)]
 enum Content {
     Embedded(&'static [u8]),
+    /// Written by this program.
+    Made(Arc<[u8]>),
     At(PathBuf),
+    /// A file of this archive.
+    Archived(Arc<Vec<u8>>, usize),
 }
 
 impl File {
+    /// A file that is not on disk.
+    pub(super) fn made(text: String) -> Self {
+        let size = text.len() as u64;
+        Self { content: Content::Made(text.into_bytes().into()), executable: false, size, own: true }
+    }
+
+    /// A file of an archive.
+    pub(super) fn archived(archive: &Arc<Vec<u8>>, index: usize, size: u64, executable: bool) -> Self {
+        Self { content: Content::Archived(Arc::clone(archive), index), executable, size, own: true }
+    }
+
     pub(super) fn read(&self) -> io::Result<Vec<u8>> {
         match &self.content {
             Content::Embedded(bytes) => Ok(bytes.to_vec()),
+            Content::Made(bytes) => Ok(bytes.to_vec()),
             Content::At(path) => fs::read(path),
+            Content::Archived(archive, index) => {
+                let mut archive = zip::ZipArchive::new(io::Cursor::new(archive.as_slice()))?;
+                let mut bytes = Vec::new();
+                io::Read::read_to_end(&mut archive.by_index(*index)?, &mut bytes)?;
+                Ok(bytes)
+            }
         }
     }
 
@@ -56,7 +79,7 @@ pub(super) enum Unreadable {
     Special { path: PathBuf },
     #[error("{} has a name that is not UTF-8", .path.display())]
     Name { path: PathBuf },
-    #[error("{} is a file; `source` must be a folder", .path.display())]
+    #[error("{} is a file; `source` must be a folder, a .zip file or, with java, a .jar file", .path.display())]
     NoFolder { path: PathBuf },
 }
 
@@ -149,12 +172,18 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a file of a function's source is packed. Tests, hidden files, virtual environments and compiled Python are
-/// not.
-pub(super) fn shipped(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let compiled = name == "__pycache__" || Path::new(name).extension().is_some_and(|end| end == "pyc");
-    !(name == "test" || name.starts_with('.') || name == "venv" || compiled)
+/// A folder with these files, for tests.
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+pub(super) fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Files) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    let files = gather(folder.path(), &|_| true).expect("read");
+    (folder, files)
 }
 
 #[cfg(test)]
@@ -171,7 +200,7 @@ mod tests {
         fs::write(&outside, "key").expect("written");
         fs::write(inside.join("a/x.mjs"), "1").expect("written");
         symlink("a/x.mjs", inside.join("y.mjs")).expect("linked");
-        let names = || gather(&inside, &shipped).map(|files| files.into_keys().collect::<Vec<_>>());
+        let names = || gather(&inside, &|_| true).map(|files| files.into_keys().collect::<Vec<_>>());
         assert_eq!(names().expect("read"), ["a/x.mjs", "y.mjs"]);
 
         symlink(&outside, inside.join("z")).expect("linked");
@@ -179,13 +208,5 @@ mod tests {
         fs::remove_file(inside.join("z")).expect("removed");
         symlink("..", inside.join("a/up")).expect("linked");
         assert!(names().is_err_and(|why| why.to_string().contains("that contains it")));
-    }
-
-    #[test]
-    fn tests_hidden_files_and_compiled_files_are_not_packed() {
-        let kept = ["index.mjs", "a/b.py", "package.json", "testing.mjs"];
-        assert!(kept.iter().all(|path| shipped(path)));
-        let left = ["test", "a/test", ".env", ".git", "__pycache__", "a/b.pyc", "venv"];
-        assert!(!left.iter().any(|path| shipped(path)));
     }
 }

@@ -2,30 +2,37 @@
 //! its dependencies become a zip archive. Equal sources give equal bytes, so the archive's hash tells whether code
 //! changed.
 //!
-//! - `files` selects files and checks that they can be read
-//! - `manifest` reads the dependencies from `package.json` or `requirements.txt`
+//! - `files` finds files and checks that they can be read
+//! - `source` selects those that are packed
+//! - `manifest` reads the dependencies from `package.json`, `requirements.txt` and others
 //! - `install` installs them into the cache
+//! - `handler` checks that there is what Lambda calls
+//! - `loads` checks that Lambda can load the code
 //! - `archive` packs the zip archive and checks Lambda's limits
 
 mod archive;
 mod files;
+mod handler;
 mod install;
+mod loads;
 mod manifest;
+mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
-pub use self::install::{DependencyInstaller, Machine};
+pub use self::install::{DependencyInstaller, Environment, Machine};
+pub use self::source::OwnFiles;
 
 use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::spec::{Diagnostic, Function, Stack, check_body_schema};
+use crate::spec::{Aging, Bundler, Diagnostic, Function, Stack, aging, check_body_schema};
 
 /// The functions of the blueprints, which are part of this binary.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
@@ -59,7 +66,11 @@ pub enum Sources {
     /// In this binary.
     Embedded,
     /// Beside a stack file.
-    Folder(PathBuf),
+    Folder {
+        root: PathBuf,
+        /// Never part of a function.
+        own: OwnFiles,
+    },
 }
 
 /// Why a stack's code could not be packed.
@@ -77,6 +88,7 @@ pub struct Code<'a> {
     stack: &'a Stack,
     sources: BTreeMap<&'a String, Source>,
     schemas: BTreeMap<PathBuf, String>,
+    notes: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -84,60 +96,104 @@ struct Source {
     /// The function's own files that are packed.
     own: Files,
     manifest: Option<Manifest>,
+    /// What may be missed in the package: sentences without the full stop.
+    notes: Vec<String>,
+    /// An archive that is shipped as it is. Its files are in `own`.
+    archive: Option<Arc<Vec<u8>>>,
 }
 
 impl<'a> Code<'a> {
-    /// Reads all files that `stack` names. The error has all mistakes.
-    pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Diagnostic>> {
+    /// Reads all files that `stack` names. `today` is as in `2026-11-29`, for runtimes that end. The error has all
+    /// mistakes.
+    pub fn find(stack: &'a Stack, sources: &Sources, today: &str) -> Result<Self, Vec<Diagnostic>> {
         let (schemas, mut flaws) = match schemas(stack, sources) {
             Ok(schemas) => (schemas, Vec::new()),
             Err(flaws) => (BTreeMap::new(), flaws),
         };
         let mut found = BTreeMap::new();
+        let mut notes = BTreeSet::new();
         for (name, function) in &stack.functions {
+            match aging(name, &function.runtime, today) {
+                Some(Aging::Warning(warning)) => drop(notes.insert(format!("{warning}."))),
+                Some(Aging::Refusal(flaw)) => flaws.push(flaw),
+                None => {}
+            }
             match sources.function(function) {
-                Ok(source) => drop(found.insert(name, source)),
+                Ok(source) => {
+                    let of = |note: &String| format!("{}: {note}.", function.source.display());
+                    notes.extend(source.notes.iter().map(of));
+                    found.insert(name, source);
+                }
                 Err(why) => flaws.push(Diagnostic::new(place(name), why)),
             }
         }
-        if flaws.is_empty() { Ok(Self { stack, sources: found, schemas }) } else { Err(flaws) }
+        if flaws.is_empty() { Ok(Self { stack, sources: found, schemas, notes }) } else { Err(flaws) }
+    }
+
+    /// What the user should know about how the files were read, in sentences.
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.notes.iter()
     }
 
     /// Packs the functions with their dependencies.
     pub async fn pack(self, installer: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
         let mut flaws = Vec::new();
         let mut functions: BTreeMap<String, Zip> = BTreeMap::new();
-        // Functions with the same source, runtime, architecture and handler share an archive.
-        let mut packed: BTreeMap<(&PathBuf, &String, &String, &String), Zip> = BTreeMap::new();
+        // Functions with the same code, runtime, architecture, handler and bundler share an archive.
+        let mut packed: BTreeMap<_, Zip> = BTreeMap::new();
         for (name, source) in self.sources {
             let function = &self.stack.functions[name];
-            let Function { source: folder, runtime, architecture, handler, .. } = function;
-            let zip = if let Some(zip) = packed.get(&(folder, runtime, architecture, handler)) {
-                zip.clone()
-            } else {
-                let dependencies = match &source.manifest {
-                    Some(manifest) => {
-                        Some(installer.install(name, function, manifest).await.map_err(Unpacked::Failed)?)
-                    }
-                    None => None,
-                };
-                let (dependencies, kept) = dependencies.map(|found| (found.files, found.folder)).unzip();
-                let mut files: Files = dependencies.unwrap_or_default();
-                files.extend(source.own);
-                flaws.extend(without_handler(name, function, &files));
-                let zip = kept.map_or_else(|| archive::zip(&files), |folder| archive::zip_once(&files, &folder));
-                match zip {
-                    Ok(zip) => zip,
-                    Err(why) => {
-                        flaws.push(unpackable(name, &why));
-                        continue;
-                    }
-                }
+            let Function { source: folder, runtime, architecture, handler, bundler, .. } = function;
+            let same = (folder, runtime, architecture, handler, bundler);
+            let zip = match packed.get(&same) {
+                Some(zip) => Ok(zip.clone()),
+                None => source.pack(name, function, installer).await,
             };
-            packed.insert((folder, runtime, architecture, handler), zip.clone());
-            functions.insert(name.clone(), zip);
+            match zip {
+                Ok(zip) => {
+                    packed.insert(same, zip.clone());
+                    functions.insert(name.clone(), zip);
+                }
+                Err(Unpacked::Flaws(found)) => flaws.extend(found),
+                Err(failed) => return Err(failed),
+            }
         }
         if flaws.is_empty() { Ok(Bundles { functions, schemas: self.schemas }) } else { Err(Unpacked::Flaws(flaws)) }
+    }
+}
+
+impl Source {
+    async fn pack(self, name: &str, function: &Function, installer: &DependencyInstaller<'_>) -> Result<Zip, Unpacked> {
+        let flaw = |flaw: Diagnostic| Unpacked::Flaws(vec![flaw]);
+        let dependencies = match &self.manifest {
+            Some(manifest) => Some(installer.install(name, function, manifest).await.map_err(Unpacked::Failed)?),
+            None => None,
+        };
+        let files = match function.bundler {
+            Some(Bundler::Esbuild) => {
+                let entry = handler::entry(name, function, &self.own).map_err(flaw)?;
+                let made = installer.bundle(name, function, &self.own, &entry, dependencies.as_ref()).await;
+                made.map_err(Unpacked::Failed)?
+            }
+            None => {
+                let mut files = dependencies.as_ref().map(|found| found.files.clone()).unwrap_or_default();
+                files.extend(self.own);
+                files
+            }
+        };
+        let on_lambda = installer.machine == Machine::Lambda;
+        if let Some(missing) = handler::missing(name, function, &files, on_lambda) {
+            return Err(flaw(missing));
+        }
+        if let Some(unsound) = installer.loads(name, function, &files).await {
+            return Err(flaw(unsound));
+        }
+        let zip = match (self.archive.filter(|_| function.bundler.is_none()), dependencies) {
+            (Some(archive), _) => archive::as_it_is(archive, &files),
+            (None, Some(found)) => archive::zip_once(&files, &found.folder),
+            (None, None) => archive::zip(&files),
+        };
+        zip.map_err(|why| flaw(unpackable(name, &why)))
     }
 }
 
@@ -151,30 +207,6 @@ fn unpackable(name: &str, why: &Unpackable) -> Diagnostic {
         Unpackable::TooLarge { largest, .. } => flaw.help(format!("the largest parts are {largest}")),
         _ => flaw,
     }
-}
-
-/// Reports a handler whose file is not in the package. Lambda would fail at the first call.
-fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Diagnostic> {
-    let handler = &function.handler;
-    let candidates: Vec<String> = if function.runtime.starts_with("python") {
-        let module = handler.rsplit_once('.')?.0.replace('.', "/");
-        [".py", "/__init__.py", ".so"].map(|end| format!("{module}{end}")).to_vec()
-    } else {
-        let (folder, file) = handler.rsplit_once('/').map_or(("", handler.as_str()), |(folder, file)| (folder, file));
-        let stem = file.split('.').next().unwrap_or(file);
-        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        [".mjs", ".js", ".cjs"].map(|end| format!("{folder}{stem}{end}")).to_vec()
-    };
-    let shown = |path: &String| path.trim_start_matches("./").to_owned();
-    if candidates.iter().any(|path| files.contains_key(&shown(path))) {
-        return None;
-    }
-    let message = format!(
-        "{} has no file {}, which the handler {handler} needs",
-        function.source.display(),
-        shown(&candidates[0])
-    );
-    Some(Diagnostic::new(place(name), message).help("correct `handler` (file.function) or `source`"))
 }
 
 /// The texts of the body schemas, by the routes' `body`. The error has all mistakes in them.
@@ -201,30 +233,31 @@ pub fn schemas(stack: &Stack, sources: &Sources) -> Result<BTreeMap<PathBuf, Str
     if flaws.is_empty() { Ok(schemas) } else { Err(flaws) }
 }
 
-/// npm's settings, which only an installation needs.
-const NPMRC: &str = ".npmrc";
-
 impl Sources {
     /// The files of a function's folder. The error is a message.
     fn function(&self, function: &Function) -> Result<Source, String> {
         let folder = &function.source;
+        if let Self::Folder { root, .. } = self
+            && let Some(archive) = archive::found(&root.join(folder), &function.runtime)?
+        {
+            return Ok(archive);
+        }
         let all = self.files(folder).map_err(|why| why.to_string())?;
         let mut own = all.clone();
-        // An installation by the user may have development dependencies, and is for this machine.
-        let installed = all.contains_key("package.json");
-        own.retain(|path, _| !(path.starts_with(NPMRC) || installed && path.starts_with("node_modules/")));
+        let mut notes = source::select(&mut own);
         if own.is_empty() {
             return Err(format!("the source folder {} is empty", folder.display()));
         }
-        let manifest = Manifest::of(&function.runtime, &all).map_err(|why| format!("{}: {why}", folder.display()))?;
-        Ok(Source { own, manifest })
+        let found = Manifest::of(&function.runtime, &all).map_err(|why| format!("{}: {why}", folder.display()))?;
+        notes.extend(found.notes);
+        Ok(Source { own, manifest: found.manifest, notes, archive: None })
     }
 
     /// The files below a folder, including those that only an installation needs.
     fn files(&self, folder: &Path) -> Result<Files, Unreadable> {
-        let wanted = |path: &str| files::shipped(path) || path == NPMRC;
         match self {
             Self::Embedded => {
+                let wanted = |path: &str| source::is_looked_at(path, None);
                 let within = folder.strip_prefix("lambdas").unwrap_or(folder);
                 let mut files = Files::new();
                 if let Some(dir) = LAMBDAS.get_dir(within) {
@@ -232,7 +265,11 @@ impl Sources {
                 }
                 Ok(files)
             }
-            Self::Folder(root) => files::gather(&root.join(folder), &wanted),
+            Self::Folder { root, own } => {
+                let folder = root.join(folder);
+                let own = own.within(&folder);
+                files::gather(&folder, &|path| !own.contains(path) && source::is_looked_at(path, Some(&folder)))
+            }
         }
     }
 
@@ -242,7 +279,10 @@ impl Sources {
                 let within = file.strip_prefix("lambdas").unwrap_or(file);
                 LAMBDAS.get_file(within).and_then(|file| file.contents_utf8()).map(str::to_owned)
             }
-            Self::Folder(root) => Some(fs::read_to_string(root.join(file))?),
+            Self::Folder { root, .. } => {
+                let text = fs::read_to_string(root.join(file))?;
+                Some(text.trim_start_matches('\u{feff}').to_owned())
+            }
         };
         text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
     }

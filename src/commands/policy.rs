@@ -115,7 +115,10 @@ async fn least(
     let boundary = config.stack.permissions_boundary.as_deref();
     let key = config.stack.kms_key.as_ref().and_then(KmsKey::given);
     let outside_callers = config.stack.outside_callers();
-    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary, key, outside_callers: &outside_callers }))
+    let layers = config.stack.layers();
+    let wanted =
+        Wanted { scope, works, kinds: &kinds, boundary, key, outside_callers: &outside_callers, layers: &layers };
+    Ok(policies(&wanted))
 }
 
 /// The scope of the stack, without AWS calls.

@@ -1,6 +1,7 @@
 //! The parts that commands which call AWS share: the connection, the graph, and the state.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use crate::aws::connect::{Access, configured_endpoint, connect};
 use crate::aws::credentials::Note;
@@ -8,14 +9,14 @@ use crate::aws::profiles::{Origin, origin};
 use crate::aws::sts::CallerIdentity;
 use crate::aws::{Clients, registry};
 use crate::bundle::{Bundles, Code, DependencyInstaller, Machine, Unpacked};
-use crate::config::{Config, Connection, check_endpoint, variable};
+use crate::config::{Config, Connection, check_endpoint, environment, variable};
 use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Failure, Graph, Refresh, Registry, refresh};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
 use crate::regions::Needs;
-use crate::report::{answer, command, emulator_text, say};
+use crate::report::{answer, command, date, emulator_text, say};
 use crate::scope::Scope;
 use crate::spec::KmsKey;
 use crate::state::{self, StackState, State, StateId, StateStore};
@@ -75,7 +76,7 @@ impl Session {
         // Report mistakes before an emulator is started or anything is installed.
         let code = match sources {
             Sources::Packed => Some(
-                Code::find(&config.stack, &config.sources)
+                Code::find(&config.stack, &config.sources, &today())
                     .map_err(|flaws| config.document.flawed(flaws, config.output))?,
             ),
             Sources::Untouched => None,
@@ -312,16 +313,24 @@ fn account_error(failure: Failure) -> Error {
 /// Packs the functions' code for Lambda, or for the emulator on this machine.
 async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result<Bundles, Error> {
     let note = note_unless(config.output.quiet);
+    code.notes().for_each(|text| note(text));
     // Without a home folder there is no cache folder. That matters only if something must be installed.
     let local = Local::from_env(variable).ok();
     let python = || local.as_ref().and_then(Local::python);
     let here = config.connection.local || emulated_here(endpoint).await;
     let machine = if here { Machine::This { python: python() } } else { Machine::Lambda };
-    let cache = local.as_ref().map(|local| local.cache().join("packages"));
-    code.pack(&DependencyInstaller { cache, machine, note: &note }).await.map_err(|unpacked| match unpacked {
+    let cache = local.as_ref().map(|local| local.cache().to_owned());
+    let installer = DependencyInstaller { cache, machine, environment: environment(), note: &note };
+    code.pack(&installer).await.map_err(|unpacked| match unpacked {
         Unpacked::Flaws(flaws) => config.document.flawed(flaws, config.output),
         Unpacked::Failed(error) => error,
     })
+}
+
+/// This machine's date, as in `2026-11-29`.
+fn today() -> String {
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    date(i64::try_from(since_1970.as_secs()).unwrap_or_default())
 }
 
 /// Whether the endpoint is the emulator that runs functions as processes of this machine.

@@ -129,7 +129,7 @@ impl fmt::Display for Found<'_> {
 }
 
 /// The last lines of a program's output, which contain the reason of an error.
-pub(crate) fn tail(text: &str) -> String {
+pub(super) fn tail(text: &str) -> String {
     const LINES: usize = 15;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")

@@ -3,13 +3,14 @@
 //! ```text
 //! ministack-<version>/
 //! ├── venv/             Python's virtual environment with MiniStack
+//! ├── functions/        the one that Python functions run in, with the AWS SDK for Python
 //! ├── node_modules/     the AWS SDK for JavaScript
 //! ├── tmp/              the emulator's TMPDIR, where it unpacks the functions
 //! ├── home/             its HOME, empty, so that it reads no ~/.aws
 //! └── installed.json    written last: the versions; marks a complete installation
 //! ```
 //!
-//! Lambda's Node.js runtime includes the SDK. Node.js looks for the imports of an ES module in the `node_modules` of
+//! Lambda's runtimes include the SDKs. Node.js looks for the imports of an ES module in the `node_modules` of
 //! the parent folders (`NODE_PATH` does not apply to ES modules), so `tmp` is next to `node_modules`.
 //!
 //! Every step gets the lock file as its standard input. The lock is held as long as a process has the file open. If
@@ -35,6 +36,8 @@ pub(super) const MINISTACK: &str = "1.5.33";
 const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
 /// Optional for MiniStack too. Without it, it answers CloudWatch's calls with JSON.
 const CBOR: &str = "cbor2>=5.6,<7";
+/// What Lambda's Python runtimes bring along (docs/aws.md, Modules of the runtimes).
+const BOTO: &str = "boto3==1.43.106";
 /// The packages that the functions import.
 const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@aws-sdk/client-cognito-identity", "3.1162.0"),
@@ -126,6 +129,25 @@ impl Installation {
             // apply.
             .env_remove("PIP_TARGET")
             .env_remove("PIP_PREFIX");
+        run("pip install", &mut pip, Some(lock)).await?;
+        self.install_python_of_functions(python, lock).await
+    }
+
+    /// An environment without pip, because functions have none.
+    async fn install_python_of_functions(&self, python: &Python, lock: &File) -> Result<(), LocalError> {
+        let folder = self.folder.join("functions");
+        let mut venv = Command::new(python.command);
+        venv.args(["-I", "-m", "venv", "--without-pip"]).arg(&folder);
+        run("python -m venv", &mut venv, Some(lock)).await?;
+        let version = std::fs::read_dir(folder.join("lib")).map_err(LocalError::file(folder.join("lib")))?;
+        let version = version.flatten().map(|entry| entry.path()).find(|path| path.join("site-packages").is_dir());
+        let packages = version.unwrap_or(folder).join("site-packages");
+        let mut pip = Command::new(self.python());
+        pip.args(["-I", "-m", "pip", "install", "--no-user", "--only-binary=:all:", "--no-input"])
+            .args(["--disable-pip-version-check", "--target"])
+            .arg(packages)
+            .arg(BOTO)
+            .env_remove("PIP_PREFIX");
         run("pip install", &mut pip, Some(lock)).await
     }
 
@@ -142,7 +164,7 @@ impl Installation {
 
 /// The versions that this program installs. A folder with other versions is created again.
 fn recipe() -> Value {
-    json!({ "ministack": MINISTACK, "cryptography": CRYPTOGRAPHY, "cbor2": CBOR, "node": NODE_PACKAGES })
+    json!({ "ministack": MINISTACK, "boto3": BOTO, "cryptography": CRYPTOGRAPHY, "cbor2": CBOR, "node": NODE_PACKAGES })
 }
 
 /// Runs one step, which holds the lock. An error contains the last lines of its output.

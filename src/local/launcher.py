@@ -8,8 +8,10 @@ import sys
 if not sys.stdin.readline():
     sys.exit('the program that started this emulator has gone')
 
+import os
+
 from ministack import app
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import iam
 
 # There is no TLS here, and only this machine reaches the emulator. Requests count as sent over TLS, as those of AWS's SDKs
@@ -30,6 +32,19 @@ def resolve_as_aws_does(key, context):
 
 
 iam_evaluator._resolve_condition_key = resolve_as_aws_does
+
+# Functions in Python see what Lambda's runtime has, and nothing of the emulator's own packages.
+find_program = lambda_runtime._detect_runtime_binary
+
+
+def find_program_of_functions(runtime):
+    program, worker = find_program(runtime)
+    if runtime.startswith('python'):
+        program = os.path.join(os.path.dirname(sys.prefix), 'functions', 'bin', 'python')
+    return program, worker
+
+
+lambda_runtime._detect_runtime_binary = find_program_of_functions
 
 sys.argv = ['ministack']
 app.main()

@@ -25,7 +25,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::LocalError;
-pub(crate) use self::error::tail;
 pub use self::record::Emulator;
 
 use self::install::Installation;

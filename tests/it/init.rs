@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use regex::Regex;
-use securelambda::bundle::{Bundles, Code, DependencyInstaller, Machine, Sources};
+use securelambda::bundle::{Bundles, Code, DependencyInstaller, Environment, Machine, OwnFiles, Sources};
 use securelambda::scope::Scope;
 use securelambda::spec;
 use securelambda::topology::{self, SecretValues};
@@ -15,9 +15,15 @@ use crate::support::program::User;
 /// The resources of a stack's graph and the hashes of its functions, without AWS.
 fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
     let stack = spec::parse(text).unwrap();
-    let installer = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    let installer = DependencyInstaller {
+        cache: None,
+        machine: Machine::Lambda,
+        environment: Environment::default(),
+        note: &|_| {},
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&installer)).unwrap();
+    let bundles: Bundles =
+        runtime.block_on(Code::find(&stack, sources, "2026-11-29").unwrap().pack(&installer)).unwrap();
     let scope = Scope {
         partition: "aws".into(),
         account: "123456789012".into(),
@@ -37,7 +43,10 @@ fn init_writes_the_built_in_stack() {
     let folder = user.folder.path().join("my-api");
     let text = std::fs::read_to_string(folder.join("securelambda.toml")).unwrap();
     assert_eq!(spec::parse(&text).unwrap(), spec::parse(spec::BUILTIN).unwrap());
-    assert_eq!(graph(&text, &Sources::Folder(folder)), graph(spec::BUILTIN, &Sources::Embedded));
+    assert_eq!(
+        graph(&text, &Sources::Folder { root: folder, own: OwnFiles::default() }),
+        graph(spec::BUILTIN, &Sources::Embedded)
+    );
 }
 
 #[test]
@@ -142,7 +151,7 @@ fn the_json_schema_accepts_and_rejects_the_same_files_as_the_parser() {
         (source, "sorce = \"a\""),
         ("[functions.InternalLambda]", "[functions.\"a b\"]"),
         ("trigger = { topic = \"greetings\" }", "trigger = \"greetings\""),
-        ("trigger = { topic = \"greetings\" }", "runtime = \"nodejs18.x\""),
+        ("trigger = { topic = \"greetings\" }", "runtime = \"nodejs14.x\""),
         ("trigger = { topic = \"greetings\" }", "memory_mb = 64"),
         ("trigger = { topic = \"greetings\" }", "memory_mb = \"128\""),
         ("trigger = { topic = \"greetings\" }", "log_retention_days = 15"),

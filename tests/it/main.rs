@@ -54,6 +54,7 @@ mod ordering;
 mod own_key;
 mod own_stack;
 mod pacing;
+mod packages;
 mod permissions;
 mod policies;
 mod pools;

@@ -186,7 +186,7 @@ fn wrong_function_settings_are_reported() {
     let long = format!("source = \"hello\"\nenvironment = {{ LONG = \"{}\" }}", "x".repeat(4096));
     let told = group(&[
         ("a runtime that is mistyped", "source = \"hello\"", "source = \"hello\"\nruntime = \"node24\""),
-        ("a runtime of yesterday", "source = \"hello\"", "source = \"hello\"\nruntime = \"nodejs18.x\""),
+        ("a runtime of yesterday", "source = \"hello\"", "source = \"hello\"\nruntime = \"nodejs14.x\""),
         ("a handler with a space", "source = \"hello\"", "source = \"hello\"\nhandler = \"index handler\""),
         ("a handler that names no function", "source = \"hello\"", "source = \"hello\"\nhandler = \"index\""),
         (

@@ -284,8 +284,8 @@ fn a_missing_or_failing_npm_or_pip_is_named_with_a_hint() {
     user.write("reports/requirements.txt", "--no-index\n--find-links wheels\nown-words==2.0\n");
     user.run(&["plan"])
         .ends(1)
-        .says("`pip install` failed for the function Reports")
-        .says("own-words==2.0")
+        .says("`uv pip install` failed for the function Reports")
+        .says("own-words")
         .says("only wheels");
     let kept = user.folder.path().join("home/.cache/securelambda/packages");
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing half-made is kept");

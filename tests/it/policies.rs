@@ -109,8 +109,15 @@ fn all() -> Vec<(String, Value)> {
             for boundary in [None, Some(boundary.as_str())] {
                 for (stack, kinds) in &stacks {
                     let outside_callers = &["s3.amazonaws.com".to_owned()].into();
-                    let made =
-                        policies(&Wanted { scope: &scope, works: &[], kinds, boundary, key: None, outside_callers });
+                    let made = policies(&Wanted {
+                        scope: &scope,
+                        works: &[],
+                        kinds,
+                        boundary,
+                        key: None,
+                        outside_callers,
+                        layers: &BTreeSet::new(),
+                    });
                     assert!((1..=MOST_POLICIES).contains(&made.len()), "{stack} in {region}: {}", made.len());
                     for (number, document) in made.iter().enumerate() {
                         let what = format!("{stack}, {name}, {region}, {}, {number}", boundary.is_some());

@@ -62,7 +62,7 @@ pub(super) fn timeout(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Layers can contain secrets. The program gives functions none, and does not look into those of others.
+/// Layers can contain secrets. The program does not look into them.
 pub(super) fn layers(estate: &Estate<'_>) -> Vec<Finding> {
     estate.each(lambda::Function::KIND, |function| match function.value("Layers") {
         None => not_tried(function.id, "Layers was not read"),

@@ -27,10 +27,14 @@ pub struct Function {
     pub patched_until: fn(&str) -> Option<&'static str>,
     /// As in `index.handler`.
     pub handler: String,
+    /// The ARNs of versions of layers, in the order in which they are laid over each other.
+    pub layers: Vec<String>,
     /// `arm64` or `x86_64`.
     pub architecture: String,
     /// 128 to 10,240.
     pub memory_mb: i32,
+    /// 512 to 10,240.
+    pub ephemeral_mb: i32,
     /// 1 to 900.
     pub timeout_s: i32,
     /// The ARN of the role it runs as.
@@ -190,6 +194,12 @@ impl Described for Function {
                 sid: Sid::OwnByTag,
                 on: FUNCTIONS,
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["lambda:PutFunctionConcurrency"] }],
+            },
+            // Lambda reads layers as the caller (docs/aws.md, Layers).
+            StatementTemplate {
+                sid: Sid::UseLayers,
+                on: &["{layers}"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["lambda:GetLayerVersion"] }],
             },
             StatementTemplate {
                 sid: Sid::PassRolesToLambda,

@@ -131,7 +131,7 @@ impl Function {
             .guard("LoggingConfig.LogGroup", &self.log_group, &live.log_group);
         let comparison = self
             .environment_compared(comparison, live)
-            .nothing_else("Layers", &live.layers)
+            .judged("Layers", list(&self.layers), list(&live.layers), self.layers_effect(live))
             .nothing_else(FILE_SYSTEMS, &live.file_systems)
             .nothing_else(IMAGE_CONFIG, &live.image_config)
             .judged("Runtime", &self.runtime, &live.runtime, self.runtime_effect(live))
@@ -141,7 +141,7 @@ impl Function {
             .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
             .plain("MemorySize", self.memory_mb, live.memory_mb)
             .plain("Timeout", self.timeout_s, live.timeout_s)
-            .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
+            .plain(EPHEMERAL, self.ephemeral_mb, live.ephemeral_mb)
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
         let key = Some(&live.kms_key).filter(|key| !key.is_empty());
@@ -217,6 +217,17 @@ impl Function {
         if live.runtime == self.runtime {
             Effect::Same
         } else if patched {
+            Effect::Differs
+        } else {
+            Effect::Weakens
+        }
+    }
+
+    /// The code of a layer runs in the function, so one that the stack file does not name weakens.
+    fn layers_effect(&self, live: &FunctionLive) -> Effect {
+        if live.layers == self.layers {
+            Effect::Same
+        } else if live.layers.iter().all(|layer| self.layers.contains(layer)) {
             Effect::Differs
         } else {
             Effect::Weakens
@@ -482,6 +493,25 @@ mod tests {
         live.reserved_concurrency = Some(5);
         assert_eq!(want.drift(&live), []);
         assert_eq!(reserved_concurrency(&want.compare(&live)), Some(5));
+    }
+
+    #[tokio::test]
+    async fn a_layer_weakens_only_if_the_stack_file_does_not_name_it() {
+        let layers = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let want = Function { layers: layers(&["a:1", "b:1"]), ephemeral_mb: 1024, ..want() };
+        let live = live().await;
+        let drift = |names: &[&str]| {
+            let live = FunctionLive { layers: layers(names), ephemeral_mb: 1024, ..live.clone() };
+            want.drift(&live)
+        };
+        assert_eq!(drift(&["a:1", "b:1"]), []);
+        assert_eq!(drift(&["b:1", "a:1"]), [Drift::new("Layers", "a:1, b:1", "b:1, a:1")]);
+        assert_eq!(drift(&["a:1"]), [Drift::new("Layers", "a:1, b:1", "a:1")]);
+        assert_eq!(drift(&["a:1", "b:2"]), [Drift::weakening("Layers", "a:1, b:1", "a:1, b:2")]);
+        assert_eq!(
+            want.drift(&FunctionLive { layers: layers(&["a:1", "b:1"]), ..live }),
+            [Drift::new(EPHEMERAL, 1024, 512)]
+        );
     }
 
     #[tokio::test]

@@ -33,6 +33,10 @@ impl Function {
         Environment::builder().set_variables(Some(variables)).build()
     }
 
+    fn storage(&self) -> Option<EphemeralStorage> {
+        EphemeralStorage::builder().size(self.ephemeral_mb).build().ok()
+    }
+
     /// An empty ARN removes the target.
     fn dead_letter_config(&self) -> DeadLetterConfig {
         DeadLetterConfig::builder().target_arn(self.dead_letters.as_deref().unwrap_or_default()).build()
@@ -109,16 +113,17 @@ impl Lambda {
             let call = call.description(&want.description).handler(&want.handler).role(&want.role_arn);
             let call = call.runtime(Runtime::from(want.runtime.as_str()));
             let call = call.memory_size(want.memory_mb).timeout(want.timeout_s);
-            let call = call.environment(want.variables()).logging_config(want.logging()).set_layers(Some(Vec::new()));
+            let call = call.environment(want.variables()).logging_config(want.logging());
+            let call = call.set_layers(Some(want.layers.clone()));
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing || differs("TracingConfig.Mode") { call.tracing_config(tracing) } else { call };
-            let storage = EphemeralStorage::builder().size(EPHEMERAL_MB).build().ok();
+            let sends_storage = want.ephemeral_mb != EPHEMERAL_MB || differs(EPHEMERAL);
             let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::None).build();
             let sends_dead_letters = want.dead_letters.is_some() || differs(DEAD_LETTERS);
             let call = call
                 .set_file_system_configs(differs(FILE_SYSTEMS).then(Vec::new))
                 .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
-                .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
+                .set_ephemeral_storage(want.storage().filter(|_| sends_storage))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
                 .set_vpc_config((!want.vpc.is_none() || differs(VPC)).then(|| want.vpc.config()))
                 // An empty one takes the key away.
@@ -196,6 +201,9 @@ impl Provider<Function> for Lambda {
             let dead_letters = want.dead_letters.is_some().then(|| want.dead_letter_config());
             let vpc = (!want.vpc.is_none()).then(|| want.vpc.config());
             let call = call.set_vpc_config(vpc).set_dead_letter_config(dead_letters);
+            let layers = Some(want.layers.clone()).filter(|layers| !layers.is_empty());
+            let call = call.set_layers(layers);
+            let call = call.set_ephemeral_storage(want.storage().filter(|_| want.ephemeral_mb != EPHEMERAL_MB));
             let call = call.set_kms_key_arn(want.kms_key.key().cloned());
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
@@ -493,6 +501,21 @@ mod tests {
         assert!(requests[0].contains(r#""TracingConfig":{"Mode":"Active"}"#), "{requests:?}");
         assert!(requests[1].starts_with("PUT /2017-10-31/functions/demo-f/concurrency"), "{requests:?}");
         assert!(requests[1].contains(r#"{"ReservedConcurrentExecutions":5}"#), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn layers_and_the_size_of_tmp_are_sent_with_every_change() {
+        let layers = ["tools:3", "base:1"].map(|name| format!("arn:aws:lambda:eu-central-1:123456789012:layer:{name}"));
+        let want = Function { layers: layers.to_vec(), ephemeral_mb: 2048, ..want() };
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+        Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
+        for request in requests(&http) {
+            let sent = body(&request);
+            assert_eq!(sent["Layers"], json!(layers), "in the order of the stack file");
+            assert_eq!(sent["EphemeralStorage"], json!({ "Size": 2048 }));
+        }
     }
 
     #[tokio::test]

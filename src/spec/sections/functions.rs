@@ -1,12 +1,14 @@
 //! `[functions]`
 
+mod code;
 mod events;
 mod rights;
 mod rules;
+mod runtimes;
 mod triggers;
 mod vpc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use toml::de::DeValue;
@@ -15,16 +17,18 @@ use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
 use super::allow::{ALLOW, AllowKeys};
-use super::{ApiKind, Part, api, identity_pools, pools, queues, service_users, topics};
+use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, topics};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, Required, Text, TextOr, Word};
-use crate::spec::reader::{Reader, Table, joined, suggest};
+use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Required, Text, TextOr, Word};
+use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
+pub use code::Bundler;
 pub use rights::Rights;
-pub use rules::{deprecated_on, newest_runtime, secret_variable};
+pub use rules::secret_variable;
+pub use runtimes::{Aging, Language, Runtime, aging, deprecated_on, newest_runtime};
 pub use triggers::{OutsideCaller, QueueTrigger, Trigger};
 pub use vpc::Vpc;
 
@@ -41,7 +45,9 @@ type Source<'a> = (&'a Text, fn(String) -> Variable);
 
 section! {
     FUNCTION: FunctionKeys = "a function";
-    source: Required = text("The folder of its code, relative to the stack file.");
+    source: Required = text(
+        "The folder of its code, relative to the stack file. It can also be a .zip file or, with java, a .jar file, which is shipped as it is.",
+    );
     trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes, if it is one thing.");
     triggers: Nested<TriggerKeys> = some_tables(&TRIGGER, "The same, if it is several things.");
     secrets: List = texts(
@@ -56,14 +62,25 @@ section! {
     reads_parameters: List = texts(
         "The parameters of SSM that it may read: a name as in \"/app/url\", or a path as in \"/app/*\" for all below it.",
     );
-    runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
+    runtime: TextOr = word(
+        &runtimes::RUNTIMES,
+        "Lambda's runtime. Code for java, dotnet, ruby and provided is shipped as it was built.",
+    );
     handler: TextOr = form(
         "^\\S{1,128}$",
         "index.handler",
-        "The file without its extension, a dot, and the function that Lambda calls.",
+        "What Lambda calls: the file without its extension, a dot, and the function. With java it is package.Class::method, with dotnet Assembly::Namespace.Class::Method; both are required. With provided, the default is bootstrap.",
+    );
+    bundler: OptionalWord<Bundler> = of(
+        &code::BUNDLERS, &[Bundler::Esbuild],
+        "Makes one file of the handler's file, in TypeScript or JavaScript, and of what it imports.",
+    );
+    layers: List = texts(
+        "The ARNs of up to 5 layers, each with its version. Their code runs in the function; of two layers with the same file, the later one counts.",
     );
     architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
     memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
+    ephemeral_mb: Number = range(512, 10_240, 512, "The size of /tmp in MB.");
     timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
     reserved_concurrency: OptionalNumber = range(
         1, 10_000,
@@ -99,7 +116,7 @@ section! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
-    /// The folder of its source, relative to the stack file.
+    /// The folder or the archive of its code, relative to the stack file.
     pub source: PathBuf,
     /// What calls it besides routes.
     pub triggers: Vec<Trigger>,
@@ -112,12 +129,17 @@ pub struct Function {
     /// What else it may do.
     pub rights: Rights,
     pub runtime: String,
-    /// The file without its extension, a dot, and the function.
+    /// What Lambda calls, in the form of the runtime's language.
     pub handler: String,
+    pub bundler: Option<Bundler>,
+    /// The ARNs of up to 5 versions of layers, in the order in which they are laid over each other.
+    pub layers: Vec<String>,
     /// `arm64` or `x86_64`.
     pub architecture: String,
     /// 128 to 10,240.
     pub memory_mb: u32,
+    /// 512 to 10,240.
+    pub ephemeral_mb: u32,
     /// 1 to 900.
     pub timeout_s: u32,
     /// How many executions are reserved for it, 1 to 10,000.
@@ -151,6 +173,13 @@ pub enum Variable {
     Parameter(String),
     /// The name in AWS of this function.
     Function(String),
+}
+
+impl Stack {
+    /// The ARNs of the layers of its functions.
+    pub fn layers(&self) -> BTreeSet<String> {
+        self.functions.values().flat_map(|function| function.layers.iter().cloned()).collect()
+    }
 }
 
 impl Part for BTreeMap<String, Function> {
@@ -245,8 +274,11 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         reads_parameters,
         runtime,
         handler,
+        bundler,
+        layers,
         architecture,
         memory_mb,
+        ephemeral_mb,
         timeout_s,
         reserved_concurrency,
         tracing,
@@ -255,6 +287,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         on_failure,
         environment,
     } = &FUNCTION;
+    let runtime = code::runtime(reader, table, runtime);
     Function {
         source: PathBuf::from(reader.required_or(table, source)),
         triggers: triggers::read(reader, table, (trigger, triggers)),
@@ -262,10 +295,12 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
         rights: rights::read(reader, table, (allow, invokes_functions, reads_parameters)),
-        handler: self::handler(reader, table, handler),
-        runtime: self::runtime(reader, table, runtime),
+        handler: code::handler(reader, table, handler, &runtime),
+        bundler: code::bundler(reader, table, bundler, &runtime),
+        layers: code::layers(reader, table, layers),
         architecture: reader.word(table, architecture).to_owned(),
         memory_mb: reader.number(table, memory_mb),
+        ephemeral_mb: reader.number(table, ephemeral_mb),
         timeout_s: reader.number(table, timeout_s),
         reserved_concurrency: reader.optional_number(table, reserved_concurrency),
         tracing: reader.flag(table, tracing),
@@ -273,33 +308,8 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         vpc: vpc::read(reader, table, vpc),
         on_failure: events::on_failure(reader, table, on_failure),
         environment: self::environment(reader, table, environment),
+        runtime,
     }
-}
-
-fn handler(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
-    let (handler, span) = reader.text_or(table, key);
-    if let Some(span) = span
-        && let Err(why) = rules::handler(&handler)
-    {
-        let help = "write the name of the file without its extension, a dot, and the name of the function";
-        reader.diagnostic(&span, why, Some(help.into()));
-    }
-    handler
-}
-
-fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
-    let (runtime, span) = reader.text_or(table, key);
-    if let Some(span) = span
-        && let Err(why) = rules::runtime(&runtime)
-    {
-        let help = if rules::is_retired(&runtime) {
-            format!("use one of {}", rules::RUNTIMES.join(", "))
-        } else {
-            suggest(&runtime, &rules::RUNTIMES)
-        };
-        reader.diagnostic(&span, why, Some(help));
-    }
-    runtime
 }
 
 fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys>) -> BTreeMap<String, Variable> {

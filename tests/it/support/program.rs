@@ -54,6 +54,14 @@ fn stop_ignoring_signals() {
     });
 }
 
+/// Lets a cache folder have the tools that the program downloads in common with those of all other tests.
+pub fn share_tools(cache: &Path) {
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
+    std::fs::create_dir_all(&tools).unwrap();
+    std::fs::create_dir_all(cache).unwrap();
+    std::os::unix::fs::symlink(tools, cache.join("tools")).unwrap();
+}
+
 impl User {
     /// A user without credentials and region.
     pub fn bare() -> Self {
@@ -61,6 +69,7 @@ impl User {
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
         std::fs::create_dir(&home).unwrap();
+        share_tools(&home.join(".cache/securelambda"));
         let app = format!("it-{}", USERS.fetch_add(1, Ordering::Relaxed));
         let env = [
             ("AWS_SDK_UA_APP_ID", app.clone()),

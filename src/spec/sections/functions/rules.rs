@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::runtimes::{Language, RUNTIMES, retired_on};
 use super::{Function, Variable};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -20,54 +21,22 @@ const MAX_PERMISSIONS: usize = 20_480;
 pub(super) const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes). The first one is the default: the
-/// newest Node.js that is generally available.
-pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14", "python3.13"];
-
-/// The day from which Lambda no longer patches these runtimes (docs/aws.md, Runtimes).
-const DEPRECATED_ON: [(&str, &str); 4] = [
-    ("nodejs24.x", "2028-04-30"),
-    ("nodejs22.x", "2027-04-30"),
-    ("python3.14", "2029-06-30"),
-    ("python3.13", "2029-06-30"),
-];
-
-/// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
-pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
-    DEPRECATED_ON.iter().find(|(name, _)| *name == runtime).map(|(_, day)| *day)
-}
-
-/// The newest runtime of the same language; the newest of all if no language fits.
-pub fn newest_runtime(like: &str) -> &'static str {
-    let language: String = like.chars().take_while(char::is_ascii_alphabetic).collect();
-    RUNTIMES.into_iter().find(|runtime| runtime.starts_with(&language)).unwrap_or(RUNTIMES[0])
-}
-
-/// Whether Lambda once had this runtime and no longer creates functions with it (docs/aws.md, Runtimes).
-pub(super) fn is_retired(name: &str) -> bool {
-    let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
-    let node = name.strip_prefix("nodejs").and_then(version).is_some_and(|major| major <= 20);
-    let python = name.strip_prefix("python3.").and_then(version).is_some_and(|minor| minor <= 9);
-    node || python || name == "python2.7"
-}
-
-/// Checks that Lambda creates functions with this runtime today.
+/// Checks that Lambda creates functions with this runtime.
 pub(super) fn runtime(name: &str) -> Result<(), String> {
     if RUNTIMES.contains(&name) {
         return Ok(());
     }
-    if is_retired(name) {
-        return Err(format!("Lambda no longer creates functions with the runtime {name}"));
+    match retired_on(name) {
+        Some(day) => Err(format!("Lambda creates no functions with the runtime {name} since {day}")),
+        None => Err(format!("unknown runtime {name:?}")),
     }
-    Err(format!("unknown runtime {name:?}"))
 }
 
 /// Checks a function's handler (docs/aws.md, Functions).
-pub(super) fn handler(handler: &str) -> Result<(), String> {
+pub(super) fn handler(handler: &str, runtime: &str) -> Result<(), String> {
     let fits = (1..=128).contains(&handler.len()) && !handler.contains(char::is_whitespace);
-    let named = handler.rsplit_once('.').is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
-    (fits && named).then_some(()).ok_or_else(|| {
-        format!("{handler:?} is not a valid handler: use 1 to 128 characters without spaces, such as index.handler")
+    (fits && Language::of(runtime).takes(handler)).then_some(()).ok_or_else(|| {
+        format!("{handler:?} is not a valid handler for {runtime}, which takes 1 to 128 characters without spaces")
     })
 }
 
@@ -270,15 +239,6 @@ mod tests {
             "SECRET_IDS",
         ] {
             assert_eq!(environment_name(free), Ok(()), "{free}");
-        }
-    }
-
-    #[test]
-    fn every_runtime_has_a_deprecation_date() {
-        assert!(RUNTIMES.iter().all(|runtime| deprecated_on(runtime).is_some_and(|day| day.len() == 10)));
-        assert_eq!(deprecated_on("nodejs18.x"), None);
-        for (old, new) in [("python3.9", "python3.14"), ("nodejs20.x", "nodejs24.x"), ("ruby3.2", "nodejs24.x")] {
-            assert_eq!(newest_runtime(old), new);
         }
     }
 

@@ -1,0 +1,47 @@
+//! npm, which installs Node.js packages without running their scripts.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::Machine;
+use super::environment::Environment;
+use crate::spec::Function;
+
+/// npm without the user's settings, except where packages come from. `settings` is a folder for these, outside of the
+/// cache, because they may have credentials.
+pub(super) fn isolated(command: &str, environment: &Environment, settings: &Path) -> io::Result<Command> {
+    let user = settings.join("npmrc");
+    let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&user)?;
+    io::Write::write_all(&mut file, environment.npm_sources().as_bytes())?;
+    let mut npm = Command::new("npm");
+    environment.apply(&mut npm);
+    npm.arg(command).args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.arg("--globalconfig=/dev/null").arg(format!("--userconfig={}", user.display()));
+    npm.stdin(Stdio::null()).kill_on_drop(true);
+    Ok(npm)
+}
+
+/// The command that installs the dependencies of a function.
+pub(super) fn command(
+    function: &Function,
+    locked: bool,
+    machine: &Machine,
+    environment: &Environment,
+    settings: &Path,
+) -> io::Result<Command> {
+    let mut npm = isolated(if locked { "ci" } else { "install" }, environment, settings)?;
+    npm.arg("--omit=dev");
+    if !locked {
+        npm.arg("--no-package-lock");
+    }
+    if *machine == Machine::Lambda {
+        let cpu = if function.architecture == "arm64" { "arm64" } else { "x64" };
+        npm.args(["--os=linux", "--libc=glibc"]).arg(format!("--cpu={cpu}"));
+    }
+    Ok(npm)
+}

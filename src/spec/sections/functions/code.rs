@@ -1,0 +1,121 @@
+//! Reads the keys of a function's code: its runtime, its handler, its bundler and its layers.
+
+use super::rules;
+use super::runtimes::{Language, RUNTIMES, newest_runtime, retired_on};
+use crate::spec::field::{List, OptionalWord, TextOr};
+use crate::spec::reader::{Reader, Table, suggest};
+
+pub(super) fn handler(reader: &mut Reader, table: &Table, key: &TextOr, runtime: &str) -> String {
+    let language = Language::of(runtime);
+    let (handler, span) = reader.text_or(table, key);
+    let (why, span) = match (&span, language.usual_handler()) {
+        (None, Some(usual)) => return usual.to_owned(),
+        (None, None) => (Some(format!("a function with the runtime {runtime} needs a `handler`")), &table.span),
+        (Some(span), _) => (rules::handler(&handler, runtime).err(), span),
+    };
+    if let Some(why) = why {
+        reader.diagnostic(span, why, Some(language.handler_form().into()));
+    }
+    handler
+}
+
+pub(super) fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
+    let (runtime, span) = reader.text_or(table, key);
+    if let Some(span) = span
+        && let Err(why) = rules::runtime(&runtime)
+    {
+        let help = match retired_on(&runtime) {
+            Some(_) => format!("its successor is {}", newest_runtime(&runtime)),
+            None => suggest(&runtime, &RUNTIMES),
+        };
+        reader.diagnostic(&span, why, Some(help));
+    }
+    runtime
+}
+
+/// What makes one file of a function's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bundler {
+    Esbuild,
+}
+
+pub(super) const BUNDLERS: [&str; 1] = ["esbuild"];
+
+pub(super) fn bundler(
+    reader: &mut Reader,
+    table: &Table,
+    key: &OptionalWord<Bundler>,
+    runtime: &str,
+) -> Option<Bundler> {
+    let bundler = reader.optional_word(table, key)?;
+    if let (Some(item), false) = (table.get(&key.key), Language::of(runtime) == Language::Node) {
+        reader.diagnostic(&item.span(), format!("esbuild makes code for Node.js, but the runtime is {runtime}"), None);
+    }
+    Some(bundler)
+}
+
+/// How many layers a function can have (docs/aws.md, Layers).
+const MOST_LAYERS: usize = 5;
+
+pub(super) fn layers(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
+    let mut layers: Vec<String> = Vec::new();
+    for (layer, span) in reader.list(table, key) {
+        let twin = layers.iter().find(|other| name(other).is_some() && name(other) == name(&layer));
+        let why = match (name(&layer), twin) {
+            (None, _) => Some(format!("{layer:?} is not the ARN of a version of a layer")),
+            (_, Some(_)) => Some("a function cannot have two versions of a layer".to_owned()),
+            _ if layers.len() == MOST_LAYERS => Some(format!("a function has at most {MOST_LAYERS} layers")),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let help = "as in arn:aws:lambda:eu-central-1:123456789012:layer:tools:3";
+            reader.diagnostic(&span, why, Some(help.into()));
+        }
+        layers.push(layer);
+    }
+    layers
+}
+
+/// The ARN of a layer without its version; `None` if the form is wrong.
+fn name(version: &str) -> Option<&str> {
+    let (layer, number) = version.rsplit_once(':')?;
+    let parts: Vec<&str> = layer.split(':').collect();
+    let ["arn", partition, "lambda", region, account, "layer", name] = parts.as_slice() else { return None };
+    let of = |text: &str, allowed: fn(char) -> bool| !text.is_empty() && text.chars().all(allowed);
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let fits = of(partition, word) && of(region, word) && of(name, word) && of(number, |c| c.is_ascii_digit());
+    (fits && account.len() == 12 && of(account, |c| c.is_ascii_digit())).then_some(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::parse;
+
+    fn wrong(layers: &str) -> String {
+        let text = format!("[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\nlayers = [{layers}]\n");
+        parse(&text).err().map(|flaws| flaws.iter().map(ToString::to_string).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_layer_is_named_by_its_version_and_once() {
+        let layer = |name: &str| format!("\"arn:aws:lambda:eu-central-1:123456789012:layer:{name}\"");
+        assert_eq!(wrong(&format!("{}, {}", layer("a:1"), layer("b:12"))), "");
+        assert!(wrong(&layer("a")).contains("is not the ARN of a version of a layer"));
+        assert!(wrong("\"tools\"").contains("is not the ARN of a version of a layer"));
+        assert!(wrong(&format!("{}, {}", layer("a:1"), layer("a:2"))).contains("two versions of a layer"));
+        let six: Vec<String> = (0..6).map(|n| layer(&format!("l{n}:1"))).collect();
+        assert!(wrong(&six.join(", ")).contains("at most 5 layers"));
+    }
+
+    #[test]
+    fn java_and_dotnet_need_a_handler_and_a_program_has_a_usual_one() {
+        let handler = |keys: &str| {
+            let text = format!("[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\n{keys}\n");
+            parse(&text).map(|stack| stack.functions["F"].handler.clone())
+        };
+        assert_eq!(handler("runtime = \"provided.al2023\"").ok().as_deref(), Some("bootstrap"));
+        assert_eq!(handler("runtime = \"ruby4.0\"").ok().as_deref(), Some("index.handler"));
+        assert!(handler("runtime = \"java25\"").is_err() && handler("runtime = \"dotnet10\"").is_err());
+        assert!(handler("runtime = \"java25\"\nhandler = \"a.B::c\"").is_ok());
+    }
+}

@@ -1,0 +1,450 @@
+//! The packages of functions: for Lambda, not for this machine. The wheels are made here, and uv, npm and pip are the real
+//! ones, without any registry.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+use securelambda::bundle::{Code, DependencyInstaller, Environment, Machine, OwnFiles, Sources, Unpacked};
+use securelambda::spec;
+
+use crate::support::emulator::{default_account, endpoint};
+use crate::support::program::{User, share_tools};
+
+/// A folder with a stack of one function, `F`, whose source is `f`.
+struct Project {
+    folder: tempfile::TempDir,
+    source: &'static str,
+    runtime: &'static str,
+    handler: &'static str,
+    /// More lines of the function's table.
+    keys: &'static str,
+    environment: Vec<(String, String)>,
+    notes: Mutex<Vec<String>>,
+}
+
+/// The files of a package, by their path.
+type Packed = BTreeMap<String, String>;
+
+impl Project {
+    fn new(runtime: &'static str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        share_tools(&folder.path().join("cache"));
+        let environment = std::env::vars().collect();
+        let (source, handler, keys) = ("f", "index.handler", "");
+        let project = Self { folder, source, runtime, handler, keys, environment, notes: Mutex::default() };
+        let code = if runtime.starts_with("python") {
+            ("index.py", "def handler(event, context): pass")
+        } else {
+            ("index.mjs", "export const handler = () => {};")
+        };
+        for (path, text) in [code].iter().chain(files) {
+            project.write(path, text.as_bytes());
+        }
+        project
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.folder.path().join("f").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a wheel to the folder `wheels`. `tag` is as in `py3-none-any`.
+    fn wheel(self, name: &str, version: &str, tag: &str, requires: &str) -> Self {
+        let mut wheel = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let about = format!("{name}-{version}.dist-info");
+        let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
+        for (path, text) in [
+            (format!("{name}/__init__.py"), format!("version = '{version} {tag}'\n")),
+            (
+                format!("{about}/METADATA"),
+                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"),
+            ),
+            (
+                format!("{about}/WHEEL"),
+                format!("Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n"),
+            ),
+            (format!("{about}/RECORD"), String::new()),
+        ] {
+            wheel.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
+            wheel.write_all(text.as_bytes()).unwrap();
+        }
+        let bytes = wheel.finish().unwrap().into_inner();
+        self.write(&format!("wheels/{name}-{version}-{tag}.whl"), &bytes);
+        self
+    }
+
+    /// Packs the function for Lambda. An error is a text.
+    fn pack(&self) -> Result<Packed, String> {
+        let Self { source, runtime, handler, keys, .. } = self;
+        let text = format!(
+            "[stack]\nname = \"demo\"\n[functions.F]\nsource = \"{source}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\n{keys}\n"
+        );
+        let stack = spec::parse(&text).unwrap();
+        let sources = Sources::Folder { root: self.folder.path().to_owned(), own: OwnFiles::default() };
+        let flaws = |flaws: Vec<spec::Diagnostic>| {
+            let words = |flaw: &spec::Diagnostic| format!("{flaw} {}", flaw.help.clone().unwrap_or_default());
+            flaws.iter().map(words).collect::<Vec<_>>().concat()
+        };
+        let code = Code::find(&stack, &sources, "2026-11-29").map_err(flaws)?;
+        self.notes.lock().unwrap().extend(code.notes().cloned());
+        let note = |text: &str| self.notes.lock().unwrap().push(text.to_owned());
+        let installer = DependencyInstaller {
+            cache: Some(self.folder.path().join("cache")),
+            machine: Machine::Lambda,
+            environment: Environment::new(self.environment.iter().map(|(name, value)| (name.into(), value.into()))),
+            note: &note,
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let bundles = runtime.block_on(code.pack(&installer)).map_err(|unpacked| match unpacked {
+            Unpacked::Flaws(found) => flaws(found),
+            Unpacked::Failed(error) => {
+                format!("{error}\n{}\n{}", error.details.as_deref().unwrap_or_default(), error.hints.join("\n"))
+            }
+        })?;
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bundles.functions["F"].bytes.to_vec())).unwrap();
+        let mut packed = Packed::new();
+        for index in 0..zip.len() {
+            let mut file = zip.by_index(index).unwrap();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            packed.insert(file.name().unwrap().into_owned(), text);
+        }
+        Ok(packed)
+    }
+
+    #[track_caller]
+    fn packs(&self) -> Packed {
+        self.pack().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    #[track_caller]
+    fn fails(&self, words: &str) {
+        let why = self.pack().expect_err("it is refused");
+        assert!(why.contains(words), "{words:?} is not in:\n{why}");
+    }
+
+    fn kept(&self) -> usize {
+        std::fs::read_dir(self.folder.path().join("cache/packages")).map_or(0, Iterator::count)
+    }
+}
+
+fn python(files: &[(&str, &str)]) -> Project {
+    Project::new("python3.13", files)
+}
+
+const LOCAL: &str = "--no-index\n--find-links wheels\n";
+
+#[test]
+fn conditions_are_judged_for_the_functions_version_and_platform() {
+    let requirements = format!(
+        "{LOCAL}newer==1; python_version >= '3.13'\nolder==1; python_version < '3.12'\n\
+         mac==1; sys_platform == 'darwin'\narm==1; platform_machine == 'aarch64'\nouter==1  # via -r ../requirements.in\n"
+    );
+    let project = ["newer", "older", "mac", "arm", "inner"]
+        .iter()
+        .fold(python(&[("requirements.txt", &requirements)]), |project, name| {
+            project.wheel(name, "1", "py3-none-any", "")
+        })
+        .wheel("outer", "1", "py3-none-any", "inner==1; python_version >= '3.13'");
+    let packed = project.packs();
+    let has = |name: &str| packed.contains_key(&format!("{name}/__init__.py"));
+    assert_eq!(["newer", "arm", "outer", "inner", "older", "mac"].map(has), [true, true, true, true, false, false]);
+}
+
+#[test]
+fn wheels_fit_the_processor_and_the_glibc_of_lambda() {
+    let asked = format!("{LOCAL}native\n");
+    let project = python(&[("requirements.txt", &asked)])
+        .wheel("native", "1", "cp39-abi3-manylinux_2_24_aarch64", "")
+        .wheel("native", "1", "cp39-abi3-manylinux_2_24_x86_64", "")
+        .wheel("native", "2", "cp39-abi3-manylinux_2_35_aarch64", "")
+        .wheel("native", "3", "cp39-abi3-macosx_11_0_arm64", "");
+    assert_eq!(project.packs()["native/__init__.py"], "version = '1 cp39-abi3-manylinux_2_24_aarch64'\n");
+    let newer = python(&[("requirements.txt", &asked)]).wheel("native", "2", "cp39-abi3-manylinux_2_35_aarch64", "");
+    newer.fails("wheels for python3.13 on arm64");
+    assert_eq!(newer.kept(), 0, "nothing half-made is kept");
+}
+
+#[test]
+fn no_code_of_a_dependency_runs() {
+    let ran = tempfile::TempDir::new().unwrap();
+    let mark = ran.path().join("ran");
+    let setup =
+        format!("open({mark:?}, 'w').write('x')\nfrom setuptools import setup\nsetup(name='own', version='1')\n");
+    for (requirements, words) in [
+        ("./own\n", "build a wheel"),
+        ("-e ./own\n", "build a wheel"),
+        ("own @ https://127.0.0.1:1/own-1.tar.gz\n", "build a wheel"),
+        ("own @ git+https://127.0.0.1:1/own.git\n", "build a wheel"),
+        ("--no-index\n--find-links .\nown==1\n", "only wheels can be installed"),
+    ] {
+        let project = python(&[("requirements.txt", requirements), ("own/setup.py", &setup)]);
+        let mut tar = std::process::Command::new("tar");
+        tar.args(["czf", "own-1.tar.gz", "--transform", "s/^own/own-1/", "own"]);
+        tar.current_dir(project.folder.path().join("f")).status().unwrap();
+        project.fails(words);
+        assert!(!mark.exists(), "{requirements}");
+    }
+}
+
+#[test]
+fn each_list_of_python_packages_is_read() {
+    let pyproject = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.13'\n\
+                     dependencies = ['own; python_version >= \"3.13\"']\n[[tool.uv.index]]\nurl = 'https://127.0.0.1:1/'\n";
+    let lock = "version = 1\nrevision = 3\nrequires-python = '>=3.13'\n\n[[package]]\nname = 'own'\nversion = '1'\n\
+                source = { registry = 'https://pypi.org/simple' }\n\n[[package]]\nname = 'x'\nversion = '1'\n\
+                source = { virtual = '.' }\ndependencies = [{ name = 'own', marker = \"python_full_version >= '3.13'\" }]\n";
+    let pipfile = r#"{"_meta":{"sources":[]},"default":{"own":{"version":"==1","markers":"python_version >= '3'"}}}"#;
+    // The wheels of this machine's own index are found through pip's settings.
+    for files in [
+        vec![("uv.lock", lock), ("pyproject.toml", pyproject)],
+        vec![("Pipfile.lock", pipfile), ("Pipfile", "")],
+        vec![("pyproject.toml", &pyproject[..pyproject.find("[[").unwrap()])],
+    ] {
+        let project = python(&files).wheel("own", "1", "py3-none-any", "");
+        let wheels = project.folder.path().join("f/wheels").display().to_string();
+        let project = project.with("PIP_FIND_LINKS", &wheels).with("PIP_NO_INDEX", "1");
+        assert!(project.packs().contains_key("own/__init__.py"), "{files:?}");
+    }
+    // An index of the project replaces those of this machine.
+    python(&[("pyproject.toml", pyproject)]).with("PIP_NO_INDEX", "1").fails("127.0.0.1:1");
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_refused() {
+    python(&[("Pipfile", "")]).fails("run `pipenv lock`");
+    python(&[("pyproject.toml", "[tool.poetry.dependencies]\na = '1'\n"), ("poetry.lock", "")]).fails("poetry export");
+    let other = python(&[("package.json", r#"{"dependencies":{"a":"1"}}"#)]);
+    other.packs();
+    assert_eq!(*other.notes.lock().unwrap(), ["f: package.json is not read, because the runtime is python3.13."]);
+}
+
+#[test]
+fn settings_of_the_user_do_not_change_the_package() {
+    let project = python(&[("requirements.txt", &format!("{LOCAL}own\n"))])
+        .wheel("own", "1", "py3-none-any", "")
+        .with("PIP_REQUIRE_VIRTUALENV", "1")
+        .with("PIP_USER", "1")
+        .with("UV_OFFLINE", "1")
+        .with("UV_NO_DEPS", "1")
+        .with("UV_TARGET", "/nonexistent");
+    assert!(project.packs().contains_key("own/__init__.py"));
+    let project = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#)
+        .with("npm_config_dry_run", "true")
+        .with("NPM_CONFIG_GLOBAL", "true")
+        .with("npm_config_package_lock_only", "true");
+    assert!(project.packs().contains_key("node_modules/own/index.js"));
+}
+
+#[test]
+fn an_incomplete_installation_is_not_kept() {
+    // npm does as the project's own settings say, which prevent the installation.
+    let project = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#);
+    project.write(".npmrc", b"dry-run=true\n");
+    project.fails("own was not installed");
+    assert_eq!(project.kept(), 0);
+    project.write(".npmrc", b"");
+    assert!(project.packs().contains_key("node_modules/own/index.js"));
+}
+
+/// A Node.js function with this `package.json`, and a package in `parts/own`.
+fn node(package: &str) -> Project {
+    Project::new(
+        "nodejs24.x",
+        &[
+            ("package.json", package),
+            ("parts/own/package.json", r#"{"name":"own","version":"1.0.0"}"#),
+            ("parts/own/index.js", "module.exports = 1;"),
+        ],
+    )
+}
+
+#[test]
+fn workspaces_are_installed_without_any_dependency() {
+    let packed = node(r#"{"workspaces":["parts/*"]}"#).packs();
+    assert_eq!(packed["node_modules/own/index.js"], "module.exports = 1;");
+}
+
+#[test]
+fn a_byte_order_mark_in_package_json_is_ignored() {
+    let packed = node("\u{feff}{\"dependencies\":{\"own\":\"file:./parts/own\"}}").packs();
+    assert!(packed.contains_key("node_modules/own/index.js"));
+}
+
+#[test]
+fn the_error_of_npm_is_shown_in_full_and_without_secrets() {
+    let project = node(r#"{"dependencies":{"own":"^1"}}"#).with("TOKEN", "hunter22");
+    project.write(".npmrc", b"registry=http://ann:${TOKEN}@127.0.0.1:1/\nfetch-retries=0\n");
+    let why = project.pack().unwrap_err();
+    assert!(why.contains("ECONNREFUSED") && why.contains("npm error code"), "{why}");
+    assert!(!why.contains("hunter22"), "{why}");
+}
+
+#[test]
+fn hidden_and_vendored_files_are_packed_and_what_is_left_out_is_named() {
+    let project = Project::new(
+        "nodejs24.x",
+        &[
+            (".well-known/x", "1"),
+            ("node_modules/.prisma/client/index.js", "1"),
+            ("node_modules/a/test/index.js", "1"),
+            ("test/data/x.json", "1"),
+            (".env", "KEY=hunter2"),
+            (".git/config", "1"),
+        ],
+    );
+    let packed: Vec<String> = project.packs().into_keys().collect();
+    let expected = [
+        ".well-known/x",
+        "index.mjs",
+        "node_modules/.prisma/client/index.js",
+        "node_modules/a/test/index.js",
+        "test/data/x.json",
+    ];
+    assert_eq!(packed, expected);
+    let notes = project.notes.lock().unwrap().concat();
+    assert!(notes.starts_with("f: .env is left out"), "{notes}");
+}
+
+#[test]
+fn a_stack_whose_source_is_its_own_folder_settles() {
+    let user = User::newcomer();
+    let stack = "[stack]\nname = \"own\"\n[functions.F]\nsource = \".\"\n[pools.P]\n[api]\n[[api.routes]]\nroute = \"GET /\"\n\
+                 function = \"F\"\nauth = \"none\"\n";
+    user.write("securelambda.toml", stack);
+    user.write("index.mjs", "export const handler = async () => ({ statusCode: 200 });");
+    std::fs::remove_dir_all(user.folder.path().join("home")).unwrap();
+    let user = user.with("HOME", "/nonexistent");
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    assert!(Path::new(&user.state()).exists());
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn built_code_is_shipped_as_it_is() {
+    let built =
+        |runtime, handler, source, files: &[(&str, &str)]| Project { source, handler, ..Project::new(runtime, files) };
+    let java =
+        built("java25", "com.example.Handler::handle", "f", &[("com/example/Handler.class", "1"), ("lib/a.jar", "1")]);
+    assert!(java.packs().contains_key("lib/a.jar"));
+    built("dotnet10", "Orders::Orders.Function::Handle", "f", &[("Orders.dll", "1")]).packs();
+    built("dotnet10", "Orders::Orders.Function::Handle", "f", &[]).fails("has no file Orders.dll");
+    let program = built("provided.al2023", "bootstrap", "f", &[("bootstrap", "#!/bin/sh\n")]);
+    program.fails("bootstrap in f is not executable");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(program.folder.path().join("f/bootstrap"), mode).unwrap();
+    program.packs();
+
+    // A zip file that this program did not pack.
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
+    zip.write_all(b"#!/bin/sh\n").unwrap();
+    let zipped = built("provided.al2023", "bootstrap", "f/built.zip", &[]);
+    zipped.write("built.zip", &zip.finish().unwrap().into_inner());
+    assert_eq!(zipped.packs().into_keys().collect::<Vec<_>>(), ["bootstrap"]);
+}
+
+#[test]
+fn a_program_of_ones_own_runs_on_the_emulator() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let stack = "[stack]\nname = \"own\"\n[functions.F]\nsource = \"f\"\nruntime = \"provided.al2023\"\n[pools.P]\n[api]\n\
+                 [[api.routes]]\nroute = \"GET /\"\nfunction = \"F\"\nauth = \"none\"\n";
+    user.write("securelambda.toml", stack);
+    // What a program in Rust or Go does: it asks for an event, and posts its answer.
+    let bootstrap = "#!/bin/sh\nset -eu\napi=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation\nwhile true; do\n\
+                     curl -sS -D headers -o event $api/next\n\
+                     id=$(tr -d '\\r' < headers | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')\n\
+                     curl -sS -d '{\"statusCode\":200,\"body\":\"built\"}' $api/$id/response\ndone\n";
+    user.write("f/bootstrap", bootstrap);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(user.folder.path().join("f/bootstrap"), mode).unwrap();
+    user.run(&["up", "--yes"]).ends(0);
+    let answer = user.run(&["call", "GET /", "--anonymous", "--json"]).ends(0).json();
+    assert_eq!(answer["body"], "built", "{answer}");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_runtime_that_lambda_no_longer_patches_is_named() {
+    let old = Project::new("python3.10", &[]);
+    old.packs();
+    let notes = old.notes.lock().unwrap().concat();
+    assert!(notes.contains("no longer patches the runtime python3.10 since 2026-10-31"), "{notes}");
+    assert!(notes.contains("its successor is python3.14"), "{notes}");
+}
+
+#[test]
+fn a_python_function_sees_what_lambda_has_and_nothing_else() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let stack = "[stack]\nname = \"own\"\n[functions.F]\nsource = \"f\"\nruntime = \"python3.13\"\n[pools.P]\n[api]\n\
+                 [[api.routes]]\nroute = \"GET /\"\nfunction = \"F\"\nauth = \"none\"\n";
+    user.write("securelambda.toml", stack);
+    let code = "import importlib.util\nimport boto3\n\ndef handler(event, context):\n    \
+                has = [name for name in ('boto3', 'yaml', 'ministack', 'cryptography') if importlib.util.find_spec(name)]\n    \
+                return {'statusCode': 200, 'body': ' '.join(has + [boto3.client('sts').get_caller_identity()['Account']])}\n";
+    user.write("f/index.py", code);
+    user.run(&["up", "--yes"]).ends(0);
+    let answer = user.run(&["call", "GET /", "--anonymous", "--json"]).ends(0).json();
+    let body = answer["body"].as_str().unwrap_or_default();
+    assert!(body.starts_with("boto3 ") && body.split(' ').count() == 2, "{answer}");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn code_that_cannot_be_loaded_is_refused_before_anything_is_created() {
+    let user = User::newcomer();
+    let stack = "[stack]\nname = \"own\"\n[functions.P]\nsource = \"p\"\nruntime = \"python3.8\"\n[functions.N]\nsource = \"n\"\nruntime = \"nodejs18.x\"\n\
+                 [pools.U]\n[api]\n[[api.routes]]\nroute = \"GET /\"\nfunction = \"P\"\nauth = \"none\"\n";
+    user.write("securelambda.toml", stack);
+    user.write("p/index.py", "x = = 1\n");
+    user.write("n/index.mjs", "export const other = 1;\n");
+    let ran = user.run(&["up", "--yes"]).ends(2);
+    let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("P cannot be loaded: index.py, line 1"), "{said}");
+    assert!(said.contains("N cannot be loaded: index.mjs exports no handler"), "{said}");
+    assert_eq!(crate::support::inventory::inventory(&user), Vec::<String>::new());
+    python(&[("index.py", "import yaml\n\ndef handler(event, context): pass\n")]).fails("imports yaml");
+}
+
+#[test]
+fn typescript_is_bundled_with_what_it_imports() {
+    let files = [
+        (
+            "src/index.ts",
+            "import own from \"own\";\nimport { S3 } from \"@aws-sdk/client-s3\";\nimport { say } from \"./say\";\n\
+                          export const handler = async (event: { n: number }) => [say(event.n), own, S3];\n",
+        ),
+        ("src/say.ts", "export const say = (n: number): string => `n is ${n}`;\n"),
+        ("package.json", r#"{"dependencies":{"own":"file:./parts/own"}}"#),
+        ("parts/own/package.json", r#"{"name":"own","version":"1.0.0"}"#),
+        ("parts/own/index.js", "const path = require('path'); module.exports = path.sep;"),
+        ("templates/mail.txt", "Hello"),
+    ];
+    let mut project = Project { handler: "src/index.handler", ..Project::new("nodejs22.x", &files) };
+    project.fails("set `bundler = \"esbuild\"`");
+    project.keys = "bundler = \"esbuild\"";
+    let packed = project.packs();
+    assert!(packed.contains_key("templates/mail.txt") && !packed.contains_key("src/say.ts"), "{packed:?}");
+    let bundle = &packed["src/index.mjs"];
+    assert!(
+        bundle.contains("n is ") && bundle.contains("path.sep") && bundle.contains("\"@aws-sdk/client-s3\""),
+        "{bundle}"
+    );
+    let again =
+        Project { handler: "src/index.handler", keys: "bundler = \"esbuild\"", ..Project::new("nodejs22.x", &files) };
+    assert_eq!(again.packs(), packed, "the same in another folder");
+    project.write("src/say.ts", b"export const say = (n => ;\n");
+    project.fails("src/say.ts:1:");
+}
