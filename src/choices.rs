@@ -1,5 +1,7 @@
 //! Settings with the same choices in the stack file and at AWS. One type serves both, so nothing translates between them.
 
+use std::collections::BTreeSet;
+
 /// Whether users of a pool need a second factor: the code of a TOTP app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mfa {
@@ -53,4 +55,47 @@ pub enum ExecutionLog {
 pub enum Tls {
     V1_2,
     V1_3,
+}
+
+/// The type of an attribute of a table's key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttributeType {
+    #[default]
+    Text,
+    Number,
+    Binary,
+}
+
+/// An attribute of a table's key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attribute {
+    pub name: String,
+    pub kind: AttributeType,
+}
+
+/// A second key by which the items of a table are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    pub key: Attribute,
+    pub sort: Option<Attribute>,
+    pub projection: Projection,
+}
+
+/// Which attributes of its items an index has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Projection {
+    All,
+    /// Those of the keys.
+    Keys,
+    /// Those of the keys, and these.
+    With(BTreeSet<String>),
+}
+
+/// What a table's stream says of a changed item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamView {
+    NewAndOld,
+    New,
+    Old,
+    Keys,
 }

@@ -71,6 +71,9 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
     if traced || stack.all_apis().any(|(_, api)| api.tracing) {
         by_use("X-Ray", "5 USD per million traces");
     }
+    if stack.tables.values().any(|table| table.recovery) {
+        by_use("recovery of tables", "0.20 USD per GB and month");
+    }
     if stack.pools.values().any(|pool| pool.threat_protection != ThreatProtection::Off) {
         by_use("threat protection", "0.02 USD per user that signs in during a month");
     }

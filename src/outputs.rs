@@ -42,6 +42,8 @@ pub struct Outputs {
     /// The queues, if there are any, also those for dead letters and failed events.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, Queue>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Table>,
     /// ARNs of secrets by name. Values are never part of the outputs.
     pub secrets: BTreeMap<String, Arn>,
     /// The firewall, if it exists.
@@ -105,6 +107,13 @@ pub struct Function {
     pub role_arn: String,
     /// The name of its log group.
     pub log_group: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    /// The name in AWS.
+    pub name: String,
+    pub arn: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -180,6 +189,10 @@ impl Outputs {
             let url = queue_url(endpoint, scope, queue.name());
             Some((name, Queue { arn: queue.arn, url }))
         };
+        let table = |name: &String| {
+            let arn = ids::table(name).recorded(state)?.arn;
+            Some((name.clone(), Table { name: scope.physical(name), arn }))
+        };
         let secret = |name: &String| Some((name.clone(), Arn { arn: ids::secret(name).recorded(state)?.arn }));
         Self {
             schema_version: SCHEMA_VERSION,
@@ -193,6 +206,7 @@ impl Outputs {
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),
             queues: stack.all_queues().into_keys().filter_map(queue).collect(),
+            tables: stack.tables.keys().filter_map(table).collect(),
             secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }

@@ -32,6 +32,7 @@ IDENTIFYING = {
     "wafv2": {"Id", "ResourceArn", "ResourceARN", "ARN", "WebACLArn"},
     "kms": {"KeyId", "TargetKeyId"},
     "sqs": {"QueueUrl"},
+    "dynamodb": {"TableName", "ResourceArn", "TableArn", "StreamArn"},
     "cloudwatch": {"AlarmName", "AlarmNames", "ResourceARN"},
 }
 

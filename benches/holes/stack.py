@@ -107,6 +107,7 @@ class Stack:
     waf = property(lambda self: self.client("wafv2"))
     sqs = property(lambda self: self.client("sqs"))
     kms = property(lambda self: self.client("kms"))
+    dynamodb = property(lambda self: self.client("dynamodb"))
     alarms = property(lambda self: self.client("cloudwatch"))
 
     # Names and ids, from the program's outputs.

@@ -7,11 +7,11 @@ import subprocess
 from .stack import STACKS, Stack
 
 BLUEPRINTS = ["tutorial", "http-jwt", "api-to-api"]
-# Holes are planted in the blueprints, in the built-in stack with the hardened posture and in one with a firewall that
-# blocks.
-PLANTED = [*BLUEPRINTS, "hardened", "guarded"]
+# Holes are planted in the blueprints, in the built-in stack with the hardened posture in one with a firewall that
+# blocks, and in one with a table.
+PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables"]
 SOUND = ["rest-only", "http-only", "two-pools", "no-firewall", "service-users", "identity-pool", "named-apis", "many-routes",
-         "greedy-routes", "refusing", "hardened", "guarded", *BLUEPRINTS]
+         "greedy-routes", "refusing", "hardened", "guarded", "tables", *BLUEPRINTS]
 
 
 def stack(emulator, name, work):

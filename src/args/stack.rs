@@ -50,6 +50,9 @@ pub struct Up {
     /// Remove this user pool, which the stack file no longer contains, together with its users; can be repeated
     #[arg(long = "remove-pool", value_name = "NAME", value_delimiter = ',')]
     pub remove_pools: Vec<String>,
+    /// Remove this table, which the stack file no longer contains, together with its data; can be repeated
+    #[arg(long = "remove-table", value_name = "NAME", value_delimiter = ',')]
+    pub remove_tables: Vec<String>,
     /// Add this IP address or network to the firewall's list and to the stack file; can be repeated
     #[arg(long = "allow-ip", value_name = "CIDR", value_delimiter = ',')]
     pub allow_ips: Vec<String>,
@@ -60,6 +63,9 @@ pub struct Down {
     /// Delete secrets permanently, without a recovery window; also deletes secrets that are already in one
     #[arg(long)]
     pub purge: bool,
+    /// Also remove this table, together with its data; can be repeated
+    #[arg(long = "remove-table", value_name = "NAME", value_delimiter = ',')]
+    pub remove_tables: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +78,9 @@ pub struct Sweep {
     /// Delete secrets permanently, without a recovery window; also deletes secrets that are already in one
     #[arg(long)]
     pub purge: bool,
+    /// Also remove this table, together with its data; can be repeated
+    #[arg(long = "remove-table", value_name = "NAME", value_delimiter = ',')]
+    pub remove_tables: Vec<String>,
 }
 
 #[derive(Debug, Args)]

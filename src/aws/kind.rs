@@ -91,6 +91,7 @@ cleanup_groups! {
     CloudWatch = "CloudWatch: the alarms",
     Sns = "SNS: subscriptions and topics",
     Sqs = "SQS: the queues",
+    DynamoDb = "DynamoDB: the tables that `--remove-table` names",
     Kms = "KMS: the key, whose deletion is scheduled",
 }
 

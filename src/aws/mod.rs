@@ -14,6 +14,7 @@ pub mod cognito;
 pub mod connect;
 pub mod credentials;
 mod current_run;
+pub mod dynamodb;
 pub mod error;
 pub mod http;
 pub mod iam;
@@ -77,6 +78,7 @@ macro_rules! services {
 services! {
     sns { Sns: Topic, Subscription; }
     sqs { Sqs: Queue; }
+    dynamodb { DynamoDb: Table; }
     secretsmanager { SecretsManager: Secret, Rotation; }
     logs { Logs: LogGroup; }
     iam { Iam: Role, RolePolicy; }

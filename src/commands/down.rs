@@ -4,7 +4,7 @@
 use super::ask::confirm;
 use super::removal::{Report, at, removal};
 use super::session::Session;
-use super::{Ending, or_stopped};
+use super::{Ending, or_stopped, tables};
 use crate::args;
 use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
@@ -14,13 +14,14 @@ use crate::error::Error;
 use crate::report::say;
 
 pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
-    let session = or_stopped(&stop, Session::for_removal(config)).await?;
+    let mut session = or_stopped(&stop, Session::for_removal(config)).await?;
+    session.remove_tables(&args.remove_tables);
     session.may_write().await?;
     let (mut state, mut store) = session.lock("down").await?;
     let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let registry = registry_with(&session.clients, mode);
     let (output, scope) = (session.config.output, session.scope().clone());
-    let removal = removal(&scope.stack, args.purge);
+    let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
     // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
     // time the users that would be deleted are counted.
     let pools = super::pools::recorded(&session, &state);
@@ -31,8 +32,10 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     };
     let (refresh, inventory, pools) = or_stopped(&stop, reading).await?;
     let finding = async { Ok(engine::targets(&session.graph, &refresh, &registry, &mut state, &stop).await?) };
-    let FoundTargets { mut targets, foreign, unread } = or_stopped(&stop, finding).await?;
+    let FoundTargets { mut targets, spared, foreign, unread } = or_stopped(&stop, finding).await?;
+    let kept = tables::keep(&mut removal, &spared, &inventory, &mut targets);
     add_listed(&mut targets, removal.ours(&inventory));
+    tables::exist(&args.remove_tables, &session.config.stack.tables, targets.iter().map(|target| &target.id))?;
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     let unread = Removal::unaccounted(unread, &targets, &inventory, &state);
     let report = Report {
@@ -46,16 +49,17 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         stop: &stop,
         purge: args.purge,
         foreign: &foreign,
+        kept: &kept,
     };
     for (id, failure) in foreign.iter().filter(|_| !output.quiet) {
         say(&format!("not removed: {id}: {failure}"));
     }
     if targets.is_empty() {
         let removed = Removal::nothing(&registry, inventory, &unread);
-        if removed.is_clean() {
+        if removed.is_clean() && state.resources.is_empty() {
             store.delete().await?;
         }
-        if removed.is_clean() && !output.json && !output.quiet {
+        if removed.is_clean() && kept.is_empty() && !output.json && !output.quiet {
             say(&format!("Nothing to remove: the stack {} has no resources. 0 left.", scope.stack));
         }
         report.tell(&removed, state.resources.len());
@@ -67,7 +71,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
-    for line in lost_users.iter().chain(&lost_events).filter(|_| !output.json && !output.quiet) {
+    let lost_items = tables::lost_by_removal(&targets);
+    for line in lost_users.iter().chain(&lost_events).chain(&lost_items).filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {

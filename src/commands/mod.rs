@@ -27,6 +27,7 @@ mod schema;
 mod session;
 mod status;
 mod sweep;
+mod tables;
 mod token;
 mod traffic;
 mod unremoved;

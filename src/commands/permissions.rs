@@ -9,7 +9,15 @@ use crate::policy::{Policy, one_or_many};
 
 /// The keys of a function that give permissions for a service's resources, by the beginning of the action. Everything
 /// else is for `allow`.
-const KEYS: [(&str, &str); 5] = [
+const KEYS: [(&str, &str); 13] = [
+    ("dynamodb:BatchGetItem", "reads"),
+    ("dynamodb:BatchWriteItem", "writes"),
+    ("dynamodb:DeleteItem", "writes"),
+    ("dynamodb:GetItem", "reads"),
+    ("dynamodb:PutItem", "writes"),
+    ("dynamodb:Query", "reads"),
+    ("dynamodb:Scan", "reads"),
+    ("dynamodb:UpdateItem", "writes"),
     ("lambda:InvokeFunction", "invokes_functions"),
     ("secretsmanager:GetSecretValue", "secrets"),
     ("sns:Publish", "publishes"),

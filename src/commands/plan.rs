@@ -28,6 +28,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let (kept, mut lost_events) =
         tokio::try_join!(pools::kept(&session, &state, &plan, &[]), super::queues::lost_with(&session, &state, &plan))?;
     lost_events.extend(super::permissions::taken_by(&plan));
+    lost_events.extend(super::tables::left_out(&session, &state));
     let second = session.second_stack(&state).await?;
     let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
     let mut grants = policies::planned(&session.config.stack, scope, &known);

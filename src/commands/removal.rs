@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Ending;
+use super::tables::{self, Kept};
 use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
 use crate::engine::{
     CancellationToken, Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Run,
-    Target, UnreadTarget,
+    Spared, Target, UnreadTarget,
 };
 use crate::error::{Error, Kind};
 use crate::report::{
@@ -34,8 +35,8 @@ const API_LOGS: [&str; 2] = ["/aws/vendedlogs/apis/", crate::aws::logs::EXECUTIO
 /// The kind of a secret. A deleted secret can be recovered for some days.
 const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
-pub(super) fn removal(stack: &str, purge: bool) -> Removal<'_> {
-    Removal { stack, cleanup: ORDER, purge }
+pub(super) fn removal(stack: &str, purge: bool, spared: Spared) -> Removal<'_> {
+    Removal { stack, cleanup: ORDER, purge, spared }
 }
 
 /// The flags with which the AWS CLI uses the same region, account and endpoint as this run.
@@ -62,6 +63,8 @@ pub(super) struct Report<'a> {
     pub purge: bool,
     /// Somebody else's resources that were already printed.
     pub foreign: &'a [(Id, Failure)],
+    /// What stays with people's data.
+    pub kept: &'a [Kept],
 }
 
 /// What a report lists besides the removed and the left resources.
@@ -143,8 +146,9 @@ impl Report<'_> {
         Ok(removed?)
     }
 
-    /// Prints the result. `on_record`: how many resources are still in the state.
+    /// Prints the result. `on_record`: how many resources are still in the state, also those that stay.
     pub(super) fn tell(&self, removed: &Removed, on_record: usize) {
+        let on_record = on_record.saturating_sub(self.kept.len());
         let Removed { done, elapsed, left, inventory, .. } = removed;
         let Around { recoverable, others, shared } = self.around(removed);
         if self.output.json {
@@ -160,7 +164,7 @@ impl Report<'_> {
                 .collect();
             let extra = json!({
                 "left": left, "not_looked_for": inventory.unread, "recoverable": windows, "not_ours": others,
-                "on_record": on_record, "shared": shared,
+                "on_record": on_record, "shared": shared, "kept": self.kept,
             });
             answer(&summary_line(self.verb, done, *elapsed, extra));
             return;
@@ -182,6 +186,7 @@ impl Report<'_> {
             left_text(left, &inventory.unread, &self.at),
             others_text(&others, &self.scope.stack),
             recoverable_text(&recoverable),
+            tables::text(self.kept, &self.again),
             shared.unwrap_or_default(),
         ] {
             if !text.is_empty() {

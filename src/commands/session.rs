@@ -39,6 +39,8 @@ pub(super) struct Session {
     unread: SecretValues,
     /// See [`Session::recall`].
     former_key: Option<String>,
+    /// The tables that may be removed.
+    named_tables: Vec<String>,
 }
 
 /// Whether a command needs the functions' code.
@@ -108,6 +110,7 @@ impl Session {
             bundles,
             unread: secrets,
             former_key: None,
+            named_tables: Vec::new(),
         })
     }
 
@@ -121,6 +124,13 @@ impl Session {
             secrets,
             self.former_key.as_deref(),
         );
+        self.graph.spare(super::tables::spared(&self.named_tables));
+    }
+
+    /// Lets these tables be removed with their data.
+    pub(super) fn remove_tables(&mut self, named: &[String]) {
+        self.named_tables = named.to_vec();
+        self.graph.spare(super::tables::spared(named));
     }
 
     /// Learns from the state that the stack has a key that the stack file no longer wants. Then the resources give it up,

@@ -32,20 +32,21 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     // What `up` never removes is not unwanted.
     let others = state.resources.iter().filter(|(id, record)| !wanted.contains(*id) && !graph.keeps(&record.kind));
-    rows.extend(others.map(|(id, record)| Row {
-        id: id.clone(),
-        kind: record.kind.clone(),
-        state: "unwanted",
-        weakens: false,
-        drift: Vec::new(),
-        why: Some("no longer in the stack file; `up` will remove it".into()),
+    rows.extend(others.map(|(id, record)| {
+        let (state, why) = match Id::from(id.as_str()) {
+            id if graph.spares(&record.kind, &id) => {
+                ("kept", format!("no longer in the stack file. {}", super::tables::stays("up", &id)))
+            }
+            _ => ("unwanted", "no longer in the stack file; `up` will remove it".to_owned()),
+        };
+        Row { id: id.clone(), kind: record.kind.clone(), state, weakens: false, drift: Vec::new(), why: Some(why) }
     }));
     // Weakened resources first. The others stay in the order of creation.
     rows.sort_by_key(|row| !row.weakens);
     let parts = |row: &Row| Id::from(row.id.as_str());
     let added: Vec<String> =
         rows.iter().filter_map(|row| super::permissions::note(parts(row).parts(), &row.drift)).collect();
-    let sound = rows.iter().all(|row| row.state == "live");
+    let sound = rows.iter().all(|row| ["live", "kept"].contains(&row.state));
     let outputs = session.outputs(&state);
     if session.config.output.json {
         let document = json!({

@@ -1,6 +1,7 @@
 //! `sweep`: finds resources by their tags in AWS's lists. It needs neither a stack file nor a state file. If a state
 //! file exists, it is locked, and it is deleted together with the stack.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -8,13 +9,13 @@ use serde_json::json;
 use super::ask::confirm;
 use super::removal::{Report, at, recoverable, removal};
 use super::session::{access, connected, refuse_root};
-use super::{Ending, or_stopped};
+use super::{Ending, or_stopped, tables};
 use crate::args::{self, Shared};
 use crate::aws::kind::cleanup_position;
 use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Connection;
-use crate::engine::{CancellationToken, Inventory, Removal, add_listed, list_all};
+use crate::engine::{CancellationToken, Id, Inventory, Removal, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
@@ -31,6 +32,8 @@ pub(super) async fn run(
 ) -> Result<Ending, Error> {
     if let Some(stack) = &shared.stack {
         check_name(stack).map_err(Error::usage)?;
+    } else if !args.remove_tables.is_empty() {
+        return Err(Error::usage("--remove-table requires --stack").hint("name the stack with --stack NAME"));
     } else if args.purge {
         return Err(
             Error::usage("--purge requires --stack").hint("name the stack: `securelambda sweep --stack NAME --purge`")
@@ -62,7 +65,10 @@ pub(super) async fn run(
     refuse_root(&caller, access.endpoint.as_deref())?;
     let stored = StackState::new(Arc::clone(&backend), id(&scope.stack), access.endpoint.as_deref());
     let (mut state, mut store) = stored.lock("securelambda sweep").await?;
-    let removal = removal(&scope.stack, args.purge);
+    let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
+    let inventory = removal.list(&registry, &stop).await?;
+    let mut targets = Vec::new();
+    let kept = tables::keep(&mut removal, &[], &inventory, &mut targets);
     let report = Report {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
@@ -74,16 +80,15 @@ pub(super) async fn run(
         stop: &stop,
         purge: args.purge,
         foreign: &[],
+        kept: &kept,
     };
-    let inventory = removal.list(&registry, &stop).await?;
-    let mut targets = Vec::new();
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     if targets.is_empty() {
         let removed = Removal::nothing(&registry, inventory, &[]);
         report.tell(&removed, state.resources.len());
         report.ending(&removed)?;
-        if recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {
+        if kept.is_empty() && recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {
             let Scope { stack, account, region, .. } = scope;
             return Err(Error::new(
                 Kind::NoStack,
@@ -94,7 +99,11 @@ pub(super) async fn run(
         }
         return Ok(Ending::Done);
     }
+    tables::exist(&args.remove_tables, &BTreeMap::new(), targets.iter().map(|target| &target.id))?;
     report.announce(&targets);
+    for line in tables::lost_by_removal(&targets).iter().filter(|_| !output.json && !output.quiet) {
+        say(line);
+    }
     if !shared.yes && !connection.local {
         let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
@@ -102,8 +111,12 @@ pub(super) async fn run(
     let removed = report.carry_out(&removal, &mut state, &mut *store, targets, Vec::new()).await?;
     if removed.is_clean() {
         // These are the records of children that were deleted with their parents.
-        state.resources.clear();
-        store.delete().await?;
+        state.resources.retain(|id, row| removal.spared.holds(&row.kind, &Id::from(id.as_str())));
+        if state.resources.is_empty() {
+            store.delete().await?;
+        } else {
+            store.save(&state).await?;
+        }
     }
     report.tell(&removed, state.resources.len());
     report.ending(&removed)

@@ -27,6 +27,8 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     }
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;
+    super::tables::check(&session, &args.remove_tables)?;
+    session.remove_tables(&args.remove_tables);
     let (mut state, mut store) = session.lock("up").await?;
     session.recall(&state);
     let account = Account::new(&session.clients);
@@ -40,6 +42,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
     }
     let plan = Plan::new(&session.graph, &refresh, &state);
+    super::tables::exist(&args.remove_tables, &session.config.stack.tables, plan.removals.iter())?;
     let output = session.config.output;
     if let Some(note) = session.second_stack(&state).await? {
         say_unless(output.quiet || output.json, &note);
@@ -62,7 +65,9 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         }
         return Ok(Ending::Done);
     }
-    let lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
+    let mut lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
+    lost_events.extend(super::tables::lost_with(&state, &plan));
+    lost_events.extend(super::tables::left_out(&session, &state));
     if !output.json && !output.quiet {
         say(&plan_text(&plan, output.messages));
         for line in &lost_events {

@@ -46,12 +46,40 @@ impl Grant {
 
 /// Everything that the entry of a function grants in these keys. A grant for nothing is left out.
 pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
-    let mut grants = vec![invokes(wanted, scope)];
+    let mut grants: Vec<Grant> = tables(stack, wanted, scope).into();
+    grants.push(invokes(wanted, scope));
     grants.extend(parameters(wanted, scope));
     grants.extend(their_secrets(stack, wanted, scope));
     grants.extend(wanted.rights.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, scope)));
     grants.retain(|grant| !grant.resources.is_empty());
     grants
+}
+
+/// What reads items. `DescribeTable` tells libraries a table's keys.
+const READ: [&str; 6] = [
+    "dynamodb:BatchGetItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DescribeTable",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+];
+
+/// What changes items.
+const WRITE: [&str; 4] = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+
+/// Reading tables and their indexes, and writing tables (docs/aws.md, Tables).
+fn tables(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] {
+    let arn = |table: &String| scope.arn("dynamodb", &format!("table/{}", scope.physical(table)));
+    let with_indexes = |table: &String| {
+        let own = arn(table);
+        let indexes = stack.tables.get(table).into_iter().flat_map(|table| table.indexes.keys());
+        let indexes: Vec<String> = indexes.map(|index| format!("{own}/index/{index}")).collect();
+        [vec![own], indexes].concat()
+    };
+    let read = wanted.rights.reads.iter().flat_map(with_indexes).collect();
+    let written = wanted.rights.writes.iter().map(arn).collect();
+    [Grant::new("reads", "ReadTables", &READ, read), Grant::new("writes", "WriteTables", &WRITE, written)]
 }
 
 fn invokes(wanted: &Function, scope: &Scope) -> Grant {
@@ -120,7 +148,7 @@ mod tests {
 
     fn statements(entry: &str) -> Vec<Value> {
         let text = format!(
-            "[stack]\nname = \"demo\"\n[functions.G]\nsource = \"g\"\n[functions.F]\nsource = \"f\"\n{entry}\n"
+            "[stack]\nname = \"demo\"\n[tables.notes]\nkey = \"a\"\nindexes = {{ byB = {{ key = \"b\" }} }}\n[functions.G]\nsource = \"g\"\n[functions.F]\nsource = \"f\"\n{entry}\n"
         );
         let stack = parse(&text).expect("a sound file");
         let scope = Scope {
@@ -135,6 +163,18 @@ mod tests {
     #[test]
     fn a_function_without_these_keys_is_granted_nothing() {
         assert_eq!(statements(""), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn a_table_is_read_with_its_indexes_and_written_alone() {
+        let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/demo-notes";
+        let found = statements("reads = [\"notes\"]\nwrites = [\"notes\"]");
+        assert_eq!(
+            (&found[0]["Action"], &found[0]["Resource"]),
+            (&json!(READ), &json!([arn, format!("{arn}/index/byB")]))
+        );
+        assert_eq!((&found[1]["Action"], &found[1]["Resource"]), (&json!(WRITE), &json!([arn])));
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

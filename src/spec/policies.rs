@@ -206,12 +206,22 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
     let publishes = !wanted.publishes.is_empty();
     let sends = wanted.on_failure.is_some() || !wanted.sends.is_empty();
     let makes = publishes || sends || rotates;
-    let actions: &[&str] = if makes { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
+    let (reads, writes) = (!wanted.rights.reads.is_empty(), !wanted.rights.writes.is_empty());
+    let actions = [
+        ("kms:Decrypt", true),
+        ("kms:DescribeKey", reads || writes),
+        ("kms:Encrypt", writes),
+        ("kms:GenerateDataKey", makes || writes),
+        ("kms:ReEncryptFrom", writes),
+        ("kms:ReEncryptTo", writes),
+    ];
+    let actions: Vec<&str> = actions.iter().filter(|(_, used)| *used).map(|(action, _)| *action).collect();
     let services = [
         ("lambda", true),
         ("secretsmanager", rotates || !wanted.secrets.is_empty()),
         ("sns", publishes),
         ("sqs", sends || wanted.queues().next().is_some()),
+        ("dynamodb", reads || writes),
     ];
     // The hosts end differently in some partitions.
     let through = services.iter().filter(|(_, used)| *used).map(|(service, _)| format!("{service}.{}.*", scope.region));

@@ -140,7 +140,7 @@ impl Reader {
 
     /// The values in a key such as `functions`, by the names that the user chose.
     pub(super) fn named<'a, S: Section>(&mut self, root: &Table<'a>, key: &Nested<S>) -> Vec<(String, Item<'a>)> {
-        let section = key.key.name;
+        let section = &root.at(&key.key);
         let form = if let Holds::Named(form, _) = key.key.holds { form } else { rules::NAME };
         let Some(item) = root.get(&key.key) else { return Vec::new() };
         let DeValue::Table(values) = item.get_ref() else {
@@ -167,7 +167,7 @@ impl Reader {
     ) -> BTreeMap<String, T> {
         let mut all = BTreeMap::new();
         for (name, item) in self.named(root, key) {
-            let path = joined(key.key.name, &name);
+            let path = joined(&root.at(&key.key), &name);
             if let Some(mut table) = self.open(item, &path, path.clone(), key.section) {
                 table.what = path;
                 let read = read(self, &name, &table);

@@ -16,6 +16,7 @@ mod queues;
 mod references;
 mod rest_api;
 mod rest_stage;
+mod tables;
 mod triggers;
 
 /// The id of every resource that other modules name.
@@ -28,6 +29,7 @@ pub(crate) mod ids {
     pub(crate) use super::identity_pools::ids::*;
     pub(crate) use super::messaging::ids::*;
     pub(crate) use super::queues::ids::*;
+    pub(crate) use super::tables::ids::*;
 }
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +38,9 @@ use self::apis::Parts;
 use self::encryption::EncryptedBy;
 use self::references::References;
 use crate::aws::Encryption;
+use crate::aws::dynamodb::Table;
 use crate::bundle::Bundles;
-use crate::engine::Graph;
+use crate::engine::{Graph, Spared};
 use crate::scope::Scope;
 use crate::secret::SecretValue;
 use crate::spec::Stack;
@@ -86,6 +89,7 @@ pub fn desired(
     let topics = messaging::topics(&mut all, from);
     let queues = queues::queues(&mut all, from);
     let mut secrets = messaging::secrets(&mut all, from, &topics);
+    tables::tables(&mut all, from);
     let pools = identity::pools(&mut all, from);
     secrets.extend(identity_pools::service_users(&mut all, from, &pools));
     let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
@@ -97,5 +101,6 @@ pub fn desired(
     let parts = Parts { roots: &roots, functions: &functions, pools: &references.pools, firewall };
     let http_apis = apis::apis(&mut all, from, &parts);
     alarms::alarms(&mut all, from, &http_apis);
+    all.spare(Spared::default().but::<Table>([]));
     all
 }

@@ -65,7 +65,7 @@ pub(super) fn known(value: &Variable, scope: &Scope) -> Option<String> {
     match value {
         Variable::Text(text) => Some(text.clone()),
         Variable::Parameter(name) => Some(name.clone()),
-        Variable::Function(name) => Some(scope.physical(name)),
+        Variable::Table(name) | Variable::Function(name) => Some(scope.physical(name)),
         Variable::PoolId(_)
         | Variable::ClientId(_)
         | Variable::IdentityPoolId(_)
@@ -95,7 +95,7 @@ impl References {
             let key = variable.clone();
             match value {
                 // Their values follow from the stack file alone.
-                Variable::Text(_) | Variable::Parameter(_) | Variable::Function(_) => {}
+                Variable::Text(_) | Variable::Table(_) | Variable::Parameter(_) | Variable::Function(_) => {}
                 Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|handle| (key, *handle))),
                 Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|handle| (key, *handle))),
                 Variable::IdentityPoolId(pool) => {

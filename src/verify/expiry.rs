@@ -230,6 +230,7 @@ mod tests {
             functions: [].into(),
             topics: [].into(),
             queues: [].into(),
+            tables: [].into(),
             secrets: [].into(),
             firewall: None,
         }

@@ -34,6 +34,9 @@ const STACK: &str = r#"
 [stack]
 name = "weather"
 [topics.greetings]
+[tables.notes]
+key = "userId"
+recovery = true
 [queues.work]
 dead_letter_after = 3
 [secrets.LambdaSNSTopicARN]
@@ -136,7 +139,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let undisturbed = user(&endpoint(), STACK);
     undisturbed.run(&["up", "--yes"]).ends(0);
     let made = inventory(&undisturbed);
-    undisturbed.run(&["down", "--yes"]).ends(0);
+    undisturbed.run(&["down", "--yes", "--remove-table", "notes"]).ends(0);
     assert!(made.len() > 15, "{made:?}");
 
     let rules = ConsistencyRules::all(TIME_SCALE);
@@ -171,7 +174,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let writes: Vec<String> = proxy.take().into_iter().filter(|call| call.writes).map(|call| call.name).collect();
     assert_eq!(writes, Vec::<String>::new(), "there was nothing to do");
 
-    let ran = without_errors(user.run(&["down", "--yes", "-v"])).says("0 left");
+    let ran = without_errors(user.run(&["down", "--yes", "-v", "--remove-table", "notes"])).says("0 left");
     let waits =
         [&API_DELETE_RATE, &WAF_IN_USE, &WAF_LOCK, &ROLE_IN_USE, &IAM_BUSY, &COGNITO_BUSY, &SNS_BUSY, &LOGS_BUSY];
     assert_reasons(&ran, waits.map(|wait| wait.why));
@@ -184,7 +187,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
     assert_reasons(&ran, [SECRET_BACK.why, API_UPDATING.why, QUEUE_NAME.why]);
     assert_eq!(there(), made);
-    without_errors(user.run(&["down", "--yes"])).says("0 left");
+    without_errors(user.run(&["down", "--yes", "--remove-table", "notes"])).says("0 left");
     assert_eq!(there(), Vec::<String>::new());
 
     show(&rules);
@@ -235,7 +238,7 @@ fn changes_succeed_under_all_consistency_rules() {
     );
     assert_eq!(kept["UserPool"]["EmailVerificationSubject"], subject);
     without_errors(user.run(&["status", "--detailed-exitcode"]));
-    without_errors(user.run(&["down", "--yes"])).says("0 left");
+    without_errors(user.run(&["down", "--yes", "--remove-table", "notes"])).says("0 left");
 
     // Another tool deletes the secret without a recovery window.
     let secret = json!({ "SecretId": "weather-LambdaSNSTopicARN", "ForceDeleteWithoutRecovery": true });
@@ -243,7 +246,7 @@ fn changes_succeed_under_all_consistency_rules() {
     assert!(forced.get("Error").is_none(), "{forced}");
     let ran = without_errors(user.run(&["up", "--yes", "-v"]));
     assert_reasons(&ran, [SECRET_NAME.why]);
-    without_errors(user.run(&["down", "--yes"])).says("0 left");
+    without_errors(user.run(&["down", "--yes", "--remove-table", "notes"])).says("0 left");
     assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 
     show(&rules);
@@ -276,7 +279,7 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
             let asked = calls.iter().filter(|call| call.name == name).count();
             assert_eq!(asked, count, "{name} in:\n{}", ran.stderr);
         }
-        user.on_another_machine(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
+        user.on_another_machine(&endpoint()).run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
     }
 }
 
@@ -289,13 +292,13 @@ fn down_names_a_foreign_domain_that_keeps_a_pool() {
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
     assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
     let ran = user
-        .run(&["down", "--yes"])
+        .run(&["down", "--yes", "--remove-table", "notes"])
         .ends(4)
         .says("It has a domain configured")
         .says("somebody gave this pool a domain");
     let way = format!("--user-pool-id {pool} --domain {}`", domain["Domain"].as_str().unwrap());
     assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
     assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 }

@@ -70,6 +70,7 @@ mod signals;
 mod store;
 mod support;
 mod sweep;
+mod tables;
 mod throttle;
 mod triggers;
 mod unreadable;

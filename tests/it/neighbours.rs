@@ -22,6 +22,8 @@ const FILE: &str = r#"
 name = "demo-failing"
 kms_key = "create"
 [alarms]
+[tables.notes]
+key = "a"
 [topics.news]
 [functions.Reader]
 source = "f"

@@ -24,6 +24,11 @@ name = "larger"
 kms_key = "create"
 [alarms]
 notify = "ops@example.com"
+[tables.notes]
+key = "userId"
+ttl = "expires"
+stream = "new"
+recovery = true
 [topics.orders]
 [topics.news]
 [secrets.Where]
@@ -35,6 +40,8 @@ KEY = { generate = 16 }
 source = "lambdas/external"
 secrets = ["Where"]
 publishes = ["orders"]
+reads = ["notes"]
+writes = ["notes"]
 [queues.work]
 dead_letter_after = 3
 [functions.News]
@@ -334,6 +341,7 @@ impl Life<'_> {
                 .replace("[[functions.Reader.triggers]]\ntopic = \"news\"\n", "memory_mb = 256\n")
                 .replace("203.0.113.7/32", "203.0.113.8/32")
                 .replace("rate_per_ip = 500", "rate_per_ip = 600")
+                .replace("stream = \"new\"", "stream = \"old\"")
                 .replace("POST /news", "PUT /news")
                 .replace("[pools.Staff]", "[pools.Staff]\nself_sign_up = false")
                 .replace("https://app.example.com", "https://www.example.com")
@@ -347,7 +355,8 @@ impl Life<'_> {
         // This restores the secret.
         run(&["up", "--yes"]);
         run(&["sweep", "--stack", self.place().stack, "--yes"]);
-        run(&["down", "--yes", "--purge"]);
+        let table = if file.is_some() { &["--remove-table", "notes"][..] } else { &[] };
+        run(&[&["down", "--yes", "--purge"], table].concat());
         proxy.take()
     }
 }

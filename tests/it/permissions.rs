@@ -134,7 +134,7 @@ fn a_permission_added_by_hand_is_taken_away_and_the_key_that_keeps_it_is_named()
     for command in [&["status"][..], &["plan"]] {
         let said = user.run(command).ends(0).stdout;
         assert!(said.contains("(dynamodb:Scan, lambda:InvokeFunction)"), "{said}");
-        assert!(said.contains("use `allow` and `invokes_functions` under [functions.Notes]"), "{said}");
+        assert!(said.contains("use `invokes_functions` and `reads` under [functions.Notes]"), "{said}");
     }
     user.run(&["up", "--yes"]).ends(0);
     let role = json!({ "RoleName": "demo-Notes", "PolicyName": "securelambda" });

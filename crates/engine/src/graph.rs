@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Id;
 use super::dyn_provider::{Desired, read};
 use super::resource::{Lag, Resource};
+use super::spared::Spared;
 
 /// Proof that a resource was added earlier.
 #[derive(Debug)]
@@ -175,6 +176,8 @@ pub struct Graph {
     pub(super) nodes: Vec<Node>,
     /// The kinds that [`keep`](Self::keep) names.
     pub(super) kept: BTreeSet<&'static str>,
+    /// See [`spare`](Self::spare).
+    pub(super) spared: Spared,
 }
 
 impl Graph {
@@ -186,6 +189,16 @@ impl Graph {
     /// Whether resources of this kind are never removed ([`keep`](Self::keep)).
     pub fn keeps(&self, kind: &str) -> bool {
         self.kept.contains(kind)
+    }
+
+    /// Resources that are not removed although the graph does not contain them.
+    pub fn spare(&mut self, spared: Spared) {
+        self.spared = spared;
+    }
+
+    /// Whether a resource is not removed although the graph does not contain it.
+    pub fn spares(&self, kind: &str, id: &Id) -> bool {
+        self.spared.holds(kind, id)
     }
 
     /// Adds a resource without a parent.

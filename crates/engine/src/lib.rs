@@ -32,6 +32,7 @@ mod removal;
 mod resource;
 mod save;
 mod scheduler;
+mod spared;
 pub mod state;
 mod targets;
 mod task;
@@ -55,6 +56,7 @@ pub use refresh::{ReadResult, Refresh, refresh};
 pub use removal::{LINGERS, Removal, Removed};
 pub use resource::{Does, Found, Lag, Provider, Resource};
 pub use scheduler::Run;
+pub use spared::Spared;
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, read_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 

@@ -124,8 +124,15 @@ fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Ve
         .collect()
 }
 
-/// The ids that are on record and not in the graph, without those that are [kept](Graph::keep).
+/// The ids that are on record and not in the graph, without those that are [kept](Graph::keep) or
+/// [spared](Graph::spare).
 pub(super) fn unwanted(graph: &Graph, state: &State) -> Vec<Id> {
+    let unknown = unknown(graph, state).into_iter();
+    unknown.filter(|id| state.resources.get(id.as_str()).is_none_or(|row| !graph.spares(&row.kind, id))).collect()
+}
+
+/// The ids that are on record and not in the graph, without those that are [kept](Graph::keep).
+pub(super) fn unknown(graph: &Graph, state: &State) -> Vec<Id> {
     let wanted: HashSet<&str> = graph.nodes.iter().map(|node| node.id.as_str()).collect();
     let goes = |row: &Record| !graph.kept.contains(row.kind.as_str());
     let rows = state.resources.iter().filter(|(id, row)| !wanted.contains(id.as_str()) && goes(row));

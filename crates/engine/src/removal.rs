@@ -15,6 +15,7 @@ use super::inventory::{Inventory, InventoryItem, Leftover, list_all};
 use super::order::Cleanup;
 use super::save::save;
 use super::scheduler::Run;
+use super::spared::Spared;
 use super::targets::{Target, UnreadTarget, add_listed, read_again, retry};
 use super::task::{CancellationToken, StopLevel};
 use crate::owner::Whose;
@@ -32,6 +33,8 @@ pub struct Removal<'a> {
     pub cleanup: Cleanup,
     /// Also removes deleted resources that can be recovered.
     pub purge: bool,
+    /// The resources that stay.
+    pub spared: Spared,
 }
 
 /// The result of a removal.
@@ -65,10 +68,16 @@ impl Removal<'_> {
         list_all(registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
-    /// The listed resources to remove: all of this stack, but deleted ones that can be recovered only with `purge`, and
-    /// those that nothing can delete sooner never.
+    /// The listed resources to remove: all of this stack but those that are spared, deleted ones that can be recovered
+    /// only with `purge`, and those that nothing can delete sooner never.
     pub fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
-        inventory.of(self.stack).filter(|one| one.until.is_none() || self.purge && !one.ends_by_itself)
+        let goes = |one: &&InventoryItem| one.until.is_none() || self.purge && !one.ends_by_itself;
+        inventory.of(self.stack).filter(goes).filter(|one| !self.spared.holds(one.kind, &one.id))
+    }
+
+    /// The listed resources of this stack that are spared.
+    pub fn stays<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
+        inventory.of(self.stack).filter(|one| one.until.is_none() && self.spared.holds(one.kind, &one.id))
     }
 
     /// The unread targets that may remain after `targets` are removed. An unread target is left out if it, or its
@@ -408,7 +417,7 @@ mod tests {
     async fn run(service: &Service) -> (Removed, Duration) {
         let registry = Registry::default().with::<Thing>(service.clone());
         let cleanup = Cleanup { group: |_| 0, holds: |_, _| true };
-        let removal = Removal { stack: "demo", cleanup, purge: false };
+        let removal = Removal { stack: "demo", cleanup, purge: false, spared: Spared::default() };
         let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
         let stop = CancellationToken::never();
         let mut run = Run {

@@ -10,7 +10,7 @@ use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
 use super::inventory::InventoryItem;
-use super::plan::unwanted;
+use super::plan::{unknown, unwanted};
 use super::reads::{ReadRequest, ask_all, read_all};
 use super::refresh::{ReadResult, Refresh};
 use super::task::CancellationToken;
@@ -45,6 +45,8 @@ pub struct UnreadTarget {
 #[derive(Debug, Clone, Default)]
 pub struct FoundTargets {
     pub targets: Vec<Target>,
+    /// Resources that are [spared](Graph::spare). Their records stay.
+    pub spared: Vec<Target>,
     /// Somebody else's resources with the names of ours.
     pub foreign: Vec<(Id, Failure)>,
     /// Resources that could not be read and may exist.
@@ -69,7 +71,7 @@ pub async fn targets(
     let mut found = FoundTargets::default();
     // What is kept does not remain of the stack, so its record goes.
     state.resources.retain(|_, row| !graph.kept.contains(row.kind.as_str()));
-    let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
+    let mut rows: HashSet<Id> = unknown(graph, state).into_iter().collect();
     let goes = |node: &Node| !graph.kept.contains(node.kind);
     for (node, read) in graph.nodes.iter().zip(&refresh.nodes).filter(|(node, _)| goes(node)) {
         let target = |key: &Value, outputs: Value| Target {
@@ -118,7 +120,11 @@ pub async fn targets(
     }
     found.foreign.extend(more.foreign);
     found.unread.extend(more.unread);
+    // One that cannot be read stays like one that can.
+    found.unread.retain(|one| !graph.spares(&one.target.kind, &one.target.id));
     vouched(&mut found, registry, stop).await?;
+    let all = std::mem::take(&mut found.targets);
+    (found.spared, found.targets) = all.into_iter().partition(|target| graph.spares(&target.kind, &target.id));
     found.targets.sort_by(|a, b| a.id.cmp(&b.id));
     found.unread.sort_by(|a, b| a.target.id.cmp(&b.target.id));
     Ok(found)

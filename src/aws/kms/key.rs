@@ -175,7 +175,14 @@ impl Described for Key {
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Kms,
         // Nothing that remains may need it. AWS would schedule its deletion all the same.
-        gone_before: &["lambda.function", "logs.group", "secretsmanager.secret", "sns.topic", "sqs.queue"],
+        gone_before: &[
+            "dynamodb.table",
+            "lambda.function",
+            "logs.group",
+            "secretsmanager.secret",
+            "sns.topic",
+            "sqs.queue",
+        ],
         permissions: &[
             StatementTemplate {
                 sid: Sid::FindOwn,

@@ -17,7 +17,7 @@ use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
 use super::allow::{ALLOW, AllowKeys};
-use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, topics};
+use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, tables, topics};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Required, Text, TextOr, Word};
@@ -58,6 +58,8 @@ section! {
     allow: Nested<AllowKeys> = some_tables(
         &ALLOW, "What else it may do at AWS. `up` removes permissions that neither this nor another key gives.",
     );
+    reads: List = texts("The tables that it may read: their items, by key, query and scan, also by their indexes.");
+    writes: List = texts("The tables that it may write: it may put, update and delete items.");
     invokes_functions: List = texts("The functions of the stack that it may invoke.");
     reads_parameters: List = texts(
         "The parameters of SSM that it may read: a name as in \"/app/url\", or a path as in \"/app/*\" for all below it.",
@@ -110,6 +112,7 @@ section! {
     identity_pool_id: Text = any("The id of this identity pool.");
     url: Text = any("The base URL of this API.");
     queue: Text = any("The URL of this queue. `sends` lets the function send messages to it.");
+    table: Text = any("The name of this table in AWS. `reads` and `writes` let the function use it.");
     parameter: Text = any("The name of this parameter of SSM. The function may read it, and finds its value with this name.");
     function: Text = any("The name of this function of the stack in AWS. `invokes_functions` lets it be invoked.");
 }
@@ -169,6 +172,8 @@ pub enum Variable {
     Url(String),
     /// The URL of this queue.
     Queue(String),
+    /// The name in AWS of this table.
+    Table(String),
     /// The name of this parameter of SSM.
     Parameter(String),
     /// The name in AWS of this function.
@@ -230,6 +235,7 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
             Variable::Parameter(parameter) => {
                 checks.report(rights::parameter_name(parameter).err().map(|why| Diagnostic::new(place, why)));
             }
+            Variable::Table(table) => checks.exists(place, "table", table, &[&tables::KEY.key]),
             Variable::Function(function) => checks.exists(place, "function", function, &[&KEY.key]),
             Variable::PoolId(pool) | Variable::ClientId(pool) => {
                 checks.exists(place, "pool", pool, &[&pools::KEY.key]);
@@ -270,6 +276,8 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         publishes,
         sends,
         allow,
+        reads,
+        writes,
         invokes_functions,
         reads_parameters,
         runtime,
@@ -294,7 +302,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
-        rights: rights::read(reader, table, (allow, invokes_functions, reads_parameters)),
+        rights: rights::read(reader, table, (allow, [reads, writes, invokes_functions], reads_parameters)),
         handler: code::handler(reader, table, handler, &runtime),
         bundler: code::bundler(reader, table, bundler, &runtime),
         layers: code::layers(reader, table, layers),
@@ -340,13 +348,15 @@ fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys
 }
 
 fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
-    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue, parameter, function } = &VARIABLE_FROM;
-    let sources: [Source; 7] = [
+    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue, table: dynamo, parameter, function } =
+        &VARIABLE_FROM;
+    let sources: [Source; 8] = [
         (pool_id, Variable::PoolId),
         (client_id, Variable::ClientId),
         (identity_pool_id, Variable::IdentityPoolId),
         (url, Variable::Url),
         (queue, Variable::Queue),
+        (dynamo, Variable::Table),
         (parameter, Variable::Parameter),
         (function, Variable::Function),
     ];

@@ -17,6 +17,7 @@ mod pools;
 mod queues;
 mod secrets;
 mod service_users;
+mod tables;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -97,6 +98,7 @@ macro_rules! sections {
 sections! {
     topics { topics: BTreeMap<String, Topic> }
     queues { queues: BTreeMap<String, Queue> }
+    tables { tables: BTreeMap<String, DataTable> }
     secrets { secrets: BTreeMap<String, Secret> }
     functions { functions: BTreeMap<String, Function> }
     pools { pools: BTreeMap<String, Pool> }
@@ -131,7 +133,7 @@ section! {
     );
     kms_key: Text = form(
         "^(create|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$",
-        "The KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or keys of this account that somebody set by hand; with posture = \"hardened\": create.",
+        "The KMS key that encrypts topics, queues, tables, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or keys of this account that somebody set by hand; with posture = \"hardened\": create.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],

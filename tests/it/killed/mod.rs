@@ -48,17 +48,26 @@ enum Blueprint {
     Edge,
 }
 
-/// A stack with a key of its own, queues, an event source mapping and alarms, which no blueprint has.
+/// A stack with a key of its own, a table, queues, an event source mapping and alarms, which no blueprint has.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
 kms_key = "create"
+[tables.notes]
+key = "userId"
+ttl = "expires"
+stream = "new-and-old"
+indexes = { byDate = { key = "userId", sort = "date" } }
+recovery = true
+deletion_protection = true
 [topics.news]
 [secrets.Where]
 TOPIC_ARN = { topic = "news" }
 [functions.Reader]
 source = "f"
 secrets = ["Where"]
+reads = ["notes"]
+writes = ["notes"]
 on_failure = { queue = "dead" }
 sends = ["work"]
 environment = { QUEUE = { queue = "work" } }

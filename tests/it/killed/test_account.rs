@@ -109,6 +109,9 @@ impl TestAccount {
         let mut arguments = vec![verb.word(), "--yes"];
         if self.file.is_none() {
             arguments.extend(["--blueprint", self.blueprint]);
+        } else if verb == Verb::Down {
+            // Nothing is to be left.
+            arguments.extend(["--remove-table", "notes"]);
         }
         let mut command = self.user.command(&arguments);
         command.stdout(std::process::Stdio::null()).stderr(File::create(&stderr_file).unwrap());

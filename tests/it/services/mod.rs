@@ -30,6 +30,7 @@ services! {
     cloudwatch,
     cognito_identity,
     cognito_idp,
+    dynamodb,
     iam,
     kms,
     lambda,

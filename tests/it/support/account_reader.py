@@ -60,7 +60,7 @@ class Account:
 
     def describe(self):
         found = {}
-        for part in (self.keys, self.alarms, self.topics, self.queues, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
+        for part in (self.keys, self.alarms, self.topics, self.queues, self.tables, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
                      self.identity_pools, self.apis, self.others):
             for name, settings in part():
                 # Two resources of one name get two entries.
@@ -110,6 +110,23 @@ class Account:
             settings.pop("AlarmConfigurationUpdatedTimestamp", None)
             found = self.call("cloudwatch", "list_tags_for_resource", ResourceARN=alarm["AlarmArn"])["Tags"]
             yield "alarm " + alarm["AlarmName"], {"about": settings, "tags": tags(found)}
+
+    def tables(self):
+        for name in self.call("dynamodb", "list_tables")["TableNames"]:
+            key = {"TableName": name}
+            about = self.call("dynamodb", "describe_table", **key)["Table"]
+            for noise in ("CreationDateTime", "TableId", "LatestStreamLabel", "ItemCount", "TableSizeBytes"):
+                about.pop(noise, None)
+            for index in about.get("GlobalSecondaryIndexes", []):
+                index.pop("ItemCount", None)
+                index.pop("IndexSizeBytes", None)
+            if about.get("LatestStreamArn"):
+                self.named(about["LatestStreamArn"], "stream", name)
+            ttl = self.call("dynamodb", "describe_time_to_live", **key)["TimeToLiveDescription"]
+            backups = self.call("dynamodb", "describe_continuous_backups", **key)["ContinuousBackupsDescription"]
+            point = backups.get("PointInTimeRecoveryDescription", {})
+            found = self.call("dynamodb", "list_tags_of_resource", ResourceArn=about["TableArn"]).get("Tags", [])
+            yield "table " + name, {"about": about, "ttl": ttl, "recovery": point.get("PointInTimeRecoveryStatus"), "tags": tags(found)}
 
     def queues(self):
         for url in self.call("sqs", "list_queues").get("QueueUrls", []):
@@ -333,6 +350,9 @@ class Account:
             listed = [{"TagKey": key, "TagValue": value} for key, value in marks.items()]
             self.call("kms", "create_key", Tags=listed)
         listed = [{"Key": key, "Value": value} for key, value in other.items()]
+        self.call("dynamodb", "create_table", TableName="securelambda-2-notes", Tags=listed, BillingMode="PAY_PER_REQUEST",
+                  KeySchema=[{"AttributeName": "a", "KeyType": "HASH"}],
+                  AttributeDefinitions=[{"AttributeName": "a", "AttributeType": "S"}])
         trust = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
         self.call("iam", "create_role", RoleName="securelambda-2-InternalLambda", Path="/securelambda/securelambda-2/",

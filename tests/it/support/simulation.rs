@@ -337,7 +337,7 @@ impl Simulation {
         let (registry, refresh) = (registry(&self.cloud), self.refresh(graph).await?);
         let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
         let found = engine::targets(graph, &refresh, &registry, &mut state, &self.stop).await?;
-        let FoundTargets { mut targets, foreign, unread } = found;
+        let FoundTargets { mut targets, foreign, unread, .. } = found;
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
         let mut tell = |event| self.record(&mut events, event);

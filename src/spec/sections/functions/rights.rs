@@ -1,7 +1,7 @@
 //! What a function may do beside using its secrets and topics.
 
-use super::super::Stack;
 use super::super::allow::{self, AllowKeys, Allowed};
+use super::super::{Stack, tables};
 use super::KEY;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -12,6 +12,10 @@ use crate::spec::reader::{Reader, Table};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     pub allow: Vec<Allowed>,
+    /// The tables whose items it may read.
+    pub reads: Vec<String>,
+    /// The tables whose items it may change.
+    pub writes: Vec<String>,
     /// The functions of the stack that it may invoke.
     pub invokes: Vec<String>,
     /// Names of SSM parameters as in `/app/url`, and paths as in `/app/*`.
@@ -21,11 +25,15 @@ pub struct Rights {
 pub(super) fn read(
     reader: &mut Reader,
     table: &Table,
-    (allow, invokes, parameters): (&Nested<AllowKeys>, &List, &List),
+    (allow, [reads, writes, invokes], parameters): (&Nested<AllowKeys>, [&List; 3], &List),
 ) -> Rights {
+    let allow = allow::read(reader, table, allow);
+    let mut names = |key: &List| reader.list(table, key).into_iter().map(|(name, _)| name).collect();
     Rights {
-        allow: allow::read(reader, table, allow),
-        invokes: reader.list(table, invokes).into_iter().map(|(function, _)| function).collect(),
+        allow,
+        reads: names(reads),
+        writes: names(writes),
+        invokes: names(invokes),
         parameters: self::parameters(reader, table, parameters),
     }
 }
@@ -79,8 +87,13 @@ impl Stack {
     }
 }
 
-/// Names of functions that do not exist.
+/// Names of tables and functions that do not exist.
 pub(super) fn check(name: &str, rights: &Rights, checks: &mut Checks) {
+    for (key, named) in [("reads", &rights.reads), ("writes", &rights.writes)] {
+        for table in named {
+            checks.exists(format!("functions.{name}.{key}.{table}"), "table", table, &[&tables::KEY.key]);
+        }
+    }
     for function in &rights.invokes {
         let place = format!("functions.{name}.invokes_functions.{function}");
         checks.exists(place, "function", function, &[&KEY.key]);

@@ -101,7 +101,11 @@ pub fn secret_variable(secret: &str) -> String {
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
-        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) | Variable::Function(_) => 64,
+        Variable::PoolId(_)
+        | Variable::ClientId(_)
+        | Variable::IdentityPoolId(_)
+        | Variable::Table(_)
+        | Variable::Function(_) => 64,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
         // `https://sqs.<region>.amazonaws.com/<account>/<name>`

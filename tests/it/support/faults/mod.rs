@@ -4,6 +4,7 @@
 
 mod apigateway;
 mod cognito;
+mod dynamodb;
 mod iam;
 mod lambda;
 mod lists;
@@ -178,6 +179,7 @@ impl ConsistencyRules {
             logs::all(time_scale),
             sns::all(time_scale),
             sqs::all(time_scale),
+            dynamodb::all(time_scale),
             apigateway::all(time_scale),
             lists::all(time_scale),
             vec![
