@@ -103,7 +103,7 @@ async fn preflights(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors
     headers.extend((!names.is_empty()).then_some(("access-control-request-headers", names.as_str())));
     let request = || Request { method: "OPTIONS", url: &url, token: None, body: None };
     let listed = |answer: &Answer, header: &str, wanted: &str| {
-        let is = answer.headers.get(header).map(|text| text.to_lowercase()).unwrap_or_default();
+        let is = answer.headers.get(header).map(str::to_lowercase).unwrap_or_default();
         is.split(',').any(|one| one.trim() == wanted || one.trim() == "*")
     };
     let sound = |answer: &Answer, origin: &str| {
