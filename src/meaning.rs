@@ -123,6 +123,8 @@ pub enum Admits<'a> {
     Anyone,
     /// Users of this pool, by a token.
     UsersOf(&'a str),
+    /// Callers whom the function of this authorizer admits.
+    AdmittedBy(&'a str),
     /// Callers who sign the request and whom IAM allows to.
     Signers,
 }
@@ -197,10 +199,19 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
 
 /// Advice for a 401 of API Gateway.
 fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
-    let Admits::UsersOf(pool) = asked.admits else {
-        return "API Gateway requires a token, although the stack file says that the route needs none: see \
-                `securelambda status`"
-            .to_owned();
+    let pool = match asked.admits {
+        Admits::UsersOf(pool) => pool,
+        Admits::AdmittedBy(name) => {
+            return format!(
+                "the request lacks a part that `identity` of the authorizer {name} names, or the authorizer's function \
+                 refused it: pass the part with --header, or in the path after `?`"
+            );
+        }
+        Admits::Anyone | Admits::Signers => {
+            return "API Gateway requires a token, although the stack file says that the route needs none: see \
+                    `securelambda status`"
+                .to_owned();
+        }
     };
     let asks = answer.headers.get("www-authenticate").unwrap_or_default();
     if by.message.contains("expired") || asks.contains("expired") {
@@ -220,6 +231,11 @@ fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
 /// Advice for a 403 of API Gateway or the web ACL (docs/aws.md, Refusals of requests).
 fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
     let unsigned = asked.admits == Admits::Signers && asked.sent != Sent::Signature;
+    if let (Admits::AdmittedBy(name), "AccessDeniedException" | "") = (asked.admits, by.kind.as_str())
+        && !by.message.contains("execute-api:Invoke")
+    {
+        return format!("the function of the authorizer {name} refused the request");
+    }
     match by.kind.as_str() {
         // Where no route is, API Gateway reads a token as a signature, and where a signature is required too.
         "MissingAuthenticationTokenException" | "IncompleteSignatureException" if unsigned => {
@@ -315,6 +331,7 @@ mod tests {
     };
     const HTTP: Asked<'static> = Asked { http: true, firewall: false, ..REST };
     const SIGNED: Asked<'static> = Asked { admits: Admits::Signers, sent: Sent::Signature, ..REST };
+    const PARTNERS: Asked<'static> = Asked { admits: Admits::AdmittedBy("Partner"), sent: Sent::Nothing, ..REST };
     const UNSIGNED: Asked<'static> = Asked { sent: Sent::Nothing, ..SIGNED };
 
     #[test]
@@ -453,6 +470,18 @@ mod tests {
                 REST,
                 "could not call the function Hello",
             ),
+            (rest(401, "UnauthorizedException", "Unauthorized"), PARTNERS, "`identity` of the authorizer Partner"),
+            (
+                rest(403, "AccessDeniedException", "User is not authorized to access this resource"),
+                PARTNERS,
+                "the function of the authorizer Partner refused the request",
+            ),
+            (
+                http(403, "Forbidden"),
+                Asked { http: true, ..PARTNERS },
+                "the function of the authorizer Partner refused",
+            ),
+            (rest(403, "ForbiddenException", "Forbidden"), PARTNERS, "the firewall blocked the request"),
             (http(500, "Internal Server Error"), HTTP, "crashed or timed out"),
             (http(503, "Service Unavailable"), HTTP, "took longer"),
             (own(500), REST, "sent this response itself; see `securelambda logs Hello`"),

@@ -74,6 +74,9 @@ pub struct Route {
     /// The pool whose ID tokens pass; an HTTP API accepts access tokens too. Absent for open and IAM-signed routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
+    /// The entry of `[authorizers]` whose function decides who may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer: Option<String>,
     /// Whether the route takes IAM-signed requests.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub iam: bool,
@@ -159,7 +162,11 @@ impl Outputs {
                 function: route.function.clone(),
                 pool: match &route.auth {
                     Auth::Pool(pool) => Some(pool.clone()),
-                    Auth::Iam | Auth::None => None,
+                    Auth::Lambda(_) | Auth::Iam | Auth::None => None,
+                },
+                authorizer: match &route.auth {
+                    Auth::Lambda(name) => Some(name.clone()),
+                    Auth::Pool(_) | Auth::Iam | Auth::None => None,
                 },
                 iam: route.auth == Auth::Iam,
             });

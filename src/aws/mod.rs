@@ -84,10 +84,10 @@ services! {
     iam { Iam: Role, RolePolicy; }
     lambda { Lambda: Function, Permission, EventSourceMapping; }
     apigateway {
-        ApiGateway: RestApi, GatewayResponses, Authorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
+        ApiGateway: RestApi, GatewayResponses, Authorizer, LambdaAuthorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
         LogRoles: LogRole;
     }
-    apigatewayv2 { ApiGatewayV2: HttpApi, JwtAuthorizer, HttpRoutes, HttpStage; }
+    apigatewayv2 { ApiGatewayV2: HttpApi, JwtAuthorizer, HttpLambdaAuthorizer, HttpRoutes, HttpStage; }
     cognito {
         CognitoIdentity: IdentityPool, IdentityPoolRoles;
         Cognito: UserPool, AppClient;

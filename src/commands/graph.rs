@@ -100,6 +100,7 @@ fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> V
             let label = if api.kind == ApiKind::Http { "ID or access token" } else { "ID token" };
             vec![(format!("users of {pool}"), label)]
         }
+        Auth::Lambda(authorizer) => vec![(format!("callers that {authorizer} admits"), "identity")],
         Auth::None => vec![("anyone".to_owned(), "no token")],
         Auth::Iam => {
             let opens = |invoke: &Invoke| invoke.api.as_deref() == name && invoke.route == route.name();

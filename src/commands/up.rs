@@ -147,7 +147,9 @@ fn show(session: &Session, state: &State) {
     for note in super::notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));
     }
-    let Some(route) = outputs.routes().find(|route| !route.iam).filter(|_| !config.output.quiet) else {
+    let Some(route) =
+        outputs.routes().find(|route| !route.iam && route.authorizer.is_none()).filter(|_| !config.output.quiet)
+    else {
         return;
     };
     // As this program was called, so that the lines can be pasted.
@@ -174,6 +176,9 @@ pub(super) fn routes(outputs: &Outputs) -> String {
     let routes = outputs.routes().map(|route| {
         let who = match &route.pool {
             Some(pool) => format!("for users of {pool}"),
+            None if route.authorizer.is_some() => {
+                format!("for whom {} admits", route.authorizer.as_deref().unwrap_or_default())
+            }
             None if route.iam => "for IAM-signed requests".to_owned(),
             None => "OPEN to anyone".to_owned(),
         };

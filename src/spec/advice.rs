@@ -172,8 +172,8 @@ const WORDS: &[Word] = &[
     text(
         API,
         &["authorizer", "authorizers", "auth", "pool"],
-        &["api.routes.pool"],
-        "who may call is a key of each route: `pool` in [[api.routes]]",
+        &["api.routes.pool", "api.routes.authorizer"],
+        "who may call is a key of each route: `pool` in [[api.routes]], or `authorizer` for an entry of [authorizers]",
     ),
     text(
         ROUTE,
@@ -184,9 +184,9 @@ const WORDS: &[Word] = &[
     name(ROUTE, &["lambda", "handler", "target", "lambdafunction", "functionname"], &["api.routes.function"]),
     text(
         ROUTE,
-        &["authorizer", "authorization", "authorizationtype", "cognito", "userpool", "security"],
-        &["api.routes.pool", "api.routes.auth"],
-        "name the user pool with `pool`; or write auth = \"iam\" or auth = \"none\"",
+        &["authorization", "authorizationtype", "cognito", "userpool", "security"],
+        &["api.routes.pool", "api.routes.authorizer", "api.routes.auth"],
+        "name the user pool with `pool`, or an entry of [authorizers] with `authorizer`; or write auth = \"iam\" or auth = \"none\"",
     ),
     text(
         ROUTE,
@@ -428,7 +428,7 @@ mod tests {
             (format!("{route}method = \"GET\""), "route = \"POST /items/{id}\""),
             (format!("{route}path = \"/\""), "route = \"POST /items/{id}\""),
             (format!("{route}lambda_function = \"F\""), "did you mean `function`?"),
-            (format!("{route}authorizer = \"P\""), "name the user pool with `pool`"),
+            (format!("{route}authorization = \"P\""), "name the user pool with `pool`"),
             (format!("{pool}password_policy = {{}}"), "did you mean `password`?"),
             (format!("{firewall}AWSManagedRulesCommonRuleSet = true"), "managed_rules = [\"common\"]"),
             (format!("{firewall}managed_rules = [\"AWSManagedRulesSQLiRuleSet\"]"), "did you mean \"sqli\"?"),

@@ -102,7 +102,7 @@ fn remark(path: &str) -> &'static str {
              resource exists."
         }
         "[api]" => "`[apis.NAME]` has the same keys.",
-        "[[api.routes]]" => "A route has either `pool` or `auth`.",
+        "[[api.routes]]" => "A route has exactly one of `pool`, `auth` and `authorizer`.",
         "[firewall.countries]" => "Exactly one of these keys.",
         "[[firewall.rules]]" => "A request must meet all conditions of a rule, and a rule has at least one.",
         _ => "",

@@ -95,7 +95,7 @@ pub(super) fn apis(graph: &mut Graph, from: Input<'_>, parts: &Parts<'_>) -> Htt
 pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
     let pool = |route: &'a Route| match &route.auth {
         Auth::Pool(pool) => Some(pool),
-        Auth::Iam | Auth::None => None,
+        Auth::Lambda(_) | Auth::Iam | Auth::None => None,
     };
     wanted.routes.iter().filter_map(pool).collect()
 }

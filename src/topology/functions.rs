@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Input;
 use super::apis::{ApiIds, permission_sid};
 use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
 use super::queues::Queues;
 use super::references::{self, References, Variables};
-use super::triggers;
+use super::{Input, authorizers, triggers};
 use crate::aws::Encryption;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Vpc};
@@ -175,6 +174,7 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
         calls.map(move |route| permission_sid(&ApiIds(api).within(&route.name())))
     });
     let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
+    let routes = routes.chain(authorizers::sids(stack, name));
     routes.chain(triggers::statements(wanted)).chain(rotations).collect()
 }
 

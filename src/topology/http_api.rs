@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
-use super::{Input, cors};
+use super::{Input, authorizers, cors};
 use crate::aws::apigatewayv2::{
     HTTP_TIMEOUT_MS, HttpAnswering, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRoutes, HttpStage,
     JwtAuthorizer,
@@ -59,15 +59,16 @@ pub(super) fn api(
         cors: cors::of_http(wanted),
     };
     let api = id.add(graph, (), move |()| http.clone());
-    let authorizers = authorizers(graph, api, ids, wanted, stack, scope, pools);
+    let by_pool = authorizers(graph, api, ids, wanted, stack, scope, pools);
+    let (by_function, asking) = authorizers::of_http(graph, api, ids, (wanted, stack, scope), functions);
     let logs = access_log(graph, from, ids, functions, wanted);
     let stage = stage(graph, api, logs, ids, wanted);
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
     let permissions = called.map(|(route, ready)| {
         invoke_permission(graph, ids, route, ready, stage, |stage| (stage.api_id, stage.name), scope)
     });
-    let permissions: Vec<Handle<Permission>> = permissions.collect();
-    let routes = routes(graph, api, ids, wanted, scope, &authorizers);
+    let permissions: Vec<Handle<Permission>> = permissions.chain(asking).collect();
+    let routes = routes(graph, api, ids, wanted, scope, (&by_pool, &by_function));
     for permission in permissions {
         graph.order_after(routes, permission);
     }
@@ -130,14 +131,18 @@ fn routes(
     ids: ApiIds<'_>,
     wanted: &Api,
     scope: &Scope,
-    authorizers: &BTreeMap<String, Handle<JwtAuthorizer>>,
+    (authorizers, by_function): (&BTreeMap<String, Handle<JwtAuthorizer>>, &authorizers::OfHttp),
 ) -> Handle<HttpRoutes> {
     let (wanted, scope) = (wanted.routes.clone(), scope.clone());
-    ids.http_routes().add_under(graph, api, (api, authorizers.clone()), move |(api, authorizers)| {
+    let needs = (api, authorizers.clone(), by_function.clone());
+    ids.http_routes().add_under(graph, api, needs, move |(api, authorizers, by_function)| {
         let made = |route: &Route| HttpRoute {
             authorization: match &route.auth {
                 Auth::Pool(pool) => HttpAuthorization::Jwt {
                     authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+                },
+                Auth::Lambda(name) => HttpAuthorization::Custom {
+                    authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
                 },
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
@@ -152,7 +157,11 @@ fn routes(
         };
         HttpRoutes {
             routes: wanted.iter().map(|route| (route.name(), made(route))).collect(),
-            authorizers: authorizers.values().map(|one| (one.id.clone(), one.name.clone())).collect(),
+            authorizers: authorizers
+                .values()
+                .map(|one| (one.id.clone(), one.name.clone()))
+                .chain(by_function.values().map(|one| (one.id.clone(), one.name.clone())))
+                .collect(),
             api_id: api.id,
         }
     })

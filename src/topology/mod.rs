@@ -2,6 +2,7 @@
 
 mod alarms;
 mod apis;
+mod authorizers;
 mod cors;
 mod edge;
 mod encryption;

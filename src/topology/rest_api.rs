@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
 use super::rest_stage::{Logs, execution_log, stage};
-use super::{Input, cors};
+use super::{Input, authorizers, cors};
 use crate::aws::apigateway::{
     Answering, Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model,
     Paths, Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
@@ -132,7 +132,8 @@ pub(super) fn api(
     let Input { stack, scope, bundles, .. } = from;
     let pools = &pools.pools;
     let ids = ApiIds(name);
-    let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
+    let by_pool = authorizers(graph, api, ids, wanted, stack, pools);
+    let (by_function, asking) = authorizers::of_rest(graph, api, ids, (wanted, stack, scope), functions);
     let paths = paths(graph, api, ids, wanted);
     let validator = ids
         .validator()
@@ -140,7 +141,8 @@ pub(super) fn api(
     let models = models(graph, api, ids, wanted, bundles);
     let responses = cors::gateway_responses(graph, api, ids, wanted);
     let parts = (paths, validator, responses);
-    let routes = routes(graph, api, ids, wanted, scope, bundles, parts, &authorizers, &models, pools);
+    let authorizers = (&by_pool, &by_function);
+    let routes = routes(graph, api, ids, wanted, (stack, scope), bundles, parts, authorizers, &models, pools);
     let deployment = ids
         .deployment()
         .add_under(graph, api, (api, routes), |(api, routes)| Deployment { api_id: api.id, hash: routes.hash });
@@ -165,7 +167,7 @@ pub(super) fn api(
     let permissions = called.map(|(route, ready)| {
         invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)
     });
-    let permissions = permissions.collect();
+    let permissions = permissions.chain(asking).collect();
     release(graph, ids, stage, deployment, association, permissions);
 }
 
@@ -256,14 +258,15 @@ fn routes(
     api: Handle<RestApi>,
     ids: ApiIds<'_>,
     wanted: &Api,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     bundles: &Bundles,
     (paths, validator, responses): (Handle<Paths>, Handle<Validator>, Option<Handle<GatewayResponses>>),
-    authorizers: &BTreeMap<String, Handle<Authorizer>>,
+    (authorizers, by_function): (&BTreeMap<String, Handle<Authorizer>>, &authorizers::OfRest),
     models: &BTreeMap<PathBuf, Handle<Model>>,
     pools: &BTreeMap<String, Handle<UserPool>>,
 ) -> Handle<Routes> {
     let schemas = schemas_of(wanted, &bundles.schemas);
+    let functions = authorizers::fingerprint(wanted, stack, scope);
     let (wanted, scope) = (wanted.clone(), scope.clone());
     let pools: BTreeMap<String, Handle<UserPool>> = pools
         .iter()
@@ -271,18 +274,20 @@ fn routes(
         .map(|(name, pool)| (name.clone(), *pool))
         .collect();
     let responses: Vec<_> = responses.into_iter().collect();
-    let needs = ((api, paths, validator, responses), authorizers.clone(), models.clone(), pools);
+    let authorizers = (authorizers.clone(), by_function.clone());
+    let needs = ((api, paths, validator, responses), authorizers, models.clone(), pools);
     ids.routes().add_under(
         graph,
         api,
         needs,
-        move |((api, paths, validator, responses), authorizers, models, pools)| {
+        move |((api, paths, validator, responses), (authorizers, by_function), models, pools)| {
             // A deployment contains schemas and pools, although methods only name models and authorizers.
             let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
             let mut fingerprint = fingerprint(&schemas, pools);
             if api.revision > 0 {
                 fingerprint.push_str(&format!(" {}", api.revision));
             }
+            fingerprint.push_str(&functions);
             // So does what the gateway itself answers.
             for responses in responses {
                 fingerprint.push_str(&format!("{} {}", cors::fingerprint(&wanted), responses.revision));
@@ -293,6 +298,9 @@ fn routes(
                 authorization: match &route.auth {
                     Auth::Pool(pool) => Authorization::Cognito {
                         authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+                    },
+                    Auth::Lambda(name) => Authorization::Custom {
+                        authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
                     },
                     Auth::Iam => Authorization::Iam,
                     Auth::None => Authorization::None,
@@ -315,7 +323,11 @@ fn routes(
             Routes {
                 api_id: api.id,
                 methods: wanted.routes.iter().map(|route| (route.name(), method(route))).chain(preflights).collect(),
-                authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
+                authorizers: authorizers
+                    .into_values()
+                    .map(|authorizer| (authorizer.id, authorizer.name))
+                    .chain(by_function.into_values().map(|authorizer| (authorizer.id, authorizer.name)))
+                    .collect(),
                 fingerprint,
             }
         },

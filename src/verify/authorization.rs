@@ -23,10 +23,11 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     let of = |target: Target<'a>| {
         let refused = match &target.route.auth {
             Auth::Pool(pool) => Some(async move { strangers(context, target, pool).await }.boxed()),
-            Auth::Iam | Auth::None => None,
+            Auth::Lambda(_) | Auth::Iam | Auth::None => None,
         };
-        // `signed` checks routes that require signatures.
-        let by_token = (target.route.auth != Auth::Iam).then(|| async move { passes(context, target).await }.boxed());
+        // `signed` checks routes that require signatures, and `lambda_authorizers` those where a function decides.
+        let by_token = matches!(target.route.auth, Auth::Pool(_) | Auth::None)
+            .then(|| async move { passes(context, target).await }.boxed());
         refused.into_iter().chain(by_token)
     };
     context.routes().flat_map(of).collect()
@@ -104,6 +105,7 @@ pub(super) fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str
 async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let (claim, words) = match &target.route.auth {
         Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("authorization: an ID token of {pool}")),
+        Auth::Lambda(name) => (format!("a request that {name} admits passes"), "an identity".to_owned()),
         Auth::Iam => ("an IAM-signed request passes".to_owned(), "a signature".to_owned()),
         Auth::None => ("a request without a token passes".to_owned(), "no Authorization header".to_owned()),
     };

@@ -74,7 +74,7 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
 fn credential(target: Target<'_>) -> String {
     match &target.route.auth {
         Auth::Pool(pool) => format!("authorization: an ID token of {pool}"),
-        Auth::Iam | Auth::None => "no Authorization header".to_owned(),
+        Auth::Lambda(_) | Auth::Iam | Auth::None => "no Authorization header".to_owned(),
     }
 }
 
@@ -88,7 +88,9 @@ async fn large(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -
     }
     let takes_body = |target: &Target<'_>| {
         let callable = context.included(*target).and_then(|()| target.may_be_called()).is_ok();
-        callable && target.route.auth != Auth::Iam && ["POST", "PUT", "PATCH"].contains(&target.method())
+        callable
+            && matches!(target.route.auth, Auth::Pool(_) | Auth::None)
+            && ["POST", "PUT", "PATCH"].contains(&target.method())
     };
     let Some(target) = Target::all((name, api)).find(takes_body) else {
         let why = "no route takes a body and may be called; set verify = true on one that takes a body";

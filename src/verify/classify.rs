@@ -164,6 +164,29 @@ pub(super) fn body_refused(answer: &Answer, destination: Destination) -> CheckRe
     destination.pass_if(right, answer)
 }
 
+/// For a request without what a Lambda authorizer knows callers by. An HTTP API marks this answer only with its request id.
+pub(super) fn without_identity(answer: &Answer, destination: Destination) -> CheckResult {
+    let by_http = answer.headers.contains("apigw-requestid") && answer.body == br#"{"message":"Unauthorized"}"#;
+    let by_gateway = by_http || destination.is_of_gateway(answer);
+    let result = || CheckResult::pass_if(answer.status == 401 && by_gateway, received(answer, by_gateway));
+    destination.behind(answer).unwrap_or_else(result)
+}
+
+/// For a request whose identity the function of a Lambda authorizer must refuse: by its answer, or by the error
+/// `Unauthorized`. Neither the web ACL nor a missing route proves anything about the function.
+pub(super) fn denied_by_authorizer(answer: &Answer, destination: Destination) -> CheckResult {
+    if answer.status == 401 {
+        return without_identity(answer, destination);
+    }
+    let by = OfGateway::read_at(answer, destination.at_aws);
+    let denied = by.is_some_and(|by| {
+        // An HTTP API says the same, and has no web ACL.
+        let by_firewall = !by.kind.is_empty() && by.message == FORBIDDEN;
+        !by_firewall && !by.is_no_route(answer.status)
+    });
+    destination.pass_if(answer.status == 403 && denied, answer)
+}
+
 /// For a request that lacks a parameter: the gateway must refuse it for that.
 pub(super) fn parameter_refused(answer: &Answer, destination: Destination) -> CheckResult {
     let says = destination.gateway_says(answer).unwrap_or_default();
@@ -384,6 +407,34 @@ pub(super) mod tests {
             assert_eq!((passing(&stands, emulator), passing(&stands, AWS)), (None, None), "{stands:?}");
         }
         assert_eq!(busy(&gateway(403, "Missing Authentication Token"), AWS), None);
+    }
+
+    #[test]
+    fn only_an_authorizers_own_refusals_prove_that_it_refuses() {
+        let verdict = |judge: fn(&Answer, Destination) -> CheckResult, answer: &Answer| judge(answer, AWS).verdict;
+        let unauthorized = gateway(401, "Unauthorized");
+        let headers = [("apigw-requestid".to_owned(), "abc=".to_owned())].into_iter().collect();
+        let by_http = Answer { headers, ..function(401) };
+        for answer in [&unauthorized, &by_http] {
+            assert_eq!(verdict(without_identity, answer), Pass, "{answer:?}");
+            assert_eq!(verdict(denied_by_authorizer, answer), Pass, "{answer:?}");
+        }
+        for answer in [&function(200), &function(401), &function(403), &gateway(500, "null")] {
+            assert_eq!(verdict(without_identity, answer), Fail, "{answer:?}");
+            assert_eq!(verdict(denied_by_authorizer, answer), Fail, "{answer:?}");
+        }
+        let gateway_of = |kind: &str, status, message| {
+            let headers = [("x-amzn-errortype".to_owned(), kind.to_owned())].into_iter().collect();
+            Answer { headers, ..gateway(status, message) }
+        };
+        let denied = gateway_of("AccessDeniedException", 403, "User is not authorized to access this resource");
+        assert_eq!(verdict(denied_by_authorizer, &denied), Pass);
+        for answer in [
+            gateway_of("MissingAuthenticationTokenException", 403, "Missing Authentication Token"),
+            gateway_of("ForbiddenException", 403, "Forbidden"),
+        ] {
+            assert_eq!(verdict(denied_by_authorizer, &answer), Fail, "{answer:?}");
+        }
     }
 
     #[test]

@@ -136,6 +136,9 @@ impl VerifyContext<'_> {
     pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) => self.tokens(pool).map(Some),
+            Auth::Lambda(name) => {
+                Err(CheckResult::not_tried(format!("verify has no identity that the function of {name} accepts")))
+            }
             Auth::Iam => Err(CheckResult::not_tried("requests to it are signed, not sent with a token")),
             Auth::None => Ok(None),
         }

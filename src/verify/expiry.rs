@@ -148,7 +148,7 @@ pub(super) async fn tokens(
         .filter(|target| context.included(*target).is_ok())
         .filter_map(|target| match &target.route.auth {
             Auth::Pool(pool) => Some(pool),
-            Auth::Iam | Auth::None => None,
+            Auth::Lambda(_) | Auth::Iam | Auth::None => None,
         })
         .collect();
     pools.sort();
@@ -183,7 +183,7 @@ pub(super) async fn checks(
     }
     let routes = context.routes().filter_map(|target| match &target.route.auth {
         Auth::Pool(pool) => Some((target, pool)),
-        Auth::Iam | Auth::None => None,
+        Auth::Lambda(_) | Auth::Iam | Auth::None => None,
     });
     let skipped = || Err(CheckResult::not_tried("--skip leaves this route out"));
     join_all(routes.map(|(target, pool)| async move {

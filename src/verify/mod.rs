@@ -18,6 +18,7 @@ mod evidence;
 mod expiry;
 mod firewall;
 mod functions;
+mod lambda_authorizers;
 mod parameters;
 mod past_gateway;
 mod paths;

@@ -19,7 +19,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     let http = context.routes().filter(|target| target.by_http());
     let of_pools = http.filter_map(|target| match &target.route.auth {
         Auth::Pool(pool) => Some((target, pool)),
-        Auth::Iam | Auth::None => None,
+        Auth::Lambda(_) | Auth::Iam | Auth::None => None,
     });
     of_pools.flat_map(|(target, pool)| of(context, target, pool)).collect()
 }

@@ -10,8 +10,8 @@ use super::expiry::{self, ShortClients};
 use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, authentication, authorization, bodies, cors, firewall, functions, parameters, past_gateway, reach, secrets,
-    settings, signed, throttle, unlisted,
+    Check, authentication, authorization, bodies, cors, firewall, functions, lambda_authorizers, parameters,
+    past_gateway, reach, secrets, settings, signed, throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
 use crate::engine::{CancellationToken, Failure, StopLevel};
@@ -133,6 +133,7 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         unlisted::units(context),
         cors::units(context),
         signed::units(context),
+        lambda_authorizers::units(context),
         past_gateway::units(context),
         secrets::units(context),
         bodies::units(context),

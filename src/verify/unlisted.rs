@@ -103,7 +103,9 @@ async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
                 })
                 .await
         }
-        Some(Auth::Iam | Auth::None) => claim.known(CheckResult::not_tried("a route of the stack file takes OPTIONS")),
+        Some(Auth::Lambda(_) | Auth::Iam | Auth::None) => {
+            claim.known(CheckResult::not_tried("a route of the stack file takes OPTIONS"))
+        }
     }
 }
 

@@ -40,27 +40,65 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     write(&user, STACK);
-    user.run(&["up", "--yes"]).ends(0);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     assert_eq!(drift(&user), []);
     let proof = user.run(&["verify", "--json"]).ends(0);
     let failed: Vec<&str> = proof.stdout.lines().filter(|line| line.contains("\"verdict\":\"fail\"")).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     for (claim, routes) in [
-        ("a preflight request of an allowed origin passes without a token", 3),
-        ("a preflight request of another origin is not allowed", 3),
-        ("allowed origins can read that a call without a token is refused", 2),
+        ("a preflight request of an allowed origin passes without a token", 5),
+        ("a preflight request of another origin is not allowed", 5),
+        ("allowed origins can read that a call without a token is refused", 3),
         ("allowed origins can read the answer", 2),
         ("other origins cannot read the answer", 2),
         ("a request without a required parameter does not reach the function", 1),
+        ("a request without an identity is refused", 2),
+        ("a request with a wrong identity is refused", 2),
     ] {
         let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
         assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
     }
+    // Who is admitted reaches the function, and an answer that holds for a minute opens no other route.
+    let urls = outputs["api"]["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(outputs["apis"]["Small"]["routes"].as_array().unwrap());
+    let partners = urls.filter(|route| route["authorizer"] == "Partner");
+    for route in partners {
+        let url = route["url"].as_str().unwrap().replace("{id}", "7");
+        assert_eq!(get(&url, "X-Partner: acme"), 200, "{url}");
+        assert_eq!(get(&url, "X-Partner: umbrella"), 403, "{url}");
+        assert_eq!(get(&url, "X-Other: acme"), 401, "{url}");
+    }
+    // Somebody else lets another function decide.
+    let (rest, http) = (&outputs["api"]["id"], &outputs["apis"]["Small"]["id"]);
+    let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:x/invocations";
+    let named = |found: &Value, items: &str, name: &str| {
+        found[items].as_array().unwrap().iter().find(|one| one[name] == "Partner").unwrap().clone()
+    };
+    let found = named(&make(&user, "apigateway", "get_authorizers", &json!({ "restApiId": rest })), "items", "name");
+    let patch = json!([{ "op": "replace", "path": "/authorizerUri", "value": uri }]);
+    let change = json!({ "restApiId": rest, "authorizerId": found["id"], "patchOperations": patch });
+    make(&user, "apigateway", "update_authorizer", &change);
+    let found = named(&make(&user, "apigatewayv2", "get_authorizers", &json!({ "ApiId": http })), "Items", "Name");
+    let change = json!({ "ApiId": http, "AuthorizerId": found["AuthorizerId"], "AuthorizerUri": uri });
+    make(&user, "apigatewayv2", "update_authorizer", &change);
+    let weaker = |id: &str, field: &str| (id.to_owned(), field.to_owned(), true);
+    let expected = [
+        weaker("http-lambda-authorizer.Small.Partner", "AuthorizerUri"),
+        weaker("lambda-authorizer.Partner", "authorizerUri"),
+    ];
+    let mut seen = drift(&user);
+    seen.sort();
+    assert_eq!(seen, expected);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user), []);
     // Without the keys, everything that they made disappears.
     let edge = ["cors =", "parameters =", "timeout_s ="];
     let bare: Vec<&str> = STACK.lines().filter(|line| !edge.iter().any(|key| line.starts_with(key))).collect();
-    write(&user, &bare.join("\n"));
+    write(&user, &bare.join("\n").replace("authorizer = \"Partner\"", "auth = \"none\""));
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user), []);
     write(&user, STACK);
@@ -110,6 +148,17 @@ fn pages_that_somebody_else_lets_in_are_reported_and_kept_out() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user), []);
     user.run(&["down", "--yes"]).ends(0);
+}
+
+/// The status of the answer to a request with this header.
+fn get(url: &str, header: &str) -> u16 {
+    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// Serves one page to every request, until the process ends.

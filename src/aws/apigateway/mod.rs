@@ -16,6 +16,7 @@ mod deployment;
 mod gateway_responses;
 mod integration;
 mod inventory;
+mod lambda_authorizer;
 mod log_role;
 mod methods;
 mod mock;
@@ -56,6 +57,7 @@ pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, Validato
 pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
 pub use gateway_responses::{GatewayResponses, GatewayResponsesKey, GatewayResponsesOutputs, LiveGatewayResponse};
 pub use integration::{Answering, Integration, LiveIntegration, TIMEOUT_MS};
+pub use lambda_authorizer::{LambdaAuthorizer, LambdaAuthorizerKey, LambdaAuthorizerOutputs, LiveLambdaAuthorizer};
 pub use log_role::{LOG_ROLE, LogRole, LogRoleKey, LogRoleOutputs, LogRoles};
 pub use mock::{LiveAnswer, Mock};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};

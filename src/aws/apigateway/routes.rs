@@ -53,6 +53,8 @@ pub struct Method {
 pub enum Authorization {
     /// Callers with a token that this authorizer accepts.
     Cognito { authorizer_id: String },
+    /// Callers whom the function of this authorizer admits.
+    Custom { authorizer_id: String },
     /// Callers who sign with AWS credentials that allow it.
     Iam,
     /// All callers.
@@ -64,6 +66,7 @@ impl Authorization {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Cognito { .. } => "COGNITO_USER_POOLS",
+            Self::Custom { .. } => "CUSTOM",
             Self::Iam => "AWS_IAM",
             Self::None => "NONE",
         }
@@ -71,7 +74,7 @@ impl Authorization {
 
     pub(super) fn authorizer_id(&self) -> Option<&str> {
         match self {
-            Self::Cognito { authorizer_id } => Some(authorizer_id),
+            Self::Cognito { authorizer_id } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
         }
     }

@@ -10,6 +10,7 @@ mod authorizer;
 mod cors;
 mod integration;
 mod inventory;
+mod lambda_authorizer;
 pub mod refusals;
 mod route_settings;
 mod routes;
@@ -36,6 +37,9 @@ pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, JwtAuthorizerKey, JwtAuthorizerOutputs, LiveJwtAuthorizer};
 pub use cors::HttpCors;
 pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
+pub use lambda_authorizer::{
+    HttpLambdaAuthorizer, HttpLambdaAuthorizerKey, HttpLambdaAuthorizerOutputs, LiveHttpLambdaAuthorizer,
+};
 pub use route_settings::{LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};

@@ -42,6 +42,8 @@ pub struct HttpRoute {
 pub enum HttpAuthorization {
     /// Callers with a token that this authorizer accepts.
     Jwt { authorizer_id: String },
+    /// Callers whom the function of this authorizer admits.
+    Custom { authorizer_id: String },
     /// Callers who sign and whom IAM allows to call.
     Iam,
     /// Anyone.
@@ -64,6 +66,7 @@ impl HttpAuthorization {
     pub(super) fn kind(&self) -> AuthorizationType {
         match self {
             Self::Jwt { .. } => AuthorizationType::Jwt,
+            Self::Custom { .. } => AuthorizationType::Custom,
             Self::Iam => AuthorizationType::AwsIam,
             Self::None => AuthorizationType::None,
         }
@@ -71,7 +74,7 @@ impl HttpAuthorization {
 
     pub(super) fn authorizer(&self) -> Option<&str> {
         match self {
-            Self::Jwt { authorizer_id } => Some(authorizer_id),
+            Self::Jwt { authorizer_id } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
         }
     }
@@ -246,13 +249,15 @@ impl ApiGatewayV2 {
         target: Option<String>,
         task: &Task,
     ) -> Result<(), Failure> {
-        // An update keeps what it leaves out, so an empty list takes scopes away.
+        // An update keeps what it leaves out, so an empty list takes scopes away, and an empty text an authorizer.
         let no_scopes = (!is.scopes.is_empty()).then(Vec::new);
+        let wanted = route.authorization.authorizer().map(str::to_owned);
+        let authorizer = wanted.or_else(|| is.authorizer_id.as_ref().map(|_| String::new()));
         let changed = self.write(api, task, &[], || async {
             let call = self.client.update_route().api_id(api).route_id(&is.id).set_target(target.clone());
             let call = call.set_authorization_scopes(no_scopes.clone());
             let call = call.authorization_type(route.authorization.kind());
-            let call = call.set_authorizer_id(route.authorization.authorizer().map(str::to_owned));
+            let call = call.set_authorizer_id(authorizer.clone());
             call.send().await.or_fail(&format!("update the route {key}"))
         });
         changed.await.map(drop)
@@ -418,6 +423,18 @@ mod tests {
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""authorizationScopes":[]"#), "{asked:?}");
         assert!(asked[1].0.starts_with("DELETE") && asked[1].0.ends_with("/authorizers/a9"), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_route_that_becomes_open_names_no_authorizer() {
+        let mut open = want();
+        open.routes.values_mut().for_each(|route| route.authorization = HttpAuthorization::None);
+        let (clients, http) = replay(vec![(200, "{}")]);
+        let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live: with(|_| ()) };
+        let gateway = ApiGatewayV2::new(&clients);
+        Provider::<HttpRoutes>::update(&gateway, &open, &found, &task()).await.expect("brought");
+        let body = &asked(&http)[0].1;
+        assert!(body.contains(r#""authorizerId":"""#) && body.contains(r#""authorizationType":"NONE""#), "{body}");
     }
 
     #[tokio::test]

@@ -83,6 +83,7 @@ fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller) -> Asked<'
         http,
         admits: match &target.route.auth {
             Auth::Pool(pool) => Admits::UsersOf(pool),
+            Auth::Lambda(name) => Admits::AdmittedBy(name),
             Auth::Iam => Admits::Signers,
             Auth::None => Admits::Anyone,
         },

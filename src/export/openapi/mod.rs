@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use crate::spec::names::{body_model, capitalised_words};
-use crate::spec::{Api, ApiKind, Auth, Route, Stack};
+use crate::spec::{Api, ApiKind, Auth, Identity, Route, Stack};
 
 /// The methods that `ANY` stands for, as OpenAPI writes them.
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
@@ -39,8 +39,11 @@ pub fn document(
         responses.into_iter().map(|answer| (answer.name().to_owned(), answer.response(api))).collect();
     let mut components = json!({ "responses": responses, "schemas": body_schemas(api, schemas)? });
     components["schemas"]["Message"] = json!({ "type": "object", "properties": { "message": { "type": "string" } } });
-    let security: Map<_, _> =
-        api.routes.iter().filter_map(|route| Some((scheme(&route.auth)?, scheme_object(api, &route.auth)?))).collect();
+    let security: Map<_, _> = api
+        .routes
+        .iter()
+        .filter_map(|route| Some((scheme(&route.auth)?, scheme_object((stack, api), &route.auth)?)))
+        .collect();
     if !security.is_empty() {
         components["securitySchemes"] = security.into();
     }
@@ -148,12 +151,13 @@ fn body_schemas(api: &Api, schemas: &BTreeMap<PathBuf, String>) -> Result<BTreeM
 fn scheme(auth: &Auth) -> Option<String> {
     match auth {
         Auth::Pool(pool) => Some(pool.clone()),
+        Auth::Lambda(name) => Some(name.clone()),
         Auth::Iam => Some(SIGNED.to_owned()),
         Auth::None => None,
     }
 }
 
-fn scheme_object(api: &Api, auth: &Auth) -> Option<Value> {
+fn scheme_object((stack, api): (&Stack, &Api), auth: &Auth) -> Option<Value> {
     match auth {
         Auth::Pool(pool) => {
             let tokens = match api.kind {
@@ -166,6 +170,15 @@ fn scheme_object(api: &Api, auth: &Auth) -> Option<Value> {
                 "bearerFormat": "JWT",
                 "description": format!("{tokens} of a user of the Cognito user pool {pool}"),
             }))
+        }
+        Auth::Lambda(name) => {
+            // A scheme has one place; a function may look at further ones.
+            let (place, part) = match stack.authorizers.get(name)?.identity.first()? {
+                Identity::Header(part) => ("header", part),
+                Identity::Query(part) => ("query", part),
+            };
+            let description = format!("What the function of the authorizer {name} knows a caller by");
+            Some(json!({ "type": "apiKey", "in": place, "name": part, "description": description }))
         }
         Auth::Iam => Some(json!({
             "type": "apiKey",
@@ -193,8 +206,8 @@ impl GatewayAnswer {
         let rest = api.kind == ApiKind::Rest;
         let possible = [
             (Self::InvalidBody, rest && route.body.is_some()),
-            (Self::Unauthorized, matches!(route.auth, Auth::Pool(_))),
-            (Self::Forbidden, route.auth == Auth::Iam || rest && stack.firewall.is_some()),
+            (Self::Unauthorized, matches!(route.auth, Auth::Pool(_) | Auth::Lambda(_))),
+            (Self::Forbidden, matches!(route.auth, Auth::Iam | Auth::Lambda(_)) || rest && stack.firewall.is_some()),
             (Self::TooManyRequests, true),
         ];
         possible.into_iter().filter_map(|(answer, possible)| possible.then_some(answer)).collect()
@@ -221,7 +234,10 @@ impl GatewayAnswer {
     fn response(self, api: &Api) -> Value {
         let description = match self {
             Self::InvalidBody => "The body does not match its schema".to_owned(),
-            Self::Unauthorized => "The token is missing, expired, or of another pool".to_owned(),
+            Self::Unauthorized => {
+                "The token is missing, expired, or of another pool, or the authorizer does not know the caller"
+                    .to_owned()
+            }
             Self::Forbidden => {
                 "The firewall refuses the request, or its signature is missing or not sufficient".to_owned()
             }
@@ -267,6 +283,21 @@ mod tests {
         let stack = parse(STACK).expect("a stack file");
         let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
         document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas")
+    }
+
+    #[test]
+    fn a_route_with_an_authorizer_says_by_what_callers_are_known() {
+        let file = STACK.replace("auth = \"none\"", "authorizer = \"Partner\"")
+            + "[authorizers.Partner]\nfunction = \"F\"\nidentity = [\"header:X-Partner\"]\n";
+        let stack = parse(&file).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let scheme = &page["components"]["securitySchemes"]["Partner"];
+        assert_eq!((&scheme["in"], &scheme["name"]), (&json!("header"), &json!("X-Partner")));
+        let files = page["paths"].as_object().expect("paths").iter().find(|(path, _)| path.starts_with("/files"));
+        let (_, item) = files.expect("the route");
+        assert_eq!(item["get"]["security"][0], json!({ "Partner": [] }));
+        assert!(item["get"]["responses"].get("401").is_some() && item["get"]["responses"].get("403").is_some());
     }
 
     #[test]

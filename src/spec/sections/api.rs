@@ -250,8 +250,8 @@ fn too_many_authorizers(api: &Api) -> Option<Diagnostic> {
     let mut pools = BTreeSet::new();
     let mut over = None;
     for (index, route) in api.routes.iter().enumerate() {
-        if let Auth::Pool(pool) = &route.auth
-            && pools.insert(pool)
+        if let Auth::Pool(name) | Auth::Lambda(name) = &route.auth
+            && pools.insert(name)
             && pools.len() > MAX_AUTHORIZERS
             && over.is_none()
         {
@@ -259,7 +259,10 @@ fn too_many_authorizers(api: &Api) -> Option<Diagnostic> {
         }
     }
     over.map(|index| {
-        let message = format!("the routes use {} pools; an API can have {MAX_AUTHORIZERS} authorizers", pools.len());
+        let message = format!(
+            "the routes use {} pools and authorizers; an API can have {MAX_AUTHORIZERS} authorizers",
+            pools.len()
+        );
         Diagnostic::new(format!("routes.{index}.pool"), message).help("move some of the routes to another API")
     })
 }

@@ -10,6 +10,7 @@ mod alarms;
 mod allow;
 mod api;
 mod audit;
+mod authorizers;
 mod firewall;
 mod functions;
 mod identity_pools;
@@ -108,6 +109,10 @@ sections! {
     }
     identity_pools { identity_pools: BTreeMap<String, IdentityPool> }
     api { api: Option<Api>, apis: BTreeMap<String, Api> }
+    authorizers {
+        /// Functions that decide who may call routes, by name.
+        authorizers: BTreeMap<String, LambdaAuthorizer>,
+    }
     firewall { firewall: Option<Firewall> }
     alarms { alarms: Option<Alarms> }
     audit { accepted: Accepted }

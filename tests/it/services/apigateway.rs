@@ -53,6 +53,16 @@ pub const SERVICE: Service = Service {
             outlives: Not(SHOWN_WITH_API),
         },
         Kind {
+            name: "apigateway.lambda_authorizer",
+            read: "GetAuthorizers",
+            list: Not(IN_API),
+            create: Not("an authorizer of a user pool is created by the same call"),
+            id: Not("an authorizer of a user pool gets its id in the same answer"),
+            lag: Not("its name is unique in its API"),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+        Kind {
             name: "apigateway.request_validator",
             read: "GetRequestValidators",
             list: Not(IN_API),

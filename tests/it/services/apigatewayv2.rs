@@ -44,6 +44,16 @@ pub const SERVICE: Service = Service {
             outlives: Not(SHOWN_WITH_API),
         },
         Kind {
+            name: "apigatewayv2.lambda_authorizer",
+            read: "GetAuthorizers",
+            list: Not(IN_API),
+            create: Not("an authorizer of a user pool is created by the same call"),
+            id: Not("an authorizer of a user pool gets its id in the same answer"),
+            lag: Not(NOT_PLAYED),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
+        Kind {
             name: "apigatewayv2.routes",
             read: "GetRoutes",
             list: Not(IN_API),

@@ -2,9 +2,17 @@
 
 use super::program::User;
 
-/// The function answers allowed origins as the variable `CORS_ORIGINS` says.
-const FUNCTION: &str = r#"const origins = (process.env.CORS_ORIGINS ?? "").split(",");
+/// The function answers allowed origins as the variable `CORS_ORIGINS` says. Asked by an authorizer, it admits the partner
+/// `acme`, to whatever it calls.
+const FUNCTION: &str = r#"const admits = (event) => {
+  const allowed = (event.headers?.["x-partner"] ?? event.headers?.["X-Partner"]) === "acme";
+  if (event.version === "2.0") return { isAuthorized: allowed };
+  const Statement = [{ Action: "execute-api:Invoke", Effect: allowed ? "Allow" : "Deny", Resource: event.methodArn }];
+  return { principalId: "partner", policyDocument: { Version: "2012-10-17", Statement } };
+};
+const origins = (process.env.CORS_ORIGINS ?? "").split(",");
 export const handler = async (event) => {
+  if (event.type === "REQUEST") return admits(event);
   const origin = event.headers?.origin ?? event.headers?.Origin;
   const allowed = origins.includes("*") ? "*" : origins.includes(origin) && origin;
   const headers = allowed ? { "Access-Control-Allow-Origin": allowed, Vary: "Origin" } : {};
@@ -17,6 +25,12 @@ pub const STACK: &str = r#"
 name = "securelambda"
 [functions.Notes]
 source = "f"
+[functions.Check]
+source = "f"
+[authorizers.Partner]
+function = "Check"
+identity = ["header:X-Partner"]
+cache_s = 60
 [pools.Users]
 [api]
 binary = ["image/*"]
@@ -31,6 +45,10 @@ parameters = { query = ["from"], headers = ["X-Tenant"] }
 route = "ANY /files/{proxy+}"
 function = "Notes"
 pool = "Users"
+[[api.routes]]
+route = "GET /partners/{id}"
+function = "Notes"
+authorizer = "Partner"
 [apis.Small]
 kind = "http"
 cors = { origins = ["https://app.example.com"], headers = ["Authorization"], credentials = true }
@@ -39,6 +57,10 @@ route = "GET /notes"
 function = "Notes"
 pool = "Users"
 timeout_s = 12
+[[apis.Small.routes]]
+route = "GET /partners"
+function = "Notes"
+authorizer = "Partner"
 "#;
 
 /// Writes the stack file and the function.

@@ -13,11 +13,11 @@ use crate::spec::field::{AuthKey, Flag, Nested, OptionalNumber, Required, Text};
 use crate::spec::names::body_model;
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
-use crate::spec::sections::{functions, pools};
+use crate::spec::sections::{authorizers, functions, pools};
 use crate::spelling::nearest;
 
 section! {
-    ROUTE: RouteKeys = "a route", Choice::OneOf(&["pool", "auth"]);
+    ROUTE: RouteKeys = "a route", Choice::OneOf(&["pool", "auth", "authorizer"]);
     route: Required = form(
         "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$",
         "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
@@ -30,6 +30,7 @@ section! {
         &[Untokened::Anyone, Untokened::Signed],
         "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
     );
+    authorizer: Text = any("Instead of a pool: the entry of [authorizers] whose function decides who may call the route.");
     body: Text = any(
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
     );
@@ -98,6 +99,8 @@ impl Route {
 pub enum Auth {
     /// Users of this pool, by their ID tokens.
     Pool(String),
+    /// Whom the function of this entry of `[authorizers]` admits.
+    Lambda(String),
     /// IAM-signed requests.
     Iam,
     /// Anyone. It is never the default.
@@ -110,8 +113,12 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     for (index, route) in api.routes.iter().enumerate() {
         let place = format!("{within}routes.{index}");
         checks.exists(format!("{place}.function"), "function", &route.function, &[&functions::KEY.key]);
-        if let Auth::Pool(pool) = &route.auth {
-            checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]);
+        match &route.auth {
+            Auth::Pool(pool) => checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]),
+            Auth::Lambda(name) => {
+                checks.exists(format!("{place}.authorizer"), "authorizer", name, &[&authorizers::KEY.key]);
+            }
+            Auth::Iam | Auth::None => {}
         }
     }
     let flaws = [
@@ -185,12 +192,12 @@ fn without_effect(api: &Api) -> Vec<Diagnostic> {
 }
 
 pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
-    let RouteKeys { route, function, pool, auth, body, parameters, timeout_s, verify } = &ROUTE;
+    let RouteKeys { route, function, pool, auth, authorizer, body, parameters, timeout_s, verify } = &ROUTE;
     let route = reader.required(table, route);
     // A mistake in the function or the caller must not hide other mistakes of the route.
     let function = reader.required_or(table, function);
     let name = route.as_ref().map_or("this route", |(route, _)| route);
-    let auth = self::auth(reader, name, table, pool, auth).unwrap_or(Auth::None);
+    let auth = self::auth(reader, name, table, (pool, authorizer), auth).unwrap_or(Auth::None);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
     let parameters = parameters::parameters(reader, table, parameters);
     let timeout_s = reader.optional_number(table, timeout_s);
@@ -208,11 +215,18 @@ fn auth(
     reader: &mut Reader,
     name: &str,
     table: &Table,
-    pool: &Text,
+    (pool, authorizer): (&Text, &Text),
     auth: &AuthKey<RouteAuthKeys, Untokened>,
 ) -> Option<Auth> {
-    let (by_pool, by_auth) = (table.get(&pool.key), table.get(&auth.key));
-    let only = reader.text(table, pool);
+    let (by_pool, by_auth) = (table.get(&pool.key).or(table.get(&authorizer.key)), table.get(&auth.key));
+    let only = reader.text(table, pool).map(|(pool, span)| (Auth::Pool(pool), span));
+    let decides = reader.text(table, authorizer).map(|(name, span)| (Auth::Lambda(name), span));
+    if let (Some(_), Some((_, span))) = (&only, &decides) {
+        reader.diagnostic(span, "a route has either `pool` or `authorizer`, not both", None);
+        return None;
+    }
+    let by = if decides.is_some() { authorizer.key.name } else { pool.key.name };
+    let only = only.or(decides);
     let other = match by_auth.map(|item| (item, item.get_ref())) {
         // `auth = { pool = "…" }` means the same as `pool = "…"`.
         Some((item, DeValue::Table(_))) => {
@@ -230,8 +244,7 @@ fn auth(
         }),
     };
     match (only, other) {
-        (Some((pool, _)), None) => Some(Auth::Pool(pool)),
-        (None, Some(auth)) => Some(auth),
+        (Some((auth, _)), None) | (None, Some(auth)) => Some(auth),
         (None, None) => {
             if by_pool.is_none() && by_auth.is_none() {
                 let help = "name a `pool`; for a route that anyone may call, write `auth = \"none\"`";
@@ -240,7 +253,7 @@ fn auth(
             None
         }
         (Some((_, span)), Some(_)) => {
-            reader.diagnostic(&span, "a route has either `pool` or `auth`, not both", None);
+            reader.diagnostic(&span, format!("a route has either `{by}` or `auth`, not both"), None);
             None
         }
     }

@@ -1,0 +1,293 @@
+//! An authorizer of a REST API that asks a function who may call.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_apigateway::types::AuthorizerType;
+use serde::{Deserialize, Serialize};
+
+use super::super::error::OrFail;
+use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, READ, given, listed, replace};
+use crate::aws::apigateway::SERVICE;
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::scope::Whose;
+
+/// The function gets the request, not only a token.
+const TYPE: &str = "REQUEST";
+
+/// An authorizer that asks a function, which returns a policy.
+#[derive(Debug, Clone)]
+pub struct LambdaAuthorizer {
+    pub api_id: String,
+    /// Its name, unique in the API.
+    pub name: String,
+    /// See [`super::integration_uri`].
+    pub uri: String,
+    /// What a request must have, as in `method.request.header.X-Partner`. Without it the function is not asked. A policy
+    /// holds for requests with the same values.
+    pub identity: BTreeSet<String>,
+    /// How long a policy is used again, in seconds.
+    pub cache_s: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaAuthorizerOutputs {
+    pub api_id: String,
+    /// An id that AWS chose.
+    pub id: String,
+    pub name: String,
+}
+
+/// An authorizer is found by its name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaAuthorizerKey {
+    api_id: String,
+    name: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveLambdaAuthorizer {
+    pub name: String,
+    /// `COGNITO_USER_POOLS`, `TOKEN` or `REQUEST`.
+    pub kind: String,
+    pub uri: String,
+    pub identity: BTreeSet<String>,
+    pub cache_s: i32,
+    /// The role that calls the function instead of API Gateway itself.
+    pub credentials: Option<String>,
+}
+
+/// As AWS writes the parts of a request.
+fn joined(identity: &BTreeSet<String>) -> String {
+    identity.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+impl LambdaAuthorizer {
+    fn mends(&self, live: &LiveLambdaAuthorizer) -> Mends {
+        // Fewer parts let one policy hold for more requests, and let more requests through to the function.
+        let identity = match (self.identity == live.identity, self.identity.is_subset(&live.identity)) {
+            (true, _) => Effect::Same,
+            (_, more) => Effect::of_difference(!more),
+        };
+        // A policy that is used longer holds after the function would refuse.
+        let cache = match live.cache_s {
+            live if live == self.cache_s => Effect::Same,
+            live => Effect::of_difference(live > self.cache_s),
+        };
+        let credentials = live.credentials.as_deref().unwrap_or("none");
+        Mends::default()
+            .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
+            .guard("type", TYPE, &live.kind, [replace("/type", TYPE)])
+            .guard("authorizerUri", &self.uri, &live.uri, [replace("/authorizerUri", &self.uri)])
+            .judged(
+                "identitySource",
+                listed(&self.identity),
+                listed(&live.identity),
+                identity,
+                [replace("/identitySource", joined(&self.identity))],
+            )
+            .judged(
+                "authorizerResultTtlInSeconds",
+                self.cache_s,
+                live.cache_s,
+                cache,
+                [replace("/authorizerResultTtlInSeconds", self.cache_s)],
+            )
+            // With a role the function's own policy is not asked who may call it.
+            .guard("authorizerCredentials", "none", credentials, [replace("/authorizerCredentials", "")])
+    }
+
+    fn outputs(&self, id: Option<String>) -> LambdaAuthorizerOutputs {
+        LambdaAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
+    }
+
+    /// Represents it in a deployment, which contains it.
+    pub fn fingerprint(&self) -> String {
+        format!("{} {} {} {}", self.name, self.uri, joined(&self.identity), self.cache_s)
+    }
+}
+
+impl Resource for LambdaAuthorizer {
+    const KIND: &'static str = "apigateway.lambda_authorizer";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = true;
+    type Key = LambdaAuthorizerKey;
+    type Outputs = LambdaAuthorizerOutputs;
+    type Live = LiveLambdaAuthorizer;
+
+    fn key(&self) -> LambdaAuthorizerKey {
+        LambdaAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &LambdaAuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &LambdaAuthorizerOutputs) -> Option<String> {
+        None
+    }
+
+    fn compare(&self, live: &LiveLambdaAuthorizer) -> Comparison {
+        self.mends(live).compared
+    }
+}
+
+impl Described for LambdaAuthorizer {
+    const ABOUT: Kind = Kind {
+        service: SERVICE,
+        label: "Lambda authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[READ, CREATE_UPDATE_DELETE],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it asks only its own function, by the wanted parts of a request",
+            read: "GetAuthorizers",
+        },
+    };
+}
+
+impl Provider<LambdaAuthorizer> for ApiGateway {
+    async fn read(
+        &self,
+        key: &LambdaAuthorizerKey,
+        known: Option<&LambdaAuthorizerOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<LambdaAuthorizer>>, Failure> {
+        let Some(mut all) = self.authorizers(&key.api_id).await? else { return Ok(None) };
+        let by_id = known.and_then(|known| all.iter().position(|one| one.id() == Some(&known.id)));
+        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
+            return Ok(None);
+        };
+        let one = all.swap_remove(index);
+        let parts = one.identity_source.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let live = LiveLambdaAuthorizer {
+            kind: one.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            uri: one.authorizer_uri.clone().unwrap_or_default(),
+            identity: parts.filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            cache_s: one.authorizer_result_ttl_in_seconds.unwrap_or_default(),
+            credentials: given(one.authorizer_credentials.as_deref()),
+            name: one.name.unwrap_or_default(),
+        };
+        let id = one.id.unwrap_or_default();
+        let outputs = LambdaAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
+        Ok(Some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &LambdaAuthorizer, task: &Task) -> Result<LambdaAuthorizerOutputs, Failure> {
+        let made = self.write(&want.api_id, task, &[], || async {
+            let call = self.once.create_authorizer().rest_api_id(&want.api_id).name(&want.name);
+            let call = call.r#type(AuthorizerType::Request).authorizer_uri(&want.uri);
+            let call = call.identity_source(joined(&want.identity)).authorizer_result_ttl_in_seconds(want.cache_s);
+            call.send().await.or_fail(&format!("create the authorizer {}", want.name))
+        });
+        Ok(want.outputs(made.await?.id))
+    }
+
+    async fn update(
+        &self,
+        want: &LambdaAuthorizer,
+        found: &Found<LambdaAuthorizer>,
+        task: &Task,
+    ) -> Result<LambdaAuthorizerOutputs, Failure> {
+        let patches = want.mends(&found.live).patches;
+        let updated = self.write(&want.api_id, task, &[], || async {
+            let call = self.client.update_authorizer().rest_api_id(&want.api_id).authorizer_id(&found.outputs.id);
+            let call = call.set_patch_operations(Some(patches.clone()));
+            call.send().await.or_fail(&format!("update the authorizer {}", want.name))
+        });
+        updated.await?;
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &LambdaAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+        self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const URI: &str = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:f/invocations";
+
+    fn parts(all: &[&str]) -> BTreeSet<String> {
+        all.iter().map(|part| (*part).to_owned()).collect()
+    }
+
+    fn want() -> LambdaAuthorizer {
+        LambdaAuthorizer {
+            api_id: "abc".into(),
+            name: "Partner".into(),
+            uri: URI.into(),
+            identity: parts(&["method.request.header.X-Partner", "method.request.querystring.key"]),
+            cache_s: 60,
+        }
+    }
+
+    fn live() -> LiveLambdaAuthorizer {
+        LiveLambdaAuthorizer {
+            name: "Partner".into(),
+            kind: TYPE.into(),
+            uri: URI.into(),
+            identity: want().identity,
+            cache_s: 60,
+            credentials: None,
+        }
+    }
+
+    #[test]
+    fn another_function_fewer_parts_and_a_longer_cache_weaken() {
+        assert_eq!(want().drift(&live()), []);
+        let more = parts(&["method.request.header.X-Partner", "method.request.querystring.key", "context.path"]);
+        for (live, field, weakens) in [
+            (LiveLambdaAuthorizer { uri: "arn:g".into(), ..live() }, "authorizerUri", true),
+            (LiveLambdaAuthorizer { kind: "TOKEN".into(), ..live() }, "type", true),
+            (LiveLambdaAuthorizer { name: "x".into(), ..live() }, "name", false),
+            (
+                LiveLambdaAuthorizer { identity: parts(&["method.request.querystring.key"]), ..live() },
+                "identitySource",
+                true,
+            ),
+            (LiveLambdaAuthorizer { identity: more, ..live() }, "identitySource", false),
+            (LiveLambdaAuthorizer { cache_s: 300, ..live() }, "authorizerResultTtlInSeconds", true),
+            (LiveLambdaAuthorizer { cache_s: 0, ..live() }, "authorizerResultTtlInSeconds", false),
+            (LiveLambdaAuthorizer { credentials: Some("arn:r".into()), ..live() }, "authorizerCredentials", true),
+        ] {
+            let mends = want().mends(&live);
+            let drift = mends.compared.drift();
+            assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, field, weakens));
+            assert_eq!(mends.patches.len(), 1, "{field}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authorizer_is_created_with_its_function_and_read_by_name() {
+        let list = format!(
+            r#"{{"item":[{{"id":"x1","name":"Partner","type":"REQUEST","authorizerUri":"{URI}","authorizerResultTtlInSeconds":60,
+            "identitySource":"method.request.header.X-Partner, method.request.querystring.key"}}]}}"#
+        );
+        let (clients, http) = replay(vec![(201, r#"{"id":"x1"}"#), (200, &list)]);
+        let (gateway, task) = (ApiGateway::new(&clients), Task::detached("authorizer.Partner"));
+        let made = Provider::<LambdaAuthorizer>::create(&gateway, &want(), &task).await.expect("made");
+        let found = Provider::<LambdaAuthorizer>::read(&gateway, &want().key(), None, &task).await;
+        let found = found.expect("no failure").expect("found");
+        assert_eq!((&found.outputs, want().drift(&found.live)), (&made, vec![]));
+        let body = &asked(&http)[0].1;
+        assert!(
+            body.contains(r#""type":"REQUEST""#) && body.contains(r#""authorizerResultTtlInSeconds":60"#),
+            "{body}"
+        );
+    }
+}

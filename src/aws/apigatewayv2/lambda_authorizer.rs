@@ -1,0 +1,282 @@
+//! An authorizer of an HTTP API that asks a function who may call.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_apigatewayv2::types::AuthorizerType;
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::{ApiGatewayV2, PARTS, READ, given, listed};
+use crate::aws::apigateway::SERVICE;
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::scope::Whose;
+
+/// The function gets the request, not only a token.
+const TYPE: &str = "REQUEST";
+
+/// The format of what the function gets.
+const PAYLOAD: &str = "2.0";
+
+/// An authorizer that asks a function, which returns `{"isAuthorized": true}` or `false`.
+#[derive(Debug, Clone)]
+pub struct HttpLambdaAuthorizer {
+    pub api_id: String,
+    pub name: String,
+    /// See [`crate::aws::apigateway::integration_uri`].
+    pub uri: String,
+    /// What a request must have, as in `$request.header.X-Partner`. Without it the function is not asked. An answer holds
+    /// for requests with the same values.
+    pub identity: BTreeSet<String>,
+    /// How long an answer is used again, in seconds.
+    pub cache_s: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpLambdaAuthorizerOutputs {
+    pub api_id: String,
+    /// An id that AWS chose.
+    pub id: String,
+    pub name: String,
+}
+
+/// An authorizer is found by its name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpLambdaAuthorizerKey {
+    api_id: String,
+    name: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveHttpLambdaAuthorizer {
+    /// `JWT` or `REQUEST`.
+    pub kind: String,
+    pub uri: String,
+    pub identity: BTreeSet<String>,
+    pub cache_s: i32,
+    pub payload: String,
+    /// Whether the function answers yes or no instead of a policy.
+    pub simple: bool,
+    /// The role that calls the function instead of API Gateway itself.
+    pub credentials: Option<String>,
+}
+
+impl HttpLambdaAuthorizer {
+    fn outputs(&self, id: Option<String>) -> HttpLambdaAuthorizerOutputs {
+        HttpLambdaAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
+    }
+
+    fn identity_source(&self) -> Vec<String> {
+        self.identity.iter().cloned().collect()
+    }
+}
+
+impl Resource for HttpLambdaAuthorizer {
+    const KIND: &'static str = "apigatewayv2.lambda_authorizer";
+    const GOES_WITH_PARENT: bool = true;
+    // AWS refuses a second one of the same name, but an emulator need not; a second one does no harm.
+    const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = true;
+    type Key = HttpLambdaAuthorizerKey;
+    type Outputs = HttpLambdaAuthorizerOutputs;
+    type Live = LiveHttpLambdaAuthorizer;
+
+    fn key(&self) -> HttpLambdaAuthorizerKey {
+        HttpLambdaAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &HttpLambdaAuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &HttpLambdaAuthorizerOutputs) -> Option<String> {
+        None
+    }
+
+    fn compare(&self, live: &LiveHttpLambdaAuthorizer) -> Comparison {
+        // Fewer parts let one answer hold for more requests, and let more requests through to the function.
+        let identity = match (self.identity == live.identity, self.identity.is_subset(&live.identity)) {
+            (true, _) => Effect::Same,
+            (_, more) => Effect::of_difference(!more),
+        };
+        // An answer that is used longer holds after the function would refuse.
+        let cache = match live.cache_s {
+            live if live == self.cache_s => Effect::Same,
+            live => Effect::of_difference(live > self.cache_s),
+        };
+        Comparison::default()
+            .guard("AuthorizerType", TYPE, &live.kind)
+            .guard("AuthorizerUri", &self.uri, &live.uri)
+            .judged("IdentitySource", listed(&self.identity), listed(&live.identity), identity)
+            .judged("AuthorizerResultTtlInSeconds", self.cache_s, live.cache_s, cache)
+            // A function that answers in one form may be misread in the other.
+            .guard("AuthorizerPayloadFormatVersion", PAYLOAD, &live.payload)
+            .guard("EnableSimpleResponses", true, live.simple)
+            // With a role the function's own policy is not asked who may call it.
+            .guard("AuthorizerCredentialsArn", "none", live.credentials.as_deref().unwrap_or("none"))
+    }
+}
+
+impl Described for HttpLambdaAuthorizer {
+    const ABOUT: Kind = Kind {
+        service: SERVICE,
+        label: "Lambda authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            READ,
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it asks only its own function, by the wanted parts of a request",
+            read: "GetAuthorizers",
+        },
+    };
+}
+
+impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
+    async fn read(
+        &self,
+        key: &HttpLambdaAuthorizerKey,
+        known: Option<&HttpLambdaAuthorizerOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<HttpLambdaAuthorizer>>, Failure> {
+        let Some(mut all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
+        let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
+        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
+            return Ok(None);
+        };
+        let one = all.swap_remove(index);
+        let live = LiveHttpLambdaAuthorizer {
+            kind: one.authorizer_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            uri: one.authorizer_uri.unwrap_or_default(),
+            identity: one.identity_source.unwrap_or_default().into_iter().collect(),
+            cache_s: one.authorizer_result_ttl_in_seconds.unwrap_or_default(),
+            payload: one.authorizer_payload_format_version.unwrap_or_default(),
+            simple: one.enable_simple_responses.unwrap_or_default(),
+            credentials: given(one.authorizer_credentials_arn),
+        };
+        let id = one.authorizer_id.unwrap_or_default();
+        let outputs = HttpLambdaAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
+        Ok(Some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &HttpLambdaAuthorizer, task: &Task) -> Result<HttpLambdaAuthorizerOutputs, Failure> {
+        let made = self.write(&want.api_id, task, &[], || async {
+            let call = self.once.create_authorizer().api_id(&want.api_id).name(&want.name);
+            let call = call.authorizer_type(AuthorizerType::Request).authorizer_uri(&want.uri);
+            let call = call.set_identity_source(Some(want.identity_source())).enable_simple_responses(true);
+            let call = call.authorizer_payload_format_version(PAYLOAD);
+            let call = call.authorizer_result_ttl_in_seconds(want.cache_s);
+            call.send().await.or_fail(&format!("create the authorizer {}", want.name))
+        });
+        Ok(want.outputs(made.await?.authorizer_id))
+    }
+
+    async fn update(
+        &self,
+        want: &HttpLambdaAuthorizer,
+        found: &Found<HttpLambdaAuthorizer>,
+        task: &Task,
+    ) -> Result<HttpLambdaAuthorizerOutputs, Failure> {
+        // An update keeps what it leaves out; an empty text takes a role away.
+        let no_role = found.live.credentials.as_ref().map(|_| String::new());
+        let updated = self.write(&want.api_id, task, &[], || async {
+            let call = self.client.update_authorizer().api_id(&want.api_id).authorizer_id(&found.outputs.id);
+            let call = call.name(&want.name).authorizer_type(AuthorizerType::Request).authorizer_uri(&want.uri);
+            let call = call.set_identity_source(Some(want.identity_source())).enable_simple_responses(true);
+            let call = call.authorizer_payload_format_version(PAYLOAD).set_authorizer_credentials_arn(no_role.clone());
+            let call = call.authorizer_result_ttl_in_seconds(want.cache_s);
+            call.send().await.or_fail(&format!("update the authorizer {}", want.name))
+        });
+        updated.await?;
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &HttpLambdaAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+        self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const URI: &str = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:f/invocations";
+
+    fn want() -> HttpLambdaAuthorizer {
+        HttpLambdaAuthorizer {
+            api_id: "abc".into(),
+            name: "Partner".into(),
+            uri: URI.into(),
+            identity: ["$context.routeKey", "$request.header.X-Partner"].map(str::to_owned).into(),
+            cache_s: 60,
+        }
+    }
+
+    fn live() -> LiveHttpLambdaAuthorizer {
+        LiveHttpLambdaAuthorizer {
+            kind: TYPE.into(),
+            uri: URI.into(),
+            identity: want().identity,
+            cache_s: 60,
+            payload: PAYLOAD.into(),
+            simple: true,
+            credentials: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_that_holds_for_more_requests_weakens() {
+        assert_eq!(want().drift(&live()), []);
+        let routes = || BTreeSet::from(["$request.header.X-Partner".to_owned()]);
+        for (live, field, weakens) in [
+            (LiveHttpLambdaAuthorizer { identity: routes(), ..live() }, "IdentitySource", true),
+            (LiveHttpLambdaAuthorizer { uri: "arn:g".into(), ..live() }, "AuthorizerUri", true),
+            (LiveHttpLambdaAuthorizer { cache_s: 3600, ..live() }, "AuthorizerResultTtlInSeconds", true),
+            (LiveHttpLambdaAuthorizer { cache_s: 0, ..live() }, "AuthorizerResultTtlInSeconds", false),
+            (LiveHttpLambdaAuthorizer { simple: false, ..live() }, "EnableSimpleResponses", true),
+            (
+                LiveHttpLambdaAuthorizer { credentials: Some("arn:r".into()), ..live() },
+                "AuthorizerCredentialsArn",
+                true,
+            ),
+        ] {
+            let drift = want().drift(&live);
+            assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, field, weakens));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authorizer_is_created_with_its_function_and_answers_yes_or_no() {
+        let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
+        let task = Task::detached("authorizer.Partner");
+        let made = Provider::<HttpLambdaAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task).await;
+        assert_eq!(made, Ok(want().outputs(Some("x1".into()))));
+        let body = &asked(&http)[0].1;
+        assert!(
+            body.contains(r#""enableSimpleResponses":true"#) && body.contains(r#""authorizerType":"REQUEST""#),
+            "{body}"
+        );
+    }
+}
