@@ -168,7 +168,9 @@ pub(super) fn body_refused(answer: &Answer, destination: Destination) -> CheckRe
 pub(super) fn without_identity(answer: &Answer, destination: Destination) -> CheckResult {
     let by_http = answer.headers.contains("apigw-requestid") && answer.body == br#"{"message":"Unauthorized"}"#;
     let by_gateway = by_http || destination.is_of_gateway(answer);
-    let result = || CheckResult::pass_if(answer.status == 401 && by_gateway, received(answer, by_gateway));
+    // An emulator asks the function also without an identity, if its answers are not cached (docs/local.md).
+    let refused = answer.status == 401 && by_gateway || !destination.at_aws && is_denied(answer, destination);
+    let result = || CheckResult::pass_if(refused, received(answer, by_gateway));
     destination.behind(answer).unwrap_or_else(result)
 }
 
@@ -178,13 +180,17 @@ pub(super) fn denied_by_authorizer(answer: &Answer, destination: Destination) ->
     if answer.status == 401 {
         return without_identity(answer, destination);
     }
-    let by = OfGateway::read_at(answer, destination.at_aws);
-    let denied = by.is_some_and(|by| {
+    destination.pass_if(is_denied(answer, destination), answer)
+}
+
+/// Whether the gateway says that an authorizer's function denied the request.
+fn is_denied(answer: &Answer, destination: Destination) -> bool {
+    let denied = OfGateway::read_at(answer, destination.at_aws).is_some_and(|by| {
         // An HTTP API says the same, and has no web ACL.
         let by_firewall = !by.kind.is_empty() && by.message == FORBIDDEN;
         !by_firewall && !by.is_no_route(answer.status)
     });
-    destination.pass_if(answer.status == 403 && denied, answer)
+    answer.status == 403 && denied
 }
 
 /// For a request that lacks a parameter: the gateway must refuse it for that.

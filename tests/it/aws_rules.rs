@@ -263,7 +263,7 @@ fn the_life_of_each_blueprint_violates_no_rule() {
         let text = std::fs::read_to_string(&file).unwrap();
         let changed =
             text.replace("rate_limit  = 50", "rate_limit  = 40").replace("rate_limit = 50", "rate_limit = 40");
-        let changed = changed.replace("[functions.", "# changed\n[functions.");
+        let changed = changed.replace("\n[functions.", "\n# changed\n[functions.");
         assert_ne!(text, changed);
         user.write("securelambda.toml", &format!("{changed}\n[topics.added]\n"));
         user.run(&["plan", "--detailed-exitcode"]).ends(7);

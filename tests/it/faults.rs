@@ -279,7 +279,9 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
             let asked = calls.iter().filter(|call| call.name == name).count();
             assert_eq!(asked, count, "{name} in:\n{}", ran.stderr);
         }
-        user.on_another_machine(&endpoint()).run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
+        let other = user.on_another_machine(&endpoint());
+        other.write("securelambda.toml", STACK);
+        other.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
     }
 }
 

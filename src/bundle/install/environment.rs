@@ -2,7 +2,7 @@
 //! come from: other settings, such as pip's `user` or npm's `dry-run`, would change or prevent the installation.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
@@ -57,18 +57,23 @@ impl Environment {
         })
     }
 
-    /// npm's settings for the user that say where packages come from, as a file of settings.
-    pub(super) fn npm_sources(&self) -> String {
+    /// npm's settings that say where packages come from, as a file of settings: those of the machine, which are in the
+    /// file `global`, then those of the user. npm takes the last of several.
+    pub(super) fn npm_sources(&self, global: Option<&Path>) -> String {
         let file = self.npm_variable("userconfig").map(PathBuf::from);
         let file = file.or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(".npmrc")));
-        let written = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let written: Vec<String> = [global.map(Path::to_owned), file]
+            .into_iter()
+            .flatten()
+            .filter_map(|file| std::fs::read_to_string(file).ok())
+            .collect();
         let variables = self.0.iter().filter_map(|(name, value)| {
             let name = name.to_str().filter(|name| name.to_lowercase().starts_with("npm_config_"))?;
             let key = &name["npm_config_".len()..];
             let key = if key.starts_with("//") { key.to_owned() } else { key.to_lowercase().replace('_', "-") };
             Some(format!("{key}={}", value.to_str()?))
         });
-        let lines = written.lines().map(str::to_owned).chain(variables);
+        let lines = written.iter().flat_map(|text| text.lines()).map(str::to_owned).chain(variables);
         lines.filter(|line| is_npm_source(line)).map(|line| line + "\n").collect()
     }
 
@@ -178,7 +183,12 @@ mod tests {
         let environment =
             environment(&[("HOME", home), ("npm_config_registry", "https://n/"), ("npm_config_global", "1")]);
         let kept = "//h/:_authToken=t\n@own:registry=https://h/\nregistry = https://m/\nregistry=https://n/\n";
-        assert_eq!(environment.npm_sources(), kept);
+        assert_eq!(environment.npm_sources(None), kept);
+        // The user's settings follow those of the machine, so that they count.
+        let machine = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(machine.path(), "cafile=/ca.pem\nregistry=https://o/\nglobal=true\n").expect("written");
+        let all = format!("cafile=/ca.pem\nregistry=https://o/\n{kept}");
+        assert_eq!(environment.npm_sources(Some(machine.path())), all);
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl DependencyInstaller<'_> {
             fs::write(work.path().join(name), text.to_string()).map_err(unwritable)?;
         }
         let settings = tempfile::tempdir().map_err(unwritable)?;
-        let mut npm = npm::isolated("ci", &self.environment, settings.path()).map_err(unwritable)?;
+        let mut npm = npm::isolated("ci", &self.environment, settings.path()).await.map_err(unwritable)?;
         let failed = |details: String| {
             let mut error = Error::other(format!("esbuild {VERSION} could not be downloaded"));
             error.details = Some(self.environment.redacted(&details, &[]).into());

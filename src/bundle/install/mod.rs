@@ -139,7 +139,7 @@ impl DependencyInstaller<'_> {
             Tool::NpmCi | Tool::NpmInstall => {
                 let settings = tempfile::tempdir().map_err(unwritable)?;
                 let locked = manifest.tool == Tool::NpmCi;
-                let npm = npm::command(job.function, locked, &self.machine, &self.environment, settings.path());
+                let npm = npm::command(job.function, locked, &self.machine, &self.environment, settings.path()).await;
                 self.announce(job);
                 self.run(job, npm.map_err(unwritable)?, work.path()).await?;
                 verified::modules(work.path(), &manifest.names)

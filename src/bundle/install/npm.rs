@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -14,10 +14,11 @@ use crate::spec::Function;
 
 /// npm without the user's settings, except where packages come from. `settings` is a folder for these, outside of the
 /// cache, because they may have credentials.
-pub(super) fn isolated(command: &str, environment: &Environment, settings: &Path) -> io::Result<Command> {
+pub(super) async fn isolated(command: &str, environment: &Environment, settings: &Path) -> io::Result<Command> {
+    let global = machines_settings(environment).await;
     let user = settings.join("npmrc");
     let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&user)?;
-    io::Write::write_all(&mut file, environment.npm_sources().as_bytes())?;
+    io::Write::write_all(&mut file, environment.npm_sources(global.as_deref()).as_bytes())?;
     let mut npm = Command::new("npm");
     environment.apply(&mut npm);
     npm.arg(command).args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
@@ -26,15 +27,25 @@ pub(super) fn isolated(command: &str, environment: &Environment, settings: &Path
     Ok(npm)
 }
 
+/// The file with the settings of all users of this machine. Where it is depends on how npm was installed.
+async fn machines_settings(environment: &Environment) -> Option<PathBuf> {
+    let mut npm = Command::new("npm");
+    environment.apply(&mut npm);
+    let answer =
+        npm.args(["config", "get", "globalconfig"]).stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
+    let file = String::from_utf8(answer.stdout).ok()?;
+    answer.status.success().then(|| PathBuf::from(file.trim()))
+}
+
 /// The command that installs the dependencies of a function.
-pub(super) fn command(
+pub(super) async fn command(
     function: &Function,
     locked: bool,
     machine: &Machine,
     environment: &Environment,
     settings: &Path,
 ) -> io::Result<Command> {
-    let mut npm = isolated(if locked { "ci" } else { "install" }, environment, settings)?;
+    let mut npm = isolated(if locked { "ci" } else { "install" }, environment, settings).await?;
     npm.arg("--omit=dev");
     if !locked {
         npm.arg("--no-package-lock");
