@@ -527,8 +527,8 @@ mod tests {
         let mut services: Vec<_> =
             passed.map(|condition| condition["StringEquals"]["iam:PassedToService"].to_string()).collect();
         services.sort();
-        let expected = ["apigateway.amazonaws.com", "cognito-identity.amazonaws.com", "lambda.amazonaws.com"];
-        assert_eq!(services, expected.map(|service| format!("\"{service}\"")));
+        let expected = ["apigateway", "cognito-identity", "lambda", "scheduler"];
+        assert_eq!(services, expected.map(|service| format!("\"{service}.amazonaws.com\"")));
         assert!(!actions(&document).contains("iam:DeleteRolePermissionsBoundary"), "it could be lifted again");
     }
 

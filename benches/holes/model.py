@@ -33,6 +33,7 @@ IDENTIFYING = {
     "kms": {"KeyId", "TargetKeyId"},
     "sqs": {"QueueUrl"},
     "dynamodb": {"TableName", "ResourceArn", "TableArn", "StreamArn"},
+    "scheduler": {"Name", "ResourceArn"},
     "cloudwatch": {"AlarmName", "AlarmNames", "ResourceARN"},
 }
 

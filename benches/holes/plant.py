@@ -67,6 +67,7 @@ def names(identity):
         "identity-pool": {f"identity pool {name}"}, "identity-pool-roles": {f"identity pool {name}"},
         "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
         "firewall": {"web ACL", f"IP set {name}"}, "key": {"the stack's key"}, "queue": {f"queue {name}", name},
+        "table": {f"table {name}"}, "mapping": {name}, "schedule": {name},
         "alarm": {"alarm"}, "api": of_api(name),
     }[kind]
 

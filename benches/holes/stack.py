@@ -108,6 +108,7 @@ class Stack:
     sqs = property(lambda self: self.client("sqs"))
     kms = property(lambda self: self.client("kms"))
     dynamodb = property(lambda self: self.client("dynamodb"))
+    scheduler = property(lambda self: self.client("scheduler"))
     alarms = property(lambda self: self.client("cloudwatch"))
 
     # Names and ids, from the program's outputs.

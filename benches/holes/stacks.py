@@ -7,11 +7,12 @@ import subprocess
 from .stack import STACKS, Stack
 
 BLUEPRINTS = ["tutorial", "http-jwt", "api-to-api"]
-# Holes are planted in the blueprints, in the built-in stack with the hardened posture in one with a firewall that
-# blocks, and in one with a table.
-PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables"]
+# Holes are planted in the blueprints, in the built-in stack with the hardened posture, in one with a firewall that
+# blocks, in one with a table, and in one with a queue and a schedule that call functions.
+PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables", "events"]
 SOUND = ["rest-only", "http-only", "two-pools", "no-firewall", "service-users", "identity-pool", "named-apis", "many-routes",
-         "greedy-routes", "refusing", "hardened", "guarded", "tables", *BLUEPRINTS]
+         "greedy-routes", "refusing", "hardened", "guarded", "tables", "events",
+         *BLUEPRINTS]
 
 
 def stack(emulator, name, work):

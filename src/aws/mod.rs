@@ -30,6 +30,7 @@ mod region;
 mod retries;
 pub mod rights;
 mod road;
+pub mod scheduler;
 pub mod secretsmanager;
 mod service;
 pub mod settle;
@@ -83,6 +84,7 @@ services! {
     logs { Logs: LogGroup; }
     iam { Iam: Role, RolePolicy; }
     lambda { Lambda: Function, Permission, EventSourceMapping; }
+    scheduler { Scheduler: ScheduleGroup, Schedule; }
     apigateway {
         ApiGateway: RestApi, GatewayResponses, Authorizer, LambdaAuthorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
         LogRoles: LogRole;

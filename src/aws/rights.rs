@@ -108,6 +108,7 @@ pub enum Sid {
     /// A mapping has no id yet when IAM is asked whether it may be created, so its function decides.
     MakeEventSourceMappings,
     PassRolesToLambda,
+    PassRolesToScheduler,
     MakeUserPools,
     /// For resources that are being created and have no id yet. Tagging an existing pool or API is never allowed: it
     /// would make anybody's resource ours.
@@ -155,6 +156,7 @@ impl Sid {
             Self::OwnFunctionsEvents => "OwnFunctionsEvents",
             Self::MakeEventSourceMappings => "MakeEventSourceMappings",
             Self::PassRolesToLambda => "PassRolesToLambda",
+            Self::PassRolesToScheduler => "PassRolesToScheduler",
             Self::MakeUserPools => "MakeUserPools",
             Self::TagWhatIsMade => "TagWhatIsMade",
             Self::PassRolesToIdentityPools => "PassRolesToIdentityPools",
@@ -226,6 +228,7 @@ impl Sid {
                 &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), TagGiven]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
+            Self::PassRolesToScheduler => &[Is("iam:PassedToService", &["scheduler.amazonaws.com"])],
             Self::AllowApiLogs => &[IsLike(
                 "iam:PolicyARN",
                 "arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",

@@ -73,6 +73,9 @@ fn diagram(stack: &Stack) -> Diagram {
         for trigger in function.queues() {
             diagram.arrow((NodeKind::Queue, &trigger.queue), (NodeKind::Function, name), "calls");
         }
+        for schedule in function.schedules() {
+            diagram.arrow((NodeKind::Caller, &schedule.expression), (NodeKind::Function, name), "calls");
+        }
         for caller in function.outside_callers() {
             diagram.arrow((NodeKind::Caller, &caller.source_arn), (NodeKind::Function, name), "calls");
         }

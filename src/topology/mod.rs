@@ -17,6 +17,7 @@ mod queues;
 mod references;
 mod rest_api;
 mod rest_stage;
+mod schedules;
 mod tables;
 mod triggers;
 
@@ -96,6 +97,7 @@ pub fn desired(
     let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
     let references = References::new(from, pools, identity_pools, &roots, queues.clone());
     let functions = functions::functions(&mut all, from, (&topics, &queues), &secrets, &references);
+    schedules::schedules(&mut all, from, &functions);
     messaging::rotations(&mut all, from, &secrets, &functions);
     let firewall = edge::firewall(&mut all, from);
     edge::before_pools(&mut all, from, &references.pools, firewall);

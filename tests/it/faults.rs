@@ -11,6 +11,7 @@ use securelambda::aws::cognito::refusals::COGNITO_BUSY;
 use securelambda::aws::iam::refusals::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE};
 use securelambda::aws::lambda::refusals::{FUNCTION_BUSY, ROLE};
 use securelambda::aws::logs::refusals::{LOGS_BUSY, LOGS_VISIBLE};
+use securelambda::aws::scheduler::refusals::SCHEDULER_ROLE;
 use securelambda::aws::secretsmanager::refusals::{SECRET_BACK, SECRET_NAME};
 use securelambda::aws::settle::THROTTLE;
 use securelambda::aws::sns::refusals::SNS_BUSY;
@@ -58,6 +59,8 @@ publishes = ["greetings"]
 stage = "development"
 [[functions.ExternalLambda1.triggers]]
 queue = "work"
+[[functions.ExternalLambda1.triggers]]
+schedule = "rate(1 day)"
 [[api.routes]]
 route    = "POST /lambda1"
 function = "ExternalLambda1"
@@ -162,6 +165,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
         &LOGS_VISIBLE,
         &LOGS_BUSY,
         &DEAD_LETTER_QUEUE,
+        &SCHEDULER_ROLE,
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);

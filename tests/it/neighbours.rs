@@ -27,8 +27,11 @@ key = "a"
 [topics.news]
 [functions.Reader]
 source = "f"
-trigger = { queue = "work" }
 on_failure = { queue = "dead" }
+[[functions.Reader.triggers]]
+queue = "work"
+[[functions.Reader.triggers]]
+schedule = "rate(1 day)"
 [queues.work]
 [functions.Open]
 source = "f"

@@ -61,6 +61,8 @@ topic = "news"
 [[functions.Reader.triggers]]
 queue = "work"
 [[functions.Reader.triggers]]
+schedule = "rate(1 day)"
+[[functions.Reader.triggers]]
 service = "s3.amazonaws.com"
 source_arn = "arn:aws:s3:::photos"
 [pools.Customers]
@@ -254,6 +256,7 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "MakeEventSourceMappings",
         "OwnFunctionsEvents",
         "PassRolesToLambda",
+        "PassRolesToScheduler",
         "DeliverAccessLogs",
         "PutBeforePools",
         "RequestValidators",

@@ -170,3 +170,47 @@ fn a_service_outside_the_stack_may_call_for_one_thing_of_this_account() {
     up(&user);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
+
+#[test]
+fn schedules_have_roles_of_their_own_and_are_repaired() {
+    let user = owner("trigger = { schedule = \"cron(0 8 ? * MON-FRI *)\", timezone = \"Europe/Berlin\" }\n");
+    let outputs = up(&user);
+    let schedule = |name: &str| {
+        accepted(&user, "scheduler", "get_schedule", &json!({ "GroupName": "events-schedules", "Name": name }))
+    };
+    let made = schedule("Worker");
+    assert_eq!((&made["State"], &made["ScheduleExpressionTimezone"]), (&json!("ENABLED"), &json!("Europe/Berlin")));
+    assert_eq!(made["Target"]["Arn"], outputs["functions"]["Worker"]["arn"]);
+    let role = made["Target"]["RoleArn"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let trust =
+        accepted(&user, "iam", "get_role", &json!({ "RoleName": role }))["Role"]["AssumeRolePolicyDocument"].clone();
+    let condition = &trust["Statement"][0]["Condition"]["StringEquals"];
+    assert!(condition["aws:SourceArn"].as_str().unwrap().ends_with(":schedule-group/events-schedules"), "{trust:#}");
+    let name = json!({ "RoleName": role, "PolicyName": "securelambda" });
+    let policy = accepted(&user, "iam", "get_role_policy", &name)["PolicyDocument"]["Statement"].clone();
+    assert_eq!(policy[0]["Resource"], json!([outputs["functions"]["Worker"]["arn"]]));
+
+    // Somebody gives it another event, and turns it off.
+    let mut target = made["Target"].clone();
+    target["Input"] = json!("{}");
+    let changed = json!({ "GroupName": "events-schedules", "Name": "Worker", "ScheduleExpression": "rate(1 day)",
+        "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": target, "State": "DISABLED" });
+    accepted(&user, "scheduler", "update_schedule", &changed);
+    let mut fields: Vec<String> = drift(&user, "schedule.Worker").into_iter().map(|(field, _)| field).collect();
+    fields.sort();
+    assert_eq!(fields, ["ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target.Input"]);
+    up(&user);
+    assert_eq!(schedule("Worker")["Target"], made["Target"]);
+
+    // Two schedules have a name each; the group goes with the last one.
+    written(&user, &entries(&["schedule = \"rate(1 day)\"", "schedule = \"rate(2 days)\""]));
+    up(&user);
+    let group = json!({ "GroupName": "events-schedules" });
+    let listed = accepted(&user, "scheduler", "list_schedules", &group)["Schedules"].as_array().unwrap().len();
+    assert_eq!(listed, 2);
+    written(&user, "");
+    up(&user);
+    let groups = accepted(&user, "scheduler", "list_schedule_groups", &json!({ "NamePrefix": "events-" }));
+    assert_eq!(groups["ScheduleGroups"], json!([]));
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}

@@ -1,10 +1,10 @@
 """The planted holes, service by service."""
 
-from . import firewall, functions, http, identities, later, messages, pools, rest, roles, tables
+from . import events, firewall, functions, http, identities, later, messages, pools, rest, roles, tables
 
 
 def holes():
-    services = [messages, roles, functions, pools, identities, rest, http, firewall, later, tables]
+    services = [messages, roles, functions, pools, identities, rest, http, firewall, later, tables, events]
     found = [hole for service in services for hole in service.HOLES]
     names = [hole.name for hole in found]
     assert len(set(names)) == len(names), f"two holes of one name: {sorted(name for name in names if names.count(name) > 1)}"

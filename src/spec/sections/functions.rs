@@ -5,6 +5,7 @@ mod events;
 mod rights;
 mod rules;
 mod runtimes;
+mod schedules;
 mod triggers;
 mod vpc;
 
@@ -29,7 +30,7 @@ pub use code::Bundler;
 pub use rights::Rights;
 pub use rules::secret_variable;
 pub use runtimes::{Aging, Language, Runtime, aging, deprecated_on, newest_runtime};
-pub use triggers::{OutsideCaller, QueueTrigger, Trigger};
+pub use triggers::{OutsideCaller, QueueTrigger, ScheduleTrigger, Trigger};
 pub use vpc::Vpc;
 
 pub(super) static KEY: Nested<FunctionKeys> =

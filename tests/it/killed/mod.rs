@@ -75,6 +75,8 @@ environment = { QUEUE = { queue = "work" } }
 topic = "news"
 [[functions.Reader.triggers]]
 queue = "work"
+[[functions.Reader.triggers]]
+schedule = "rate(1 day)"
 [queues.work]
 dead_letter_after = 3
 [alarms]

@@ -35,6 +35,7 @@ services! {
     kms,
     lambda,
     logs,
+    scheduler,
     secretsmanager,
     sns,
     sqs,

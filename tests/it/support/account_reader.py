@@ -60,7 +60,7 @@ class Account:
 
     def describe(self):
         found = {}
-        for part in (self.keys, self.alarms, self.topics, self.queues, self.tables, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
+        for part in (self.keys, self.alarms, self.topics, self.queues, self.tables, self.secrets, self.log_groups, self.roles, self.functions, self.schedules, self.firewall, self.pools,
                      self.identity_pools, self.apis, self.others):
             for name, settings in part():
                 # Two resources of one name get two entries.
@@ -202,6 +202,17 @@ class Account:
             mapping.pop("LastProcessingResult", None)
             yield "event source " + mapping["EventSourceArn"] + " of " + function, {
                 "about": mapping, "tags": self.call("lambda", "list_tags", Resource=arn)["Tags"]}
+
+    def schedules(self):
+        for group in self.call("scheduler", "list_schedule_groups")["ScheduleGroups"]:
+            name = group["Name"]
+            if name == "default":
+                continue
+            schedules = self.call("scheduler", "list_schedules", GroupName=name)["Schedules"]
+            yield "schedule group " + name, {
+                "about": self.call("scheduler", "get_schedule_group", Name=name),
+                "schedules": [self.call("scheduler", "get_schedule", GroupName=name, Name=one["Name"]) for one in schedules],
+                "tags": tags(self.call("scheduler", "list_tags_for_resource", ResourceArn=group["Arn"])["Tags"])}
 
     def firewall(self):
         scope = {"Scope": "REGIONAL"}

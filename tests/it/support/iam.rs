@@ -79,7 +79,7 @@ pub fn reduced_for_ministack(policies: &[Value]) -> Value {
             part["Action"] = json!(actions);
             part["Resource"] = match service {
                 // It knows neither the resources of these services nor role paths.
-                "cognito-idp" | "cognito-identity" | "wafv2" | "kms" | "cloudwatch" => json!("*"),
+                "cognito-idp" | "cognito-identity" | "wafv2" | "kms" | "cloudwatch" | "scheduler" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
                     let pathless = |arn: &str| match arn.split_once("role/securelambda/") {

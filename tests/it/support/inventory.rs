@@ -59,7 +59,9 @@ fn call(service: &Service, list: &List, of: &Value) -> Value {
 fn items(list: &List, mut answer: Value) -> Vec<Value> {
     assert!(answer.get("Error").is_none(), "{}: {answer}", list.operation);
     let mut items = answer[list.items].as_array_mut().map(std::mem::take).unwrap_or_default();
-    items.retain(|item| item.get("DeletedDate").is_none());
+    // Every account has a group of schedules called default, which nobody can delete.
+    let is_default = |item: &Value| list.operation == "ListScheduleGroups" && item[list.name] == "default";
+    items.retain(|item| item.get("DeletedDate").is_none() && !is_default(item));
     items
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::Function;
+use super::{Function, schedules};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, Nested, Number, Text};
+use crate::spec::field::{Flag, Key, Nested, Number, Text, TextOr};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::section::{Choice, Section, section};
 use crate::spec::sections::{Stack, queues, topics};
 use crate::spelling::nearest;
 
 section! {
-    TRIGGER: TriggerKeys = "a trigger", Choice::OneOf(&["topic", "queue", "service"]);
+    TRIGGER: TriggerKeys = "a trigger", Choice::OneOf(&["topic", "queue", "schedule", "service"]);
     topic: Text = any("The topic whose messages call the function.");
     queue: Text = any(
         "The queue whose messages call the function. A message that the function could not handle is delivered again after six times the function's timeout.",
@@ -27,6 +27,13 @@ section! {
     partial: Flag = or(
         false,
         "With `queue`: whether the function answers which messages of a call it could not handle, as { batchItemFailures: [{ itemIdentifier }] }. Otherwise all messages of a failed call are delivered again.",
+    );
+    schedule: Text = form(
+        "^(rate|cron|at)\\(.+\\)$",
+        "When the function is called: rate(5 minutes), cron(0 8 ? * MON-FRI *) or at(2027-01-31T08:00:00), as EventBridge Scheduler takes it. The event is empty. `on_failure` gets what the function could not handle.",
+    );
+    timezone: TextOr = form(
+        "^[A-Za-z0-9_+/-]{1,50}$", "UTC", "With `schedule`: the time zone of cron and at, as in Europe/Berlin.",
     );
     service: Text = form(
         "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$",
@@ -45,7 +52,17 @@ pub enum Trigger {
     /// Every message of this topic.
     Topic(String),
     Queue(QueueTrigger),
+    Schedule(ScheduleTrigger),
     Service(OutsideCaller),
+}
+
+/// Certain times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleTrigger {
+    /// `rate(…)`, `cron(…)` or `at(…)`.
+    pub expression: String,
+    /// As in `Europe/Berlin`.
+    pub timezone: String,
 }
 
 /// The messages of a queue.
@@ -108,7 +125,7 @@ impl Function {
     pub fn topics(&self) -> impl Iterator<Item = &String> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Topic(topic) => Some(topic),
-            Trigger::Queue(_) | Trigger::Service(_) => None,
+            _ => None,
         })
     }
 
@@ -116,7 +133,7 @@ impl Function {
     pub fn outside_callers(&self) -> impl Iterator<Item = &OutsideCaller> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Service(caller) => Some(caller),
-            Trigger::Topic(_) | Trigger::Queue(_) => None,
+            _ => None,
         })
     }
 
@@ -124,7 +141,15 @@ impl Function {
     pub fn queues(&self) -> impl Iterator<Item = &QueueTrigger> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Queue(queue) => Some(queue),
-            Trigger::Topic(_) | Trigger::Service(_) => None,
+            _ => None,
+        })
+    }
+
+    /// The times at which it is called.
+    pub fn schedules(&self) -> impl Iterator<Item = &ScheduleTrigger> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::Schedule(schedule) => Some(schedule),
+            _ => None,
         })
     }
 }
@@ -167,10 +192,12 @@ pub(super) fn read(
 
 /// Reads a trigger. `None` means that a mistake was reported.
 fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
-    let TriggerKeys { topic, queue, batch, window_s, partial, service, source_arn, because } = &TRIGGER;
-    let kinds: [(&Key, &[&Key]); 3] = [
+    let TriggerKeys { topic, queue, batch, window_s, partial, schedule, timezone, service, source_arn, because } =
+        &TRIGGER;
+    let kinds: [(&Key, &[&Key]); 4] = [
         (&topic.key, &[]),
         (&queue.key, &[&batch.key, &window_s.key, &partial.key]),
+        (&schedule.key, &[&timezone.key]),
         (&service.key, &[&source_arn.key, &because.key]),
     ];
     let given: Vec<_> = kinds.iter().filter(|(kind, _)| table.get(kind).is_some()).collect();
@@ -194,6 +221,14 @@ fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
             let (batch, window_s) = (reader.number(table, batch), reader.number(table, window_s));
             Trigger::Queue(QueueTrigger { queue, batch, window_s, partial: reader.flag(table, partial) })
         });
+    }
+    if kind.name == schedule.key.name {
+        let (expression, span) = reader.text(table, schedule)?;
+        if let Err(why) = schedules::expression(&expression) {
+            reader.diagnostic(&span, why, None);
+        }
+        let (timezone, _) = reader.text_or(table, timezone);
+        return Some(Trigger::Schedule(ScheduleTrigger { expression, timezone }));
     }
     outside_caller(reader, table, (service, source_arn, because)).map(Trigger::Service)
 }
@@ -258,7 +293,7 @@ pub(super) fn check(name: &str, function: &Function, checks: &mut Checks) {
         match trigger {
             Trigger::Topic(topic) => checks.exists(format!("{place}.topic"), "topic", topic, &[&topics::KEY.key]),
             Trigger::Queue(trigger) => check_queue(&place, trigger, checks),
-            Trigger::Service(_) => {}
+            Trigger::Schedule(_) | Trigger::Service(_) => {}
         }
     }
 }
@@ -330,6 +365,20 @@ mod tests {
         ] {
             assert!(queue(wrong).is_err_and(|mistakes| mistakes.contains(why)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_schedule_has_a_time_zone() {
+        let schedule = |keys: &str| entries(&[keys]);
+        let wanted = |expression: &str, timezone: &str| {
+            let (expression, timezone) = (expression.to_owned(), timezone.to_owned());
+            Ok(vec![Trigger::Schedule(ScheduleTrigger { expression, timezone })])
+        };
+        assert_eq!(schedule("schedule = \"rate(1 day)\""), wanted("rate(1 day)", "UTC"));
+        let morning = "cron(0 8 ? * * *)";
+        let keys = format!("schedule = \"{morning}\"\ntimezone = \"Europe/Berlin\"");
+        assert_eq!(schedule(&keys), wanted(morning, "Europe/Berlin"));
+        assert!(schedule("schedule = \"rate(1 second)\"").is_err_and(|mistakes| mistakes.contains("is not a rate")));
     }
 
     #[test]

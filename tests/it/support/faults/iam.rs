@@ -7,6 +7,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
         Box::new(RoleUnseen(Window::new(time_scale, 4.0))),
         Box::new(Unassumable { soon: Window::new(time_scale, 8.0), late: Window::new(time_scale, 23.0), made: 0 }),
+        Box::new(Unscheduled(Window::new(time_scale, 8.0))),
         Box::new(InUse(Window::new(time_scale, 4.0))),
     ]
 }
@@ -64,6 +65,32 @@ impl ConsistencyRule for Unassumable {
             self.made += 1;
             let window = if self.made.is_multiple_of(2) { &mut self.late } else { &mut self.soon };
             window.begin(request.field("RoleName").unwrap());
+        }
+        false
+    }
+}
+
+/// Scheduler cannot assume a new role for a while.
+struct Unscheduled(Window);
+
+impl ConsistencyRule for Unscheduled {
+    fn name(&self) -> &'static str {
+        "Scheduler: a new role cannot be assumed"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match body["Target"]["RoleArn"].as_str() {
+            Some(arn) if request.name() == "scheduler CreateSchedule" && self.0.holds(last(arn)) => {
+                refuse(request, "schedule-role", &[])
+            }
+            _ => Verdict::NotConcerned,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "iam CreateRole" && answer.is_success() {
+            self.0.begin(request.field("RoleName").unwrap());
         }
         false
     }

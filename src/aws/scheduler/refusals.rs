@@ -1,0 +1,100 @@
+//! The refusals of EventBridge Scheduler: which ones the program tells apart, and which ones end by themselves.
+
+use crate::aws::refusals::refusals;
+use crate::aws::settle::{Wait, wait, waits};
+use crate::engine::Refusal;
+
+refusals! {
+    /// Scheduler has no such group or schedule.
+    NO_SCHEDULE: Absent = Refusal::new(&["scheduler"], &["ResourceNotFoundException"]);
+    /// A group or a schedule of that name exists.
+    SCHEDULE_EXISTS: Exists = Refusal::new(
+        &["scheduler CreateScheduleGroup", "scheduler CreateSchedule"],
+        &["ConflictException"],
+    )
+    .words(&["already exist"]);
+}
+
+waits! {
+    /// A group of that name is still being deleted.
+    GROUP_GOING = wait(
+        "schedules",
+        "a group of that name is not gone yet",
+        &["scheduler CreateScheduleGroup"],
+        &["ConflictException"],
+    )
+    .unless(&["already exist"])
+    .pace(1000, 5000, 300);
+
+    /// Only after our own create.
+    GROUP_VISIBLE = wait(
+        "schedules",
+        "the schedule group is not visible everywhere yet",
+        &["scheduler CreateSchedule"],
+        &["ResourceNotFoundException"],
+    )
+    .pace(500, 2000, 60);
+
+    /// A new role is not visible everywhere at once.
+    SCHEDULER_ROLE = wait(
+        "schedules",
+        "the role cannot be assumed yet",
+        &["scheduler CreateSchedule", "scheduler UpdateSchedule"],
+        &["ValidationException"],
+    )
+    .words(&["must allow aws eventbridge scheduler to assume the role"])
+    .pace(500, 2000, 120);
+}
+
+#[cfg(test)]
+pub(in crate::aws) mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::LocalBoxFuture;
+
+    use crate::aws::waits::{Case, WaitTests};
+    use crate::aws::{Clients, scheduler};
+    use crate::engine::{Failure, Provider, Task};
+
+    /// The tests of the waits of this service.
+    pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases);
+
+    fn schedule(clients: Clients, task: Task) -> LocalBoxFuture<'static, Result<(), Failure>> {
+        let want = scheduler::Schedule {
+            group: "demo-schedules".into(),
+            name: "f".into(),
+            expression: "rate(5 minutes)".into(),
+            timezone: "UTC".into(),
+            function_arn: "arn:f".into(),
+            role_arn: "arn:role".into(),
+        };
+        async move { scheduler::Scheduler::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+    }
+
+    #[rustfmt::skip]
+    fn cases() -> Vec<Case> {
+        vec![
+            Case {
+                wait: "GROUP_GOING",
+                at: "POST /schedule-groups/demo-schedules",
+                refusal: (409, "ConflictException", "Schedule group demo-schedules is being deleted."),
+                verb: |clients, task| {
+                    let want = scheduler::ScheduleGroup { id: "schedules.group".into(), name: "demo-schedules".into() };
+                    async move { scheduler::Scheduler::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                },
+            },
+            Case {
+                wait: "GROUP_VISIBLE",
+                at: "POST /schedules/f",
+                refusal: (404, "ResourceNotFoundException", "Schedule group demo-schedules does not exist."),
+                verb: schedule,
+            },
+            Case {
+                wait: "SCHEDULER_ROLE",
+                at: "POST /schedules/f",
+                refusal: (400, "ValidationException",
+                    "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."),
+                verb: schedule,
+            },
+        ]
+    }
+}
