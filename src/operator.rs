@@ -69,6 +69,9 @@ const KEY: &str = "{kms-key}";
 /// Stands for the ARNs of the stack file's layers in templates.
 const LAYERS: &str = "{layers}";
 
+/// Stands for the ARNs of the repositories of the stack file's images in templates.
+const IMAGES: &str = "{images}";
+
 /// What the policies must allow.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -85,6 +88,8 @@ pub struct Wanted<'a> {
     pub outside_callers: &'a BTreeSet<String>,
     /// The ARNs of the layers of its functions.
     pub layers: &'a BTreeSet<String>,
+    /// The ARNs of the repositories of its functions' images.
+    pub images: &'a BTreeSet<String>,
 }
 
 impl Wanted<'_> {
@@ -103,8 +108,10 @@ impl Wanted<'_> {
 
     /// The required actions of a grant, sorted; empty if the grant is not needed.
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
-        let lacks_key = self.key.is_none() && template.on.contains(&KEY);
-        if lacks_key || self.layers.is_empty() && template.on.contains(&LAYERS) {
+        let is_on = |what: &str| template.on.contains(&what);
+        let lacks_key = self.key.is_none() && is_on(KEY);
+        let lacks_arns = self.layers.is_empty() && is_on(LAYERS) || self.images.is_empty() && is_on(IMAGES);
+        if lacks_key || lacks_arns {
             return BTreeSet::new();
         }
         let rights = template.rights.iter();
@@ -116,7 +123,11 @@ impl Wanted<'_> {
 
     /// The resources that a pattern stands for.
     fn resources(&self, pattern: &str) -> Vec<String> {
-        if pattern == LAYERS { self.layers.iter().cloned().collect() } else { vec![self.filled_in(pattern)] }
+        match pattern {
+            LAYERS => self.layers.iter().cloned().collect(),
+            IMAGES => self.images.iter().cloned().collect(),
+            pattern => vec![self.filled_in(pattern)],
+        }
     }
 
     fn filled_in(&self, pattern: &str) -> String {
@@ -311,6 +322,7 @@ mod tests {
             key: None,
             outside_callers: &BTreeSet::new(),
             layers: &BTreeSet::new(),
+            images: &BTreeSet::new(),
         };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
@@ -330,7 +342,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_layers_of_the_stack_file_can_be_read() {
+    fn only_the_layers_and_images_of_the_stack_file_can_be_read() {
+        let images = BTreeSet::from(["arn:aws:ecr:eu-central-1:210987654321:repository/resize".to_owned()]);
         let layers = BTreeSet::from(["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3".to_owned()]);
         let kinds = every_kind();
         let wanted = Wanted {
@@ -341,12 +354,17 @@ mod tests {
             key: None,
             outside_callers: &BTreeSet::new(),
             layers: &layers,
+            images: &images,
         };
         let statements = statements(&wanted);
         let found: Vec<_> = statements.iter().filter(|one| one.action.contains("lambda:GetLayerVersion")).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].resource, layers);
         assert!(!actions(&least(&[], None)).contains("lambda:GetLayerVersion"));
+        let found: Vec<_> = statements.iter().filter(|one| one.action.contains("ecr:BatchGetImage")).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].resource, images);
+        assert!(!actions(&least(&[], None)).contains("ecr:BatchGetImage"));
     }
 
     #[test]
@@ -399,6 +417,7 @@ mod tests {
             key: None,
             outside_callers: &BTreeSet::new(),
             layers: &BTreeSet::new(),
+            images: &BTreeSet::new(),
         };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
@@ -416,6 +435,7 @@ mod tests {
                 key,
                 outside_callers: &BTreeSet::new(),
                 layers: &BTreeSet::new(),
+                images: &BTreeSet::new(),
             };
             statements(&wanted).into_iter().find(|statement| statement.sid == "UseKey")
         };
@@ -453,6 +473,7 @@ mod tests {
                     key: None,
                     outside_callers: &BTreeSet::new(),
                     layers: &BTreeSet::new(),
+                    images: &BTreeSet::new(),
                 };
                 let documents = policies(&wanted);
                 assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());

@@ -131,6 +131,8 @@ pub enum Sid {
     UseKey,
     /// The layers of the stack file, which may be somebody else's.
     UseLayers,
+    /// The repositories of the stack file's images, which may be somebody else's.
+    UseImages,
     /// A key has no id yet when IAM is asked whether it may be created.
     MakeKeys,
     /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
@@ -173,6 +175,7 @@ impl Sid {
             Self::PutBeforePools => "PutBeforePools",
             Self::UseKey => "UseKey",
             Self::UseLayers => "UseLayers",
+            Self::UseImages => "UseImages",
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
@@ -190,7 +193,7 @@ impl Sid {
             | Self::RequestValidators
             | Self::HttpApiParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],

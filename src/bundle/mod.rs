@@ -112,7 +112,7 @@ impl<'a> Code<'a> {
         };
         let mut found = BTreeMap::new();
         let mut notes = BTreeSet::new();
-        for (name, function) in &stack.functions {
+        for (name, function) in stack.functions.iter().filter(|(_, function)| function.image.is_none()) {
             match aging(name, &function.runtime, today) {
                 Some(Aging::Warning(warning)) => drop(notes.insert(format!("{warning}."))),
                 Some(Aging::Refusal(flaw)) => flaws.push(flaw),

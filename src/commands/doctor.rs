@@ -216,10 +216,18 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let boundary = session.config.stack.permissions_boundary.as_deref();
     let key = session.config.stack.kms_key.as_ref().and_then(KmsKey::given);
     let outside_callers = session.config.stack.outside_callers();
-    let layers = session.config.stack.layers();
+    let (layers, images) = (session.config.stack.layers(), session.config.stack.image_repositories());
     let scope = session.scope();
-    let wanted =
-        Wanted { scope, works: &[], kinds: &kinds, boundary, key, outside_callers: &outside_callers, layers: &layers };
+    let wanted = Wanted {
+        scope,
+        works: &[],
+        kinds: &kinds,
+        boundary,
+        key,
+        outside_callers: &outside_callers,
+        layers: &layers,
+        images: &images,
+    };
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.

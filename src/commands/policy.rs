@@ -115,9 +115,17 @@ async fn least(
     let boundary = config.stack.permissions_boundary.as_deref();
     let key = config.stack.kms_key.as_ref().and_then(KmsKey::given);
     let outside_callers = config.stack.outside_callers();
-    let layers = config.stack.layers();
-    let wanted =
-        Wanted { scope, works, kinds: &kinds, boundary, key, outside_callers: &outside_callers, layers: &layers };
+    let (layers, images) = (config.stack.layers(), config.stack.image_repositories());
+    let wanted = Wanted {
+        scope,
+        works,
+        kinds: &kinds,
+        boundary,
+        key,
+        outside_callers: &outside_callers,
+        layers: &layers,
+        images: &images,
+    };
     Ok(policies(&wanted))
 }
 

@@ -91,7 +91,8 @@ impl Session {
         };
         let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
         let scope = &clients.scope;
-        let elsewhere = config.stack.of_other_partitions(&scope.partition);
+        let mut elsewhere = config.stack.of_other_partitions(&scope.partition);
+        elsewhere.extend(config.stack.images_elsewhere(&scope.region));
         if sources == Sources::Packed && !elsewhere.is_empty() {
             return Err(config.document.flawed(elsewhere, config.output));
         }

@@ -112,6 +112,7 @@ const WORDS: &[Word] = &[
         &["codeuri", "code", "path", "dir", "folder", "filename", "src", "package", "sourcedir", "entry"],
         &["functions.source"],
     ),
+    name(FUNCTION, &["imageuri", "container", "dockerimage", "containerimage"], &["functions.image"]),
     name(FUNCTION, &["entrypoint", "main"], &["functions.handler"]),
     name(FUNCTION, &["logretention", "logretentionindays", "retentionindays"], &["functions.log_retention_days"]),
     name(FUNCTION, &["arch", "architectures", "platform"], &["functions.architecture"]),

@@ -209,7 +209,11 @@ fn function(
         }
     }
     environment.extend(stack.cors_origins(name).map(|origins| (ORIGINS_VARIABLE.to_owned(), origins)));
-    let zip = bundles.functions.get(name);
+    let code = match (&wanted.image, bundles.functions.get(name)) {
+        (Some(image), _) => Code::Image(image.uri.clone()),
+        (None, Some(zip)) => Code::Zip { bytes: zip.bytes.clone(), sha256: zip.sha256.clone() },
+        (None, None) => Code::default(),
+    };
     let function = Function {
         id: id.to_string(),
         name: scope.physical(name),
@@ -232,10 +236,7 @@ fn function(
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
         dead_letters: None,
         kms_key: Encryption::default(),
-        code: Code {
-            zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
-            sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
-        },
+        code,
     };
     let Variables { used, urls, queue_urls } = variables;
     id.add(graph, (role, logs, queue, used, encrypted_by.clone()), move |(role, logs, queue, used, kms_key)| {

@@ -19,6 +19,9 @@ fn runtimes(context: &VerifyContext<'_>) -> Vec<Check> {
         let drift = settings::drift(context.subject.seen, id.as_str());
         let result = match drift {
             None => CheckResult::because_failed(&settings::name(context.subject.seen, id.as_str())),
+            Some(_) if function.image.is_some() => {
+                CheckResult::not_tried("the runtime is in the container image, which the program does not look into")
+            }
             Some(drift) => {
                 let live = drift.iter().find(|drift| drift.field == "Runtime").map(|drift| &drift.live);
                 supported(live.unwrap_or(&function.runtime), context.subject.today)

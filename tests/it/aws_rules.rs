@@ -65,6 +65,10 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         let body = json!({ "FunctionName": name, "Environment": { "Variables": { variable: value } } });
         rest("lambda", "POST", "/2015-03-31/functions", &body)
     };
+    let image = |field: &str| {
+        let body = json!({ "PackageType": "Image", "Code": { "ImageUri": "a" }, field: "a" });
+        rest("lambda", "POST", "/2015-03-31/functions", &body)
+    };
     let model = |name: &str| rest("apigateway", "POST", "/restapis/a/models", &json!({ "name": name }));
     let rest_stage = |name: &str| rest("apigateway", "POST", "/restapis/a/stages", &json!({ "stageName": name }));
     let path = |part: &str| rest("apigateway", "POST", "/restapis/a/resources/r", &json!({ "pathPart": part }));
@@ -202,6 +206,7 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
                 { "op": "replace", "path": "/securityPolicy", "value": "TLS_1_2" }] }),
             ),
         ),
+        ("Lambda: an image beside a handler, a runtime or layers", image("Runtime"), image("Description")),
     ]
 }
 

@@ -38,6 +38,7 @@ mod function_access;
 mod gateway_holes;
 mod html;
 mod http_jwt;
+mod images;
 mod init;
 mod keys;
 mod killed;

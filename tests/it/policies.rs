@@ -117,6 +117,7 @@ fn all() -> Vec<(String, Value)> {
                         key: None,
                         outside_callers,
                         layers: &BTreeSet::new(),
+                        images: &BTreeSet::new(),
                     });
                     assert!((1..=MOST_POLICIES).contains(&made.len()), "{stack} in {region}: {}", made.len());
                     for (number, document) in made.iter().enumerate() {

@@ -13,6 +13,9 @@ use crate::spec;
 pub(super) fn runtimes(estate: &Estate<'_>) -> Vec<Finding> {
     let supported = |runtime: &str| spec::deprecated_on(runtime).is_some_and(|day| estate.today.as_str() < day);
     estate.each(lambda::Function::KIND, |function| match function.setting("Runtime") {
+        None if function.value("PackageType") == Some("Image") => {
+            not_applicable(function.id, "PackageType: Image; the runtime is in the container image")
+        }
         None => not_tried(function.id, "Runtime was not read"),
         Some(runtime) => {
             let observed = match spec::deprecated_on(&runtime.live) {

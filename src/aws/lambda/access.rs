@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_lambda::types::{FunctionEventInvokeConfig, RecursiveLoop, UpdateRuntimeOn};
 use serde_json::Value;
 
+use super::refusals::NO_MANAGED_RUNTIME;
 use super::{EventSourceMapping, Lambda, Permission};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::side_by_side;
@@ -25,6 +26,9 @@ const WITHOUT_RECURSION: [&str; 2] = ["ap-southeast-6", "mx-central-1"];
 
 /// The live value of a setting that the region does not have.
 const NOT_OFFERED: &str = "not offered in this region";
+
+/// The live value of the runtime's updates if the function has a runtime of its own, in a container image.
+const NOT_MANAGED: &str = "not managed by Lambda";
 
 /// The live value of a setting that nobody asked for.
 const NOT_READ: &str = "not read";
@@ -279,7 +283,10 @@ impl Lambda {
 
     async fn runtime_updates(&self, function: &str) -> Result<Reading, Failure> {
         let read = self.client.get_runtime_management_config().function_name(function).send().await;
-        let read = read.or_fail(&format!("read how {function} gets a new runtime")).or_absent()?;
+        let read = match read.or_fail(&format!("read how {function} gets a new runtime")).or_absent() {
+            Err(refused) if NO_MANAGED_RUNTIME.is(&refused) => return Ok(Err(NOT_MANAGED)),
+            read => read?,
+        };
         let auto = UpdateRuntimeOn::Auto;
         Ok(match read {
             // The emulator answers calls that it does not know as if the function did not exist.
@@ -416,6 +423,13 @@ mod tests {
             let lambda = Lambda { emulated, ..lambda };
             assert_eq!(found_by(&lambda, &task()).await.unwrap().live.access.runtime_updates, reading);
         }
+    }
+
+    #[tokio::test]
+    async fn a_function_may_have_no_runtime_that_lambda_manages() {
+        let refused = r#"{"__type":"InvalidParameterValueException","Message":"no"}"#;
+        let (lambda, _) = reads(&[("functions/demo-f/runtime-management-config", 400, refused)]);
+        assert_eq!(found_by(&lambda, &task()).await.unwrap().live.access.runtime_updates, Err(NOT_MANAGED));
     }
 
     #[tokio::test]

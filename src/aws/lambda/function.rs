@@ -21,7 +21,7 @@ pub struct Function {
     pub name: String,
     /// Up to 256 characters.
     pub description: String,
-    /// As in `nodejs24.x`.
+    /// As in `nodejs24.x`. Empty with an image, like `handler`.
     pub runtime: String,
     /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime; `None` for one that is not known.
     pub patched_until: fn(&str) -> Option<&'static str>,
@@ -200,6 +200,15 @@ impl Described for Function {
                 sid: Sid::UseLayers,
                 on: &["{layers}"],
                 rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["lambda:GetLayerVersion"] }],
+            },
+            // Lambda reads the image of another account as the caller (docs/aws.md, Container images).
+            StatementTemplate {
+                sid: Sid::UseImages,
+                on: &["{images}"],
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update],
+                    actions: &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                }],
             },
             StatementTemplate {
                 sid: Sid::PassRolesToLambda,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{
-    ApplicationLogLevel, Architecture, EphemeralStorage, FunctionConfiguration, LastUpdateStatus, LogFormat,
-    PackageType, Runtime, SnapStartApplyOn, State as AwsState, SystemLogLevel, TracingMode,
+    ApplicationLogLevel, Architecture, EphemeralStorage, FunctionCodeLocation, FunctionConfiguration, LastUpdateStatus,
+    LogFormat, PackageType, Runtime, SnapStartApplyOn, State as AwsState, SystemLogLevel, TracingMode,
 };
 
 use super::Vpc;
 use super::access::Access;
+use super::code::image_of;
 use super::settings::EPHEMERAL_MB;
 use crate::secret::SecretValue;
 
@@ -38,6 +39,8 @@ pub struct FunctionLive {
     pub environment: BTreeMap<String, SecretValue>,
     /// `Zip` or `Image`.
     pub package: String,
+    /// The URI of its container image, with the digest. None is an empty one.
+    pub image: String,
     /// SHA-256 in base64.
     pub code_sha256: String,
     /// The ARNs of its layers: code that is not ours.
@@ -110,7 +113,7 @@ pub(super) use state_of;
 
 impl FunctionLive {
     pub(super) fn new(
-        config: &FunctionConfiguration,
+        (config, code): (&FunctionConfiguration, Option<&FunctionCodeLocation>),
         reserved_concurrency: Option<i32>,
         access: Access,
         read_on: &str,
@@ -140,6 +143,7 @@ impl FunctionLive {
                 .map(|(name, value)| (name.clone(), SecretValue::from(value.as_str())))
                 .collect(),
             package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
+            image: image_of(code),
             code_sha256: owned(config.code_sha256()),
             layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
             file_systems: config

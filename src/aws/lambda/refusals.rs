@@ -13,6 +13,12 @@ refusals! {
         &["ResourceConflictException"],
     )
     .words(&["already exist"]);
+    /// The function runs a container image, which has its own runtime. The call has no other parameter than the name.
+    NO_MANAGED_RUNTIME =
+        Refusal::new(&["lambda GetRuntimeManagementConfig"], &["InvalidParameterValueException"]);
+    /// Lambda may not read the image: its repository does not allow it.
+    IMAGE_DENIED = Refusal::new(&["lambda CreateFunction", "lambda UpdateFunctionCode"], &["AccessDeniedException"])
+        .words(&["permission to access the ecr image"]);
 }
 
 waits! {

@@ -15,6 +15,9 @@ use crate::engine::{Failure, Found, Provider, Resource, Task};
 pub(super) const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-f";
 pub(super) const ABSENT: &str = r#"{"__type":"ResourceNotFoundException","Message":"Function not found"}"#;
 
+/// The SHA-256 of the sound function's code.
+pub(super) const SHA256: &str = "SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=";
+
 pub(super) fn want() -> Function {
     Function {
         id: "function.f".into(),
@@ -38,7 +41,7 @@ pub(super) fn want() -> Function {
         vpc: Vpc::default(),
         dead_letters: None,
         kms_key: Encryption::default(),
-        code: Code::new(b"zip".to_vec()),
+        code: Code::Zip { bytes: Arc::new(b"zip".to_vec()), sha256: SHA256.into() },
     }
 }
 
@@ -48,7 +51,7 @@ pub(super) fn config(state: &str, update: &str) -> Value {
         "FunctionName": "demo-f", "FunctionArn": ARN, "Description": "what", "Runtime": "nodejs24.x",
         "Handler": "index.handler", "Architectures": ["arm64"], "MemorySize": 128, "Timeout": 10,
         "Role": want().role_arn, "LoggingConfig": { "LogFormat": "Text", "LogGroup": "/aws/lambda/demo-f" },
-        "Environment": { "Variables": { "SECRET_ID": "demo-s" } }, "CodeSha256": want().code.sha256,
+        "Environment": { "Variables": { "SECRET_ID": "demo-s" } }, "CodeSha256": SHA256,
         "EphemeralStorage": { "Size": 512 }, "TracingConfig": { "Mode": "PassThrough" }, "PackageType": "Zip",
         "SnapStart": { "ApplyOn": "None", "OptimizationStatus": "Off" },
         "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [], "VpcId": "" },

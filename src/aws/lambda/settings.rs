@@ -6,10 +6,10 @@
 //! what the function does: its log. A lost trace or dead-letter queue does not: it tells nothing to anybody, and refuses
 //! nothing to anybody.
 
-use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
+use aws_sdk_lambda::types::{LogFormat, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
 
 use super::access::{InvokeConfig, Mapping, Reading, Statement};
-use super::{Function, FunctionLive, State};
+use super::{Code, Function, FunctionLive, State};
 use crate::aws::keys;
 use crate::engine::{Comparison, Effect};
 
@@ -17,6 +17,9 @@ const LOG_FORMAT: &str = "LoggingConfig.LogFormat";
 
 /// The one field that AWS cannot change later.
 pub(super) const PACKAGE: &str = "PackageType";
+
+/// The image that a function runs, by its digest.
+pub(super) const IMAGE: &str = "Code.ImageUri";
 
 /// What belongs to a function and has calls of its own to read and remove it.
 pub(super) const STATEMENTS: &str = "Policy.Statement";
@@ -124,18 +127,24 @@ impl Function {
             State::Failed(reason) => format!("Failed: {reason}"),
         };
         let comparison = Comparison::default()
-            .guard(PACKAGE, PackageType::Zip.as_str(), &live.package)
-            .plain("State", "Active", state)
-            .guard("CodeSha256", &self.code.sha256, &live.code_sha256)
-            .guard("Role", &self.role_arn, &live.role_arn)
-            .guard("LoggingConfig.LogGroup", &self.log_group, &live.log_group);
+            .guard(PACKAGE, self.code.package().as_str(), &live.package)
+            .plain("State", "Active", state);
+        let comparison = match &self.code {
+            Code::Zip { sha256, .. } => comparison.guard("CodeSha256", sha256, &live.code_sha256),
+            Code::Image(uri) => comparison.guard(IMAGE, uri, or_none(&live.image)),
+        };
+        let comparison = comparison.guard("Role", &self.role_arn, &live.role_arn).guard(
+            "LoggingConfig.LogGroup",
+            &self.log_group,
+            &live.log_group,
+        );
         let comparison = self
             .environment_compared(comparison, live)
             .judged("Layers", list(&self.layers), list(&live.layers), self.layers_effect(live))
             .nothing_else(FILE_SYSTEMS, &live.file_systems)
-            .nothing_else(IMAGE_CONFIG, &live.image_config)
-            .judged("Runtime", &self.runtime, &live.runtime, self.runtime_effect(live))
-            .plain("Handler", &self.handler, &live.handler)
+            .nothing_else(IMAGE_CONFIG, &live.image_config);
+        let comparison = self
+            .runtime_compared(comparison, live)
             .plain("Architectures", &self.architecture, &live.architecture)
             .plain(LOG_FORMAT, LogFormat::Text.as_str(), &live.log_format)
             .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
@@ -208,6 +217,18 @@ impl Function {
         others.fold(comparison, |comparison, name| {
             comparison.judged(format!("Environment.{name}"), "unset", "set", Effect::Weakens)
         })
+    }
+
+    /// An image has its runtime and its handler itself, and AWS returns neither.
+    fn runtime_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
+        if self.code.is_image() {
+            return comparison;
+        }
+        comparison.judged("Runtime", &self.runtime, &live.runtime, self.runtime_effect(live)).plain(
+            "Handler",
+            &self.handler,
+            &live.handler,
+        )
     }
 
     /// A runtime weakens if Lambda no longer patches it, or if nobody here knows that it does.
@@ -357,6 +378,24 @@ mod tests {
         assert!(found.is_as_wanted(), "{:?}", found.drift());
         let of = |field: &str| found.settings().iter().find(|setting| setting.field == field).unwrap();
         assert_eq!((of(URLS).live.as_str(), of("TracingConfig.Mode").live.as_str()), ("none", "PassThrough"));
+    }
+
+    #[tokio::test]
+    async fn another_image_weakens_and_an_image_has_its_own_runtime() {
+        let image = |digest: &str| format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/resize@sha256:{digest}");
+        let want = Function { code: Code::Image(image("0")), ..want() };
+        let live = FunctionLive {
+            package: "Image".into(),
+            image: image("0"),
+            runtime: String::new(),
+            handler: String::new(),
+            ..live().await
+        };
+        assert_eq!(want.drift(&live), []);
+        let drift = want.drift(&FunctionLive { image: image("1"), ..live.clone() });
+        assert_eq!(drift.iter().map(|one| (one.field.as_str(), one.weakens)).collect::<Vec<_>>(), [(IMAGE, true)]);
+        let drift = want.drift(&FunctionLive { package: "Zip".into(), image: String::new(), ..live });
+        assert!(want.requires_replacement(&drift).is_some());
     }
 
     #[tokio::test]

@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, ImageConfig, LogFormat, LoggingConfig,
-    Runtime, SnapStart, SnapStartApplyOn, TracingConfig,
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, ImageConfig, LogFormat, LoggingConfig, Runtime,
+    SnapStart, SnapStartApplyOn, TracingConfig,
 };
 
 use super::live::state_of;
-use super::refusals::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE};
+use super::refusals::{FUNCTION_BUSY, FUNCTION_VISIBLE, IMAGE_DENIED, ROLE};
 use super::settings::{
-    ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, KEY,
-    MAPPINGS, RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS, VPC,
+    ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE, IMAGE_CONFIG, INVOKE_CONFIGS,
+    KEY, MAPPINGS, RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS, VPC,
 };
 use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
 use crate::aws::error::{OrAbsent, OrFail};
@@ -33,6 +32,16 @@ impl Function {
         Environment::builder().set_variables(Some(variables)).build()
     }
 
+    /// `None` with an image, which has its own.
+    fn handler(&self) -> Option<String> {
+        (!self.code.is_image()).then(|| self.handler.clone())
+    }
+
+    /// `None` with an image, which has its own.
+    fn runtime(&self) -> Option<Runtime> {
+        (!self.code.is_image()).then(|| Runtime::from(self.runtime.as_str()))
+    }
+
     fn storage(&self) -> Option<EphemeralStorage> {
         EphemeralStorage::builder().size(self.ephemeral_mb).build().ok()
     }
@@ -46,6 +55,17 @@ impl Function {
     fn logging(&self) -> LoggingConfig {
         LoggingConfig::builder().log_format(LogFormat::Text).log_group(&self.log_group).build()
     }
+}
+
+/// Says how to let Lambda read an image. The caller's own permissions are not what is missing.
+fn image_denied(failure: Failure) -> Failure {
+    if !IMAGE_DENIED.is(&failure) {
+        return failure;
+    }
+    failure.hint(
+        "let lambda.amazonaws.com use ecr:BatchGetImage and ecr:GetDownloadUrlForLayer in the policy of the image's \
+         repository",
+    )
 }
 
 #[derive(PartialEq)]
@@ -64,7 +84,7 @@ impl Remedy {
     fn of(setting: &Drift) -> Self {
         match setting.field.as_str() {
             "State" => Self::Wait,
-            "CodeSha256" | "Architectures" => Self::Code,
+            "CodeSha256" | IMAGE | "Architectures" => Self::Code,
             STATEMENTS | URLS | INVOKE_CONFIGS | MAPPINGS | ALIASES | VERSIONS => Self::Access,
             CONCURRENCY => Self::Concurrency,
             RUNTIME_UPDATES => Self::RuntimeUpdates,
@@ -110,11 +130,11 @@ impl Lambda {
         let doing = format!("configure the function {}", want.name);
         let updated = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
             let call = self.client.update_function_configuration().function_name(&want.name);
-            let call = call.description(&want.description).handler(&want.handler).role(&want.role_arn);
-            let call = call.runtime(Runtime::from(want.runtime.as_str()));
+            let call = call.description(&want.description).set_handler(want.handler()).role(&want.role_arn);
+            let call = call.set_runtime(want.runtime());
             let call = call.memory_size(want.memory_mb).timeout(want.timeout_s);
             let call = call.environment(want.variables()).logging_config(want.logging());
-            let call = call.set_layers(Some(want.layers.clone()));
+            let call = call.set_layers((!want.code.is_image()).then(|| want.layers.clone()));
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing || differs("TracingConfig.Mode") { call.tracing_config(tracing) } else { call };
             let sends_storage = want.ephemeral_mb != EPHEMERAL_MB || differs(EPHEMERAL);
@@ -140,9 +160,10 @@ impl Lambda {
         let updated = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
             let call = self.client.update_function_code().function_name(&want.name);
             let call = call.architectures(Architecture::from(want.architecture.as_str()));
-            call.zip_file(Blob::new(want.code.zip.as_slice())).send().await.or_fail(&doing)
+            let call = call.set_zip_file(want.code.archive()).set_image_uri(want.code.image().cloned());
+            call.send().await.or_fail(&doing)
         });
-        let said = state_of!(updated.await?);
+        let said = state_of!(updated.await.map_err(image_denied)?);
         self.ready(&want.name, said, task).await
     }
 
@@ -181,7 +202,7 @@ impl Provider<Function> for Lambda {
             None => self.access(&key.name, task).await?,
         };
         let reserved = read.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
-        let live = FunctionLive::new(&config, reserved, access, &self.today);
+        let live = FunctionLive::new((&config, read.code.as_ref()), reserved, access, &self.today);
         Ok((live.state != State::Going).then_some(Found { outputs, live }))
     }
 
@@ -189,10 +210,11 @@ impl Provider<Function> for Lambda {
         let doing = format!("create the function {}", want.name);
         let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
-            let code = FunctionCode::builder().zip_file(Blob::new(want.code.zip.as_slice())).build();
-            let call = self.once.create_function().function_name(&want.name).code(code).publish(false);
-            let call = call.description(&want.description).handler(&want.handler).role(&want.role_arn);
-            let call = call.runtime(Runtime::from(want.runtime.as_str()));
+            let call = self.once.create_function().function_name(&want.name).code(want.code.sent()).publish(false);
+            // Zip is what AWS does without being asked.
+            let call = call.set_package_type(want.code.is_image().then(|| want.code.package()));
+            let call = call.description(&want.description).set_handler(want.handler()).role(&want.role_arn);
+            let call = call.set_runtime(want.runtime());
             let call = call.architectures(Architecture::from(want.architecture.as_str()));
             let call = call.memory_size(want.memory_mb).timeout(want.timeout_s);
             let call = call.environment(want.variables()).logging_config(want.logging());
@@ -207,7 +229,7 @@ impl Provider<Function> for Lambda {
             let call = call.set_kms_key_arn(want.kms_key.key().cloned());
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
-        let made = made.await?;
+        let made = made.await.map_err(image_denied)?;
         self.ready(&want.name, state_of!(made), task).await?;
         if want.reserved_concurrency.is_some() {
             self.reserve(want, task).await?;
@@ -273,13 +295,14 @@ impl Provider<Function> for Lambda {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use serde_json::json;
 
     use super::super::Code;
     use super::super::Vpc;
     use super::super::sample::{
-        ABSENT, ARN, config, conflict, found, found_by, outputs, read, reads, said, task, want,
+        ABSENT, ARN, SHA256, config, conflict, found, found_by, outputs, read, reads, said, task, want,
     };
     use super::*;
     use crate::aws::testing::{replay, requests};
@@ -358,7 +381,7 @@ mod tests {
 
     #[test]
     fn code_is_compared_by_its_hash_and_never_printed() {
-        let code = Code::new(b"zip".to_vec());
+        let code = Code::Zip { bytes: Arc::new(b"zip".to_vec()), sha256: SHA256.into() };
         assert_eq!(format!("{code:?}"), "Code(3 bytes, SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=)");
     }
 
@@ -516,6 +539,38 @@ mod tests {
             assert_eq!(sent["Layers"], json!(layers), "in the order of the stack file");
             assert_eq!(sent["EphemeralStorage"], json!({ "Size": 2048 }));
         }
+    }
+
+    #[tokio::test]
+    async fn an_image_is_sent_without_what_it_has_itself() {
+        let uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/resize@sha256:0";
+        let want = Function { code: Code::Image(uri.into()), ..want() };
+        let (clients, http) = replay(vec![
+            (201, &said("Active", "Successful")),
+            (200, &said("Active", "Successful")),
+            (200, &said("Active", "Successful")),
+        ]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+        let mut found = found().await;
+        found.live.timeout_s = 3;
+        Provider::<Function>::update(&lambda, &want, &found, &task()).await.unwrap();
+        let sent: Vec<_> = requests(&http).iter().map(|request| body(request)).collect();
+        assert_eq!((&sent[0]["PackageType"], &sent[0]["Code"]), (&json!("Image"), &json!({ "ImageUri": uri })));
+        for request in &sent {
+            let own = ["Runtime", "Handler", "Layers", "ZipFile"];
+            assert!(own.iter().all(|field| request.get(field).is_none()), "{request}");
+        }
+        assert_eq!((&sent[1]["Timeout"], &sent[2]["ImageUri"]), (&json!(10), &json!(uri)));
+    }
+
+    #[tokio::test]
+    async fn an_image_that_lambda_may_not_read_leads_to_the_policy_of_its_repository() {
+        let words = "Lambda does not have permission to access the ECR image. Check the ECR permissions.";
+        let denied = json!({ "__type": "AccessDeniedException", "Message": words }).to_string();
+        let (clients, _) = replay(vec![(403, &denied)]);
+        let failure = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap_err();
+        assert!(failure.hint.unwrap().contains("in the policy of the image's repository"));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod code;
 mod events;
+mod image;
 mod rights;
 mod rules;
 mod runtimes;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use self::code::Code;
 use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
@@ -21,12 +23,13 @@ use super::allow::{ALLOW, AllowKeys};
 use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, tables, topics};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Required, Text, TextOr, Word};
+use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Text, TextOr, Word};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
 pub use code::Bundler;
+pub use image::Image;
 pub use rights::Rights;
 pub use rules::secret_variable;
 pub use runtimes::{Aging, Language, Runtime, aging, deprecated_on, newest_runtime};
@@ -45,9 +48,12 @@ const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 type Source<'a> = (&'a Text, fn(String) -> Variable);
 
 section! {
-    FUNCTION: FunctionKeys = "a function";
-    source: Required = text(
+    FUNCTION: FunctionKeys = "a function", Choice::OneOf(&["source", "image"]);
+    source: Text = any(
         "The folder of its code, relative to the stack file. It can also be a .zip file or, with java, a .jar file, which is shipped as it is.",
+    );
+    image: Text = any(
+        "Instead of `source`: a container image in a private repository of Amazon ECR, in the stack's region, with its digest: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/resize@sha256:….",
     );
     trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes, if it is one thing.");
     triggers: Nested<TriggerKeys> = some_tables(&TRIGGER, "The same, if it is several things.");
@@ -120,8 +126,11 @@ section! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
-    /// The folder or the archive of its code, relative to the stack file.
+    /// The folder or the archive of its code, relative to the stack file. Empty with an image, like `runtime` and
+    /// `handler`.
     pub source: PathBuf,
+    /// The container image that it runs.
+    pub image: Option<Image>,
     /// What calls it besides routes.
     pub triggers: Vec<Trigger>,
     /// The secrets it may read.
@@ -271,6 +280,7 @@ fn twin_variables(name: &str, function: &Function, checks: &mut Checks) {
 fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
     let FunctionKeys {
         source,
+        image,
         trigger,
         triggers,
         secrets,
@@ -296,17 +306,24 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         on_failure,
         environment,
     } = &FUNCTION;
-    let runtime = code::runtime(reader, table, runtime);
+    let beside = [&source.key, &runtime.key, &handler.key, &bundler.key, &layers.key];
+    let image = image::read(reader, table, image, &beside);
+    let code = match image {
+        Some(_) => Code::default(),
+        None => Code::read(reader, table, &code::Keys { source, runtime, handler, bundler, layers }),
+    };
     Function {
-        source: PathBuf::from(reader.required_or(table, source)),
+        source: code.source,
+        image,
         triggers: triggers::read(reader, table, (trigger, triggers)),
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
         rights: rights::read(reader, table, (allow, [reads, writes, invokes_functions], reads_parameters)),
-        handler: code::handler(reader, table, handler, &runtime),
-        bundler: code::bundler(reader, table, bundler, &runtime),
-        layers: code::layers(reader, table, layers),
+        runtime: code.runtime,
+        handler: code.handler,
+        bundler: code.bundler,
+        layers: code.layers,
         architecture: reader.word(table, architecture).to_owned(),
         memory_mb: reader.number(table, memory_mb),
         ephemeral_mb: reader.number(table, ephemeral_mb),
@@ -317,7 +334,6 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         vpc: vpc::read(reader, table, vpc),
         on_failure: events::on_failure(reader, table, on_failure),
         environment: self::environment(reader, table, environment),
-        runtime,
     }
 }
 

@@ -1,11 +1,52 @@
-//! Reads the keys of a function's code: its runtime, its handler, its bundler and its layers.
+//! Reads the keys of a function's code that is packed: its folder, its runtime, its handler, its bundler and its layers.
+
+use std::path::PathBuf;
 
 use super::rules;
 use super::runtimes::{Language, RUNTIMES, newest_runtime, retired_on};
-use crate::spec::field::{List, OptionalWord, TextOr};
+use crate::spec::field::{List, OptionalWord, Text, TextOr};
 use crate::spec::reader::{Reader, Table, suggest};
 
-pub(super) fn handler(reader: &mut Reader, table: &Table, key: &TextOr, runtime: &str) -> String {
+/// Code that is packed. Empty for a function with an image.
+#[derive(Default)]
+pub(super) struct Code {
+    pub source: PathBuf,
+    pub runtime: String,
+    pub handler: String,
+    pub bundler: Option<Bundler>,
+    pub layers: Vec<String>,
+}
+
+pub(super) struct Keys<'a> {
+    pub source: &'a Text,
+    pub runtime: &'a TextOr,
+    pub handler: &'a TextOr,
+    pub bundler: &'a OptionalWord<Bundler>,
+    pub layers: &'a List,
+}
+
+impl Code {
+    pub(super) fn read(reader: &mut Reader, table: &Table, keys: &Keys<'_>) -> Self {
+        let runtime = runtime(reader, table, keys.runtime);
+        Self {
+            source: source(reader, table, keys.source),
+            handler: handler(reader, table, keys.handler, &runtime),
+            bundler: bundler(reader, table, keys.bundler, &runtime),
+            layers: layers(reader, table, keys.layers),
+            runtime,
+        }
+    }
+}
+
+fn source(reader: &mut Reader, table: &Table, key: &Text) -> PathBuf {
+    if table.get(&key.key).is_none() {
+        let help = "write `source`, the folder of its code, or `image`, a container image";
+        reader.diagnostic(&table.span, format!("{} lacks `source`", table.what), Some(help.into()));
+    }
+    reader.text(table, key).map(|(text, _)| PathBuf::from(text)).unwrap_or_default()
+}
+
+fn handler(reader: &mut Reader, table: &Table, key: &TextOr, runtime: &str) -> String {
     let language = Language::of(runtime);
     let (handler, span) = reader.text_or(table, key);
     let (why, span) = match (&span, language.usual_handler()) {
@@ -19,7 +60,7 @@ pub(super) fn handler(reader: &mut Reader, table: &Table, key: &TextOr, runtime:
     handler
 }
 
-pub(super) fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
+fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
     let (runtime, span) = reader.text_or(table, key);
     if let Some(span) = span
         && let Err(why) = rules::runtime(&runtime)
@@ -41,12 +82,7 @@ pub enum Bundler {
 
 pub(super) const BUNDLERS: [&str; 1] = ["esbuild"];
 
-pub(super) fn bundler(
-    reader: &mut Reader,
-    table: &Table,
-    key: &OptionalWord<Bundler>,
-    runtime: &str,
-) -> Option<Bundler> {
+fn bundler(reader: &mut Reader, table: &Table, key: &OptionalWord<Bundler>, runtime: &str) -> Option<Bundler> {
     let bundler = reader.optional_word(table, key)?;
     if let (Some(item), false) = (table.get(&key.key), Language::of(runtime) == Language::Node) {
         reader.diagnostic(&item.span(), format!("esbuild makes code for Node.js, but the runtime is {runtime}"), None);
@@ -57,7 +93,7 @@ pub(super) fn bundler(
 /// How many layers a function can have (docs/aws.md, Layers).
 const MOST_LAYERS: usize = 5;
 
-pub(super) fn layers(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
+fn layers(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
     let mut layers: Vec<String> = Vec::new();
     for (layer, span) in reader.list(table, key) {
         let twin = layers.iter().find(|other| name(other).is_some() && name(other) == name(&layer));

@@ -8,6 +8,7 @@
 //! `tests/it/aws_rules.rs` has a request for every rule, and fails if a rule has none.
 
 mod cors;
+mod images;
 mod limits;
 mod names;
 mod policies;
@@ -46,6 +47,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         limits::RULES,
         tls::RULES,
         cors::RULES,
+        images::RULES,
     ]
     .into_iter()
     .flatten()
