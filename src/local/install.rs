@@ -38,12 +38,22 @@ const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
 const CBOR: &str = "cbor2>=5.6,<7";
 /// What Lambda's Python runtimes bring along (docs/aws.md, Modules of the runtimes).
 const BOTO: &str = "boto3==1.43.106";
-/// The packages that the functions import.
-const NODE_PACKAGES: [(&str, &str); 4] = [
+/// The packages of the AWS SDK that functions can import. Lambda has all of its hundreds; these are what APIs use most.
+const NODE_PACKAGES: [(&str, &str); 14] = [
     ("@aws-sdk/client-cognito-identity", "3.1162.0"),
     ("@aws-sdk/client-cognito-identity-provider", "3.1162.0"),
+    ("@aws-sdk/client-dynamodb", "3.1169.0"),
+    ("@aws-sdk/client-eventbridge", "3.1169.0"),
+    ("@aws-sdk/client-lambda", "3.1164.0"),
+    ("@aws-sdk/client-s3", "3.1169.0"),
     ("@aws-sdk/client-secrets-manager", "3.1162.0"),
+    ("@aws-sdk/client-sesv2", "3.1169.0"),
+    ("@aws-sdk/client-sfn", "3.1164.0"),
     ("@aws-sdk/client-sns", "3.1169.0"),
+    ("@aws-sdk/client-sqs", "3.1169.0"),
+    ("@aws-sdk/client-ssm", "3.1169.0"),
+    ("@aws-sdk/lib-dynamodb", "3.1169.0"),
+    ("@aws-sdk/s3-request-presigner", "3.1169.0"),
 ];
 
 /// Fails if the virtual environment is broken, for example because its Python was removed or upgraded.
