@@ -233,7 +233,11 @@ pub(super) fn no_route(answer: &Answer, destination: Destination) -> CheckResult
 
 /// For an access token where an ID token is required. AWS refuses it. Some emulators do not.
 pub(super) fn access_refused(answer: &Answer, destination: Destination) -> CheckResult {
-    if !destination.at_aws && !destination.is_of_gateway(answer) && answer.status < 500 {
+    // The gateway looks at bodies and parameters only after the token.
+    let looked_further =
+        destination.gateway_says(answer).is_some_and(|says| says == BAD_BODY || says.starts_with(MISSING_PARAMETERS));
+    let accepted = !destination.is_of_gateway(answer) && answer.status < 500 || looked_further;
+    if !destination.at_aws && accepted {
         return CheckResult::not_tried("this endpoint accepts access tokens too, unlike AWS");
     }
     refused(answer, destination)
@@ -389,6 +393,8 @@ pub(super) mod tests {
         assert_eq!(access_refused(&function(200), AWS).verdict, Fail);
         assert_eq!(access_refused(&function(200), EMULATOR).verdict, NotTried);
         assert_eq!(access_refused(&function(403), EMULATOR).verdict, NotTried, "the function's own refusal");
+        assert_eq!(access_refused(&gateway(400, BAD_BODY), EMULATOR).verdict, NotTried, "the token had passed");
+        assert_eq!(access_refused(&gateway(400, BAD_BODY), AWS).verdict, Fail);
         assert_eq!(access_refused(&gateway(500, "no"), EMULATOR).verdict, Fail);
     }
 

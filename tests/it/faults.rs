@@ -264,7 +264,7 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
     let refused = |id| CallOutcome::Refused(recorded_refusal(id, &[]));
     for quotas in [
         vec![
-            ("iam CreateRole", refused("iam-quota"), 3),
+            ("iam CreateRole", refused("iam-quota"), 4),
             ("wafv2 CreateWebACL", refused("waf-quota"), 1),
             ("cognito-idp CreateUserPool", refused("cognito-quota"), 2),
             ("apigateway CreateRestApi", refused("api-quota"), 1),

@@ -29,6 +29,7 @@ mod drift;
 mod e2e;
 mod edge;
 mod engine;
+mod examples;
 mod exit_codes;
 mod export;
 mod facts;

@@ -14,6 +14,8 @@ fn resources(inventory: &Value) -> Vec<(String, String)> {
             let names = names.as_array().unwrap().iter();
             names.map(|name| (kind.clone(), name.as_str().unwrap().to_owned()))
         })
+        // Every account has a group of schedules called default, which nobody can delete.
+        .filter(|(kind, name)| kind != "scheduler.group" || name != "default")
         .collect()
 }
 

@@ -76,6 +76,6 @@ pub const SERVICE: Service = Service {
     ],
     needs: needs_of_both,
     unused: &[],
-    unseen: &[("DeleteRouteSettings", REPLAYED), ("UpdateAuthorizer", REPLAYED)],
+    unseen: &[("DeleteRouteSettings", REPLAYED)],
     refusals: REFUSALS_OF_BOTH,
 };

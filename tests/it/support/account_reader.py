@@ -17,8 +17,8 @@ ENDPOINT, REGION = sys.argv[1], sys.argv[2]
 # Fields that do not depend on what the program requested: times, random ids that nothing refers to, and counters.
 NOISE = {
     "ResponseMetadata", "CreateDate", "CreatedDate", "CreationDate", "createdDate", "creationTime", "lastUpdatedDate",
-    "LastModified", "LastModifiedDate", "LastChangedDate", "LastAccessedDate", "LastUpdateDate", "RevisionId", "RoleId",
-    "RoleLastUsed", "LockToken", "VersionId", "storedBytes", "EstimatedNumberOfUsers", "UserCreateDate",
+    "LastModified", "LastModifiedDate", "LastModificationDate", "LastChangedDate", "LastAccessedDate", "LastUpdateDate",
+    "RevisionId", "RoleId", "RoleLastUsed", "LockToken", "VersionId", "storedBytes", "EstimatedNumberOfUsers", "UserCreateDate",
     "UserLastModifiedDate", "Location", "LastUpdateStatusReason",
     "nextToken", "NextToken", "NextMarker", "IsTruncated", "Marker",
 }

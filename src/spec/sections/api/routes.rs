@@ -123,7 +123,7 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     }
     let flaws = [
         twins(api),
-        sibling_parameters(api),
+        path_parameters(api),
         without_effect(api),
         parameters::without_effect(api),
         timeouts::too_long(api),
@@ -159,7 +159,15 @@ fn twins(api: &Api) -> Vec<Diagnostic> {
     flaws
 }
 
-/// Different path parameters below one path, such as `/items/{id}` and `/items/{name}`: API Gateway allows one.
+/// Path parameters that API Gateway would not take: see [`sibling_parameters`] and [`equal_but_for_parameters`].
+fn path_parameters(api: &Api) -> Vec<Diagnostic> {
+    match api.kind {
+        ApiKind::Rest => sibling_parameters(api),
+        ApiKind::Http => equal_but_for_parameters(api),
+    }
+}
+
+/// Different path parameters below one path, such as `/items/{id}` and `/items/{name}`: a REST API allows one.
 fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
@@ -175,6 +183,26 @@ fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
                 }
             }
             parent = format!("{parent}/{part}");
+        }
+    }
+    flaws
+}
+
+/// Routes of an HTTP API that match the same requests, such as `GET /items/{id}` and `GET /items/{name}`.
+fn equal_but_for_parameters(api: &Api) -> Vec<Diagnostic> {
+    let mut flaws = Vec::new();
+    let mut routes: BTreeMap<(&str, Vec<&str>), &Route> = BTreeMap::new();
+    for (index, route) in api.routes.iter().enumerate() {
+        let parts = route.path.split('/').map(|part| match part {
+            greedy if greedy.ends_with("+}") => "{+}",
+            parameter if parameter.starts_with('{') => "{}",
+            literal => literal,
+        });
+        let first = routes.entry((&route.method, parts.collect())).or_insert(route);
+        if first.path != route.path {
+            let message = format!("{} and {} match the same requests", first.name(), route.name());
+            let flaw = Diagnostic::new(format!("routes.{index}.route"), message);
+            flaws.push(flaw.help(format!("keep one of them, or use {} in both", first.path)));
         }
     }
     flaws
@@ -344,6 +372,26 @@ mod tests {
             "GET /{a++}",
         ] {
             assert!(method_and_path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_other_names_are_a_mistake_only_where_they_match_the_same_requests() {
+        let mistakes = |kind: &str, second: &str| {
+            let route =
+                |route: &str| format!("[[api.routes]]\nroute = \"{route}\"\nfunction = \"F\"\nauth = \"none\"\n");
+            let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n";
+            let file = format!("{head}[api]\nkind = \"{kind}\"\n{}{}", route("GET /a/{id}"), route(second));
+            crate::spec::parse(&file).err().map_or(0, |mistakes| mistakes.len())
+        };
+        for (second, rest, http) in [
+            ("GET /a/{id}/b", 0, 0),
+            ("GET /a/{name}/b", 1, 0),
+            ("PUT /a/{name}", 1, 0),
+            ("GET /a/{name}", 1, 1),
+            ("GET /a/{proxy+}", 1, 0),
+        ] {
+            assert_eq!((mistakes("rest", second), mistakes("http", second)), (rest, http), "{second}");
         }
     }
 }
