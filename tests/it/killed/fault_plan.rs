@@ -166,6 +166,10 @@ fn created_by(asked: &AwsRequest) -> Option<&'static Kind> {
         return None;
     }
     let mut kinds = service(&asked.service).kinds.iter();
+    // An authorizer that asks a function is a kind of its own.
+    if asked.operation == "CreateAuthorizer" && asked.field("authorizerUri").is_some() {
+        return kinds.find(|kind| kind.name.ends_with(".lambda_authorizer"));
+    }
     kinds.find(|kind| kind.create.known().is_some_and(|create| *create == asked.operation))
 }
 

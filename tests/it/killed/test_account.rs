@@ -107,11 +107,13 @@ impl TestAccount {
         self.runs += 1;
         let stderr_file = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
         let mut arguments = vec![verb.word(), "--yes"];
-        if self.file.is_none() {
-            arguments.extend(["--blueprint", self.blueprint]);
-        } else if verb == Verb::Down {
+        match self.file {
+            None => arguments.extend(["--blueprint", self.blueprint]),
             // Nothing is to be left.
-            arguments.extend(["--remove-table", "notes"]);
+            Some(file) if verb == Verb::Down && file.contains("[tables.notes]") => {
+                arguments.extend(["--remove-table", "notes"]);
+            }
+            Some(_) => {}
         }
         let mut command = self.user.command(&arguments);
         command.stdout(std::process::Stdio::null()).stderr(File::create(&stderr_file).unwrap());
