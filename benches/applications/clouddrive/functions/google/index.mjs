@@ -1,0 +1,17 @@
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+
+const secrets = new SecretsManagerClient({});
+
+/** Shows only that the credentials can be read. */
+export async function handler(event) {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: process.env.SECRET_ID }));
+  return answer(200, { hasCredentials: JSON.parse(SecretString).CREDENTIALS.length > 0 });
+}
+
+function answer(statusCode, body) {
+  const headers = { "content-type": "application/json" };
+  if (process.env.CORS_ORIGINS) {
+    headers["access-control-allow-origin"] = process.env.CORS_ORIGINS.split(",")[0];
+  }
+  return { statusCode, headers, body: JSON.stringify(body) };
+}

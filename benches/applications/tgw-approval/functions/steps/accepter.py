@@ -1,0 +1,5 @@
+"""Pretends to accept an attachment."""
+
+
+def handler(event, context):
+    return {"accepted": event.get("attachment")}
