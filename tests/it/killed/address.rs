@@ -57,6 +57,8 @@ const FIELDS: [&str; 20] = [
 /// The subject of a call, from its body or else from its path.
 pub fn about(asked: &AwsRequest) -> String {
     if let Some(named) = FIELDS.iter().find_map(|field| asked.field(field)) {
+        // The ARN of a table's stream ends in the time at which it was made.
+        let named = named.split("/stream/").next().unwrap_or_default().to_owned();
         // Of an ARN only its last part, without random ids.
         let end = if named.starts_with("arn:") { named.rsplit(':').next().unwrap_or_default() } else { &named };
         // The ARN of a secret ends in a hyphen and six random characters.
@@ -83,8 +85,11 @@ pub fn about(asked: &AwsRequest) -> String {
                 | "deployments"
                 | "requestvalidators"
                 | "tags"
+                | "event-source-mappings"
         );
-        kept.push(if id { "*" } else { segment });
+        // Of an encoded ARN only its last part, without the account.
+        let end = segment.rsplit_once("%3A").map_or(segment, |(_, end)| end);
+        kept.push(if id { "*" } else { end });
     }
     kept.join("/")
 }
