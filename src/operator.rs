@@ -73,23 +73,29 @@ const LAYERS: &str = "{layers}";
 const IMAGES: &str = "{images}";
 
 /// What the policies must allow.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     pub scope: &'a Scope,
     /// The commands; all if empty.
     pub works: &'a [CommandName],
     /// The kinds of resources in the stack file and the state.
     pub kinds: &'a BTreeSet<String>,
+    pub named: &'a Named,
+}
+
+/// What the stack file names of the account and of other accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
     /// The permissions boundary that every role must have.
-    pub boundary: Option<&'a str>,
+    pub boundary: Option<String>,
     /// The ARN of the key that encrypts what the stack keeps.
-    pub key: Option<&'a str>,
+    pub key: Option<String>,
     /// The services that call functions for something that another tool made.
-    pub outside_callers: &'a BTreeSet<String>,
+    pub outside_callers: BTreeSet<String>,
     /// The ARNs of the layers of its functions.
-    pub layers: &'a BTreeSet<String>,
+    pub layers: BTreeSet<String>,
     /// The ARNs of the repositories of its functions' images.
-    pub images: &'a BTreeSet<String>,
+    pub images: BTreeSet<String>,
 }
 
 impl Wanted<'_> {
@@ -109,23 +115,23 @@ impl Wanted<'_> {
     /// The required actions of a grant, sorted; empty if the grant is not needed.
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
         let is_on = |what: &str| template.on.contains(&what);
-        let lacks_key = self.key.is_none() && is_on(KEY);
-        let lacks_arns = self.layers.is_empty() && is_on(LAYERS) || self.images.is_empty() && is_on(IMAGES);
+        let lacks_key = self.named.key.is_none() && is_on(KEY);
+        let lacks_arns = self.named.layers.is_empty() && is_on(LAYERS) || self.named.images.is_empty() && is_on(IMAGES);
         if lacks_key || lacks_arns {
             return BTreeSet::new();
         }
         let rights = template.rights.iter();
         let needed = rights.filter(|right| right.needs.iter().any(|need| self.needs(kind, *need)));
         // Without a boundary the program never sets one, and must not be able to replace one.
-        let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
+        let used = |action: &&str| *action != SET_BOUNDARY || self.named.boundary.is_some();
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
     }
 
     /// The resources that a pattern stands for.
     fn resources(&self, pattern: &str) -> Vec<String> {
         match pattern {
-            LAYERS => self.layers.iter().cloned().collect(),
-            IMAGES => self.images.iter().cloned().collect(),
+            LAYERS => self.named.layers.iter().cloned().collect(),
+            IMAGES => self.named.images.iter().cloned().collect(),
             pattern => vec![self.filled_in(pattern)],
         }
     }
@@ -136,7 +142,7 @@ impl Wanted<'_> {
             Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
             None => pattern.to_owned(),
         };
-        let key = self.key.unwrap_or_default().to_owned();
+        let key = self.named.key.clone().unwrap_or_default();
         [(KEY, &key), ("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
             .iter()
             .fold(text, |text, (name, value)| text.replace(name, value))
@@ -163,7 +169,7 @@ impl Wanted<'_> {
                 Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
-                        "{outside-callers}" => self.outside_callers.iter().cloned().collect(),
+                        "{outside-callers}" => self.named.outside_callers.iter().cloned().collect(),
                         // Only stacks with topics let SNS invoke functions.
                         "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
@@ -175,7 +181,7 @@ impl Wanted<'_> {
                 Condition::IsArnLike(key, pattern) => add("ArnLike", key, &[&self.filled_in(pattern)]),
                 Condition::Absent(key) => add("Null", key, &["true"]),
                 Condition::Bounded => {
-                    if let Some(boundary) = self.boundary {
+                    if let Some(boundary) = &self.named.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
                     }
                 }
@@ -318,11 +324,7 @@ mod tests {
             scope: &scope("demo"),
             works,
             kinds: &every_kind(),
-            boundary,
-            key: None,
-            outside_callers: &BTreeSet::new(),
-            layers: &BTreeSet::new(),
-            images: &BTreeSet::new(),
+            named: &Named { boundary: boundary.map(str::to_owned), ..Named::default() },
         };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
@@ -350,11 +352,7 @@ mod tests {
             scope: &scope("demo"),
             works: &[],
             kinds: &kinds,
-            boundary: None,
-            key: None,
-            outside_callers: &BTreeSet::new(),
-            layers: &layers,
-            images: &images,
+            named: &Named { layers: layers.clone(), images: images.clone(), ..Named::default() },
         };
         let statements = statements(&wanted);
         let found: Vec<_> = statements.iter().filter(|one| one.action.contains("lambda:GetLayerVersion")).collect();
@@ -409,16 +407,8 @@ mod tests {
     #[test]
     fn kinds_outside_the_stack_need_no_permissions() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
-        let wanted = Wanted {
-            scope: &scope("demo"),
-            works: &[CommandName::Up],
-            kinds: &kinds,
-            boundary: None,
-            key: None,
-            outside_callers: &BTreeSet::new(),
-            layers: &BTreeSet::new(),
-            images: &BTreeSet::new(),
-        };
+        let wanted =
+            Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, named: &Named::default() };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
     }
@@ -426,16 +416,12 @@ mod tests {
     #[test]
     fn the_key_of_the_stack_file_is_used_through_services_alone() {
         let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
-        let of = |key, works| {
+        let of = |key: Option<&str>, works| {
             let wanted = Wanted {
                 scope: &scope("demo"),
                 works: &[works],
                 kinds: &every_kind(),
-                boundary: None,
-                key,
-                outside_callers: &BTreeSet::new(),
-                layers: &BTreeSet::new(),
-                images: &BTreeSet::new(),
+                named: &Named { key: key.map(str::to_owned), ..Named::default() },
             };
             statements(&wanted).into_iter().find(|statement| statement.sid == "UseKey")
         };
@@ -469,11 +455,7 @@ mod tests {
                     scope,
                     works: &[],
                     kinds: &kinds,
-                    boundary,
-                    key: None,
-                    outside_callers: &BTreeSet::new(),
-                    layers: &BTreeSet::new(),
-                    images: &BTreeSet::new(),
+                    named: &Named { boundary: boundary.map(str::to_owned), ..Named::default() },
                 };
                 let documents = policies(&wanted);
                 assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::Ending;
 use super::session::{Session, Sources, state_id};
+use super::{Ending, policy};
 use crate::aws::account::{Account, Expiry, simulated};
 use crate::aws::lambda::{Function, reserved_concurrency};
 use crate::aws::secretsmanager::SecretsManager;
@@ -20,7 +20,7 @@ use crate::operator::{Wanted, questions};
 use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
 use crate::report::{answer, checkup_text, clock, date};
-use crate::spec::{KmsKey, Stack};
+use crate::spec::Stack;
 use crate::state::{self, State, StateBackend};
 
 /// Concurrent policy simulations. IAM throttles more of them, and for a long time.
@@ -213,22 +213,9 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     };
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
-    let boundary = session.config.stack.permissions_boundary.as_deref();
-    let key = session.config.stack.kms_key.as_ref().and_then(KmsKey::given);
-    let outside_callers = session.config.stack.outside_callers();
-    let (layers, images) = (session.config.stack.layers(), session.config.stack.image_repositories());
     let scope = session.scope();
-    let wanted = Wanted {
-        scope,
-        works: &[],
-        kinds: &kinds,
-        boundary,
-        key,
-        outside_callers: &outside_callers,
-        layers: &layers,
-        images: &images,
-    };
-    let mut questions = questions(&wanted);
+    let named = policy::named(&session.config.stack);
+    let mut questions = questions(&Wanted { scope, works: &[], kinds: &kinds, named: &named });
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.
         questions.retain(|question| !question.only_then && !question.resource.contains(":role/"));

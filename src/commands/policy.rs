@@ -13,12 +13,12 @@ use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::error::{Error, Kind};
-use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
+use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Named, Wanted, policies};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
 use crate::report::{answer, quoted, say};
 use crate::scope::{Scope, partition_of};
-use crate::spec::KmsKey;
+use crate::spec::{KmsKey, Stack};
 use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
@@ -112,21 +112,18 @@ async fn least(
         None,
     );
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
-    let boundary = config.stack.permissions_boundary.as_deref();
-    let key = config.stack.kms_key.as_ref().and_then(KmsKey::given);
-    let outside_callers = config.stack.outside_callers();
-    let (layers, images) = (config.stack.layers(), config.stack.image_repositories());
-    let wanted = Wanted {
-        scope,
-        works,
-        kinds: &kinds,
-        boundary,
-        key,
-        outside_callers: &outside_callers,
-        layers: &layers,
-        images: &images,
-    };
-    Ok(policies(&wanted))
+    Ok(policies(&Wanted { scope, works, kinds: &kinds, named: &named(&config.stack) }))
+}
+
+/// What the operator's policies mention because the stack file names it.
+pub(super) fn named(stack: &Stack) -> Named {
+    Named {
+        boundary: stack.permissions_boundary.clone(),
+        key: stack.kms_key.as_ref().and_then(KmsKey::given).map(str::to_owned),
+        outside_callers: stack.outside_callers(),
+        layers: stack.layers(),
+        images: stack.image_repositories(),
+    }
 }
 
 /// The scope of the stack, without AWS calls.

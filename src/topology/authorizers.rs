@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apis::{ApiIds, permission_sid};
 use super::functions::Ready;
 use super::id::IdOf;
-use crate::aws::apigateway::{LambdaAuthorizer, LambdaAuthorizerOutputs, RestApi, integration_uri};
-use crate::aws::apigatewayv2::{HttpApi, HttpLambdaAuthorizer, HttpLambdaAuthorizerOutputs};
+use crate::aws::apigateway::{AuthorizerOutputs, LambdaAuthorizer, RestApi, integration_uri};
+use crate::aws::apigatewayv2::{HttpApi, HttpLambdaAuthorizer};
 use crate::aws::lambda::Permission;
 use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
@@ -72,9 +72,6 @@ pub(super) type OfRest = BTreeMap<String, Handle<LambdaAuthorizer>>;
 /// The authorizers of an HTTP API, by name.
 pub(super) type OfHttp = BTreeMap<String, Handle<HttpLambdaAuthorizer>>;
 
-/// Returns the ids of an API and of an authorizer.
-type At<O> = fn(O) -> (String, String);
-
 /// The authorizers of a REST API, and the permissions to ask their functions.
 pub(super) fn of_rest(
     graph: &mut Graph,
@@ -90,8 +87,7 @@ pub(super) fn of_rest(
         let handle = ids
             .lambda_authorizer(name)
             .add_under(graph, api, api, move |api| LambdaAuthorizer { api_id: api.id, ..made.clone() });
-        let at = |outputs: LambdaAuthorizerOutputs| (outputs.api_id, outputs.id);
-        permissions.extend(permission(graph, ids, (name, authorizer), functions, (handle, at), scope));
+        permissions.extend(permission(graph, ids, (name, authorizer), functions, handle, scope));
         authorizers.insert(name.clone(), handle);
     }
     (authorizers, permissions)
@@ -136,20 +132,19 @@ pub(super) fn of_http(
             cache_s,
         };
         let handle = ids.http_lambda_authorizer(name).add_under(graph, api, api, move |api| made(api.id));
-        let at = |outputs: HttpLambdaAuthorizerOutputs| (outputs.api_id, outputs.id);
-        permissions.extend(permission(graph, ids, (name, authorizer), functions, (handle, at), scope));
+        permissions.extend(permission(graph, ids, (name, authorizer), functions, handle, scope));
         authorizers.insert(name.clone(), handle);
     }
     (authorizers, permissions)
 }
 
-/// Lets exactly this authorizer call its function. `at` returns the ids of the API and of the authorizer.
-fn permission<N: Needs + Send + Sync + 'static>(
+/// Lets exactly this authorizer call its function.
+fn permission<A: Needs<Out = AuthorizerOutputs> + Send + Sync + 'static>(
     graph: &mut Graph,
     ids: ApiIds<'_>,
     (name, wanted): (&str, &Wanted),
     functions: &BTreeMap<String, Ready>,
-    (authorizer, at): (N, At<N::Out>),
+    authorizer: A,
     scope: &Scope,
 ) -> Option<Handle<Permission>> {
     let ready = *functions.get(&wanted.function)?;
@@ -157,12 +152,12 @@ fn permission<N: Needs + Send + Sync + 'static>(
     let needs = (ready.function, ready.policy, authorizer);
     let made =
         ids.authorizer_permission(name).add_under(graph, ready.function, needs, move |(function, _, authorizer)| {
-            let (api, id) = at(authorizer);
+            let AuthorizerOutputs { api_id, id, .. } = authorizer;
             Permission {
                 function: function.name,
                 sid: sid.clone(),
                 principal: "apigateway.amazonaws.com".into(),
-                source_arn: scope.arn("execute-api", &format!("{api}/authorizers/{id}")),
+                source_arn: scope.arn("execute-api", &format!("{api_id}/authorizers/{id}")),
                 source_account: None,
             }
         });

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::botocore;
+use crate::support::drift;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
@@ -19,19 +20,6 @@ fn make(user: &User, calls: &[Value]) -> Vec<Value> {
 
 fn patch(path: &str, value: &str) -> Value {
     json!({ "op": "replace", "path": path, "value": value })
-}
-
-/// The differences that `status` reports, as `(resource, field, weakens)`.
-fn drift(user: &User, flags: &[&str]) -> Vec<(String, String, bool)> {
-    let status = user.run(&[&["status", "--json"], flags].concat()).ends(0).json();
-    let mut all = Vec::new();
-    for row in status["resources"].as_array().unwrap() {
-        for drift in row["drift"].as_array().into_iter().flatten() {
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            all.push((text(&row["id"]), text(&drift["field"]), drift["weakens"] == true));
-        }
-    }
-    all
 }
 
 #[track_caller]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use securelambda::bundle::Bundles;
-use securelambda::operator::{LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
+use securelambda::operator::{LONGEST_POLICY, MOST_POLICIES, Named, Wanted, policies};
 use securelambda::scope::{Scope, partition_of};
 use securelambda::spec::{self, blueprints};
 use securelambda::topology::{self, SecretValues};
@@ -108,17 +108,12 @@ fn all() -> Vec<(String, Value)> {
             let boundary = format!("arn:{}:iam::123456789012:policy/{}", scope.partition, "b".repeat(128));
             for boundary in [None, Some(boundary.as_str())] {
                 for (stack, kinds) in &stacks {
-                    let outside_callers = &["s3.amazonaws.com".to_owned()].into();
-                    let made = policies(&Wanted {
-                        scope: &scope,
-                        works: &[],
-                        kinds,
-                        boundary,
-                        key: None,
-                        outside_callers,
-                        layers: &BTreeSet::new(),
-                        images: &BTreeSet::new(),
-                    });
+                    let named = Named {
+                        boundary: boundary.map(str::to_owned),
+                        outside_callers: ["s3.amazonaws.com".to_owned()].into(),
+                        ..Named::default()
+                    };
+                    let made = policies(&Wanted { scope: &scope, works: &[], kinds, named: &named });
                     assert!((1..=MOST_POLICIES).contains(&made.len()), "{stack} in {region}: {}", made.len());
                     for (number, document) in made.iter().enumerate() {
                         let what = format!("{stack}, {name}, {region}, {}, {number}", boundary.is_some());

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_apigateway::types::AuthorizerType;
-use serde::{Deserialize, Serialize};
 
 use super::super::error::OrFail;
+use super::authorizers::{AuthorizerKey, AuthorizerOutputs, cache_effect, identity_effect};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, READ, given, listed, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -31,21 +31,6 @@ pub struct LambdaAuthorizer {
     pub cache_s: i32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LambdaAuthorizerOutputs {
-    pub api_id: String,
-    /// An id that AWS chose.
-    pub id: String,
-    pub name: String,
-}
-
-/// An authorizer is found by its name in its API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LambdaAuthorizerKey {
-    api_id: String,
-    name: String,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveLambdaAuthorizer {
     pub name: String,
@@ -65,16 +50,6 @@ fn joined(identity: &BTreeSet<String>) -> String {
 
 impl LambdaAuthorizer {
     fn mends(&self, live: &LiveLambdaAuthorizer) -> Mends {
-        // Fewer parts let one policy hold for more requests, and let more requests through to the function.
-        let identity = match (self.identity == live.identity, self.identity.is_subset(&live.identity)) {
-            (true, _) => Effect::Same,
-            (_, more) => Effect::of_difference(!more),
-        };
-        // A policy that is used longer holds after the function would refuse.
-        let cache = match live.cache_s {
-            live if live == self.cache_s => Effect::Same,
-            live => Effect::of_difference(live > self.cache_s),
-        };
         let credentials = live.credentials.as_deref().unwrap_or("none");
         Mends::default()
             .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
@@ -84,22 +59,18 @@ impl LambdaAuthorizer {
                 "identitySource",
                 listed(&self.identity),
                 listed(&live.identity),
-                identity,
+                identity_effect(&self.identity, &live.identity),
                 [replace("/identitySource", joined(&self.identity))],
             )
             .judged(
                 "authorizerResultTtlInSeconds",
                 self.cache_s,
                 live.cache_s,
-                cache,
+                cache_effect(self.cache_s, live.cache_s),
                 [replace("/authorizerResultTtlInSeconds", self.cache_s)],
             )
             // With a role the function's own policy is not asked who may call it.
             .guard("authorizerCredentials", "none", credentials, [replace("/authorizerCredentials", "")])
-    }
-
-    fn outputs(&self, id: Option<String>) -> LambdaAuthorizerOutputs {
-        LambdaAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
     }
 
     /// Represents it in a deployment, which contains it.
@@ -114,19 +85,19 @@ impl Resource for LambdaAuthorizer {
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    type Key = LambdaAuthorizerKey;
-    type Outputs = LambdaAuthorizerOutputs;
+    type Key = AuthorizerKey;
+    type Outputs = AuthorizerOutputs;
     type Live = LiveLambdaAuthorizer;
 
-    fn key(&self) -> LambdaAuthorizerKey {
-        LambdaAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    fn key(&self) -> AuthorizerKey {
+        AuthorizerKey::new(&self.api_id, &self.name)
     }
 
-    fn identity(outputs: &LambdaAuthorizerOutputs) -> String {
-        format!("{}/{}", outputs.api_id, outputs.id)
+    fn identity(outputs: &AuthorizerOutputs) -> String {
+        outputs.identity()
     }
 
-    fn removal_command(_: &LambdaAuthorizerOutputs) -> Option<String> {
+    fn removal_command(_: &AuthorizerOutputs) -> Option<String> {
         None
     }
 
@@ -156,16 +127,12 @@ impl Described for LambdaAuthorizer {
 impl Provider<LambdaAuthorizer> for ApiGateway {
     async fn read(
         &self,
-        key: &LambdaAuthorizerKey,
-        known: Option<&LambdaAuthorizerOutputs>,
+        key: &AuthorizerKey,
+        known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<LambdaAuthorizer>>, Failure> {
-        let Some(mut all) = self.authorizers(&key.api_id).await? else { return Ok(None) };
-        let by_id = known.and_then(|known| all.iter().position(|one| one.id() == Some(&known.id)));
-        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
-            return Ok(None);
-        };
-        let one = all.swap_remove(index);
+        let Some(all) = self.authorizers(&key.api_id).await? else { return Ok(None) };
+        let Some(one) = key.take(all, known, |one| (one.id(), one.name())) else { return Ok(None) };
         let parts = one.identity_source.as_deref().unwrap_or_default().split(',').map(str::trim);
         let live = LiveLambdaAuthorizer {
             kind: one.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
@@ -175,19 +142,17 @@ impl Provider<LambdaAuthorizer> for ApiGateway {
             credentials: given(one.authorizer_credentials.as_deref()),
             name: one.name.unwrap_or_default(),
         };
-        let id = one.id.unwrap_or_default();
-        let outputs = LambdaAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
-        Ok(Some(Found { outputs, live }))
+        Ok(Some(Found { outputs: key.outputs(one.id), live }))
     }
 
-    async fn create(&self, want: &LambdaAuthorizer, task: &Task) -> Result<LambdaAuthorizerOutputs, Failure> {
+    async fn create(&self, want: &LambdaAuthorizer, task: &Task) -> Result<AuthorizerOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[], || async {
             let call = self.once.create_authorizer().rest_api_id(&want.api_id).name(&want.name);
             let call = call.r#type(AuthorizerType::Request).authorizer_uri(&want.uri);
             let call = call.identity_source(joined(&want.identity)).authorizer_result_ttl_in_seconds(want.cache_s);
             call.send().await.or_fail(&format!("create the authorizer {}", want.name))
         });
-        Ok(want.outputs(made.await?.id))
+        Ok(want.key().outputs(made.await?.id))
     }
 
     async fn update(
@@ -195,18 +160,13 @@ impl Provider<LambdaAuthorizer> for ApiGateway {
         want: &LambdaAuthorizer,
         found: &Found<LambdaAuthorizer>,
         task: &Task,
-    ) -> Result<LambdaAuthorizerOutputs, Failure> {
+    ) -> Result<AuthorizerOutputs, Failure> {
         let patches = want.mends(&found.live).patches;
-        let updated = self.write(&want.api_id, task, &[], || async {
-            let call = self.client.update_authorizer().rest_api_id(&want.api_id).authorizer_id(&found.outputs.id);
-            let call = call.set_patch_operations(Some(patches.clone()));
-            call.send().await.or_fail(&format!("update the authorizer {}", want.name))
-        });
-        updated.await?;
+        self.patch_authorizer(&found.outputs, &patches, task).await?;
         Ok(found.outputs.clone())
     }
 
-    async fn delete(&self, gone: &LambdaAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+    async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
     }
 

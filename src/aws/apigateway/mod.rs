@@ -11,6 +11,7 @@
 mod api;
 mod api_settings;
 mod authorizer;
+mod authorizers;
 mod body;
 mod deployment;
 mod gateway_responses;
@@ -52,12 +53,14 @@ use crate::scope::Scope;
 
 pub use api::{RestApi, RestApiKey, RestApiOutputs};
 pub use api_settings::LiveRestApi;
-pub use authorizer::{Authorizer, AuthorizerKey, AuthorizerOutputs, LiveAuthorizer};
+pub use authorizer::{Authorizer, LiveAuthorizer};
+pub use authorizers::{AuthorizerKey, AuthorizerOutputs};
+pub(in crate::aws) use authorizers::{cache_effect, identity_effect};
 pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, ValidatorKey, ValidatorOutputs};
 pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
 pub use gateway_responses::{GatewayResponses, GatewayResponsesKey, GatewayResponsesOutputs, LiveGatewayResponse};
 pub use integration::{Answering, Integration, LiveIntegration, TIMEOUT_MS};
-pub use lambda_authorizer::{LambdaAuthorizer, LambdaAuthorizerKey, LambdaAuthorizerOutputs, LiveLambdaAuthorizer};
+pub use lambda_authorizer::{LambdaAuthorizer, LiveLambdaAuthorizer};
 pub use log_role::{LOG_ROLE, LogRole, LogRoleKey, LogRoleOutputs, LogRoles};
 pub use mock::{LiveAnswer, Mock};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};

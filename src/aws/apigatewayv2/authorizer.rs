@@ -1,15 +1,13 @@
 //! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for one app client.
 
 use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
-use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::pages::to_the_end;
 use super::refusals::API_ISSUER;
-use super::{ApiGatewayV2, PAGE, PARTS, READ, listed};
-use crate::aws::apigateway::SERVICE;
+use super::{ApiGatewayV2, CREATE_UPDATE_DELETE, PAGE, READ, listed};
+use crate::aws::apigateway::{AuthorizerKey, AuthorizerOutputs, SERVICE};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -26,21 +24,6 @@ pub struct JwtAuthorizer {
     pub issuer: String,
     /// The app client whose tokens it accepts.
     pub audience: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JwtAuthorizerOutputs {
-    pub api_id: String,
-    /// An id that AWS chose.
-    pub id: String,
-    pub name: String,
-}
-
-/// An authorizer is found by its name in its API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JwtAuthorizerKey {
-    api_id: String,
-    name: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -69,10 +52,6 @@ impl JwtAuthorizer {
     fn configuration(&self) -> JwtConfiguration {
         JwtConfiguration::builder().issuer(&self.issuer).audience(&self.audience).build()
     }
-
-    fn outputs(&self, id: Option<String>) -> JwtAuthorizerOutputs {
-        JwtAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
-    }
 }
 
 impl Resource for JwtAuthorizer {
@@ -82,19 +61,19 @@ impl Resource for JwtAuthorizer {
     const NAME_IS_UNIQUE: bool = false;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    type Key = JwtAuthorizerKey;
-    type Outputs = JwtAuthorizerOutputs;
+    type Key = AuthorizerKey;
+    type Outputs = AuthorizerOutputs;
     type Live = LiveJwtAuthorizer;
 
-    fn key(&self) -> JwtAuthorizerKey {
-        JwtAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    fn key(&self) -> AuthorizerKey {
+        AuthorizerKey::new(&self.api_id, &self.name)
     }
 
-    fn identity(outputs: &JwtAuthorizerOutputs) -> String {
-        format!("{}/{}", outputs.api_id, outputs.id)
+    fn identity(outputs: &AuthorizerOutputs) -> String {
+        outputs.identity()
     }
 
-    fn removal_command(_: &JwtAuthorizerOutputs) -> Option<String> {
+    fn removal_command(_: &AuthorizerOutputs) -> Option<String> {
         None
     }
 
@@ -114,18 +93,7 @@ impl Described for JwtAuthorizer {
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
-        permissions: &[
-            READ,
-            StatementTemplate {
-                sid: Sid::HttpApiParts,
-                on: PARTS,
-                rights: &[
-                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
-                ],
-            },
-        ],
+        permissions: &[READ, CREATE_UPDATE_DELETE],
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Authorization,
@@ -159,16 +127,12 @@ impl ApiGatewayV2 {
 impl Provider<JwtAuthorizer> for ApiGatewayV2 {
     async fn read(
         &self,
-        key: &JwtAuthorizerKey,
-        known: Option<&JwtAuthorizerOutputs>,
+        key: &AuthorizerKey,
+        known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
-        let Some(mut all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
-        let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
-        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
-            return Ok(None);
-        };
-        let one = all.swap_remove(index);
+        let Some(all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
+        let Some(one) = key.take(all, known, |one| (one.authorizer_id(), one.name())) else { return Ok(None) };
         let jwt = one.jwt_configuration;
         let live = LiveJwtAuthorizer {
             kind: one.authorizer_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
@@ -176,19 +140,17 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
             issuer: jwt.as_ref().and_then(|jwt| jwt.issuer.clone()).unwrap_or_default(),
             audience: jwt.and_then(|jwt| jwt.audience).unwrap_or_default(),
         };
-        let id = one.authorizer_id.unwrap_or_default();
-        let outputs = JwtAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
-        Ok(Some(Found { outputs, live }))
+        Ok(Some(Found { outputs: key.outputs(one.authorizer_id), live }))
     }
 
-    async fn create(&self, want: &JwtAuthorizer, task: &Task) -> Result<JwtAuthorizerOutputs, Failure> {
+    async fn create(&self, want: &JwtAuthorizer, task: &Task) -> Result<AuthorizerOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[&API_ISSUER], || async {
             let call = self.once.create_authorizer().api_id(&want.api_id).name(&want.name);
             let call = call.authorizer_type(AuthorizerType::Jwt).identity_source(SOURCE);
             let call = call.jwt_configuration(want.configuration());
             call.send().await.or_fail(&format!("create the authorizer {}", want.name))
         });
-        Ok(want.outputs(made.await?.authorizer_id))
+        Ok(want.key().outputs(made.await?.authorizer_id))
     }
 
     async fn update(
@@ -196,7 +158,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         want: &JwtAuthorizer,
         found: &Found<JwtAuthorizer>,
         task: &Task,
-    ) -> Result<JwtAuthorizerOutputs, Failure> {
+    ) -> Result<AuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
         let updated = self.write(&want.api_id, task, &[&API_ISSUER], || async {
             let call = self.client.update_authorizer().api_id(&want.api_id).authorizer_id(id).name(&want.name);
@@ -208,7 +170,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         Ok(found.outputs.clone())
     }
 
-    async fn delete(&self, gone: &JwtAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+    async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
     }
 
@@ -286,11 +248,11 @@ mod tests {
     async fn an_unchanged_authorizer_costs_one_call_by_id_or_name() {
         for known in [None, Some("x1"), Some("gone")] {
             let (clients, http) = replay(vec![(200, &list())]);
-            let known = known.map(|id| want().outputs(Some(id.to_owned())));
+            let known = known.map(|id| want().key().outputs(Some(id.to_owned())));
             let gateway = ApiGatewayV2::new(&clients);
             let found = Provider::<JwtAuthorizer>::read(&gateway, &want().key(), known.as_ref(), &task()).await;
             let found = found.expect("no failure").expect("found");
-            assert_eq!((found.outputs, want().drift(&found.live)), (want().outputs(Some("x1".into())), vec![]));
+            assert_eq!((found.outputs, want().drift(&found.live)), (want().key().outputs(Some("x1".into())), vec![]));
             assert_eq!(asked(&http).len(), 1);
         }
     }
@@ -299,7 +261,7 @@ mod tests {
     async fn an_authorizer_is_created_with_one_issuer_and_audience() {
         let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
         let made = Provider::<JwtAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
-        assert_eq!(made, Ok(want().outputs(Some("x1".into()))));
+        assert_eq!(made, Ok(want().key().outputs(Some("x1".into()))));
         let body = &asked(&http)[0].1;
         assert!(body.contains(&format!(r#""issuer":"{ISSUER}""#)) && body.contains(r#""audience":["c1"]"#), "{body}");
     }

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_apigatewayv2::types::AuthorizerType;
-use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGatewayV2, PARTS, READ, given, listed};
-use crate::aws::apigateway::SERVICE;
+use super::{ApiGatewayV2, CREATE_UPDATE_DELETE, READ, given, listed};
+use crate::aws::apigateway::{AuthorizerKey, AuthorizerOutputs, SERVICE, cache_effect, identity_effect};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -34,21 +32,6 @@ pub struct HttpLambdaAuthorizer {
     pub cache_s: i32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HttpLambdaAuthorizerOutputs {
-    pub api_id: String,
-    /// An id that AWS chose.
-    pub id: String,
-    pub name: String,
-}
-
-/// An authorizer is found by its name in its API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HttpLambdaAuthorizerKey {
-    api_id: String,
-    name: String,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveHttpLambdaAuthorizer {
     /// `JWT` or `REQUEST`.
@@ -64,10 +47,6 @@ pub struct LiveHttpLambdaAuthorizer {
 }
 
 impl HttpLambdaAuthorizer {
-    fn outputs(&self, id: Option<String>) -> HttpLambdaAuthorizerOutputs {
-        HttpLambdaAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
-    }
-
     fn identity_source(&self) -> Vec<String> {
         self.identity.iter().cloned().collect()
     }
@@ -80,38 +59,38 @@ impl Resource for HttpLambdaAuthorizer {
     const NAME_IS_UNIQUE: bool = false;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    type Key = HttpLambdaAuthorizerKey;
-    type Outputs = HttpLambdaAuthorizerOutputs;
+    type Key = AuthorizerKey;
+    type Outputs = AuthorizerOutputs;
     type Live = LiveHttpLambdaAuthorizer;
 
-    fn key(&self) -> HttpLambdaAuthorizerKey {
-        HttpLambdaAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    fn key(&self) -> AuthorizerKey {
+        AuthorizerKey::new(&self.api_id, &self.name)
     }
 
-    fn identity(outputs: &HttpLambdaAuthorizerOutputs) -> String {
-        format!("{}/{}", outputs.api_id, outputs.id)
+    fn identity(outputs: &AuthorizerOutputs) -> String {
+        outputs.identity()
     }
 
-    fn removal_command(_: &HttpLambdaAuthorizerOutputs) -> Option<String> {
+    fn removal_command(_: &AuthorizerOutputs) -> Option<String> {
         None
     }
 
     fn compare(&self, live: &LiveHttpLambdaAuthorizer) -> Comparison {
-        // Fewer parts let one answer hold for more requests, and let more requests through to the function.
-        let identity = match (self.identity == live.identity, self.identity.is_subset(&live.identity)) {
-            (true, _) => Effect::Same,
-            (_, more) => Effect::of_difference(!more),
-        };
-        // An answer that is used longer holds after the function would refuse.
-        let cache = match live.cache_s {
-            live if live == self.cache_s => Effect::Same,
-            live => Effect::of_difference(live > self.cache_s),
-        };
         Comparison::default()
             .guard("AuthorizerType", TYPE, &live.kind)
             .guard("AuthorizerUri", &self.uri, &live.uri)
-            .judged("IdentitySource", listed(&self.identity), listed(&live.identity), identity)
-            .judged("AuthorizerResultTtlInSeconds", self.cache_s, live.cache_s, cache)
+            .judged(
+                "IdentitySource",
+                listed(&self.identity),
+                listed(&live.identity),
+                identity_effect(&self.identity, &live.identity),
+            )
+            .judged(
+                "AuthorizerResultTtlInSeconds",
+                self.cache_s,
+                live.cache_s,
+                cache_effect(self.cache_s, live.cache_s),
+            )
             // A function that answers in one form may be misread in the other.
             .guard("AuthorizerPayloadFormatVersion", PAYLOAD, &live.payload)
             .guard("EnableSimpleResponses", true, live.simple)
@@ -127,18 +106,7 @@ impl Described for HttpLambdaAuthorizer {
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
-        permissions: &[
-            READ,
-            StatementTemplate {
-                sid: Sid::HttpApiParts,
-                on: PARTS,
-                rights: &[
-                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
-                ],
-            },
-        ],
+        permissions: &[READ, CREATE_UPDATE_DELETE],
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Authorization,
@@ -152,16 +120,12 @@ impl Described for HttpLambdaAuthorizer {
 impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
     async fn read(
         &self,
-        key: &HttpLambdaAuthorizerKey,
-        known: Option<&HttpLambdaAuthorizerOutputs>,
+        key: &AuthorizerKey,
+        known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<HttpLambdaAuthorizer>>, Failure> {
-        let Some(mut all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
-        let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
-        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
-            return Ok(None);
-        };
-        let one = all.swap_remove(index);
+        let Some(all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
+        let Some(one) = key.take(all, known, |one| (one.authorizer_id(), one.name())) else { return Ok(None) };
         let live = LiveHttpLambdaAuthorizer {
             kind: one.authorizer_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             uri: one.authorizer_uri.unwrap_or_default(),
@@ -171,12 +135,10 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
             simple: one.enable_simple_responses.unwrap_or_default(),
             credentials: given(one.authorizer_credentials_arn),
         };
-        let id = one.authorizer_id.unwrap_or_default();
-        let outputs = HttpLambdaAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
-        Ok(Some(Found { outputs, live }))
+        Ok(Some(Found { outputs: key.outputs(one.authorizer_id), live }))
     }
 
-    async fn create(&self, want: &HttpLambdaAuthorizer, task: &Task) -> Result<HttpLambdaAuthorizerOutputs, Failure> {
+    async fn create(&self, want: &HttpLambdaAuthorizer, task: &Task) -> Result<AuthorizerOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[], || async {
             let call = self.once.create_authorizer().api_id(&want.api_id).name(&want.name);
             let call = call.authorizer_type(AuthorizerType::Request).authorizer_uri(&want.uri);
@@ -185,7 +147,7 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
             let call = call.authorizer_result_ttl_in_seconds(want.cache_s);
             call.send().await.or_fail(&format!("create the authorizer {}", want.name))
         });
-        Ok(want.outputs(made.await?.authorizer_id))
+        Ok(want.key().outputs(made.await?.authorizer_id))
     }
 
     async fn update(
@@ -193,7 +155,7 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
         want: &HttpLambdaAuthorizer,
         found: &Found<HttpLambdaAuthorizer>,
         task: &Task,
-    ) -> Result<HttpLambdaAuthorizerOutputs, Failure> {
+    ) -> Result<AuthorizerOutputs, Failure> {
         // An update keeps what it leaves out; an empty text takes a role away.
         let no_role = found.live.credentials.as_ref().map(|_| String::new());
         let updated = self.write(&want.api_id, task, &[], || async {
@@ -208,7 +170,7 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
         Ok(found.outputs.clone())
     }
 
-    async fn delete(&self, gone: &HttpLambdaAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+    async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
     }
 
@@ -272,7 +234,7 @@ mod tests {
         let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
         let task = Task::detached("authorizer.Partner");
         let made = Provider::<HttpLambdaAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task).await;
-        assert_eq!(made, Ok(want().outputs(Some("x1".into()))));
+        assert_eq!(made, Ok(want().key().outputs(Some("x1".into()))));
         let body = &asked(&http)[0].1;
         assert!(
             body.contains(r#""enableSimpleResponses":true"#) && body.contains(r#""authorizerType":"REQUEST""#),

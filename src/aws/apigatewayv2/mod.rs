@@ -34,12 +34,10 @@ use crate::engine::{Failure, Task};
 use crate::scope::Scope;
 
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
-pub use authorizer::{JwtAuthorizer, JwtAuthorizerKey, JwtAuthorizerOutputs, LiveJwtAuthorizer};
+pub use authorizer::{JwtAuthorizer, LiveJwtAuthorizer};
 pub use cors::HttpCors;
 pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
-pub use lambda_authorizer::{
-    HttpLambdaAuthorizer, HttpLambdaAuthorizerKey, HttpLambdaAuthorizerOutputs, LiveHttpLambdaAuthorizer,
-};
+pub use lambda_authorizer::{HttpLambdaAuthorizer, LiveHttpLambdaAuthorizer};
 pub use route_settings::{LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
@@ -76,6 +74,17 @@ const PARTS: &[&str] = &[
     "arn:{partition}:apigateway:{region}::/apis/*/routes/*",
     "arn:{partition}:apigateway:{region}::/apis/*/stages/*/routesettings/*",
 ];
+
+/// The permissions for parts that are created, changed and deleted one by one.
+const CREATE_UPDATE_DELETE: StatementTemplate = StatementTemplate {
+    sid: Sid::HttpApiParts,
+    on: PARTS,
+    rights: &[
+        Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+        Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+        Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+    ],
+};
 
 const MADE: &[&str] =
     &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*/stages"];

@@ -1,5 +1,7 @@
 //! Support code that several tests share.
 
+use serde_json::Value;
+
 use self::inventory::inventory;
 use self::program::User;
 
@@ -42,4 +44,17 @@ pub fn completes_and_removes(user: &User) {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(user), Vec::<String>::new());
     assert!(!user.state().exists());
+}
+
+/// The differences that `status` reports, as `(resource, field, weakens)`.
+pub fn drift(user: &User, flags: &[&str]) -> Vec<(String, String, bool)> {
+    let status = user.run(&[&["status", "--json"], flags].concat()).ends(0).json();
+    let mut all = Vec::new();
+    for row in status["resources"].as_array().unwrap() {
+        for drift in row["drift"].as_array().into_iter().flatten() {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            all.push((text(&row["id"]), text(&drift["field"]), drift["weakens"] == true));
+        }
+    }
+    all
 }

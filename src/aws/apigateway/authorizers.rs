@@ -1,0 +1,63 @@
+//! What all authorizers have in common: those of REST and of HTTP APIs, which check tokens or ask a function.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Effect;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizerOutputs {
+    pub api_id: String,
+    /// An id that AWS chose.
+    pub id: String,
+    pub name: String,
+}
+
+/// An authorizer is found by its name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizerKey {
+    pub(in crate::aws) api_id: String,
+    name: String,
+}
+
+impl AuthorizerKey {
+    pub(in crate::aws) fn new(api_id: &str, name: &str) -> Self {
+        Self { api_id: api_id.to_owned(), name: name.to_owned() }
+    }
+
+    pub(in crate::aws) fn outputs(&self, id: Option<String>) -> AuthorizerOutputs {
+        AuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
+    }
+
+    /// Takes the authorizer out of all those of its API: that of the known id, or else that of the name. `labels` returns
+    /// an authorizer's id and name.
+    pub(in crate::aws) fn take<T>(
+        &self,
+        mut all: Vec<T>,
+        known: Option<&AuthorizerOutputs>,
+        labels: fn(&T) -> (Option<&str>, Option<&str>),
+    ) -> Option<T> {
+        let by_id = known.and_then(|known| all.iter().position(|one| labels(one).0 == Some(&known.id)));
+        let index = by_id.or_else(|| all.iter().position(|one| labels(one).1 == Some(&self.name)))?;
+        Some(all.swap_remove(index))
+    }
+}
+
+impl AuthorizerOutputs {
+    pub(in crate::aws) fn identity(&self) -> String {
+        format!("{}/{}", self.api_id, self.id)
+    }
+}
+
+/// The effect of other parts of a request by which a function's answers are kept. Fewer parts let one answer hold for more
+/// requests, and let more requests through to the function.
+pub(in crate::aws) fn identity_effect(wanted: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
+    if wanted == live { Effect::Same } else { Effect::of_difference(!wanted.is_subset(live)) }
+}
+
+/// The effect of another time, in seconds, for which a function's answers are used again. An answer that is used longer
+/// holds after the function would refuse.
+pub(in crate::aws) fn cache_effect(wanted: i32, live: i32) -> Effect {
+    if wanted == live { Effect::Same } else { Effect::of_difference(live > wanted) }
+}
