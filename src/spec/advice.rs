@@ -139,14 +139,22 @@ const WORDS: &[Word] = &[
     text(
         FUNCTION,
         &["sns", "sqs", "schedule", "stream", "eventsourcemapping", "eventsource", "subscribes"],
-        &["functions.trigger"],
-        "what calls the function besides routes is its `trigger`",
+        &["functions.triggers.topic", "functions.triggers.queue", "functions.triggers.schedule"],
+        "write [[functions.NAME.triggers]] with `topic`, `queue` or `schedule`",
     ),
     text(
         FUNCTION,
         &["iamrolestatements", "policies", "policy", "role", "permissions", "statements", "managedpolicyarns", "iam"],
-        &["functions.secrets", "functions.publishes", "functions.sends", "functions.allow"],
-        "the role is derived from the function's keys: `secrets`, `publishes` and `sends`; anything else is `allow`",
+        &[
+            "functions.secrets",
+            "functions.reads",
+            "functions.writes",
+            "functions.publishes",
+            "functions.sends",
+            "functions.allow",
+        ],
+        "the role is derived from the function's keys: `secrets`, `reads`, `writes`, `publishes` and `sends`; anything \
+         else is `allow`",
     ),
     text(
         FUNCTION,
@@ -201,12 +209,7 @@ const WORDS: &[Word] = &[
         &["schema", "requestschema", "requestmodels", "requestmodel", "model", "validation", "validator"],
         &["api.routes.body"],
     ),
-    text(
-        ROUTE,
-        &["timeout", "timeouts", "timeoutinmillis"],
-        &["functions.timeout_s"],
-        "set `timeout_s` of the function; API Gateway waits 29 seconds",
-    ),
+    name(ROUTE, &["timeout", "timeouts", "timeoutinmillis"], &["api.routes.timeout_s"]),
     text(
         ROUTE,
         &["throttling", "throttle", "ratelimit", "burstlimit"],
