@@ -7,10 +7,12 @@ use regex::Regex;
 use securelambda::aws::kind::Listed;
 use securelambda::aws::{Clients, KINDS, offline, registry};
 use securelambda::scope::Scope;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::killed::conflict_of;
 use crate::services::{Parent, SERVICES, WrongTime, kinds};
 use crate::support::account_reader;
+use crate::support::facts::recorded;
 use crate::support::proxy::models::ask;
 
 /// Every kind of resource that the program can manage.
@@ -112,6 +114,21 @@ fn botocore_knows_every_operation_of_the_tables() {
         for (operation, _) in service.unseen {
             assert!(has(service.name, operation), "{} has no {operation}", service.name);
         }
+    }
+}
+
+/// The random faults may refuse any call that writes.
+#[test]
+fn every_refusal_of_a_concurrent_change_has_its_words() {
+    let services: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+    let known = ask(&[json!({ "ask": "operations", "services": services })]).remove(0);
+    for service in SERVICES {
+        let operations: Vec<&str> = known[service.name].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let refused = |id: &&str| operations.iter().any(|op| recorded(id).covers(&format!("{} {op}", service.name)));
+        let of_none: Vec<_> = service.refusals.conflicts.iter().filter(|id| !refused(id)).collect();
+        assert!(of_none.is_empty(), "{} never answers with {of_none:?}", service.name);
+        let worded = operations.iter().filter(|operation| conflict_of(service, operation, "orders").is_some()).count();
+        assert_eq!(worded == 0, service.refusals.conflicts.is_empty(), "{}", service.name);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::services::service;
-use crate::support::facts::recorded_refusal_of;
+use super::address::about;
+use crate::services::{Service, service};
+use crate::support::facts::{recorded, recorded_refusal};
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault};
 
 const FAULTS_PER_THOUSAND: u64 = 80;
@@ -29,8 +30,13 @@ pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
 /// A refusal because of a concurrent change, if the service knows one of this operation.
 fn conflict(asked: &AwsRequest) -> Fault {
     let service = service(&asked.service);
-    match (service.refusals.conflict)(&asked.operation) {
-        Some(id) => recorded_refusal_of(asked, id, &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")]),
-        None => service.throttling(),
-    }
+    conflict_of(service, &asked.operation, &about(asked)).unwrap_or_else(|| service.throttling())
+}
+
+/// The same of an operation and the name of its resource.
+pub fn conflict_of(service: &Service, operation: &str, name: &str) -> Option<Fault> {
+    let names = [("arn", "arn:aws:lambda:eu-central-1:1:function:f"), ("name", name)];
+    let operation = format!("{} {operation}", service.name);
+    let id = service.refusals.conflicts.iter().find(|id| recorded(id).covers(&operation))?;
+    Some(recorded_refusal(id, &names))
 }

@@ -28,6 +28,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::address::Address;
+pub use self::faults::conflict_of;
 use self::matrix::Undisturbed;
 use self::part::Part;
 use self::test_account::TestAccount;

@@ -158,7 +158,7 @@ pub const REFUSALS_OF_BOTH: Refusals = Refusals {
     throttled: "api-throttled",
     retry_after: Some(1),
     unavailable: "api-unavailable",
-    conflict: |_| Some("api-concurrent"),
+    conflicts: &["api-concurrent"],
     denied: (403, "AccessDeniedException"),
     wrong_time: WrongTime::Rest,
 };

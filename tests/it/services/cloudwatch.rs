@@ -36,7 +36,7 @@ pub const SERVICE: Service = Service {
         throttled: "cloudwatch-throttled",
         retry_after: None,
         unavailable: "cloudwatch-unavailable",
-        conflict: |_| None,
+        conflicts: &[],
         denied: (403, "AccessDenied"),
         wrong_time: WrongTime::Query,
     },

@@ -51,7 +51,7 @@ pub const SERVICE: Service = Service {
         throttled: "cognito-throttled",
         retry_after: None,
         unavailable: "cognito-unavailable",
-        conflict: |_| Some("identity-pool-concurrent"),
+        conflicts: &["identity-pool-concurrent"],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

@@ -85,7 +85,7 @@ pub const SERVICE: Service = Service {
         throttled: "cognito-throttled",
         retry_after: None,
         unavailable: "cognito-unavailable",
-        conflict: |_| Some("pool-concurrent"),
+        conflicts: &["pool-concurrent"],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

@@ -39,7 +39,7 @@ pub const SERVICE: Service = Service {
         throttled: "dynamodb-throttled",
         retry_after: None,
         unavailable: "dynamodb-unavailable",
-        conflict: |operation| matches!(operation, "UpdateTable" | "DeleteTable").then_some("table-busy"),
+        conflicts: &["table-busy"],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

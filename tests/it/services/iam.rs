@@ -56,7 +56,7 @@ pub const SERVICE: Service = Service {
         throttled: "iam-throttled",
         retry_after: None,
         unavailable: "iam-unavailable",
-        conflict: |_| Some("iam-concurrent"),
+        conflicts: &["iam-concurrent"],
         denied: (403, "AccessDenied"),
         wrong_time: WrongTime::Query,
     },

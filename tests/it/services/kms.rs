@@ -44,7 +44,7 @@ pub const SERVICE: Service = Service {
         throttled: "kms-throttled",
         retry_after: None,
         unavailable: "kms-unavailable",
-        conflict: |_| None,
+        conflicts: &[],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

@@ -48,7 +48,7 @@ pub const SERVICE: Service = Service {
         throttled: "logs-throttled",
         retry_after: None,
         unavailable: "logs-unavailable",
-        conflict: |_| Some("log-group-busy"),
+        conflicts: &["log-group-busy"],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

@@ -101,8 +101,8 @@ pub struct Refusals {
     /// The seconds of the header `Retry-After` of that answer.
     pub retry_after: Option<u64>,
     pub unavailable: &'static str,
-    /// By operation: the refusal because of a concurrent change.
-    pub conflict: fn(&str) -> Option<&'static str>,
+    /// The refusals because of a concurrent change. The first that AWS gives of an operation counts.
+    pub conflicts: &'static [&'static str],
     /// The status and the code for a missing permission.
     pub denied: (u16, &'static str),
     pub wrong_time: WrongTime,

@@ -51,7 +51,7 @@ pub const SERVICE: Service = Service {
         throttled: "scheduler-throttled",
         retry_after: None,
         unavailable: "scheduler-unavailable",
-        conflict: |_| None,
+        conflicts: &[],
         denied: (403, "AccessDeniedException"),
         wrong_time: WrongTime::Rest,
     },

@@ -52,7 +52,7 @@ pub const SERVICE: Service = Service {
         throttled: "secrets-throttled",
         retry_after: None,
         unavailable: "secrets-unavailable",
-        conflict: |_| None,
+        conflicts: &[],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

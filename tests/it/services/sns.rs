@@ -60,7 +60,7 @@ pub const SERVICE: Service = Service {
         throttled: "sns-throttled",
         retry_after: None,
         unavailable: "sns-unavailable",
-        conflict: |_| Some("topic-concurrent"),
+        conflicts: &["topic-concurrent"],
         denied: (403, "AuthorizationError"),
         wrong_time: WrongTime::Query,
     },

@@ -36,7 +36,7 @@ pub const SERVICE: Service = Service {
         throttled: "sqs-throttled",
         retry_after: None,
         unavailable: "sqs-unavailable",
-        conflict: |operation| (operation == "CreateQueue").then_some("queue-deleted-recently"),
+        conflicts: &["queue-deleted-recently"],
         denied: (400, "AccessDeniedException"),
         // Assumed, because its answers carry the codes of the query protocol.
         wrong_time: WrongTime::Query,

@@ -16,7 +16,7 @@ pub const SERVICE: Service = Service {
         throttled: "iam-throttled",
         retry_after: None,
         unavailable: "iam-unavailable",
-        conflict: |_| None,
+        conflicts: &[],
         denied: (403, "AccessDenied"),
         wrong_time: WrongTime::Query,
     },

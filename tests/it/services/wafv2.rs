@@ -89,11 +89,7 @@ pub const SERVICE: Service = Service {
         throttled: "waf-throttled",
         retry_after: None,
         unavailable: "waf-unavailable",
-        conflict: |operation| match operation {
-            "AssociateWebACL" => Some("waf-unavailable-entity"),
-            _ if operation.starts_with("Create") => Some("waf-tagging"),
-            _ => ["Update", "Delete"].iter().any(|verb| operation.starts_with(verb)).then_some("waf-lock"),
-        },
+        conflicts: &["waf-unavailable-entity", "waf-lock", "waf-tagging"],
         denied: (400, "AccessDeniedException"),
         wrong_time: WrongTime::Json,
     },

@@ -78,11 +78,17 @@ impl Fact {
     }
 }
 
+/// The fact with this id.
+#[track_caller]
+pub fn recorded(id: &str) -> &'static Fact {
+    let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
+    fact.unwrap_or_else(|| panic!("tests/it/facts has no {id}"))
+}
+
 /// The refusal with this id, with these names filled in. The tests' proxy must take AWS's refusals from here.
 #[track_caller]
 pub fn recorded_refusal(id: &str, names: &[(&str, &str)]) -> Fault {
-    let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
-    let fact = fact.unwrap_or_else(|| panic!("tests/it/facts has no {id}"));
+    let fact = recorded(id);
     let fill = |text: String, (name, value): &(&str, &str)| text.replace(&format!("{{{name}}}"), value);
     let message = names.iter().fold(fact.message.clone(), fill);
     assert!(!message.contains('{'), "{id} wants names: {message}");
@@ -92,8 +98,6 @@ pub fn recorded_refusal(id: &str, names: &[(&str, &str)]) -> Fault {
 /// The same as an answer to a request. Fails if the tables do not know that AWS answers this operation with it.
 #[track_caller]
 pub fn recorded_refusal_of(asked: &AwsRequest, id: &str, names: &[(&str, &str)]) -> Fault {
-    let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
-    let covers = fact.is_some_and(|fact| fact.covers(&asked.name()));
-    assert!(covers, "tests/it/facts does not know {id} of {}", asked.name());
+    assert!(recorded(id).covers(&asked.name()), "tests/it/facts does not know {id} of {}", asked.name());
     recorded_refusal(id, names)
 }
