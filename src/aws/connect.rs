@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::identity::IdentityCache;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -99,10 +104,35 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
     }
     let sdk = without_empty(loader.load().await);
-    let Some(inner) = sdk.credentials_provider() else { return sdk };
+    let inner = match (&access.profile, &access.fixed) {
+        (Some(profile), None) => Some(SharedCredentialsProvider::new(of_profile(profile, &sdk))),
+        _ => sdk.credentials_provider(),
+    };
+    let Some(inner) = inner else { return sdk };
     let (origin, note, time_scale) = (access.origin.clone(), access.note.clone(), access.time_scale);
     let watched = SharedCredentialsProvider::new(Watched { inner, origin, note, time_scale });
     sdk.into_builder().credentials_provider(watched).build()
+}
+
+/// The credentials of a profile that was named on the command line, or else of the machine. The SDK's own chain begins with
+/// the environment, so keys that are left there would act in another account than the one that was named.
+fn of_profile(profile: &str, sdk: &SdkConfig) -> CredentialsProviderChain {
+    let mut with = ProviderConfig::default()
+        .with_region(sdk.region().cloned())
+        .with_use_fips(sdk.use_fips())
+        .with_use_dual_stack(sdk.use_dual_stack());
+    if let Some(client) = sdk.http_client() {
+        with = with.with_http_client(client);
+    }
+    if let Some(time) = sdk.time_source() {
+        with = with.with_time_source(time);
+    }
+    let of_file = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&with).build();
+    let of_container = EcsCredentialsProvider::builder().configure(&with).build();
+    let of_machine = ImdsCredentialsProvider::builder().profile(profile).configure(&with).build();
+    CredentialsProviderChain::first_try("Profile", of_file)
+        .or_else("EcsContainer", of_container)
+        .or_else("Ec2InstanceMetadata", of_machine)
 }
 
 /// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.

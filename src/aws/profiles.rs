@@ -69,7 +69,7 @@ impl Origin {
     }
 }
 
-/// Finds the source of the credentials. `named` is `--profile`.
+/// Finds the source of the credentials. `named` is `--profile`, which counts more than keys in the environment.
 ///
 /// # Errors
 /// [`Cause::Fatal`], with the file and what is wrong there.
@@ -92,7 +92,9 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
             fault.hint("a profile begins with [profile NAME] in the first file and with [NAME] in the second")
         }));
     }
-    match (sources.has_key, sources.has_secret) {
+    // Who names a profile does not mean other keys that are in the environment.
+    let (has_key, has_secret) = if named.is_some() { (false, false) } else { (sources.has_key, sources.has_secret) };
+    match (has_key, has_secret) {
         (true, true) => return Ok(Origin::Environment),
         (false, false) => {}
         (has_key, _) => {

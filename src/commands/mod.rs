@@ -12,6 +12,7 @@ mod export;
 mod graph;
 mod init;
 mod interrupted;
+mod loaded;
 mod local;
 mod logs;
 mod manual;

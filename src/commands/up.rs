@@ -101,7 +101,9 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     let lag = session.endpoint.is_none();
     let done = engine::apply(&mut run, &session.graph, refresh, cleanup, lag).await;
     reporter.finish();
-    finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)
+    let ending = finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)?;
+    super::loaded::check(&session, &state, &done).await?;
+    Ok(ending)
 }
 
 /// Writes the addresses of `--allow-ip` to the stack file.

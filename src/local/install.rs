@@ -75,6 +75,10 @@ impl Installation {
         self.folder.join("venv/bin/python")
     }
 
+    pub(super) fn python_of_functions(&self) -> PathBuf {
+        self.folder.join("functions/bin/python")
+    }
+
     pub(super) fn tmp(&self) -> PathBuf {
         self.folder.join("tmp")
     }

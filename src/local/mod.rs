@@ -6,6 +6,7 @@
 //! - [`tools`]: finds Python and Node.js
 //! - [`install`]: installs the emulator into a folder, once per version
 //! - [`launch`]: starts it
+//! - [`load`]: loads the code of a function with it
 //! - [`process`]: identifies and ends its process
 //! - [`record`]: the file that connects one run of this program with the next
 //! - [`control`]: the emulator's health and reset endpoints
@@ -17,6 +18,7 @@ mod error;
 mod files;
 mod install;
 mod launch;
+mod load;
 mod process;
 mod record;
 mod tools;
@@ -25,6 +27,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::LocalError;
+pub use self::load::{Loadable, Loader};
 pub use self::record::Emulator;
 
 use self::install::Installation;

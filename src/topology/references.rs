@@ -66,6 +66,7 @@ pub(super) fn known(value: &Variable, scope: &Scope) -> Option<String> {
         Variable::Text(text) => Some(text.clone()),
         Variable::Parameter(name) => Some(name.clone()),
         Variable::Table(name) | Variable::Function(name) => Some(scope.physical(name)),
+        Variable::Topic(name) => Some(scope.arn("sns", &scope.physical(name))),
         Variable::PoolId(_)
         | Variable::ClientId(_)
         | Variable::IdentityPoolId(_)
@@ -95,7 +96,11 @@ impl References {
             let key = variable.clone();
             match value {
                 // Their values follow from the stack file alone.
-                Variable::Text(_) | Variable::Table(_) | Variable::Parameter(_) | Variable::Function(_) => {}
+                Variable::Text(_)
+                | Variable::Table(_)
+                | Variable::Parameter(_)
+                | Variable::Function(_)
+                | Variable::Topic(_) => {}
                 Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|handle| (key, *handle))),
                 Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|handle| (key, *handle))),
                 Variable::IdentityPoolId(pool) => {
@@ -144,5 +149,25 @@ impl Variables {
         });
         let queues = queues.into_iter().map(|(variable, queue)| (variable, queue_urls.url(queue.name())));
         ids.chain(clients).chain(identity_pools).chain(apis).chain(queues).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_arns_that_the_stack_file_gives_are_known_before_anything_exists() {
+        let scope = Scope {
+            partition: "aws-cn".into(),
+            account: "123456789012".into(),
+            region: "cn-north-1".into(),
+            stack: "shop".into(),
+        };
+        let value = |variable| known(&variable, &scope);
+        let arn = "arn:aws-cn:sns:cn-north-1:123456789012:shop-news";
+        assert_eq!(value(Variable::Topic("news".into())).as_deref(), Some(arn));
+        assert_eq!(value(Variable::Table("notes".into())).as_deref(), Some("shop-notes"));
+        assert_eq!(value(Variable::Queue("work".into())), None);
     }
 }

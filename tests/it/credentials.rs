@@ -151,6 +151,19 @@ fn a_valid_profile_is_used() {
     }
 }
 
+/// Whoever names a profile means its account, whatever keys are left in the environment.
+#[test]
+fn a_profile_that_is_named_counts_more_than_keys_in_the_environment() {
+    let (named, left) = (account(), account());
+    let keys = format!("[prod]\naws_access_key_id = {named}\naws_secret_access_key = test\n");
+    let user = user("[profile prod]\nregion = eu-central-1\n", &keys);
+    let user = user.with("AWS_ACCESS_KEY_ID", &left).with("AWS_SECRET_ACCESS_KEY", "test");
+    status(&user, "prod").ends(6).says(&format!("in account {named}"));
+    // As with AWS's own tools, AWS_PROFILE is weaker than the keys.
+    let user = user.with("AWS_PROFILE", "prod");
+    user.run(&["status"]).ends(6).says(&format!("in account {left}"));
+}
+
 #[test]
 fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";

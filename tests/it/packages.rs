@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use securelambda::bundle::{Code, DependencyInstaller, Environment, Machine, OwnFiles, Sources, Unpacked};
 use securelambda::spec;
 
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::emulator::{cache, default_account, endpoint};
 use crate::support::program::{User, share_tools};
 
 /// A folder with a stack of one function, `F`, whose source is `f`.
@@ -416,6 +416,41 @@ fn code_that_cannot_be_loaded_is_refused_before_anything_is_created() {
     assert!(said.contains("N cannot be loaded: index.mjs exports no handler"), "{said}");
     assert_eq!(crate::support::inventory::inventory(&user), Vec::<String>::new());
     python(&[("index.py", "import yaml\n\ndef handler(event, context): pass\n")]).fails("imports yaml");
+}
+
+/// What only shows when the code runs: a missing variable, an exception, a handler that is not there.
+#[test]
+fn up_local_loads_the_code_without_calling_the_handler() {
+    let _alone = default_account();
+    endpoint();
+    let user = User::bare().with("SECURELAMBDA_CACHE_DIR", &cache().display().to_string());
+    let function = |name: &str, runtime: &str| {
+        format!(
+            "[functions.{name}]\nsource = \"{name}\"\nruntime = \"{runtime}\"\nenvironment = {{ PLACE = \"here\" }}\n"
+        )
+    };
+    let stack = [
+        "[stack]\nname = \"own\"\n".to_owned(),
+        function("Sound", "python3.13"),
+        function("Js", "nodejs22.x"),
+        function("Py", "python3.13"),
+        "[pools.U]\n[api]\n[[api.routes]]\nroute = \"GET /\"\nfunction = \"Sound\"\nauth = \"none\"\n".to_owned(),
+    ];
+    user.write("securelambda.toml", &stack.concat());
+    let place = "import os, boto3\nassert os.environ['PLACE'] == 'here' and os.environ['_HANDLER'] == 'index.handler'\n\
+                 boto3.client('sts').get_caller_identity()\n\
+                 def handler(event, context): open(os.environ['HOME'] + '/called', 'w')\n";
+    user.write("Sound/index.py", place);
+    user.write("Js/index.mjs", "globalThis.handlers = {};\nexport const { handler } = globalThis.handlers;\n");
+    user.write("Py/index.py", "import os\nTABLE = os.environ['TABLE']\ndef handler(event, context): pass\n");
+    let ran = user.run(&["up", "--local", "--yes"]).ends(4);
+    let ran = ran.says("the code of Js cannot be loaded").says("index.handler is not a function");
+    let ran = ran.says("the code of Py cannot be loaded").says("KeyError: 'TABLE'");
+    assert!(!ran.stderr.contains("Sound cannot"), "{}", ran.stderr);
+    user.write("Js/index.mjs", "import { readFileSync } from 'node:fs';\nexport const handler = () => readFileSync;\n");
+    user.write("Py/index.py", "import threading\nthreading.Timer(60, print).start()\nhandler = print\n");
+    user.run(&["up", "--local", "--yes"]).ends(0);
+    user.run(&["down", "--local", "--yes"]).ends(0);
 }
 
 #[test]

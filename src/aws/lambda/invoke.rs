@@ -1,5 +1,7 @@
 //! Calls a function without its gateway.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
@@ -19,6 +21,14 @@ pub enum Invoked {
 }
 
 impl Lambda {
+    /// The environment variables of a function, as the stack set them.
+    pub async fn variables(&self, function: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let found = self.client.get_function_configuration().function_name(function).send().await;
+        let found = found.or_fail(&format!("read the settings of the function {function}"))?;
+        let variables = found.environment.and_then(|environment| environment.variables);
+        Ok(variables.unwrap_or_default().into_iter().collect())
+    }
+
     /// Calls a function with this event and waits for its answer. The event may contain a token.
     pub async fn invoke(&self, function: &str, event: &SecretValue) -> Result<Invoked, Failure> {
         let payload = Blob::new(event.reveal().as_bytes());

@@ -1,5 +1,6 @@
 //! An API as an OpenAPI 3.0 document: what can be called, by whom, and with which bodies.
 
+mod preflight;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +69,10 @@ fn server(api: &Api, base_url: Option<&str>) -> Value {
 fn paths(stack: &Stack, api: &Api) -> Value {
     let mut paths: BTreeMap<String, Value> = BTreeMap::new();
     let mut ids = BTreeSet::new();
+    for path in preflight::paths(api) {
+        let item = paths.entry(template(path)).or_insert_with(|| path_item(path));
+        item["options"] = preflight::operation(api, &free_id("options", path, &mut ids));
+    }
     // `ANY` covers the methods that the path's other routes leave.
     let (any, named): (Vec<&Route>, Vec<&Route>) = api.routes.iter().partition(|route| route.method == "ANY");
     for route in named.into_iter().chain(any) {
@@ -129,11 +134,25 @@ fn operation(stack: &Stack, api: &Api, route: &Route, id: &str) -> Value {
         "security": scheme(&route.auth).map(|scheme| json!({ scheme: [] })).into_iter().collect::<Vec<_>>(),
         "responses": responses,
     });
+    let parameters = required_parameters(route);
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
     if let Some(file) = route.body.as_ref().filter(|_| api.kind == ApiKind::Rest) {
         let schema = json!({ "$ref": format!("#/components/schemas/{}", body_model(file)) });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
+}
+
+/// What requests must have beside the parameters of their path. OpenAPI leaves these three headers to other parts of the
+/// document, and tools ignore them here.
+fn required_parameters(route: &Route) -> Vec<Value> {
+    let described = |name: &String| !["accept", "authorization", "content-type"].contains(&&*name.to_lowercase());
+    let headers = route.parameters.headers.iter().filter(|name| described(name)).map(|name| ("header", name));
+    let all = route.parameters.query.iter().map(|name| ("query", name)).chain(headers);
+    all.map(|(place, name)| json!({ "name": name, "in": place, "required": true, "schema": { "type": "string" } }))
+        .collect()
 }
 
 /// The schemas of all request bodies, and of their parts.
@@ -194,7 +213,7 @@ fn scheme_object((stack, api): (&Stack, &Api), auth: &Auth) -> Option<Value> {
 /// An answer of API Gateway itself to a request that it does not pass on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum GatewayAnswer {
-    InvalidBody,
+    BadRequest,
     Unauthorized,
     Forbidden,
     TooManyRequests,
@@ -205,7 +224,7 @@ impl GatewayAnswer {
     fn of(stack: &Stack, api: &Api, route: &Route) -> Vec<Self> {
         let rest = api.kind == ApiKind::Rest;
         let possible = [
-            (Self::InvalidBody, rest && route.body.is_some()),
+            (Self::BadRequest, rest && (route.body.is_some() || !route.parameters.is_empty())),
             (Self::Unauthorized, matches!(route.auth, Auth::Pool(_) | Auth::Lambda(_))),
             (Self::Forbidden, matches!(route.auth, Auth::Iam | Auth::Lambda(_)) || rest && stack.firewall.is_some()),
             (Self::TooManyRequests, true),
@@ -215,7 +234,7 @@ impl GatewayAnswer {
 
     fn name(self) -> &'static str {
         match self {
-            Self::InvalidBody => "InvalidBody",
+            Self::BadRequest => "BadRequest",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
             Self::TooManyRequests => "TooManyRequests",
@@ -224,7 +243,7 @@ impl GatewayAnswer {
 
     fn status(self) -> &'static str {
         match self {
-            Self::InvalidBody => "400",
+            Self::BadRequest => "400",
             Self::Unauthorized => "401",
             Self::Forbidden => "403",
             Self::TooManyRequests => "429",
@@ -233,7 +252,7 @@ impl GatewayAnswer {
 
     fn response(self, api: &Api) -> Value {
         let description = match self {
-            Self::InvalidBody => "The body does not match its schema".to_owned(),
+            Self::BadRequest => "The body does not match its schema, or a required parameter is missing".to_owned(),
             Self::Unauthorized => {
                 "The token is missing, expired, or of another pool, or the authorizer does not know the caller"
                     .to_owned()
@@ -328,6 +347,21 @@ mod tests {
         assert_eq!(open["parameters"][0]["name"], json!("proxy"));
         let schemes = document["components"]["securitySchemes"].as_object().expect("schemes");
         assert_eq!(schemes.keys().collect::<Vec<_>>(), ["Users", "aws-iam"]);
+    }
+
+    #[test]
+    fn required_parameters_are_listed_and_their_absence_is_an_answer() {
+        let keys = r#"parameters = { query = ["from"], headers = ["X-Tenant", "Authorization"] }"#;
+        let stack = parse(&format!("{STACK}{keys}")).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let get = &page["paths"]["/files/{proxy}"]["get"];
+        let named = get["parameters"].as_array().expect("parameters").iter().map(|one| (&one["in"], &one["name"]));
+        assert_eq!(
+            named.collect::<Vec<_>>(),
+            [(&json!("query"), &json!("from")), (&json!("header"), &json!("X-Tenant"))]
+        );
+        assert_eq!(get["responses"]["400"]["$ref"], json!("#/components/responses/BadRequest"));
     }
 
     #[test]

@@ -122,6 +122,7 @@ section! {
     table: Text = any("The name of this table in AWS. `reads` and `writes` let the function use it.");
     parameter: Text = any("The name of this parameter of SSM. The function may read it, and finds its value with this name.");
     function: Text = any("The name of this function of the stack in AWS. `invokes_functions` lets it be invoked.");
+    topic: Text = any("The ARN of this topic. `publishes` lets the function publish to it.");
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +189,8 @@ pub enum Variable {
     Parameter(String),
     /// The name in AWS of this function.
     Function(String),
+    /// The ARN of this topic.
+    Topic(String),
 }
 
 impl Stack {
@@ -247,6 +250,7 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
             }
             Variable::Table(table) => checks.exists(place, "table", table, &[&tables::KEY.key]),
             Variable::Function(function) => checks.exists(place, "function", function, &[&KEY.key]),
+            Variable::Topic(topic) => checks.exists(place, "topic", topic, &[&topics::KEY.key]),
             Variable::PoolId(pool) | Variable::ClientId(pool) => {
                 checks.exists(place, "pool", pool, &[&pools::KEY.key]);
             }
@@ -365,9 +369,18 @@ fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys
 }
 
 fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
-    let VariableFromKeys { pool_id, client_id, identity_pool_id, url, queue, table: dynamo, parameter, function } =
-        &VARIABLE_FROM;
-    let sources: [Source; 8] = [
+    let VariableFromKeys {
+        pool_id,
+        client_id,
+        identity_pool_id,
+        url,
+        queue,
+        table: dynamo,
+        parameter,
+        function,
+        topic,
+    } = &VARIABLE_FROM;
+    let sources: [Source; 9] = [
         (pool_id, Variable::PoolId),
         (client_id, Variable::ClientId),
         (identity_pool_id, Variable::IdentityPoolId),
@@ -376,6 +389,7 @@ fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
         (dynamo, Variable::Table),
         (parameter, Variable::Parameter),
         (function, Variable::Function),
+        (topic, Variable::Topic),
     ];
     let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
     let [(key, variable)] = given.as_slice() else {

@@ -68,7 +68,7 @@ pub fn python() -> PathBuf {
 
 /// The emulator's folder. All test runs and benchmarks with this target folder share it, because the installation takes
 /// long. One process uses it at a time: see `lock`.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("emulator")
 }
 

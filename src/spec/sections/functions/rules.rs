@@ -106,6 +106,8 @@ fn length(value: &Variable) -> usize {
         | Variable::IdentityPoolId(_)
         | Variable::Table(_)
         | Variable::Function(_) => 64,
+        // `arn:<partition>:sns:<region>:<account>:<name>`
+        Variable::Topic(_) => 128,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
         // `https://sqs.<region>.amazonaws.com/<account>/<name>`

@@ -1,0 +1,81 @@
+//! Loads the functions that `up --local` created or changed: code that is parsed without a mistake may still fail when it
+//! is loaded. Only the emulator's functions are loaded, since what is imported runs.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::session::Session;
+use crate::aws::lambda::Lambda;
+use crate::config::variable;
+use crate::engine::{Id, Outcome, Summary};
+use crate::error::{Error, Kind};
+use crate::local::{Loadable, Loader, Local, LocalError};
+use crate::spec::{Function, Language};
+use crate::state::State;
+use crate::topology::ids;
+
+/// Fails if the code of a function that this run created or changed cannot be loaded.
+pub(super) async fn check(session: &Session, state: &State, done: &Summary) -> Result<(), Error> {
+    if !session.config.connection.local {
+        return Ok(());
+    }
+    let local = Local::from_env(variable)?;
+    let changed = session.config.stack.functions.iter().filter(|(name, _)| {
+        let id = Id::from(ids::function(name));
+        done.done.iter().any(|(other, outcome)| *other == id && *outcome != Outcome::Unchanged)
+    });
+    let loaded = join_all(changed.map(|(name, function)| load(session, state, &local, name, function))).await;
+    let failed = loaded.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let failed: Vec<String> = failed.into_iter().flatten().collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Resource, failed.join("\n")).hint(
+        "the stack is there, but calls of these functions fail; correct the code, then run `securelambda up` again",
+    ))
+}
+
+/// Says why the code of a function cannot be loaded.
+async fn load(
+    session: &Session,
+    state: &State,
+    local: &Local,
+    name: &str,
+    function: &Function,
+) -> Result<Option<String>, Error> {
+    let language = match Language::of(&function.runtime) {
+        Language::Python => Loader::Python,
+        Language::Node => Loader::Node,
+        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => return Ok(None),
+    };
+    let (Some(zip), Some(there)) = (session.bundles.functions.get(name), ids::function(name).recorded(state)) else {
+        return Ok(None);
+    };
+    let mut variables = Lambda::new(&session.clients).variables(&there.name).await?;
+    variables.extend(of_the_runtime(session, &there.name, function));
+    let code = Loadable { archive: &zip.bytes, language, handler: &function.handler, variables };
+    let loaded = local.load(&code).await.map_err(|error: LocalError| Error::from(error))?;
+    Ok(loaded.err().map(|said| format!("the code of {name} cannot be loaded:\n{said}")))
+}
+
+/// What Lambda adds to the environment, with credentials of the emulator.
+fn of_the_runtime(session: &Session, function: &str, settings: &Function) -> BTreeMap<String, String> {
+    let (key, secret) = Local::credentials();
+    let region = &session.scope().region;
+    [
+        ("AWS_ACCESS_KEY_ID", key),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_ENDPOINT_URL", session.endpoint.as_deref().unwrap_or_default()),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true"),
+        ("AWS_LAMBDA_FUNCTION_NAME", function),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &settings.memory_mb.to_string()),
+        ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", settings.runtime)),
+        ("_HANDLER", &settings.handler),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}

@@ -1,0 +1,76 @@
+//! Loads a function's code, as Lambda does before the first event. What is imported runs, the handler does not.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::Local;
+use super::error::{LocalError, tail};
+use super::install::Installation;
+use super::tools::Node;
+
+const PYTHON: &str = include_str!("load.py");
+const NODE: &str = include_str!("load.mjs");
+
+/// How long Lambda waits for code to be loaded before the first event (docs/aws.md, Modules of the runtimes). Code that takes
+/// longer is loaded again with the first event, so it may be sound.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A function's code, and what it finds when it is loaded.
+pub struct Loadable<'a> {
+    /// The zip archive.
+    pub archive: &'a [u8],
+    pub language: Loader,
+    pub handler: &'a str,
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Which of the emulator's programs runs the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loader {
+    Python,
+    Node,
+}
+
+impl Local {
+    /// Loads a function's code with the program and the SDK that the emulator uses. The inner error is what the program
+    /// said if it failed.
+    pub async fn load(&self, code: &Loadable<'_>) -> Result<Result<(), String>, LocalError> {
+        let installation = Installation::at(self.cache());
+        let node = Node::find().await?;
+        let folder = tempfile::tempdir_in(installation.tmp()).map_err(LocalError::file(installation.tmp()))?;
+        unpack(code.archive, folder.path())?;
+        let mut command = match code.language {
+            Loader::Python => {
+                let mut command = Command::new(installation.python_of_functions());
+                command.args(["-X", "utf8", "-c", PYTHON]);
+                command
+            }
+            Loader::Node => {
+                let mut command = Command::new(node.folder.join("node"));
+                command.args(["--no-warnings", "--input-type=module", "-e", NODE]);
+                command
+            }
+        };
+        command.arg(folder.path()).arg(code.handler);
+        let mut path = node.folder.into_os_string();
+        path.push(":/usr/bin:/bin");
+        let own = [("PATH", path), ("HOME", installation.home().into()), ("TMPDIR", folder.path().into())];
+        let program = command.env_clear().envs(own).envs(&code.variables).env("LAMBDA_TASK_ROOT", folder.path());
+        let program = program.current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+        let Ok(ended) = timeout(LONGEST, program.output()).await else { return Ok(Ok(())) };
+        let output = ended.map_err(LocalError::file(folder.path()))?;
+        let said = || tail(&String::from_utf8_lossy(&output.stderr)).replace(&*folder.path().to_string_lossy(), "");
+        Ok(if output.status.success() { Ok(()) } else { Err(said()) })
+    }
+}
+
+fn unpack(archive: &[u8], folder: &Path) -> Result<(), LocalError> {
+    let failed = |error: zip::result::ZipError| LocalError::file(folder)(error.into());
+    zip::ZipArchive::new(Cursor::new(archive)).and_then(|mut archive| archive.extract(folder)).map_err(failed)
+}
