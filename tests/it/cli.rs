@@ -119,8 +119,9 @@ fn a_missing_or_mistyped_region_ends_with_3() {
 
 #[test]
 fn the_endpoint_is_read_from_the_profile() {
-    let user = User::bare().with("AWS_ACCESS_KEY_ID", "111111111111").with("AWS_SECRET_ACCESS_KEY", "test");
-    let profile = format!("[profile here]\nregion = eu-central-1\nendpoint_url = {}/\n", endpoint());
+    let user = User::bare();
+    let keys = "aws_access_key_id = 111111111111\naws_secret_access_key = test\n";
+    let profile = format!("[profile here]\nregion = eu-central-1\nendpoint_url = {}/\n{keys}", endpoint());
     user.write("home/.aws/config", &profile);
     user.run(&["status", "--profile", "here"]).ends(6).says("there is no stack securelambda in account 111111111111");
 }
