@@ -23,9 +23,10 @@ pub enum Invoked {
 impl Lambda {
     /// The environment variables of a function, as the stack set them.
     pub async fn variables(&self, function: &str) -> Result<BTreeMap<String, String>, Failure> {
-        let found = self.client.get_function_configuration().function_name(function).send().await;
+        let found = self.client.get_function().function_name(function).send().await;
         let found = found.or_fail(&format!("read the settings of the function {function}"))?;
-        let variables = found.environment.and_then(|environment| environment.variables);
+        let environment = found.configuration.and_then(|settings| settings.environment);
+        let variables = environment.and_then(|environment| environment.variables);
         Ok(variables.unwrap_or_default().into_iter().collect())
     }
 
