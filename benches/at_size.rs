@@ -62,6 +62,7 @@ fn pure(user: &User) -> Duration {
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         stack: "size".into(),
+        ..Scope::default()
     };
     let Scope { stack, account, region, .. } = scope.clone();
     let state = State::new(&StateId { stack, account, region }, None);

@@ -42,12 +42,80 @@ pub enum SignInFlow {
     AdminPassword,
 }
 
+/// What users sign in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignIn {
+    Email,
+    Phone,
+    /// A name that is chosen when the user is added. Beside it, a verified address or number can be used.
+    Username,
+}
+
+/// The type of an attribute of a pool's users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAttributeType {
+    String,
+    Number,
+    DateTime,
+    Boolean,
+}
+
+/// The attributes that the users of every pool can have. All but `updated_at` are text.
+pub const STANDARD_ATTRIBUTES: [&str; 17] = [
+    "address",
+    "birthdate",
+    "email",
+    "family_name",
+    "gender",
+    "given_name",
+    "locale",
+    "middle_name",
+    "name",
+    "nickname",
+    "phone_number",
+    "picture",
+    "preferred_username",
+    "profile",
+    "updated_at",
+    "website",
+    "zoneinfo",
+];
+
+/// An attribute of a pool's users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserAttribute {
+    /// Cognito's name: `family_name`, or `custom:tenant`.
+    pub name: String,
+    pub kind: UserAttributeType,
+    /// Whether its value can be changed after the user was created.
+    pub mutable: bool,
+    /// Whether users may set it themselves.
+    pub writable: bool,
+    /// Whether every user must have it.
+    pub required: bool,
+}
+
+impl UserAttribute {
+    /// The name in the stack file, if it is an attribute of the stack's own.
+    pub fn custom(&self) -> Option<&str> {
+        self.name.strip_prefix("custom:")
+    }
+}
+
 /// What API Gateway logs about the execution of requests. It never logs bodies and tokens (`dataTrace`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExecutionLog {
     Off,
     Error,
     Info,
+}
+
+/// The time for which a usage plan counts the requests of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QuotaPeriod {
+    Day,
+    Week,
+    Month,
 }
 
 /// The oldest version of TLS that a REST API accepts.
@@ -98,4 +166,13 @@ pub enum StreamView {
     New,
     Old,
     Keys,
+}
+
+/// Where reading a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamStart {
+    /// With everything that it still has.
+    Oldest,
+    /// With what comes afterwards.
+    Latest,
 }

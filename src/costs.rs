@@ -47,7 +47,8 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
             costs.push(monthly(counted(rules, "firewall rule"), times(rules, WEB_ACL_RULE)));
         }
     }
-    let secrets = stack.secrets.len() + stack.service_users.len();
+    let of_clients = stack.pools.values().flat_map(|pool| pool.clients.values()).filter(|client| client.secret).count();
+    let secrets = stack.secrets.len() + stack.service_users.len() + of_clients;
     if secrets > 0 {
         costs.push(monthly(counted(secrets, "secret"), times(secrets, SECRET)));
     }

@@ -106,7 +106,7 @@ pub fn clock(ahead: i64) -> HealthCheck {
 /// year after `today`.
 pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<HealthCheck> {
     let names: std::collections::BTreeSet<&str> =
-        stack.functions.values().filter(|one| one.image.is_none()).map(|one| one.runtime.as_str()).collect();
+        stack.functions.values().filter_map(|one| Some(one.packed()?.runtime.as_str())).collect();
     let classify = |name: &str| {
         let check = |health, finding: String| HealthCheck::new(Area::Stack, format!("runtime {name}"), health, finding);
         match deprecated_on(name) {

@@ -59,8 +59,9 @@ const HTTP_ANSWERS: [(u16, &str); 5] =
 /// The headers with the id that API Gateway gives each request, whoever answers it.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-apigw-id", "apigw-requestid"];
 
-/// What MiniStack's HTTP APIs answer to callers without a valid token: without AWS's `www-authenticate` header.
-const BARE_ANSWERS: [(u16, &str); 2] = [(401, r#"{"message": "Unauthorized"}"#), (403, r#"{"message": "Forbidden"}"#)];
+/// What MiniStack answers without the headers of AWS: HTTP APIs to callers without a valid token, and REST APIs to callers
+/// without a valid API key. Some of its answers have spaces.
+const BARE_ANSWERS: [(u16, &str); 2] = [(401, UNAUTHORIZED[0]), (403, FORBIDDEN)];
 
 /// Whether API Gateway passed the response on or sent it. Otherwise it is from a server in between, such as a proxy.
 pub fn came_through_gateway(answer: &Answer) -> bool {
@@ -102,10 +103,13 @@ impl OfGateway {
     /// recognised.
     pub fn read_at(answer: &Answer, at_aws: bool) -> Option<Self> {
         let bare = || {
-            let known =
-                BARE_ANSWERS.iter().any(|(status, body)| answer.status == *status && answer.body == body.as_bytes());
-            let message = if answer.status == 401 { UNAUTHORIZED[0] } else { FORBIDDEN };
-            (!at_aws && known).then(|| Self { kind: String::new(), message: message.to_owned() })
+            let says = |message: &str| {
+                let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+                body == Some(serde_json::json!({ "message": message }))
+            };
+            let known = BARE_ANSWERS.iter().find(|(status, message)| answer.status == *status && says(message));
+            let (_, message) = known.filter(|_| !at_aws)?;
+            Some(Self { kind: String::new(), message: (*message).to_owned() })
         };
         Self::read(answer).or_else(bare)
     }
@@ -138,6 +142,36 @@ pub enum Sent {
     Signature,
 }
 
+/// Whether a route asks for an API key, and whether the request had one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedKey {
+    /// It does not ask.
+    No,
+    NotSent,
+    Sent,
+}
+
+/// What answers a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer<'a> {
+    /// The function of this name.
+    Function(&'a str),
+    /// The server with this host.
+    Server(&'a str),
+    /// API Gateway itself, always in the same way.
+    Fixed,
+}
+
+impl std::fmt::Display for Answerer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Function(name) => write!(f, "the function {name}"),
+            Self::Server(host) => write!(f, "the server {host}"),
+            Self::Fixed => f.write_str("the route's fixed answer"),
+        }
+    }
+}
+
 /// A request, and the settings of its route.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -148,19 +182,20 @@ pub struct Asked<'a> {
     pub http: bool,
     pub admits: Admits<'a>,
     pub sent: Sent,
+    pub key: AskedKey,
     /// API Gateway validates the body.
     pub checks_body: bool,
     /// The stack has a web ACL for this API.
     pub firewall: bool,
     /// The route's limit, in requests per second.
     pub rate_limit: u32,
-    pub function: &'a str,
+    pub answerer: Answerer<'a>,
 }
 
 /// What to do about an error response; `None` if its body says enough or if the cause is not known.
 pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
     let by = OfGateway::read(answer);
-    let function = asked.function;
+    let answerer = asked.answerer;
     match (answer.status, by) {
         (401, Some(by)) => Some(no_token(answer, &by, asked)),
         (403, Some(by)) => Some(forbidden(&by, asked)),
@@ -181,18 +216,28 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
         (415, Some(_)) => Some(
             "API Gateway does not accept this type of body: name another with --header 'Content-Type: TYPE'".into(),
         ),
-        (429, Some(by)) if by.kind == "LimitExceededException" => Some("the quota of a usage plan is used up".into()),
+        (429, Some(by)) if by.kind == "LimitExceededException" => {
+            Some("the quota of the API key's usage plan is used up: see `quota` under [plans]".into())
+        }
+        (429, Some(_)) if asked.key == AskedKey::Sent => Some(format!(
+            "the route's limit of {} requests/s is exceeded, or that of the API key's usage plan, or the account's: wait \
+             a moment",
+            asked.rate_limit
+        )),
         (429, Some(_)) => Some(format!(
             "the route's limit of {} requests/s is exceeded, or the account's: wait a moment",
             asked.rate_limit
         )),
-        (500..=599, _) => Some(failed(answer, asked.http, function)),
-        (401 | 403 | 413 | 415 | 429, None) if asked.at_aws => {
-            Some(format!("the function {function} sent this response; API Gateway allowed the request"))
+        (500..=599, _) => Some(failed(answer, asked.http, answerer)),
+        (401 | 403 | 413 | 415 | 429, None) if answerer == Answerer::Fixed => {
+            Some("this may be the route's fixed answer; API Gateway's own refusals say so".into())
         }
-        (401 | 403, None) => Some(format!(
-            "the gateway or the function {function} refused the request; this endpoint does not say which"
-        )),
+        (401 | 403 | 413 | 415 | 429, None) if asked.at_aws => {
+            Some(format!("{answerer} sent this response; API Gateway allowed the request"))
+        }
+        (401 | 403, None) => {
+            Some(format!("the gateway or {answerer} refused the request; this endpoint does not say which"))
+        }
         _ => None,
     }
 }
@@ -258,6 +303,7 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
         }
         "UnrecognizedClientException" => "AWS does not know the credentials that signed the request".to_owned(),
         "ExpiredTokenException" => "the credentials that signed the request have expired: sign in again".to_owned(),
+        "ForbiddenException" if by.message == FORBIDDEN && asked.key != AskedKey::No => key_refused(asked),
         "ForbiddenException" if by.message == FORBIDDEN && asked.firewall => {
             "the firewall blocked the request; `securelambda traffic` shows which rule".to_owned()
         }
@@ -266,16 +312,50 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
     }
 }
 
+/// Advice for a request that API Gateway refused for its API key. A firewall refuses in the same words (docs/aws.md, API
+/// keys and usage plans).
+fn key_refused(asked: &Asked<'_>) -> String {
+    let traffic = "`securelambda traffic` shows the requests that the firewall blocked";
+    match (asked.key, asked.firewall) {
+        (AskedKey::Sent, false) => {
+            "API Gateway does not accept this API key: it must belong to a plan of this stack and \
+                                    be enabled, and a new key takes up to two minutes to take effect"
+                .to_owned()
+        }
+        (AskedKey::Sent, true) => format!(
+            "the firewall blocked the request, or API Gateway does not accept this API key: a new key takes up to two \
+             minutes to take effect; {traffic}"
+        ),
+        (_, false) => "the route requires an API key: pass --key NAME".to_owned(),
+        (_, true) => {
+            format!("the route requires an API key: pass --key NAME; if it is refused with a key too, {traffic}")
+        }
+    }
+}
+
 const NO_ROUTE: &str =
     "API Gateway has no such route: check the path; a new deployment takes up to a minute to become available";
 
 /// The most likely reason for a 5xx, and where to look.
-pub fn failed(answer: &Answer, http: bool, function: &str) -> String {
-    let logs = format!("see `securelambda logs {function}`");
+pub fn failed(answer: &Answer, http: bool, answerer: Answerer<'_>) -> String {
     let by = OfGateway::read(answer);
     if let Some(by) = by.as_ref().filter(|by| by.kind.starts_with("Authorizer")) {
-        return format!("the route's authorizer failed ({}), before the function was called", by.kind);
+        return format!("the route's authorizer failed ({}), before {answerer} was called", by.kind);
     }
+    let function = match answerer {
+        Answerer::Function(function) => function,
+        Answerer::Server(_) if by.is_some() => {
+            return format!(
+                "API Gateway could not reach {answerer}, does not accept its certificate, or got no answer in time"
+            );
+        }
+        Answerer::Server(_) => return format!("{answerer} sent this response"),
+        Answerer::Fixed if by.is_some() => {
+            return "API Gateway could not give the route's fixed answer; see `securelambda status`".to_owned();
+        }
+        Answerer::Fixed => return "this is the route's fixed answer".to_owned(),
+    };
+    let logs = format!("see `securelambda logs {function}`");
     match (answer.status, by.is_some(), http) {
         (502, true, false) => format!(
             "most likely the function {function} crashed or timed out, or its response has the wrong format (a REST API \
@@ -324,11 +404,14 @@ mod tests {
         http: false,
         admits: Admits::UsersOf("Users"),
         sent: Sent::Token,
+        key: AskedKey::No,
         checks_body: false,
         firewall: true,
         rate_limit: 50,
-        function: "Hello",
+        answerer: Answerer::Function("Hello"),
     };
+    const SERVED: Asked<'static> = Asked { answerer: Answerer::Server("api.example.com"), ..REST };
+    const FIXED: Asked<'static> = Asked { answerer: Answerer::Fixed, ..REST };
     const HTTP: Asked<'static> = Asked { http: true, firewall: false, ..REST };
     const SIGNED: Asked<'static> = Asked { admits: Admits::Signers, sent: Sent::Signature, ..REST };
     const PARTNERS: Asked<'static> = Asked { admits: Admits::AdmittedBy("Partner"), sent: Sent::Nothing, ..REST };
@@ -371,8 +454,8 @@ mod tests {
         let bare = Answer { body: bare.text().replace(':', ": ").into(), ..bare };
         assert_eq!(OfGateway::read_at(&bare, false).map(|by| by.message), Some("Unauthorized".to_owned()));
         assert_eq!(OfGateway::read_at(&bare, true), None);
-        // A function writes it without the space.
-        assert_eq!(OfGateway::read_at(&http(401, "Unauthorized"), false), None);
+        // A function that says something else in the same form.
+        assert_eq!(OfGateway::read_at(&http(401, "no token"), false), None);
     }
 
     #[test]
@@ -456,7 +539,11 @@ mod tests {
                 REST,
                 "50 requests/s is exceeded, or the account's",
             ),
-            (rest(429, "LimitExceededException", "Limit Exceeded"), REST, "the quota of a usage plan is used up"),
+            (
+                rest(429, "LimitExceededException", "Limit Exceeded"),
+                REST,
+                "the quota of the API key's usage plan is used up",
+            ),
             (http(429, "Too Many Requests"), HTTP, "50 requests/s"),
             (own(429), REST, "the function Hello sent this response"),
             (
@@ -486,6 +573,25 @@ mod tests {
             (http(503, "Service Unavailable"), HTTP, "took longer"),
             (own(500), REST, "sent this response itself; see `securelambda logs Hello`"),
             (own(502), REST, "crashed, or sent this response itself; see `securelambda logs Hello`"),
+            (
+                rest(504, "InternalServerErrorException", "Network error communicating with endpoint"),
+                SERVED,
+                "could not reach the server api.example.com",
+            ),
+            (
+                http(503, "Service Unavailable"),
+                Asked { http: true, ..SERVED },
+                "could not reach the server api.example.com",
+            ),
+            (own(500), SERVED, "the server api.example.com sent this response"),
+            (own(403), SERVED, "the server api.example.com sent this response; API Gateway allowed"),
+            (own(503), FIXED, "this is the route's fixed answer"),
+            (own(403), FIXED, "this may be the route's fixed answer"),
+            (
+                rest(500, "InternalServerErrorException", "Internal server error"),
+                FIXED,
+                "could not give the route's fixed",
+            ),
         ];
         for (answer, asked, words) in table {
             let said = advice(answer, asked).unwrap_or_default();
@@ -497,6 +603,25 @@ mod tests {
                 "{answer:?}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn a_refused_api_key_is_told_from_the_firewall_as_far_as_the_answer_shows() {
+        let refused = rest(403, "ForbiddenException", "Forbidden");
+        let with =
+            |key: AskedKey, firewall: bool| advice(&refused, &Asked { key, firewall, ..PARTNERS }).expect("an advice");
+        assert_eq!(with(AskedKey::NotSent, false), "the route requires an API key: pass --key NAME");
+        assert!(with(AskedKey::NotSent, true).starts_with("the route requires an API key: pass --key NAME; if it"));
+        assert!(!with(AskedKey::Sent, false).contains("firewall"));
+        assert!(with(AskedKey::Sent, true).starts_with("the firewall blocked the request, or API Gateway does not"));
+        assert!(with(AskedKey::No, true).starts_with("the firewall blocked the request;"));
+        // The authorizer comes first, and its refusal is its own.
+        let denied = rest(403, "AccessDeniedException", "User is not authorized to access this resource");
+        let said = advice(&denied, &Asked { key: AskedKey::NotSent, ..PARTNERS }).expect("an advice");
+        assert!(said.contains("authorizer Partner refused"), "{said}");
+        let slowly = rest(429, "TooManyRequestsException", "Too Many Requests");
+        let said = advice(&slowly, &Asked { key: AskedKey::Sent, ..PARTNERS }).expect("an advice");
+        assert!(said.contains("50 requests/s is exceeded, or that of the API key's usage plan"), "{said}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub enum CommandName {
     Audit,
     AddUser,
     Users,
+    Groups,
     RemoveUser,
     Logs,
     Traffic,
@@ -54,7 +55,7 @@ impl CommandName {
                 looks || users || matches!(need, Invoke(_) | ReadLogs | Simulate)
             }
             Self::AddUser => need == Usage::AddUser,
-            Self::Users => need == Usage::ListUsers,
+            Self::Users | Self::Groups => need == Usage::ListUsers,
             Self::RemoveUser => need == Usage::RemoveUser,
             Self::Logs => need == Usage::ReadLogs,
             Self::Traffic => need == Usage::ReadTraffic,
@@ -71,6 +72,12 @@ const LAYERS: &str = "{layers}";
 
 /// Stands for the ARNs of the repositories of the stack file's images in templates.
 const IMAGES: &str = "{images}";
+
+/// Stands for each custom domain of the stack file in templates.
+const DOMAIN: &str = "{domain}";
+/// Stands for the ARNs of the stack file's topics that tell addresses, and of those that send to queues.
+const TOLD_TOPICS: &str = "{told-topics}";
+const QUEUED_TOPICS: &str = "{queued-topics}";
 
 /// What the policies must allow.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +103,16 @@ pub struct Named {
     pub layers: BTreeSet<String>,
     /// The ARNs of the repositories of its functions' images.
     pub images: BTreeSet<String>,
+    /// The custom domains of its APIs.
+    pub domains: BTreeSet<String>,
+    /// The names of its topics that tell addresses.
+    pub told_topics: BTreeSet<String>,
+    /// The names of its topics that send to queues.
+    pub queued_topics: BTreeSet<String>,
+    /// Whether a topic tells addresses over HTTPS.
+    pub https: bool,
+    /// Whether resources carry tags that people chose, or did before.
+    pub tags: bool,
 }
 
 impl Wanted<'_> {
@@ -116,8 +133,12 @@ impl Wanted<'_> {
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
         let is_on = |what: &str| template.on.contains(&what);
         let lacks_key = self.named.key.is_none() && is_on(KEY);
-        let lacks_arns = self.named.layers.is_empty() && is_on(LAYERS) || self.named.images.is_empty() && is_on(IMAGES);
-        if lacks_key || lacks_arns {
+        let lacks_arns = template.on.iter().any(|on| self.arns(on).is_some_and(|arns| arns.is_empty()));
+        let lacks_tags = !self.named.tags && [Sid::Retag, Sid::RetagOwn].contains(&template.sid);
+        let names_domains =
+            template.on.iter().any(|pattern| pattern.contains(DOMAIN)) || template.sid == Sid::OwnRecords;
+        let lacks_domains = names_domains && self.named.domains.is_empty();
+        if lacks_key || lacks_arns || lacks_tags || lacks_domains {
             return BTreeSet::new();
         }
         let rights = template.rights.iter();
@@ -127,17 +148,34 @@ impl Wanted<'_> {
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
     }
 
+    /// The ARNs of the stack file that a pattern stands for, if it does.
+    fn arns(&self, pattern: &str) -> Option<BTreeSet<String>> {
+        let Named { layers, images, told_topics, queued_topics, .. } = self.named;
+        let topics = |names: &BTreeSet<String>| {
+            names.iter().map(|name| self.scope.arn("sns", &self.scope.physical(name))).collect()
+        };
+        match pattern {
+            LAYERS => Some(layers.clone()),
+            IMAGES => Some(images.clone()),
+            TOLD_TOPICS => Some(topics(told_topics)),
+            QUEUED_TOPICS => Some(topics(queued_topics)),
+            _ => None,
+        }
+    }
+
     /// The resources that a pattern stands for.
     fn resources(&self, pattern: &str) -> Vec<String> {
-        match pattern {
-            LAYERS => self.named.layers.iter().cloned().collect(),
-            IMAGES => self.named.images.iter().cloned().collect(),
-            pattern => vec![self.filled_in(pattern)],
+        match self.arns(pattern) {
+            Some(arns) => arns.into_iter().collect(),
+            None if pattern.contains(DOMAIN) => {
+                self.named.domains.iter().map(|domain| self.filled_in(&pattern.replace(DOMAIN, domain))).collect()
+            }
+            None => vec![self.filled_in(pattern)],
         }
     }
 
     fn filled_in(&self, pattern: &str) -> String {
-        let Scope { partition, account, region, stack } = self.scope;
+        let Scope { partition, account, region, stack, .. } = self.scope;
         let text = match pattern.strip_prefix("{arn:").and_then(|rest| rest.split_once('}')) {
             Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
             None => pattern.to_owned(),
@@ -170,6 +208,7 @@ impl Wanted<'_> {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         "{outside-callers}" => self.named.outside_callers.iter().cloned().collect(),
+                        "{https}" => self.named.https.then(|| "https".to_owned()).into_iter().collect(),
                         // Only stacks with topics let SNS invoke functions.
                         "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
@@ -177,9 +216,19 @@ impl Wanted<'_> {
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();
                     add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
                 }
+                Condition::Each(key, values) => {
+                    let filled_in = |value: &&str| match *value {
+                        DOMAIN => self.named.domains.iter().cloned().collect(),
+                        value => vec![value.to_owned()],
+                    };
+                    let values: Vec<String> = values.iter().flat_map(filled_in).collect();
+                    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                    add("ForAllValues:StringEquals", key, &values);
+                }
                 Condition::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 Condition::IsArnLike(key, pattern) => add("ArnLike", key, &[&self.filled_in(pattern)]),
                 Condition::Absent(key) => add("Null", key, &["true"]),
+                Condition::KeepsOurTags => add("ForAllValues:StringNotLike", "aws:TagKeys", &["securelambda:*"]),
                 Condition::Bounded => {
                     if let Some(boundary) = &self.named.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
@@ -310,6 +359,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             stack: stack.into(),
+            ..Scope::default()
         }
     }
 
@@ -483,12 +533,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn chosen_tags_need_statements_that_leave_our_tags_alone() {
+        let sids = |tags: bool| {
+            let (scope, kinds) = (scope("demo"), every_kind());
+            let named = Named { tags, ..Named::default() };
+            let all = statements(&Wanted { scope: &scope, works: &[], kinds: &kinds, named: &named });
+            all.into_iter().filter(|one| ["Retag", "RetagOwn"].contains(&one.sid)).collect::<Vec<_>>()
+        };
+        assert!(sids(false).is_empty());
+        let found = sids(true);
+        assert_eq!(found.len(), 2);
+        for statement in found {
+            let condition = serde_json::to_value(&statement.condition).expect("JSON");
+            assert_eq!(condition["ForAllValues:StringNotLike"]["aws:TagKeys"], "securelambda:*", "{condition:#}");
+            assert_eq!(condition["Null"]["aws:RequestTag/securelambda:stack"], "true", "{condition:#}");
+        }
+    }
+
     /// MiniStack ignores these conditions; AWS does not.
     #[test]
     fn critical_statements_have_conditions() {
         let document = least(&[], Some("arn:aws:iam::123456789012:policy/b"));
         let conditions = |action: &str| {
-            let all = document.statement.iter().filter(|statement| statement.action.contains(action));
+            // Tags that people chose are changed by a statement of its own.
+            let chosen = |sid: &str| ["Retag", "RetagOwn"].contains(&sid);
+            let all = document.statement.iter().filter(|one| one.action.contains(action) && !chosen(one.sid));
             let all: Vec<_> = all.map(|one| serde_json::to_value(&one.condition).expect("JSON")).collect();
             // The role for API Gateway's logs is created by a statement of its own, and addresses are subscribed by one.
             let two = ["iam:CreateRole", "sns:Subscribe"].contains(&action);

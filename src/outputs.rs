@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::apigateway::stage_url;
-use crate::aws::apigatewayv2::http_stage_url;
+use crate::aws::apigatewayv2::{domain_url, http_stage_url};
+use crate::aws::cognito::token_url;
 use crate::aws::sqs::queue_url;
 use crate::scope::Scope;
-use crate::spec::{self, ApiKind, Auth, Stack};
+use crate::spec::{self, ApiKind, Auth, RouteTarget, Stack};
 use crate::state::State;
 use crate::topology::ids;
 
@@ -44,6 +45,9 @@ pub struct Outputs {
     pub queues: BTreeMap<String, Queue>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Table>,
+    /// The API keys of partners, if there are any. Their values are never part of the outputs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_keys: BTreeMap<String, ApiKey>,
     /// ARNs of secrets by name. Values are never part of the outputs.
     pub secrets: BTreeMap<String, Arn>,
     /// The firewall, if it exists.
@@ -58,8 +62,25 @@ pub struct Api {
     pub stage: String,
     /// The beginning of every route's URL.
     pub base_url: String,
+    /// The custom domain, if the API has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
     /// In the order of the stack file.
     pub routes: Vec<Route>,
+}
+
+/// A custom domain of an API.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Domain {
+    pub name: String,
+    /// The beginning of every route's URL behind the domain. It has no stage.
+    pub url: String,
+    /// The host name of API Gateway to which a DNS record of the name must lead.
+    pub target: String,
+    /// The hosted zone of that host name, for an alias in Route 53.
+    pub target_zone: String,
+    /// Whether `up` made the DNS record.
+    pub has_record: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,8 +90,12 @@ pub struct Route {
     /// Such as `/lambda1`.
     pub path: String,
     pub url: String,
-    /// The name of the function that answers.
-    pub function: String,
+    /// The name of the function that answers. Absent if there is an `integration`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What answers instead of a function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integration: Option<Integration>,
     /// The pool whose ID tokens pass; an HTTP API accepts access tokens too. Absent for open and IAM-signed routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
@@ -80,16 +105,74 @@ pub struct Route {
     /// Whether the route takes IAM-signed requests.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub iam: bool,
+    /// Whether callers must also send an API key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
 }
 
-/// A user pool and its app client.
+/// What answers a route instead of a function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Integration {
+    /// The server at this URL.
+    Http(String),
+    /// API Gateway itself, always with this status.
+    Mock { status: u16 },
+}
+
+impl Integration {
+    fn of(target: &RouteTarget) -> Option<Self> {
+        match target {
+            RouteTarget::Function(_) => None,
+            RouteTarget::Http { url } => Some(Self::Http(url.clone())),
+            RouteTarget::Mock { status, .. } => Some(Self::Mock { status: *status }),
+        }
+    }
+}
+
+impl Route {
+    /// What answers, in words: a function by its name.
+    pub fn answered_by(&self) -> String {
+        match (&self.function, &self.integration) {
+            (Some(function), _) => function.clone(),
+            (None, Some(Integration::Http(url))) => url.clone(),
+            (None, Some(Integration::Mock { status })) => format!("a fixed answer ({status})"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// An API key, without its value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ApiKey {
+    /// API Gateway's id.
+    pub id: String,
+    /// The name of its usage plan.
+    pub plan: String,
+}
+
+/// A user pool and its app clients.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Pool {
     /// Such as `eu-central-1_AbCdEf123`.
     pub id: String,
     pub arn: String,
-    /// The id of the app client.
+    /// The id of the first app client, through which users sign in.
     pub client_id: String,
+    /// The app clients beside it, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, PoolClient>,
+    /// Where programs get their tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PoolClient {
+    pub client_id: String,
+    /// The secret with its id and its secret, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
 }
 
 /// An identity pool and the role of its users.
@@ -155,11 +238,21 @@ impl Outputs {
                     (http.id, base_url)
                 }
             };
+            let domain = api.domain.as_ref().and_then(|wanted| {
+                let known = ids::custom_domain(&wanted.name).recorded(state)?;
+                let has_record = ids::record(&wanted.name).recorded(state).is_some();
+                let url = domain_url(&known.name);
+                Some(Domain { name: known.name, url, target: known.target, target_zone: known.target_zone, has_record })
+            });
+            // An emulator has no DNS, and does not close its own addresses.
+            let only = domain.as_ref().filter(|_| !api.default_endpoint && endpoint.is_none());
+            let base_url = only.map_or(base_url, |domain| domain.url.clone());
             let routes = api.routes.iter().map(|route| Route {
                 method: route.method.clone(),
                 path: route.path.clone(),
                 url: format!("{base_url}{}", route.path),
-                function: route.function.clone(),
+                function: route.function().cloned(),
+                integration: Integration::of(&route.target),
                 pool: match &route.auth {
                     Auth::Pool(pool) => Some(pool.clone()),
                     Auth::Lambda(_) | Auth::Iam | Auth::None => None,
@@ -169,16 +262,30 @@ impl Outputs {
                     Auth::Pool(_) | Auth::Iam | Auth::None => None,
                 },
                 iam: route.auth == Auth::Iam,
+                key: route.key,
             });
-            Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url })
+            Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url, domain })
         };
         let identity_pool = |name: &String| {
             let (pool, role) = (ids::identity_pool(name).recorded(state)?, ids::caller(name).recorded(state)?);
             Some((name.clone(), IdentityPool { id: pool.id, role_arn: role.arn }))
         };
-        let pool = |name: &String| {
+        let pool = |(name, wanted): (&String, &spec::Pool)| {
             let (pool, client) = (ids::pool(name).recorded(state)?, ids::client(name).recorded(state)?);
-            Some((name.clone(), Pool { id: pool.id, arn: pool.arn, client_id: client.client_id }))
+            let further = |client: &String| {
+                let client_id = ids::further_client(name, client).recorded(state)?.client_id;
+                let secret_arn = ids::client_secret(name, client).recorded(state).map(|secret| secret.arn);
+                Some((client.clone(), PoolClient { client_id, secret_arn }))
+            };
+            let domain = ids::domain(name).recorded(state).map(|domain| domain.domain);
+            let pool = Pool {
+                id: pool.id,
+                arn: pool.arn,
+                client_id: client.client_id,
+                clients: wanted.clients.keys().filter_map(further).collect(),
+                token_url: domain.map(|domain| token_url(endpoint, scope, &domain)),
+            };
+            Some((name.clone(), pool))
         };
         let function = |name: &String| {
             let function = ids::function(name).recorded(state)?;
@@ -200,6 +307,10 @@ impl Outputs {
             let arn = ids::table(name).recorded(state)?.arn;
             Some((name.clone(), Table { name: scope.physical(name), arn }))
         };
+        let api_key = |(name, plan): (&str, &str)| {
+            let id = ids::api_key(name).recorded(state)?.id;
+            Some((name.to_owned(), ApiKey { id, plan: plan.to_owned() }))
+        };
         let secret = |name: &String| Some((name.clone(), Arn { arn: ids::secret(name).recorded(state)?.arn }));
         Self {
             schema_version: SCHEMA_VERSION,
@@ -209,11 +320,12 @@ impl Outputs {
             api: stack.api.as_ref().and_then(|one| api((None, one))),
             apis: stack.apis.iter().filter_map(|(name, one)| Some((name.clone(), api((Some(name), one))?))).collect(),
             identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
-            pools: stack.pools.keys().filter_map(pool).collect(),
+            pools: stack.pools.iter().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),
             queues: stack.all_queues().into_keys().filter_map(queue).collect(),
             tables: stack.tables.keys().filter_map(table).collect(),
+            api_keys: stack.api_keys().into_iter().filter_map(api_key).collect(),
             secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }

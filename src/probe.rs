@@ -10,6 +10,9 @@ use crate::proxies::{Proxies, Proxy};
 use crate::reach::{NoWay, Unreached};
 use crate::secret::SecretValue;
 
+/// The header with an API key, in lower case.
+pub const API_KEY_HEADER: &str = "x-api-key";
+
 #[derive(Debug)]
 pub struct Request<'a> {
     /// Such as `POST`.

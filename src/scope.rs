@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Tags;
 pub use crate::engine::owner::{Owner, RESOURCE_TAG, STACK_TAG, Whose};
 use crate::partition::{self, Partition};
 
 /// A stack's account, region and name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
@@ -16,6 +17,9 @@ pub struct Scope {
     pub region: String,
     /// 1 to 24 characters of a-z, 0-9 and -, beginning with a letter and not ending in -.
     pub stack: String,
+    /// The tags that the stack file wants on everything.
+    #[serde(skip)]
+    pub chosen_tags: Tags,
 }
 
 impl Scope {
@@ -41,6 +45,11 @@ impl Scope {
     /// own for every region, and one partition.
     pub fn host(&self, service: &str) -> String {
         partition::host(service, &self.region)
+    }
+
+    /// The domain that contains those of user pools.
+    pub fn sign_in_pages(&self) -> String {
+        partition::sign_in_pages(&self.region)
     }
 
     /// Whether REST APIs support security policies with the prefix `SecurityPolicy_`.
@@ -73,10 +82,12 @@ impl Scope {
         format!("arn:{}:iam::{}:role{}{name}", self.partition, self.account, self.role_path())
     }
 
-    /// The tags of the resource with this id (`function.ExternalLambda1`). They never change, because SNS refuses to
-    /// create an existing topic with other tags.
-    pub fn tags(&self, id: &str) -> [(&'static str, String); 2] {
-        [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))]
+    /// The tags with which the resource with this id (`function.ExternalLambda1`) is made: ours, and those that the stack
+    /// file wants. Ours never change.
+    pub fn tags(&self, id: &str) -> Tags {
+        let ours = [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))];
+        let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));
+        self.chosen_tags.clone().into_iter().chain(ours).collect()
     }
 
     /// Whether a resource with these tags belongs to this stack.
@@ -121,8 +132,14 @@ mod tests {
 
     #[test]
     fn tag_values_contain_only_allowed_characters() {
-        let scope = Scope { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "demo".into() };
-        let value = |id: &str| scope.tags(id)[1].1.clone();
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "1".into(),
+            region: "r".into(),
+            stack: "demo".into(),
+            ..Scope::default()
+        };
+        let value = |id: &str| scope.tags(id)[RESOURCE_TAG].clone();
         assert_eq!(value("stage.$default"), "stage.default");
         assert_eq!(value("permission.GET /a/{id+} F"), "permission.GET /a/id+ F");
         assert_eq!(value("topic.greetings_1-a"), "topic.greetings_1-a");

@@ -19,8 +19,8 @@ import botocore.session
 
 # For each service, the members whose value identifies a resource of a stack.
 IDENTIFYING = {
-    "apigateway": {"restApiId", "apiId", "resourceArn"},
-    "apigatewayv2": {"ApiId", "ResourceArn"},
+    "apigateway": {"restApiId", "apiId", "resourceArn", "usagePlanId", "apiKey", "keyId"},
+    "apigatewayv2": {"ApiId", "DomainName", "ResourceArn"},
     "cognito-idp": {"UserPoolId", "ClientId", "ResourceArn"},
     "cognito-identity": {"IdentityPoolId", "ResourceArn"},
     "iam": {"RoleName"},
@@ -31,6 +31,7 @@ IDENTIFYING = {
     "sns": {"TopicArn", "SubscriptionArn", "TargetArn", "ResourceArn"},
     "wafv2": {"Id", "ResourceArn", "ResourceARN", "ARN", "WebACLArn"},
     "kms": {"KeyId", "TargetKeyId"},
+    "route53": {"Name"},
     "sqs": {"QueueUrl"},
     "dynamodb": {"TableName", "ResourceArn", "TableArn", "StreamArn"},
     "scheduler": {"Name", "ResourceArn"},

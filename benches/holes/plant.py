@@ -65,9 +65,10 @@ def names(identity):
         "logs": {f"log of {name}"}, "role": {f"role {name}"}, "policy": {f"role {name}"}, "permission": {name},
         "caller": {f"role of the users of {name}"}, "caller-policy": {f"role of the users of {name}"},
         "identity-pool": {f"identity pool {name}"}, "identity-pool-roles": {f"identity pool {name}"},
-        "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
+        "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"},
+        "lambda-authorizer": {f"authorizer {name}"}, "http-lambda-authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
         "firewall": {"web ACL", f"IP set {name}"}, "key": {"the stack's key"}, "queue": {f"queue {name}", name},
-        "table": {f"table {name}"}, "mapping": {name}, "schedule": {name},
+        "table": {f"table {name}"}, "mapping": {name}, "schedule": {name}, "schedules": {"schedule group"},
         "alarm": {"alarm"}, "api": of_api(name),
     }[kind]
 

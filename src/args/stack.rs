@@ -50,6 +50,9 @@ pub struct Up {
     /// Remove this user pool, which the stack file no longer contains, together with its users; can be repeated
     #[arg(long = "remove-pool", value_name = "NAME", value_delimiter = ',')]
     pub remove_pools: Vec<String>,
+    /// Remove this group, which the stack file no longer contains, although it has members; can be repeated
+    #[arg(long = "remove-group", value_name = "NAME", value_delimiter = ',')]
+    pub remove_groups: Vec<String>,
     /// Remove this table, which the stack file no longer contains, together with its data; can be repeated
     #[arg(long = "remove-table", value_name = "NAME", value_delimiter = ',')]
     pub remove_tables: Vec<String>,
@@ -101,7 +104,13 @@ pub struct Status {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda outputs api.base_url
+  securelambda outputs --keys acme        the API key of the partner acme, for a secret store")]
 pub struct Outputs {
-    /// Print only this value, such as api.base_url or pools.MyUserPool1.client_id
+    /// Print only this value, such as api.base_url or pools.MyUserPool1.client_id; with --keys, the API key of this name
     pub path: Option<String>,
+    /// Print the values of the API keys instead, which are secrets. They are read from AWS and kept nowhere
+    #[arg(long)]
+    pub keys: bool,
 }

@@ -31,6 +31,7 @@ Examples:
   securelambda call 'GET /health'                                        an open route needs no user
   securelambda call 'POST /orders' --as you@example.com --data '{\"item\":7}'
   securelambda call 'PUT /files/{proxy+}' --param proxy=a/b.png --data @b.png --header 'Content-Type: image/png'
+  securelambda call 'GET /quotes/bolt' --as you@example.com --key acme   a route that also asks for an API key
   securelambda call 'GET /files/a/b.png' > b.png"
 )]
 pub struct Call {
@@ -47,12 +48,15 @@ pub struct Call {
     /// Sign with the credentials of this identity pool, if several have any for the route
     #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
     pub identity_pool: Option<String>,
+    /// Also send this API key of the stack file. Its value is read from AWS
+    #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
+    pub key: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
     /// Read a token from standard input and send it, instead of signing in
     #[arg(long, conflicts_with_all = ["user", "anonymous", "password_stdin"])]
     pub token_stdin: bool,
-    /// Send neither a token nor a signature
+    /// Send neither a token nor a signature nor an API key
     #[arg(long, conflicts_with = "user")]
     pub anonymous: bool,
     /// Request body, sent as JSON unless --header names another type; @FILE reads it from a file, @- from standard input
@@ -128,6 +132,10 @@ pub struct Verify {
     /// Send no request to this route, named as in `call`; can be repeated
     #[arg(long = "skip", value_name = "ROUTE")]
     pub skip: Vec<String>,
+    /// Prove that an authorizer of the stack file admits callers: send its routes the headers and query parameters in this
+    /// file, one a line, as in 'X-Partner: KEY' or 'key=KEY'; @- reads standard input; can be repeated
+    #[arg(long = "identity", value_name = "AUTHORIZER=@FILE")]
+    pub identities: Vec<String>,
     /// Also test that an expired token is refused: create a temporary app client whose tokens are valid for five minutes,
     /// and wait
     #[arg(long)]

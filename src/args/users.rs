@@ -8,6 +8,8 @@ pub enum UserCommand {
     AddUser(AddUser),
     /// List the users of the stack's pools
     Users(Users),
+    /// List the groups of the stack's pools, and how many members they have
+    Groups(Groups),
     /// Remove a user
     RemoveUser(RemoveUser),
     /// Sign in and print the user's ID token
@@ -16,8 +18,9 @@ pub enum UserCommand {
 
 #[derive(Debug, Args)]
 pub struct User {
-    /// The user's e-mail address
-    pub email: String,
+    /// What the user signs in with: an e-mail address, unless the pool's `sign_in` says otherwise
+    #[arg(value_name = "EMAIL")]
+    pub name: String,
     /// The pool's name in the stack file; optional if the stack has only one pool
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
@@ -32,7 +35,9 @@ pub struct User {
 Examples:
   securelambda add-user you@example.com --pool MyUserPool1                     ask for the password
   printf %s \"$PASSWORD\" | securelambda add-user … --password-stdin             read it from standard input
-  securelambda add-user you@example.com --pool MyUserPool1 --generate          generate it and print it once"
+  securelambda add-user you@example.com --pool MyUserPool1 --generate          generate it and print it once
+  securelambda add-user you@example.com --group staff                          also add the user to a group
+  securelambda add-user you@example.com --attribute tenant=acme                also set an attribute"
 )]
 pub struct AddUser {
     #[command(flatten)]
@@ -49,6 +54,12 @@ pub struct AddUser {
     /// Sign up as the tutorial does, and confirm with the code that Cognito sends by e-mail
     #[arg(long)]
     pub sign_up: bool,
+    /// Add the user to this group of the pool; can be repeated
+    #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
+    pub groups: Vec<String>,
+    /// Set this attribute of the user, which the pool has; can be repeated
+    #[arg(long = "attribute", value_name = "NAME=VALUE", conflicts_with = "code")]
+    pub attributes: Vec<String>,
     /// Confirm a user who has signed up, with the code from the e-mail
     #[arg(long, value_name = "CODE", conflicts_with_all = ["password_stdin", "generate"])]
     pub code: Option<String>,
@@ -57,6 +68,16 @@ pub struct AddUser {
 #[derive(Debug, Args)]
 pub struct Users {
     /// List only the users of this pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// List only the members of this group
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Groups {
+    /// List only the groups of this pool
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 }

@@ -12,7 +12,9 @@ use self::policies::{allows_wildcard_actions, is_public, trusts_one_account};
 use super::estate::{Estate, Resource, general};
 use super::fix::Fix;
 use super::{Finding, Outcome};
-use crate::aws::{apigateway, apigatewayv2, cloudwatch, cognito, iam, kms, lambda, logs, secretsmanager, sns, sqs};
+use crate::aws::{
+    apigateway, apigatewayv2, cloudwatch, cognito, dynamodb, iam, kms, lambda, logs, secretsmanager, sns, sqs,
+};
 use crate::controls::Rule;
 use crate::engine::Resource as Kind;
 
@@ -32,6 +34,9 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
     };
     let rest_stage = |field: &str, passes: fn(&str) -> bool, key: &str| {
         estate.field(apigateway::Stage::KIND, field, passes, |stage| Fix::set(format!("{}.{key}", api::table(stage))))
+    };
+    let table = |field: &str, key: &str| {
+        estate.field(dynamodb::Table::KIND, field, is_true, |table| Fix::set(format!("tables.{}.{key}", table.name())))
     };
     let key = |kind: &str, field: &str| estate.field(kind, field, |value| value != "none", |_| Fix::set(KEY));
     match rule {
@@ -153,6 +158,19 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
             estate.given(iam::RolePolicy::KIND, "PolicyDocument", |value| !allows_wildcard_actions(value))
         }
         Rule::RoleExactPermissions => estate.as_derived(iam::RolePolicy::KIND, "PolicyDocument"),
+        Rule::TableOnDemand => estate.given(dynamodb::Table::KIND, "BillingMode", |value| value == "PAY_PER_REQUEST"),
+        Rule::TableRecovery => table("PointInTimeRecovery", "recovery = true"),
+        Rule::TableBackupPlan => estate.each(dynamodb::Table::KIND, |table| {
+            super::estate::not_tried(table.id, "backup plans belong to AWS Backup and to the account")
+        }),
+        Rule::TableDeletionProtection => table("DeletionProtectionEnabled", "deletion_protection = true"),
+        Rule::TableKey => key(dynamodb::Table::KIND, "KMSMasterKeyId"),
+        Rule::TableNotShared => {
+            let mut findings = estate.as_derived(dynamodb::Table::KIND, "ResourcePolicy");
+            findings.extend(estate.as_derived(dynamodb::Table::KIND, "StreamResourcePolicy"));
+            findings
+        }
+        Rule::TableTagged => tagged(estate, dynamodb::Table::KIND),
         Rule::TopicKey => key(sns::Topic::KIND, "KmsMasterKeyId"),
         Rule::TopicNotPublic => estate.given(sns::Topic::KIND, "Policy", |value| !is_public(value)),
         Rule::SubscriptionsWithoutHttp => estate.given(sns::Topic::KIND, "Subscriptions", |value| {
@@ -245,7 +263,7 @@ fn retention(estate: &Estate<'_>, group: &Resource<'_>) -> Fix {
     let function = match group.id.parts() {
         ("logs", function) => Some(function.to_owned()),
         ("firewall", _) => estate.stack.functions.keys().next().cloned(),
-        _ => api::api(estate, group).and_then(|api| api.routes.first()).map(|route| route.function.clone()),
+        _ => api::api(estate, group).and_then(|api| api.routes.iter().find_map(|route| route.function().cloned())),
     };
     function.map_or(Fix::Accept, |name| Fix::set(format!("functions.{name}.log_retention_days = {YEAR}")))
 }

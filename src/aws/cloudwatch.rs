@@ -6,6 +6,7 @@
 mod alarm;
 mod inventory;
 pub mod refusals;
+mod tagging;
 
 pub use self::alarm::{Alarm, AlarmKey, AlarmLive, AlarmOutputs, Metric, Statistic};
 use super::Clients;

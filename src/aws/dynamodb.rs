@@ -9,6 +9,7 @@ mod inventory;
 pub mod refusals;
 mod settings;
 mod table;
+mod tagging;
 
 pub use self::settings::{Table, TableLive};
 pub use self::table::{TableKey, TableOutputs};

@@ -9,6 +9,7 @@ pub mod refusals;
 mod role;
 mod role_policy;
 mod simulation;
+mod tagging;
 
 use std::collections::{BTreeMap, BTreeSet};
 

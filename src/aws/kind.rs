@@ -83,7 +83,8 @@ macro_rules! cleanup_groups {
 cleanup_groups! {
     SecretsManager = "Secrets Manager: the secrets",
     Cognito = "Cognito: identity pools, users and app clients, then user pools",
-    ApiGateway = "API Gateway: methods and resources, the stage, the API",
+    Route53 = "Route 53: the DNS records of custom domains",
+    ApiGateway = "API Gateway: custom domains, methods and resources, the stage, the API",
     Waf = "WAF: the association, the web ACL, the IP sets",
     Scheduler = "EventBridge Scheduler: the schedules and their group",
     Lambda = "Lambda: invoke permissions, event source mappings and functions",

@@ -10,6 +10,7 @@ mod calls;
 mod inventory;
 mod key;
 pub mod refusals;
+mod tagging;
 mod waiting;
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState};
@@ -35,6 +36,10 @@ pub(super) const ABOUT: AwsService = AwsService {
     #[cfg(test)]
     tests: refusals::tests::WAITS,
 };
+
+/// What KMS answers to a caller without a permission, for the tests of this service.
+#[cfg(test)]
+const NO_PERMISSION: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
 
 /// What a key and its alias are to IAM. An id says nothing about the stack.
 const KEYS: &[&str] = &["{arn:kms}:key/*"];

@@ -4,6 +4,7 @@
 //! is decided elsewhere, by the graph.
 
 pub mod account;
+pub mod acm;
 pub mod apigateway;
 pub mod apigatewayv2;
 mod children;
@@ -30,6 +31,7 @@ mod region;
 mod retries;
 pub mod rights;
 mod road;
+pub mod route53;
 pub mod scheduler;
 pub mod secretsmanager;
 mod service;
@@ -64,7 +66,7 @@ macro_rules! services {
         pub static KINDS: &[(&str, &Kind)] = &[$($($(($module::$kind::KIND, &$module::$kind::ABOUT),)+)*)+];
 
         fn providers(clients: &Clients) -> Registry {
-            let registry = Registry::default();
+            let registry = Registry::tagging(clients.scope.chosen_tags.clone());
             $($(
                 let client = $module::$client::new(clients);
                 let registry = registry$(.with::<$module::$kind>(client.clone()))+;
@@ -86,18 +88,23 @@ services! {
     lambda { Lambda: Function, Permission, EventSourceMapping; }
     scheduler { Scheduler: ScheduleGroup, Schedule; }
     apigateway {
-        ApiGateway: RestApi, GatewayResponses, Authorizer, LambdaAuthorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release;
+        ApiGateway: RestApi, GatewayResponses, Authorizer, LambdaAuthorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release, ApiKey, UsagePlan,
+            UsagePlanKey;
         LogRoles: LogRole;
     }
-    apigatewayv2 { ApiGatewayV2: HttpApi, JwtAuthorizer, HttpLambdaAuthorizer, HttpRoutes, HttpStage; }
+    apigatewayv2 {
+        ApiGatewayV2: HttpApi, JwtAuthorizer, HttpLambdaAuthorizer, HttpRoutes, HttpStage, HttpRouteLimits, DomainName, ApiMapping;
+    }
+    route53 { Route53: Record; }
     cognito {
         CognitoIdentity: IdentityPool, IdentityPoolRoles;
-        Cognito: UserPool, AppClient;
+        Cognito: UserPool, AppClient, UserGroup, ResourceServer, PoolDomain;
         ServiceUsers: ServiceUser;
     }
     wafv2 { Wafv2: IpSet, WebAcl, Association, PoolAssociation, Logging; }
     kms { Kms: Key; }
     cloudwatch { CloudWatch: Alarm; }
+    acm {}
     sts {}
 }
 
@@ -131,7 +138,7 @@ mod tests {
         };
         let (pools, identities, all) = in_region("eu-central-1");
         assert!(pools && identities);
-        assert_eq!(in_region("cn-north-1"), (false, true, all - 3), "user pools, app clients and service users");
-        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 5), "and identity pools, and their roles");
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 6), "user pools and what belongs to them");
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 8), "and identity pools, and their roles");
     }
 }

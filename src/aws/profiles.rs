@@ -103,7 +103,7 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
             return Err(fault(format!("{set} is set, but {unset} is not")).hint("set both, or neither"));
         }
     }
-    along(&profiles, profiles.selected_profile(), chosen)
+    along((&profiles, sources.has_key && sources.has_secret), profiles.selected_profile(), chosen)
 }
 
 fn fault(message: impl Into<String>) -> Failure {
@@ -126,6 +126,11 @@ fn readable(path: &Path) -> Result<(), Failure> {
         Ok(text) if std::str::from_utf8(&text).is_err() => {
             Err(fault(format!("{} is not text in UTF-8", path.display())).hint(fix))
         }
+        // AWS's own tools do not read it either.
+        Ok(text) if text.starts_with("\u{feff}".as_bytes()) => {
+            let message = format!("{} begins with a byte order mark, which AWS's tools do not read", path.display());
+            Err(fault(message).hint("save it as UTF-8 without a byte order mark (BOM)"))
+        }
         Err(error)
             if error.kind() != std::io::ErrorKind::NotFound && error.kind() != std::io::ErrorKind::NotADirectory =>
         {
@@ -145,7 +150,11 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
 }
 
 /// Follows the chain of profiles from the chosen one, as the SDK does.
-fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Result<Origin, Failure> {
+fn along(
+    (profiles, has_variables): (&ProfileSet, bool),
+    selected: &str,
+    chosen: Option<String>,
+) -> Result<Origin, Failure> {
     let mut seen: Vec<&str> = Vec::new();
     let mut name = selected;
     loop {
@@ -172,7 +181,7 @@ fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Resul
             name = next;
             continue;
         }
-        return match base(profiles, profile)? {
+        return match base((profiles, has_variables), profile)? {
             Some(origin) => Ok(origin),
             None if profile.get("role_arn").is_some() => Err(fault(format!(
                 "the profile {name} has source_profile = {name}, but no credentials of its own"
@@ -212,11 +221,18 @@ fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
 }
 
 /// The credentials that a profile itself names, if any.
-fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Failure> {
+fn base((profiles, has_variables): (&ProfileSet, bool), profile: &Profile) -> Result<Option<Origin>, Failure> {
     let (name, has) = (profile.name(), |key: &str| profile.get(key).is_some());
     let itself = || Ok(Some(Origin::Profile(name.to_owned())));
     if let Some(source) = profile.get("credential_source") {
         let known = ["Environment", "Ec2InstanceMetadata", "EcsContainer"];
+        if source == known[0] && !has_variables {
+            let message =
+                format!("the profile {name} has credential_source = {source}, but no variables have credentials");
+            return Err(
+                fault(message).hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a source_profile")
+            );
+        }
         if known.contains(&source) {
             return itself();
         }
@@ -310,7 +326,7 @@ mod tests {
         #[expect(clippy::default_trait_access, reason = "its type is of a crate that is not among the dependencies")]
         let files = &Default::default();
         let profiles = aws_config::profile::load(&fs, &env, files, Some("a".into())).await.expect("a valid file");
-        along(&profiles, "a", Some("a".to_owned())).map_err(|failure| failure.to_string())
+        along((&profiles, false), "a", Some("a".to_owned())).map_err(|failure| failure.to_string())
     }
 
     #[tokio::test]

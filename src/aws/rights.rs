@@ -14,13 +14,16 @@ use super::KINDS;
 use super::apigatewayv2::HttpApi;
 use crate::engine::Resource as _;
 
+/// The condition key of our tag in a request.
+const GIVEN: &str = "aws:RequestTag/securelambda:stack";
+
 /// Some permissions on the same resources, for one statement.
 #[derive(Debug)]
 pub struct StatementTemplate {
     /// The statement that they go into.
     pub sid: Sid,
     /// ARNs, in which `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>` and `{partition}`, `{region}`,
-    /// `{account}` and `{stack}` for themselves, and `{kms-key}` for the ARN of the stack file's key; without that key the
+    /// `{account}` and `{stack}` for themselves, `{domain}` for each custom domain of the stack file, and `{kms-key}` for the ARN of the stack file's key; without that key the
     /// template is left out. `${*}` is IAM's own: an asterisk that matches only an asterisk.
     pub on: &'static [&'static str],
     pub rights: &'static [Permissions],
@@ -77,8 +80,11 @@ pub enum Condition {
     /// If the call gives a stack's tag, it is ours.
     NoOthersTagGiven,
     /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region,
-    /// `{outside-callers}` for the services of the stack file that call functions.
+    /// `{outside-callers}` for the services of the stack file that call functions, and `{https}` for the protocol if a
+    /// topic of the stack file uses it.
     Is(&'static str, &'static [&'static str]),
+    /// Each of the key's values is one of these; `{domain}` stands for the custom domains of the stack file.
+    Each(&'static str, &'static [&'static str]),
     /// The key, which holds an ARN as text, fits this pattern.
     IsLike(&'static str, &'static str),
     /// The key, of the type ARN, fits this pattern.
@@ -87,6 +93,8 @@ pub enum Condition {
     Absent(&'static str),
     /// The role has the permissions boundary, if one is demanded.
     Bounded,
+    /// The call neither gives nor removes a tag that says whose something is.
+    KeepsOurTags,
 }
 
 /// A statement of the operator's policies. Templates of all services share the statements: one for each service would
@@ -101,6 +109,7 @@ pub enum Sid {
     MakeOwn,
     SubscribeFunctions,
     SubscribeAddresses,
+    SubscribeQueues,
     OwnByTag,
     MakeRoles,
     LetServicesInvoke,
@@ -117,6 +126,9 @@ pub enum Sid {
     RequestValidators,
     FirstApi,
     OwnHttpApis,
+    OwnApiKeys,
+    /// With the keys of the plans, which inherit their tags.
+    OwnUsagePlans,
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
@@ -139,6 +151,15 @@ pub enum Sid {
     TagNewKeys,
     /// The key that the stack made.
     UseOwnKey,
+    OwnDomains,
+    /// Parts of domain names, which have no tags.
+    DomainParts,
+    /// A record has no tags, so its name decides, its type, and that it is not overwritten.
+    OwnRecords,
+    /// The tags that people chose, of what carries ours.
+    RetagOwn,
+    /// The same where the tag of the resource may not be known to IAM.
+    Retag,
 }
 
 impl Sid {
@@ -152,6 +173,7 @@ impl Sid {
             Self::MakeOwn => "MakeOwn",
             Self::SubscribeFunctions => "SubscribeFunctions",
             Self::SubscribeAddresses => "SubscribeAddresses",
+            Self::SubscribeQueues => "SubscribeQueues",
             Self::OwnByTag => "OwnByTag",
             Self::MakeRoles => "MakeRoles",
             Self::LetServicesInvoke => "LetServicesInvoke",
@@ -165,6 +187,8 @@ impl Sid {
             Self::RequestValidators => "RequestValidators",
             Self::FirstApi => "FirstApi",
             Self::OwnHttpApis => "OwnHttpApis",
+            Self::OwnApiKeys => "OwnApiKeys",
+            Self::OwnUsagePlans => "OwnUsagePlans",
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
@@ -179,12 +203,20 @@ impl Sid {
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
+            Self::OwnDomains => "OwnDomains",
+            Self::DomainParts => "DomainParts",
+            Self::OwnRecords => "OwnRecords",
+            Self::RetagOwn => "RetagOwn",
+            Self::Retag => "Retag",
         }
     }
 
     /// All of these must hold.
     pub fn conditions(self) -> &'static [Condition] {
-        use Condition::{Absent, Bounded, Is, IsArnLike, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
+        use Condition::{
+            Absent, Bounded, Each, Is, IsArnLike, IsLike, KeepsOurTags, NoOthersTagGiven, NotAnothers, TagCarried,
+            TagGiven,
+        };
         match self {
             Self::AskWhatIsAllowed
             | Self::FindOwn
@@ -192,20 +224,31 @@ impl Sid {
             // Parts of APIs that carry no tag and inherit none.
             | Self::RequestValidators
             | Self::HttpApiParts
+            | Self::DomainParts
             | Self::PutBeforePools => &[NotAnothers],
             Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
-            Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
+            Self::OwnByTag | Self::OwnHttpApis | Self::OwnApiKeys | Self::OwnUsagePlans | Self::OwnDomains => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],
             Self::TagNewKeys => &[TagGiven, NotAnothers, Absent("kms:ResourceAliases")],
             Self::UseOwnKey => &[TagCarried, IsLike("kms:ViaService", "*.{region}.amazonaws.com*")],
+            Self::RetagOwn => &[TagCarried, Absent(GIVEN), KeepsOurTags],
+            Self::Retag => &[NotAnothers, Absent(GIVEN), KeepsOurTags],
             Self::TagWhatIsMade | Self::TagHttpStages => &[NoOthersTagGiven],
+            Self::OwnRecords => &[
+                Each("route53:ChangeResourceRecordSetsNormalizedRecordNames", &["{domain}"]),
+                Each("route53:ChangeResourceRecordSetsRecordTypes", &["A"]),
+                Each("route53:ChangeResourceRecordSetsActions", &["CREATE", "DELETE"]),
+            ],
             Self::SubscribeFunctions => &[
                 Is("sns:Protocol", &["lambda"]),
                 IsLike("sns:Endpoint", "{arn:lambda}:function:{stack}-*"),
                 NotAnothers,
             ],
-            Self::SubscribeAddresses => &[Is("sns:Protocol", &["email"]), NotAnothers],
+            Self::SubscribeAddresses => &[Is("sns:Protocol", &["email", "{https}"]), NotAnothers],
+            Self::SubscribeQueues => {
+                &[Is("sns:Protocol", &["sqs"]), IsLike("sns:Endpoint", "{arn:sqs}:{stack}-*"), NotAnothers]
+            }
             // Anyone who can create roles and pass them on can escalate their own privileges, unless a permissions
             // boundary is demanded. The operator can set one and never remove it.
             Self::MakeRoles | Self::MakeLogRole => &[Bounded],

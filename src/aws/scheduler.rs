@@ -7,6 +7,7 @@ mod group;
 mod inventory;
 pub mod refusals;
 mod schedule;
+mod tagging;
 
 use aws_sdk_scheduler::types::Tag;
 
@@ -57,6 +58,12 @@ impl Scheduler {
         let answer = self.client.list_tags_for_resource().resource_arn(self.group_arn(group)).send().await;
         let answer = answer.or_fail(&format!("read the tags of the schedule group {group}")).or_absent()?;
         Ok(answer.map(|answer| answer.tags.unwrap_or_default()))
+    }
+
+    /// Deletes a schedule, unless it is gone.
+    async fn remove_schedule(&self, group: &str, name: &str) -> Result<(), Failure> {
+        let deleted = self.client.delete_schedule().group_name(group).name(name).send().await;
+        deleted.or_fail(&format!("delete the schedule {name}")).or_absent().map(drop)
     }
 
     /// Whether a group is this stack's; `None` if there is no such group.

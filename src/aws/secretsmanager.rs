@@ -13,6 +13,7 @@ mod inventory;
 pub mod refusals;
 mod rotation;
 mod secret;
+mod tagging;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
@@ -25,7 +26,7 @@ use super::retries::{client, once};
 use super::service::AwsService;
 use super::settle::settled;
 use super::tags::tags;
-use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::policy::Policy;
 use crate::regions::Service;
 use crate::scope::{Scope, Whose};
@@ -350,6 +351,14 @@ impl Provider<Secret> for SecretsManager {
             }
         }
         Ok(outputs)
+    }
+
+    async fn tags(&self, of: &SecretOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &SecretOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn delete(&self, gone: &SecretOutputs, task: &Task) -> Result<(), Failure> {

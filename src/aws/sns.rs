@@ -1,4 +1,4 @@
-//! SNS: topics, and the subscription of a function to a topic.
+//! SNS: topics, and the subscription of a function or a queue to a topic.
 //!
 //! `CreateTopic` for an existing topic succeeds only with the same attributes and tags, so the program reads first, the
 //! tags are the same in every run, and attributes are set by calls of their own. A topic's ARN is known before it
@@ -9,6 +9,7 @@ mod policy;
 pub mod refusals;
 mod subscribed;
 mod subscription;
+mod tagging;
 mod topic;
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
@@ -16,7 +17,7 @@ use aws_sdk_sns::types::Subscription as AwsSubscription;
 use self::refusals::SNS_BUSY;
 pub use self::subscribed::Subscribed;
 pub use self::subscription::{Subscription, SubscriptionKey, SubscriptionLive, SubscriptionOutputs};
-pub use self::topic::{Topic, TopicKey, TopicLive, TopicOutputs};
+pub use self::topic::{Address, Topic, TopicKey, TopicLive, TopicOutputs};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};

@@ -8,6 +8,7 @@ mod inventory;
 mod queue;
 mod redrive;
 pub mod refusals;
+mod tagging;
 
 pub use self::queue::{Queue, QueueKey, QueueLive, QueueOutputs};
 pub use self::redrive::Redrive;

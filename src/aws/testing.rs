@@ -41,6 +41,7 @@ pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> 
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         stack: "demo".into(),
+        ..Scope::default()
     };
     Clients::new(sdk, scope)
 }

@@ -75,8 +75,8 @@ fn asked(request: &Request<SdkBody>) -> String {
 }
 
 /// A refusal in the words of every protocol at once, and with API Gateway's hint if there is one.
-fn refuse((status, code, message): Refusal, hint: Option<u64>, query: bool) -> Response<String> {
-    let body = if query {
+fn refuse((status, code, message): Refusal, hint: Option<u64>, xml: bool) -> Response<String> {
+    let body = if xml {
         format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
     } else {
         json!({ "__type": code, "message": message }).to_string()
@@ -115,7 +115,7 @@ fn clients(
         let call = asked(&request);
         let sent = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
         if call == at && count.fetch_add(1, Ordering::SeqCst) < times {
-            return refuse(refusal, hint, is_query(&sent)).map(SdkBody::from);
+            return refuse(refusal, hint, is_query(&sent) || sent.starts_with('<')).map(SdkBody::from);
         }
         let (status, body) = willing(&call, &sent);
         let mut answer = Response::builder().status(status);

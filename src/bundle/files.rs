@@ -59,9 +59,18 @@ impl File {
         }
     }
 
+    /// The text, as [`text_of`] reads it.
     pub(super) fn text(&self) -> io::Result<String> {
-        String::from_utf8(self.read()?).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+        text_of(self.read()?)
     }
+}
+
+/// The text of a file, without the byte order mark that some editors write in front of it: neither JSON nor Python's
+/// parser take one.
+pub(super) fn text_of(bytes: Vec<u8>) -> io::Result<String> {
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Why a folder cannot be packed.

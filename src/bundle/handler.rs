@@ -2,14 +2,14 @@
 
 use super::files::{File, Files};
 use super::place;
-use crate::spec::{Diagnostic, Function, Language};
+use crate::spec::{Diagnostic, Language, Packed};
 
 /// The program that `provided` runtimes start.
 const BOOTSTRAP: &str = "bootstrap";
 
 /// Reports a handler whose file is not in the package. `on_lambda` is false for an emulator, which runs programs as
 /// processes of this machine.
-pub(super) fn missing(name: &str, function: &Function, files: &Files, on_lambda: bool) -> Option<Diagnostic> {
+pub(super) fn missing(name: &str, function: &Packed, files: &Files, on_lambda: bool) -> Option<Diagnostic> {
     let handler = &function.handler;
     let candidates = match Language::of(&function.runtime) {
         Language::Provided => return without_program(name, function, files, on_lambda),
@@ -57,7 +57,7 @@ fn module(handler: &str) -> String {
 }
 
 /// The file that a bundle of a Node.js function begins with.
-pub(super) fn entry(name: &str, function: &Function, files: &Files) -> Result<String, Diagnostic> {
+pub(super) fn entry(name: &str, function: &Packed, files: &Files) -> Result<String, Diagnostic> {
     let module = module(&function.handler);
     let ends = TYPED.into_iter().chain([".mjs", ".js", ".cjs", ".jsx"]);
     let found = ends.map(|end| format!("{module}{end}")).find(|path| files.contains_key(path));
@@ -68,7 +68,7 @@ pub(super) fn entry(name: &str, function: &Function, files: &Files) -> Result<St
     })
 }
 
-fn without_program(name: &str, function: &Function, files: &Files, on_lambda: bool) -> Option<Diagnostic> {
+fn without_program(name: &str, function: &Packed, files: &Files, on_lambda: bool) -> Option<Diagnostic> {
     let source = function.source.display();
     let flaw = |message: String, help: String| Some(Diagnostic::new(place(name), message).help(help));
     let Some(program) = files.get(BOOTSTRAP) else {
@@ -105,7 +105,7 @@ mod tests {
         );
         let stack = parse(&text).expect("a stack");
         let files: Files = files.iter().map(|(path, file)| ((*path).to_owned(), file.clone())).collect();
-        missing("F", &stack.functions["F"], &files, true).map(|flaw| flaw.message)
+        missing("F", stack.functions["F"].packed().expect("packed"), &files, true).map(|flaw| flaw.message)
     }
 
     fn file(text: &str) -> File {

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{Seek, Write};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde::Deserialize;
@@ -15,9 +16,9 @@ use tokio::process::Command;
 
 use super::archive::half;
 use super::files::Files;
-use super::install::DependencyInstaller;
+use super::install::{DependencyInstaller, in_use, sweep};
 use super::place;
-use crate::spec::{Diagnostic, Function, Language};
+use crate::spec::{Diagnostic, Language, Packed};
 
 const PYTHON: &str = include_str!("loads.py");
 const NODE: &str = include_str!("loads.cjs");
@@ -40,7 +41,7 @@ struct Answer {
 
 impl DependencyInstaller<'_> {
     /// A mistake if the code of a function certainly cannot be loaded. Says what was not checked.
-    pub(super) async fn loads(&self, name: &str, function: &Function, files: &Files) -> Option<Diagnostic> {
+    pub(super) async fn loads(&self, name: &str, function: &Packed, files: &Files) -> Option<Diagnostic> {
         let version = function.runtime.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         let (tool, programs, arguments, provided) = match Language::of(&function.runtime) {
             Language::Python => {
@@ -57,7 +58,8 @@ impl DependencyInstaller<'_> {
         let question = question(function, files, version, &provided);
         // Sound code stays sound.
         let known = self.cache.as_ref().map(|cache| cache.join("checked").join(digest(&question)));
-        if known.as_ref().is_some_and(|known| known.exists()) {
+        if let Some(known) = known.as_ref().filter(|known| known.exists()) {
+            in_use(known);
             return None;
         }
         for program in programs {
@@ -69,8 +71,7 @@ impl DependencyInstaller<'_> {
                 ));
             }
             if answer.flaw.is_none() && answer.unsure.is_none() {
-                // If it cannot be noted, it is checked again.
-                let _ = known.map(|known| fs::create_dir_all(known.parent()?).and_then(|()| fs::write(known, "")).ok());
+                note(known.as_deref());
             }
             return answer.flaw.map(|why| Diagnostic::new(place(name), format!("{name} cannot be loaded: {why}")));
         }
@@ -89,12 +90,20 @@ impl DependencyInstaller<'_> {
     }
 }
 
+/// Notes that code is sound. If that fails, it is checked again.
+fn note(known: Option<&Path>) {
+    if let Some((known, folder)) = known.and_then(|known| Some((known, known.parent()?))) {
+        sweep(folder);
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(known, ""));
+    }
+}
+
 fn digest(question: &Value) -> String {
     half(&Sha256::digest(format!("{PYTHON}{NODE}{question}")))
 }
 
 /// What the programs read: the function's own sources, the paths of the package, and what the runtime has.
-fn question(function: &Function, files: &Files, version: &str, provided: &Value) -> Value {
+fn question(function: &Packed, files: &Files, version: &str, provided: &Value) -> Value {
     let is_source = |path: &str| SOURCES.iter().any(|end| path.ends_with(end));
     let own = files.iter().filter(|(path, file)| file.own && is_source(path));
     let sources: serde_json::Map<String, Value> =
@@ -126,7 +135,7 @@ mod tests {
         let path = option_env!("PATH").map(|path| ("PATH".into(), path.into()));
         let environment = Environment::new(path);
         let installer = DependencyInstaller { cache: None, machine: Machine::Lambda, environment, note: &|_| {} };
-        installer.loads("F", &stack.functions["F"], &files).await.map(|flaw| flaw.message)
+        installer.loads("F", stack.functions["F"].packed().expect("packed"), &files).await.map(|flaw| flaw.message)
     }
 
     async fn judge(keys: &str, others: &[(&str, &str)], file: &str, cases: &[(&str, Option<&str>)]) {

@@ -32,7 +32,7 @@ use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::spec::{Aging, Bundler, Diagnostic, Function, Stack, aging, check_body_schema};
+use crate::spec::{Aging, Bundler, Diagnostic, Packed, Stack, aging, check_body_schema};
 
 /// The functions of the blueprints, which are part of this binary.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
@@ -112,7 +112,8 @@ impl<'a> Code<'a> {
         };
         let mut found = BTreeMap::new();
         let mut notes = BTreeSet::new();
-        for (name, function) in stack.functions.iter().filter(|(_, function)| function.image.is_none()) {
+        let packed = stack.functions.iter().filter_map(|(name, function)| Some((name, function.packed()?)));
+        for (name, function) in packed {
             match aging(name, &function.runtime, today) {
                 Some(Aging::Warning(warning)) => drop(notes.insert(format!("{warning}."))),
                 Some(Aging::Refusal(flaw)) => flaws.push(flaw),
@@ -142,8 +143,8 @@ impl<'a> Code<'a> {
         // Functions with the same code, runtime, architecture, handler and bundler share an archive.
         let mut packed: BTreeMap<_, Zip> = BTreeMap::new();
         for (name, source) in self.sources {
-            let function = &self.stack.functions[name];
-            let Function { source: folder, runtime, architecture, handler, bundler, .. } = function;
+            let Some(function) = self.stack.functions[name].packed() else { continue };
+            let Packed { source: folder, runtime, architecture, handler, bundler, .. } = function;
             let same = (folder, runtime, architecture, handler, bundler);
             let zip = match packed.get(&same) {
                 Some(zip) => Ok(zip.clone()),
@@ -163,7 +164,7 @@ impl<'a> Code<'a> {
 }
 
 impl Source {
-    async fn pack(self, name: &str, function: &Function, installer: &DependencyInstaller<'_>) -> Result<Zip, Unpacked> {
+    async fn pack(self, name: &str, function: &Packed, installer: &DependencyInstaller<'_>) -> Result<Zip, Unpacked> {
         let flaw = |flaw: Diagnostic| Unpacked::Flaws(vec![flaw]);
         let dependencies = match &self.manifest {
             Some(manifest) => Some(installer.install(name, function, manifest).await.map_err(Unpacked::Failed)?),
@@ -235,7 +236,7 @@ pub fn schemas(stack: &Stack, sources: &Sources) -> Result<BTreeMap<PathBuf, Str
 
 impl Sources {
     /// The files of a function's folder. The error is a message.
-    fn function(&self, function: &Function) -> Result<Source, String> {
+    fn function(&self, function: &Packed) -> Result<Source, String> {
         let folder = &function.source;
         if let Self::Folder { root, .. } = self
             && let Some(archive) = archive::found(&root.join(folder), &function.runtime)?
@@ -250,6 +251,11 @@ impl Sources {
         }
         let found = Manifest::of(&function.runtime, &all).map_err(|why| format!("{}: {why}", folder.display()))?;
         notes.extend(found.notes);
+        let lists = found.manifest.iter().flat_map(Manifest::lists).filter_map(|path| own.get_key_value(path));
+        let texts = lists.filter_map(|(path, file)| Some((path, file.text().ok()?)));
+        notes.extend(texts.filter(|(_, text)| install::has_password(text)).map(|(path, _)| {
+            format!("{path} has a password and is part of the package; write ${{VARIABLE}} in its place")
+        }));
         Ok(Source { own, manifest: found.manifest, notes, archive: None })
     }
 
@@ -279,10 +285,7 @@ impl Sources {
                 let within = file.strip_prefix("lambdas").unwrap_or(file);
                 LAMBDAS.get_file(within).and_then(|file| file.contents_utf8()).map(str::to_owned)
             }
-            Self::Folder { root, .. } => {
-                let text = fs::read_to_string(root.join(file))?;
-                Some(text.trim_start_matches('\u{feff}').to_owned())
-            }
+            Self::Folder { root, .. } => Some(files::text_of(fs::read(root.join(file))?)?),
         };
         text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
     }

@@ -5,70 +5,150 @@ use serde_json::json;
 use super::session::{Session, Sources};
 use super::{Ending, ask};
 use crate::args;
-use crate::aws::cognito::{AddUser, Added, PasswordPolicy, Users, generate, is_email};
+use crate::aws::cognito::{AddUser, Added, NewUser, PasswordPolicy, Users, generate, is_email, is_phone, is_username};
+use crate::choices::{STANDARD_ATTRIBUTES, SignIn, UserAttribute};
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::SCHEMA_VERSION;
-use crate::outputs::{Outputs, Pool};
+use crate::outputs::{self, Outputs, SCHEMA_VERSION};
 use crate::report::{answer, say};
 use crate::secret::SecretValue;
+use crate::spec::{Pool, Stack};
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
-    let email = &check_email(&args.user.email)?;
+    let name = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
+    let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
+    let user = new_user(args, &session, &pool_name, name)?;
     let users = Users::new(&session.clients);
+    let groups = groups(args, &users, &pool_name, &pool.id).await?;
+    let join = async || -> Result<(), Error> {
+        for group in groups {
+            users.join(&pool.id, name, group).await?;
+        }
+        Ok(())
+    };
     if args.invite {
-        let added = users.add(&pool.id, email, AddUser::Invite).await?;
-        done(&session, email, &name, word(added), None);
+        let added = users.add(&pool.id, &user, AddUser::Invite).await?;
+        join().await?;
+        done(&session, name, &pool_name, word(added), None);
         return Ok(Ending::Done);
     }
     if let Some(code) = &args.code {
-        users.confirm_sign_up(&pool.client_id, email, code).await?;
-        done(&session, email, &name, "confirmed", None);
+        users.confirm_sign_up(&pool.client_id, name, code).await?;
+        join().await?;
+        done(&session, name, &pool_name, "confirmed", None);
         return Ok(Ending::Done);
     }
     let rule = users.password_rule(&pool.id).await?;
     let password = password(args, &session, &rule).await?;
     if let Err(missing) = rule.check(&password) {
-        let message = format!("the password does not meet the policy of {name}: {}", missing.join("; "));
+        let message = format!("the password does not meet the policy of {pool_name}: {}", missing.join("; "));
         return Err(Error::usage(message).hint(format!("password policy: {}", rule.describe())));
     }
     let shown = args.generate.then_some(&password);
     if args.sign_up {
-        users.sign_up(&pool.client_id, email, password.clone()).await?;
+        users.sign_up(&pool.client_id, &user, password.clone()).await?;
+        join().await?;
         if !session.config.output.quiet {
-            say(&format!("{email} has signed up. Cognito sends a code by e-mail."));
+            say(&format!("{name} has signed up. Cognito sends a code by e-mail."));
         }
         if let Some(code) = ask::code(session.config.output).await? {
-            users.confirm_sign_up(&pool.client_id, email, &code).await?;
-            done(&session, email, &name, "confirmed", shown);
+            users.confirm_sign_up(&pool.client_id, name, &code).await?;
+            done(&session, name, &pool_name, "confirmed", shown);
         } else {
-            done(&session, email, &name, "signed_up", shown);
-            say(&format!("Confirm with `securelambda add-user {email} --pool {name} --code CODE`."));
+            done(&session, name, &pool_name, "signed_up", shown);
+            say(&format!("Confirm with `securelambda add-user {name} --pool {pool_name} --code CODE`."));
         }
         return Ok(Ending::Done);
     }
-    let added = users.add(&pool.id, email, AddUser::Password(password.clone())).await?;
-    done(&session, email, &name, word(added), shown);
+    let added = users.add(&pool.id, &user, AddUser::Password(password.clone())).await?;
+    join().await?;
+    done(&session, name, &pool_name, word(added), shown);
     Ok(Ending::Done)
 }
 
-/// Checks an e-mail address and converts it to lower case. The stack's pools ignore case, but an emulator may not.
-pub(super) fn check_email(email: &str) -> Result<String, Error> {
-    if is_email(email) {
-        return Ok(email.to_lowercase());
+/// Who is to be added, with the attributes of `--attribute`.
+fn new_user(args: &args::AddUser, session: &Session, pool: &str, name: &str) -> Result<NewUser, Error> {
+    let (sign_in, known) = match session.config.stack.pools.get(pool) {
+        Some(pool) => (pool.sign_in.as_slice(), pool.attributes.as_slice()),
+        None => (&[SignIn::Email][..], &[][..]),
+    };
+    let attributes: Vec<_> = args.attributes.iter().map(|text| attribute(text, known)).collect::<Result<_, _>>()?;
+    // A message needs an address, unless the name is one.
+    let has_address = is_email(name) && !sign_in.contains(&SignIn::Username);
+    if (args.invite || args.sign_up) && !has_address && !attributes.iter().any(|(name, _)| name == "email") {
+        return Err(Error::usage(format!("Cognito cannot send {name} an e-mail"))
+            .hint("give the address with `--attribute email=ADDRESS`"));
     }
-    Err(Error::usage(format!("{email:?} is not an e-mail address")).hint("write it as in you@example.com"))
+    Ok(NewUser::of(sign_in, name, attributes))
+}
+
+/// An attribute from `NAME=VALUE`, by Cognito's name.
+fn attribute(text: &str, known: &[UserAttribute]) -> Result<(String, String), Error> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+        Error::usage(format!("{text:?} is not an attribute")).hint("write it as in --attribute tenant=acme")
+    })?;
+    let bare = name.strip_prefix("custom:").unwrap_or(name);
+    let called = |attribute: &&UserAttribute| attribute.custom().unwrap_or(&attribute.name) == bare;
+    match known.iter().find(called) {
+        Some(attribute) => Ok((attribute.name.clone(), value.to_owned())),
+        None if STANDARD_ATTRIBUTES.contains(&name) => Ok((name.to_owned(), value.to_owned())),
+        None => {
+            let known: Vec<&str> = known.iter().map(|one| one.custom().unwrap_or(&one.name)).collect();
+            Err(Error::unknown("attribute", name, &known)
+                .hint("an attribute of your own is under `attributes` of the pool in the stack file"))
+        }
+    }
+}
+
+/// The groups that the user is to join. They are looked up before the user is added, so that a mistyped name changes
+/// nothing.
+async fn groups<'a>(args: &'a args::AddUser, users: &Users, pool: &str, pool_id: &str) -> Result<&'a [String], Error> {
+    if !args.groups.is_empty() {
+        let known: Vec<String> = users.groups(pool_id).await?.into_iter().map(|group| group.name).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        if let Some(name) = args.groups.iter().find(|name| !known.contains(&name.as_str())) {
+            let error = Error::unknown("group", name, &known);
+            return Err(error.hint(format!("to create a group, add it to `groups` of [pools.{pool}] and run `up`")));
+        }
+    }
+    Ok(&args.groups)
+}
+
+/// Checks what a user signs in with, and converts it to lower case. The stack's pools ignore case, but an emulator may
+/// not. Without a known pool, it may be anything that one of the pools takes.
+pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
+    let of_pool = pool.and_then(|pool| stack.pools.get(pool)).map(|pool| vec![pool]);
+    let pools = of_pool.unwrap_or_else(|| stack.pools.values().collect());
+    let takes = |pool: &&Pool| {
+        let has = |way| pool.sign_in.contains(&way);
+        let by_contact = has(SignIn::Email) && is_email(name) || has(SignIn::Phone) && is_phone(name);
+        by_contact || has(SignIn::Username) && is_username(name)
+    };
+    if pools.iter().any(takes) || pools.is_empty() && is_email(name) {
+        return Ok(name.to_lowercase());
+    }
+    let ways: Vec<SignIn> = pools.iter().flat_map(|pool| pool.sign_in.iter().copied()).collect();
+    let (what, example) = match ways.as_slice() {
+        ways if ways.contains(&SignIn::Username) => ("a name without spaces", "ann"),
+        ways if !ways.contains(&SignIn::Phone) => ("an e-mail address", "you@example.com"),
+        ways if !ways.contains(&SignIn::Email) => ("a phone number", "+4930123456"),
+        _ => ("an e-mail address or a phone number", "you@example.com, or +4930123456"),
+    };
+    Err(Error::usage(format!("{name:?} is not {what}")).hint(format!("write it as in {example}")))
 }
 
 /// The named pool, or the only pool, from the state file.
-pub(super) async fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
+pub(super) async fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, outputs::Pool), Error> {
     pool_in(&session.outputs(&session.state().await?), session, named)
 }
 
 /// The named pool, or the only pool, from `outputs`.
-pub(super) fn pool_in(outputs: &Outputs, session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
+pub(super) fn pool_in(
+    outputs: &Outputs,
+    session: &Session,
+    named: Option<&str>,
+) -> Result<(String, outputs::Pool), Error> {
     let known: Vec<&str> = session.config.stack.pools.keys().map(String::as_str).collect();
     let name = match (named, known.as_slice()) {
         (Some(name), _) => name,
@@ -98,7 +178,7 @@ async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy
     if output.can_ask {
         say(&format!("Password policy: {}", rule.describe()));
     }
-    let question = format!("Password for {}", args.user.email);
+    let question = format!("Password for {}", args.user.name);
     ask::password(output, &question, true, "--password-stdin, --generate or --invite").await
 }
 
@@ -111,10 +191,10 @@ fn word(added: Added) -> &'static str {
     }
 }
 
-fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Option<&SecretValue>) {
+fn done(session: &Session, name: &str, pool: &str, result: &str, generated: Option<&SecretValue>) {
     let output = session.config.output;
     if output.json {
-        let mut document = json!({ "schema_version": SCHEMA_VERSION, "email": email, "pool": pool, "result": result });
+        let mut document = json!({ "schema_version": SCHEMA_VERSION, "email": name, "pool": pool, "result": result });
         if let Some(password) = generated {
             document["password"] = json!(password.reveal());
         }
@@ -122,17 +202,70 @@ fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Opt
         return;
     }
     let text = match result {
-        "created" => format!("{email} can sign in to {pool}"),
-        "password_set" => format!("{email} already existed in {pool}; the password was changed"),
-        "invited" => format!("{email} is invited to {pool}; Cognito sends a temporary password by e-mail"),
-        "invited_again" => format!("{email} already existed; Cognito sends the invitation to {pool} again"),
-        "confirmed" => format!("{email} is confirmed and can sign in to {pool}"),
-        _ => format!("{email} has signed up to {pool} and is not confirmed yet"),
+        "created" => format!("{name} can sign in to {pool}"),
+        "password_set" => format!("{name} already existed in {pool}; the password was changed"),
+        "invited" => format!("{name} is invited to {pool}; Cognito sends a temporary password by e-mail"),
+        "invited_again" => format!("{name} already existed; Cognito sends the invitation to {pool} again"),
+        "confirmed" => format!("{name} is confirmed and can sign in to {pool}"),
+        _ => format!("{name} has signed up to {pool} and is not confirmed yet"),
     };
     if !output.quiet {
         say(&text);
     }
     if let Some(password) = generated {
         answer(password.reveal());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    fn stack(pools: &str) -> Stack {
+        parse(&format!("[stack]\nname = \"demo\"\n{pools}")).expect("a sound file")
+    }
+
+    #[test]
+    fn a_name_is_what_the_pool_takes() {
+        let people = "[pools.People]\n";
+        let named = "[pools.Named]\nsign_in = [\"username\"]\n";
+        let called = "[pools.Called]\nself_sign_up = false\nsign_in = [\"phone\"]\n";
+        for (pools, pool, name, expected) in [
+            (people, None, "Ann@Example.com", Ok("ann@example.com")),
+            (people, None, "ann", Err("\"ann\" is not an e-mail address")),
+            (people, Some("Peple"), "ann", Err("\"ann\" is not an e-mail address")),
+            (named, None, "Ann", Ok("ann")),
+            (named, None, "a b", Err("\"a b\" is not a name without spaces")),
+            (called, None, "+4930123456", Ok("+4930123456")),
+            (called, None, "4930123456", Err("\"4930123456\" is not a phone number")),
+            (&*[people, named].concat(), Some("People"), "ann", Err("\"ann\" is not an e-mail address")),
+            (&*[people, named].concat(), None, "ann", Ok("ann")),
+        ] {
+            let checked = check_name(&stack(pools), pool, name).map_err(|error| error.message);
+            assert_eq!(checked, expected.map(str::to_owned).map_err(str::to_owned), "{pools} {name}");
+        }
+    }
+
+    #[test]
+    fn attributes_get_cognitos_names() {
+        let stack = stack("[pools.People]\nattributes = { tenant = {}, family_name = {} }\n");
+        let known = &stack.pools["People"].attributes;
+        for (text, name, value) in [
+            ("tenant=acme", "custom:tenant", "acme"),
+            ("custom:tenant=a=b", "custom:tenant", "a=b"),
+            ("family_name=Lovelace", "family_name", "Lovelace"),
+            ("given_name=", "given_name", ""),
+        ] {
+            assert_eq!(attribute(text, known).expect("an attribute"), (name.to_owned(), value.to_owned()));
+        }
+        for (text, message) in [
+            ("tenant", "\"tenant\" is not an attribute"),
+            ("=x", "\"=x\" is not an attribute"),
+            ("tenat=acme", "there is no attribute called tenat"),
+            ("custom:family_name2=x", "there is no attribute called custom:family_name2"),
+        ] {
+            assert_eq!(attribute(text, known).expect_err("a mistake").message, message);
+        }
     }
 }

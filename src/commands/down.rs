@@ -71,8 +71,9 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
-    let lost_items = tables::lost_by_removal(&targets);
-    for line in lost_users.iter().chain(&lost_events).chain(&lost_items).filter(|_| !output.json && !output.quiet) {
+    let (lost_items, lost_keys) = (tables::lost_by_removal(&targets), super::api_keys::lost_by_removal(&targets));
+    let lost = lost_users.iter().chain(&lost_events).chain(&lost_items).chain(&lost_keys);
+    for line in lost.filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {

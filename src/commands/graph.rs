@@ -1,5 +1,6 @@
 //! `graph`: draws the stack as a diagram, without AWS calls.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -9,7 +10,9 @@ use crate::args;
 use crate::config::Config;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Arrow, Diagram, NodeKind, RouteGroup, answer, mermaid, svg};
-use crate::spec::{Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
+use crate::spec::{
+    Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, RouteTarget, Stack, StreamSource, Variable,
+};
 use crate::topology::ids::ApiIds;
 
 pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
@@ -42,9 +45,22 @@ fn diagram(stack: &Stack) -> Diagram {
         for route in &api.routes {
             let drawn = ApiIds(name).within(&route.name());
             for (caller, label) in callers(stack, (name, api), route) {
+                let with_key = || format!("{label} and API key").into();
+                let label: Cow<'static, str> = if route.key { with_key() } else { label.into() };
                 diagram.arrow((NodeKind::Caller, &caller), (NodeKind::Route, &drawn), label);
             }
-            diagram.arrow((NodeKind::Route, &drawn), (NodeKind::Function, &route.function), "calls");
+            let (kind, label) = match &route.target {
+                RouteTarget::Function(_) => (NodeKind::Function, "calls"),
+                RouteTarget::Http { .. } => (NodeKind::Server, "calls"),
+                // Each has its own, because equal ones are no common thing.
+                RouteTarget::Mock { .. } => (NodeKind::Server, "is answered by"),
+            };
+            diagram.arrow((NodeKind::Route, &drawn), (kind, &route.target.label()), label);
+            if let Auth::Lambda(authorizer) = &route.auth
+                && let Some(asked) = stack.authorizers.get(authorizer)
+            {
+                diagram.arrow((NodeKind::Route, &drawn), (NodeKind::Function, &asked.function), "asks");
+            }
             routes.push(diagram.index_of(NodeKind::Route, &drawn));
         }
         diagram.groups.push(RouteGroup { text: frame((name, api), stack.firewall.as_ref()), routes });
@@ -58,6 +74,15 @@ fn diagram(stack: &Stack) -> Diagram {
         }
         for secret in &function.secrets {
             diagram.arrow((NodeKind::Function, name), (NodeKind::Secret, secret), "reads");
+        }
+        for table in &function.rights.reads {
+            diagram.arrow((NodeKind::Function, name), (NodeKind::Table, table), "reads");
+        }
+        for table in &function.rights.writes {
+            diagram.arrow((NodeKind::Function, name), (NodeKind::Table, table), "writes");
+        }
+        for other in &function.rights.invokes {
+            diagram.arrow((NodeKind::Function, name), (NodeKind::Function, other), "calls");
         }
         for topic in &function.publishes {
             diagram.arrow((NodeKind::Function, name), (NodeKind::Topic, topic), "publishes");
@@ -73,6 +98,13 @@ fn diagram(stack: &Stack) -> Diagram {
         for trigger in function.queues() {
             diagram.arrow((NodeKind::Queue, &trigger.queue), (NodeKind::Function, name), "calls");
         }
+        for trigger in function.streams() {
+            let stream = match &trigger.source {
+                StreamSource::Table(table) => format!("changes of {table}"),
+                StreamSource::Arn(arn) => arn.clone(),
+            };
+            diagram.arrow((NodeKind::Caller, &stream), (NodeKind::Function, name), "calls");
+        }
         for schedule in function.schedules() {
             diagram.arrow((NodeKind::Caller, &schedule.expression), (NodeKind::Function, name), "calls");
         }
@@ -81,14 +113,20 @@ fn diagram(stack: &Stack) -> Diagram {
         }
         diagram.index_of(NodeKind::Function, name);
     }
-    for topic in stack.topics.keys() {
+    for (topic, wanted) in &stack.topics {
         diagram.index_of(NodeKind::Topic, topic);
+        for (queue, _) in wanted.queues() {
+            diagram.arrow((NodeKind::Topic, topic), (NodeKind::Queue, queue), "sends");
+        }
     }
     for (name, queue) in &stack.queues {
         diagram.index_of(NodeKind::Queue, name);
         if let Some(dead) = queue.dead_letters_of(name) {
             diagram.arrow((NodeKind::Queue, name), (NodeKind::Queue, &dead), "dead letters");
         }
+    }
+    for table in stack.tables.keys() {
+        diagram.index_of(NodeKind::Table, table);
     }
     for secret in stack.secrets.keys().chain(stack.service_users.keys()) {
         diagram.index_of(NodeKind::Secret, secret);
@@ -129,6 +167,9 @@ fn urls(function: &Function) -> BTreeSet<&str> {
 fn frame((name, api): (Option<&str>, &Api), firewall: Option<&Firewall>) -> String {
     let name = name.map(|name| format!("API {name}, ")).unwrap_or_default();
     let mut text = format!("{name}stage {}, {} requests/s per route", api.stage, api.rate_limit);
+    if api.limited_routes().next().is_some() {
+        text += " without its own limit";
+    }
     match firewall {
         _ if api.kind == ApiKind::Http => text += ", an HTTP API has no firewall",
         None => text += ", no firewall",
@@ -182,6 +223,31 @@ mod tests {
         assert_eq!(drawn.boxes[0], Node { kind: NodeKind::Caller, name: "anyone".into() });
         assert_eq!(drawn.boxes.last().map(|node| node.name.as_str()), Some("Idle"));
         assert!(drawn.groups[0].text.ends_with("no firewall"));
+    }
+
+    #[test]
+    fn a_table_has_arrows_from_the_functions_that_read_and_write_it() {
+        let text = "[stack]\nname = \"s\"\n[tables.notes]\nkey = \"id\"\n[tables.unused]\nkey = \"id\"\n[functions.F]\n\
+                    source = \"f\"\nreads = [\"notes\"]\nwrites = [\"notes\"]\n";
+        let drawn = diagram(&parse(text).expect("sound"));
+        insta::assert_snapshot!(mermaid(&drawn), @r#"
+        flowchart LR
+          n0[["F"]]
+          n1[/"notes"\]
+          n2[/"unused"\]
+          n0 -- reads --> n1
+          n0 -- writes --> n1
+        "#);
+        assert!(svg(&drawn).contains("F writes notes"));
+    }
+
+    #[test]
+    fn functions_that_are_invoked_and_asked_have_arrows() {
+        let text = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\ninvokes_functions = [\"G\"]\n[functions.G]\nsource = \"g\"\n\
+                    [functions.Check]\nsource = \"c\"\n[authorizers.Partner]\nfunction = \"Check\"\nidentity = [\"header:X-Partner\"]\n\
+                    [api]\n[[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauthorizer = \"Partner\"\n";
+        let words = svg(&diagram(&parse(text).expect("sound")));
+        assert!(words.contains("F calls G") && words.contains("GET /x asks Check"), "{words}");
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
+use super::note_unless;
 use super::session::Session;
 use crate::aws::lambda::Lambda;
 use crate::config::variable;
 use crate::engine::{Id, Outcome, Summary};
 use crate::error::{Error, Kind};
 use crate::local::{Loadable, Loader, Local, LocalError};
-use crate::spec::{Function, Language};
+use crate::spec::{Function, Language, Packed};
 use crate::state::State;
 use crate::topology::ids;
 
@@ -25,7 +26,9 @@ pub(super) async fn check(session: &Session, state: &State, done: &Summary) -> R
         let id = Id::from(ids::function(name));
         done.done.iter().any(|(other, outcome)| *other == id && *outcome != Outcome::Unchanged)
     });
-    let loaded = join_all(changed.map(|(name, function)| load(session, state, &local, name, function))).await;
+    let packed = changed.filter_map(|(name, function)| Some((name, function, function.packed()?)));
+    let loaded = packed.map(|(name, function, packed)| load(session, state, &local, name, (function, packed)));
+    let loaded = join_all(loaded).await;
     let failed = loaded.into_iter().collect::<Result<Vec<_>, Error>>()?;
     let failed: Vec<String> = failed.into_iter().flatten().collect();
     if failed.is_empty() {
@@ -42,9 +45,9 @@ async fn load(
     state: &State,
     local: &Local,
     name: &str,
-    function: &Function,
+    (function, packed): (&Function, &Packed),
 ) -> Result<Option<String>, Error> {
-    let language = match Language::of(&function.runtime) {
+    let language = match Language::of(&packed.runtime) {
         Language::Python => Loader::Python,
         Language::Node => Loader::Node,
         Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => return Ok(None),
@@ -53,14 +56,21 @@ async fn load(
         return Ok(None);
     };
     let mut variables = Lambda::new(&session.clients).variables(&there.name).await?;
-    variables.extend(of_the_runtime(session, &there.name, function));
-    let code = Loadable { archive: &zip.bytes, language, handler: &function.handler, variables };
-    let loaded = local.load(&code).await.map_err(|error: LocalError| Error::from(error))?;
+    variables.extend(of_the_runtime(session, &there.name, (function, packed)));
+    let code = Loadable { archive: &zip.bytes, language, handler: &packed.handler, variables };
+    let loaded = local
+        .load(&code, &note_unless(session.config.output.quiet))
+        .await
+        .map_err(|error: LocalError| Error::from(error))?;
     Ok(loaded.err().map(|said| format!("the code of {name} cannot be loaded:\n{said}")))
 }
 
 /// What Lambda adds to the environment, with credentials of the emulator.
-fn of_the_runtime(session: &Session, function: &str, settings: &Function) -> BTreeMap<String, String> {
+fn of_the_runtime(
+    session: &Session,
+    function: &str,
+    (settings, packed): (&Function, &Packed),
+) -> BTreeMap<String, String> {
     let (key, secret) = Local::credentials();
     let region = &session.scope().region;
     [
@@ -73,8 +83,8 @@ fn of_the_runtime(session: &Session, function: &str, settings: &Function) -> BTr
         ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true"),
         ("AWS_LAMBDA_FUNCTION_NAME", function),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &settings.memory_mb.to_string()),
-        ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", settings.runtime)),
-        ("_HANDLER", &settings.handler),
+        ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", packed.runtime)),
+        ("_HANDLER", &packed.handler),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

@@ -3,13 +3,18 @@
 
 mod add_user;
 mod allow_ip;
+mod api_keys;
 mod ask;
 mod audit;
 mod call;
 mod doctor;
+mod domains;
 mod down;
 mod export;
 mod graph;
+mod groups;
+mod headers;
+mod identities;
 mod init;
 mod interrupted;
 mod loaded;
@@ -43,7 +48,7 @@ use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
 use crate::report::Output;
-use crate::spec::{Api, ApiKind, Mode, Stack, Throughput};
+use crate::spec::{Api, ApiKind, Limits, Mode, Route, Stack, Throughput};
 use crate::state::{self, State};
 
 /// How a command ends if it does not end in an error.
@@ -77,11 +82,15 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             StackCommand::Status(args) => {
                 run.until_ctrl_c(async |config, stop| status::run(args, config, stop).await).await
             }
+            StackCommand::Outputs(args) if args.keys => {
+                run.until_ctrl_c(async |config, _| api_keys::show(args, config).await).await
+            }
             StackCommand::Outputs(args) => outputs::run(args, &run.config()?).await,
         },
         Command::Users(command) => match command {
             UserCommand::AddUser(args) => run.until_ctrl_c(async |config, _| add_user::run(args, config).await).await,
             UserCommand::Users(args) => run.until_ctrl_c(async |config, _| users::list(args, config).await).await,
+            UserCommand::Groups(args) => run.until_ctrl_c(async |config, _| groups::list(args, config).await).await,
             UserCommand::RemoveUser(args) => {
                 run.until_ctrl_c(async |config, _| users::remove(args, config).await).await
             }
@@ -273,6 +282,14 @@ fn limits(stack: &Stack) -> Option<String> {
         let of = if same { String::new() } else { format!(" of {}", name.unwrap_or("[api]")) };
         format!("Limit per route{of}: {limits}.")
     });
+    let own = stack.all_apis().flat_map(|(name, api)| {
+        let within = name.map(|name| format!("{name} ")).unwrap_or_default();
+        let of = move |(route, limits): (&Route, Limits)| {
+            format!("{within}{}: {} requests/s, burst {}.", route.name(), limits.rate, limits.burst)
+        };
+        api.limited_routes().map(of).collect::<Vec<_>>()
+    });
+    let lines = lines.chain(own);
     let sum = (routes > 1).then(|| format!("All {routes} routes together: {rate} requests/s, burst {burst}."));
     Some(lines.chain(sum).collect::<Vec<_>>().join(" "))
 }
@@ -311,6 +328,12 @@ mod tests {
         let sum = "All 2 routes together: 100 requests/s, burst 100.";
         assert_eq!(said(&two), Some(format!("Limit per route: 50 requests/s, burst 50. {sum}")));
         let sum = "All 3 routes together: 107 requests/s, burst 150.";
+        let own = two.replacen("auth = \"none\"\n", "auth = \"none\"\nrate_limit = 5\n", 1);
+        assert!(
+            said(&own).is_some_and(|said| said.contains("burst 50. GET /a: 5 requests/s, burst 50.")),
+            "{:?}",
+            said(&own)
+        );
         let first = "Limit per route of [api]: 50 requests/s, burst 50.";
         let second = "Limit per route of Other: 7 requests/s, burst 50.";
         assert_eq!(said(&other), Some(format!("{first} {second} {sum}")));

@@ -41,6 +41,7 @@ pub(super) async fn recorded(config: &Config) -> Result<Outputs, Error> {
         account: state.account.clone(),
         region: state.region.clone(),
         stack: state.stack.clone(),
+        ..Scope::default()
     };
     Ok(Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &state))
 }

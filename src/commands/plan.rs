@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::session::{Session, Sources, state_id};
-use super::{Ending, pools};
+use super::{Ending, groups, pools};
 use crate::args;
 use crate::config::Config;
 use crate::costs::{Price, costs};
@@ -13,7 +13,7 @@ use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
 use crate::report::{Output, answer, costs_text, grants_text, plan_json, plan_text};
-use crate::spec::policies;
+use crate::spec::policies::{self, Known};
 use crate::state::State;
 use crate::topology::ids::{self, ApiIds};
 
@@ -25,12 +25,21 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
-    let (kept, mut lost_events) =
-        tokio::try_join!(pools::kept(&session, &state, &plan, &[]), super::queues::lost_with(&session, &state, &plan))?;
+    let (kept, unusable, groups, mut lost_events) = tokio::try_join!(
+        pools::kept(&session, &state, &plan, &[]),
+        super::domains::unusable(&session, &plan),
+        groups::removed(&session, &state, &plan, &[]),
+        super::queues::lost_with(&session, &state, &plan),
+    )?;
+    let kept = [unusable, kept, groups.kept].concat();
+    lost_events.extend(super::api_keys::lost_with(&state, &plan));
     lost_events.extend(super::permissions::taken_by(&plan));
     lost_events.extend(super::tables::left_out(&session, &state));
     let second = session.second_stack(&state).await?;
-    let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
+    let known = Known {
+        secret: &|secret| Some(ids::secret(secret).recorded(&state)?.arn),
+        pool: &|pool| Some(ids::pool(pool).recorded(&state)?.arn),
+    };
     let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {
         let mut document = plan_json(&plan);

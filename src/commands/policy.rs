@@ -10,15 +10,17 @@ use serde_json::{Value, json};
 use super::Ending;
 use super::session::{stored, who_am_i};
 use crate::args;
+use crate::aws::apigatewayv2::DomainName;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
+use crate::engine::Resource as _;
 use crate::error::{Error, Kind};
 use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Named, Wanted, policies};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
 use crate::report::{answer, quoted, say};
 use crate::scope::{Scope, partition_of};
-use crate::spec::{KmsKey, Stack};
+use crate::spec::{KmsKey, Stack, Topic};
 use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
@@ -100,8 +102,15 @@ async fn least(
     endpoint: Option<&str>,
     works: &[CommandName],
 ) -> Result<Vec<Document>, Error> {
-    let recorded = stored(config, scope, endpoint).read().await?;
-    let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
+    let state = stored(config, scope, endpoint).read().await?;
+    let domains =
+        state.iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
+    let domains = domains.filter_map(|record| Some(record.outputs.as_ref()?["name"].as_str()?.to_owned()));
+    let tagged = state.as_ref().is_some_and(|state| !state.tags.is_empty());
+    let mut named = named(&config.stack);
+    named.domains.extend(domains);
+    named.tags |= tagged;
+    let recorded = state.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // The functions' code makes no difference here.
     let graph = topology::desired(
         &config.stack,
@@ -112,7 +121,7 @@ async fn least(
         None,
     );
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
-    Ok(policies(&Wanted { scope, works, kinds: &kinds, named: &named(&config.stack) }))
+    Ok(policies(&Wanted { scope, works, kinds: &kinds, named: &named }))
 }
 
 /// What the operator's policies mention because the stack file names it.
@@ -123,7 +132,17 @@ pub(super) fn named(stack: &Stack) -> Named {
         outside_callers: stack.outside_callers(),
         layers: stack.layers(),
         images: stack.image_repositories(),
+        domains: stack.domains().map(|domain| domain.name.clone()).collect(),
+        told_topics: topics(stack, Topic::tells_addresses),
+        queued_topics: topics(stack, |topic| topic.queues().next().is_some()),
+        https: stack.topics.values().any(Topic::tells_https),
+        tags: !stack.tags.is_empty(),
     }
+}
+
+/// The names of the topics of which this holds.
+fn topics(stack: &Stack, holds: impl Fn(&Topic) -> bool) -> BTreeSet<String> {
+    stack.topics.iter().filter(|(_, topic)| holds(topic)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The scope of the stack, without AWS calls.
@@ -133,7 +152,7 @@ fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     // The region may lack services, but its partition must be known: it is part of the ARNs.
     check(&region, &Needs::default()).map_err(|unfit| Error::new(Kind::Account, unfit.message).hint(unfit.hint))?;
     let partition = partition_of(&region).to_owned();
-    Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone() })
+    Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone(), ..Scope::default() })
 }
 
 fn pretty(document: &Document) -> Result<String, Error> {

@@ -89,10 +89,12 @@ impl Session {
             Some(code) => pack(&config, code, endpoint.as_deref()).await?,
             None => Bundles::default(),
         };
-        let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
+        let (mut clients, caller) = connected(&config.stack.name, &access, needs).await?;
+        clients.scope.chosen_tags.clone_from(&config.stack.tags);
         let scope = &clients.scope;
         let mut elsewhere = config.stack.of_other_partitions(&scope.partition);
         elsewhere.extend(config.stack.images_elsewhere(&scope.region));
+        elsewhere.extend(config.stack.certificates_elsewhere(scope));
         if sources == Sources::Packed && !elsewhere.is_empty() {
             return Err(config.document.flawed(elsewhere, config.output));
         }
@@ -259,8 +261,13 @@ pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, CallerIdentity
 pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, CallerIdentity), Error> {
     let (sdk, caller) = connect(access, needs).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    let scope =
-        Scope { partition: caller.partition.clone(), account: caller.account.clone(), region, stack: stack.to_owned() };
+    let scope = Scope {
+        partition: caller.partition.clone(),
+        account: caller.account.clone(),
+        region,
+        stack: stack.to_owned(),
+        ..Scope::default()
+    };
     Ok((Clients::new(sdk, scope), caller))
 }
 

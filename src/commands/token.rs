@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::add_user::{check_email, pool_of};
+use super::add_user::{check_name, pool_of};
 use super::session::{Session, Sources};
 use super::{Ending, ask};
 use crate::args;
@@ -14,7 +14,7 @@ use crate::outputs::SCHEMA_VERSION;
 use crate::report::answer;
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
-    let email = check_email(&args.user.email)?;
+    let email = check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (_, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;

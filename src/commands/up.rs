@@ -27,6 +27,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     }
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;
+    super::groups::check(&session, &args.remove_groups)?;
     super::tables::check(&session, &args.remove_tables)?;
     session.remove_tables(&args.remove_tables);
     let (mut state, mut store) = session.lock("up").await?;
@@ -47,7 +48,15 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     if let Some(note) = session.second_stack(&state).await? {
         say_unless(output.quiet || output.json, &note);
     }
-    let kept = super::or_stopped(&stop, super::pools::kept(&session, &state, &plan, &args.remove_pools)).await?;
+    let counting = async {
+        tokio::try_join!(
+            super::pools::kept(&session, &state, &plan, &args.remove_pools),
+            super::groups::removed(&session, &state, &plan, &args.remove_groups),
+            super::domains::unusable(&session, &plan),
+        )
+    };
+    let (kept, groups, unusable) = super::or_stopped(&stop, counting).await?;
+    let kept = [unusable, super::domains::foreign(&plan), kept, groups.kept].concat();
     if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {
         if !output.json && !output.quiet {
             say(&plan_text(&plan, output.messages));
@@ -66,7 +75,9 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         return Ok(Ending::Done);
     }
     let mut lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
+    lost_events.extend(groups.lost);
     lost_events.extend(super::tables::lost_with(&state, &plan));
+    lost_events.extend(super::api_keys::lost_with(&state, &plan));
     lost_events.extend(super::tables::left_out(&session, &state));
     if !output.json && !output.quiet {
         say(&plan_text(&plan, output.messages));
@@ -146,6 +157,9 @@ fn show(session: &Session, state: &State) {
         say("");
     }
     answer(&routes(&outputs));
+    for line in super::domains::records_to_make(&outputs) {
+        say_unless(config.output.quiet, &format!("\n{line}"));
+    }
     for note in super::notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));
     }
@@ -173,7 +187,7 @@ fn show(session: &Session, state: &State) {
     say(next.trim_end());
 }
 
-/// Two lines for each route, because URLs are long: the method and the URL, then the function and who may call.
+/// Two lines for each route, because URLs are long: the method and the URL, then what answers and who may call.
 pub(super) fn routes(outputs: &Outputs) -> String {
     let routes = outputs.routes().map(|route| {
         let who = match &route.pool {
@@ -184,7 +198,7 @@ pub(super) fn routes(outputs: &Outputs) -> String {
             None if route.iam => "for IAM-signed requests".to_owned(),
             None => "OPEN to anyone".to_owned(),
         };
-        format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.function)
+        format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.answered_by())
     });
     routes.collect::<Vec<_>>().join("\n")
 }

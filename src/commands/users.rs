@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Ending;
-use super::add_user::{check_email, pool_of};
+use super::add_user::{check_name, pool_of};
 use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::cognito::Users;
@@ -19,28 +19,48 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
         None => session.outputs(&session.state().await?).pools.into_iter().collect(),
     };
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    let users = Users::new(&session.clients);
+    let mut found = args.group.is_none();
     for (name, pool) in pools {
-        for user in Users::new(&session.clients).list(&pool.id).await? {
+        let listed = match &args.group {
+            None => users.list(&pool.id).await?,
+            Some(group) if users.groups(&pool.id).await?.iter().any(|known| known.name == *group) => {
+                found = true;
+                users.members(&pool.id, group).await?
+            }
+            Some(_) => continue,
+        };
+        for user in listed {
             documents.push(json!({
-                "pool": name, "email": user.email, "username": user.username,
+                "pool": name, "email": user.email, "username": user.username, "attributes": user.attributes,
                 "status": user.status, "enabled": user.enabled, "created_unix": user.created,
             }));
-            let status = if user.enabled { user.status } else { format!("{}, disabled", user.status) };
-            rows.push(vec![user.email, name.clone(), status, date(user.created)]);
+            let status = if user.enabled { user.status.clone() } else { format!("{}, disabled", user.status) };
+            let sign_in = session.config.stack.pools.get(&name).map(|pool| pool.sign_in.as_slice());
+            let called = user.called(sign_in.unwrap_or_default()).to_owned();
+            rows.push(vec![called, name.clone(), status, date(user.created)]);
         }
+    }
+    if let Some(group) = args.group.as_ref().filter(|_| !found) {
+        return Err(
+            Error::usage(format!("there is no group called {group}")).hint("`securelambda groups` lists the groups")
+        );
     }
     if session.config.output.json {
         answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "users": documents })));
     } else if rows.is_empty() {
-        say("No users. To add one, run `securelambda add-user EMAIL --pool POOL`.");
+        match &args.group {
+            None => say("No users. To add one, run `securelambda add-user EMAIL --pool POOL`."),
+            Some(group) => say(&format!("The group {group} has no members.")),
+        }
     } else {
-        answer(&table(&["EMAIL", "POOL", "STATUS", "SINCE"], rows));
+        answer(&table(&["USER", "POOL", "STATUS", "SINCE"], rows));
     }
     Ok(Ending::Done)
 }
 
 pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<Ending, Error> {
-    let email = &check_email(&args.user.email)?;
+    let email = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::session::{Session, Sources, state_id};
-use super::{Ending, or_stopped, report_file, unremoved};
+use super::{Ending, identities, or_stopped, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
@@ -20,6 +20,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         report_file::check(file)?;
     }
     let skip = route_names(&config.stack, &args.skip)?;
+    let identities = or_stopped(&stop, identities::read(&config.stack, &args.identities)).await?;
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
@@ -54,6 +55,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         proxies: &session.config.connection.proxies,
         today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
         skip: &skip,
+        identities: &identities,
         wait_for_expiry: args.wait_for_expiry,
         left_before: &left_before,
         tell: &tell,

@@ -19,7 +19,7 @@ controls! { Checklist;
     "api-3" Medium "The API accepts TLS 1.2 or later only": RestTls;
     "api-4" Medium "Request bodies are validated before a function runs": RestBodiesValidated;
     "secrets-1" High "Credentials are in secrets, and not in environment variables": FunctionNoSecretsInEnvironment;
-    "secrets-2" High "Nobody outside of the account may read a secret": SecretNotPublic;
+    "secrets-2" High "Nobody outside of the account may read a secret or a table": SecretNotPublic, TableNotShared;
     "secrets-3" Medium "Secrets are encrypted with a KMS key": SecretKey;
     "secrets-4" Medium "Secrets are rotated": SecretRotation;
     "functions-1" High "Each function has a role with exactly the permissions that it needs":

@@ -1,6 +1,6 @@
 //! AWS Security Hub's controls of the services that a stack uses. Source: the pages "Security Hub CSPM controls for …"
-//! of the AWS Security Hub User Guide, as of November 2026. Controls for AWS WAF Classic are left out: a stack cannot
-//! contain such resources.
+//! of the AWS Security Hub User Guide, as of November 2026. Controls for AWS WAF Classic and for clusters of DynamoDB
+//! Accelerator are left out: a stack cannot contain such resources.
 //!
 //! Where a control is stricter here: Security Hub evaluates APIGateway.8 for HTTP APIs only, and SecretsManager.4 only from
 //! the ninetieth day on.
@@ -30,6 +30,11 @@ controls! { Fsbp;
     "Cognito.4" Medium "User pools enforce threat protection for custom sign-in": PoolThreatProtectionForCustomFlows;
     "Cognito.5" Medium "User pools require a second factor": PoolMfa;
     "Cognito.6" Medium "User pools are protected from deletion": PoolDeletionProtection;
+    "DynamoDB.1" Medium "Tables scale with the demand": TableOnDemand;
+    "DynamoDB.2" Medium "Tables can be restored to a point in time": TableRecovery;
+    "DynamoDB.4" Medium "Tables are in a backup plan": TableBackupPlan;
+    "DynamoDB.5" Low "Tables are tagged": TableTagged;
+    "DynamoDB.6" Medium "Tables are protected from deletion": TableDeletionProtection;
     "IAM.1" High "Policies of the stack do not allow every action on every resource": RolePermissionsDerived;
     "IAM.21" Low "Policies of the stack allow no wildcard actions of a service": RolePermissionsDerived;
     "IAM.24" Low "Roles are tagged": RoleTagged;

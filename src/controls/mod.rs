@@ -137,6 +137,14 @@ pub enum Rule {
     RoleOwnPoliciesOnly,
     RolePermissionsDerived,
     RoleExactPermissions,
+    // Tables.
+    TableOnDemand,
+    TableRecovery,
+    TableBackupPlan,
+    TableDeletionProtection,
+    TableKey,
+    TableNotShared,
+    TableTagged,
     // Topics, queues and secrets.
     TopicKey,
     TopicNotPublic,
@@ -218,7 +226,7 @@ mod tests {
         let count = |standard| all().filter(|control| control.standard == standard).count();
         assert_eq!(count(Standard::Owasp), 10);
         assert_eq!(count(Standard::Checklist), 20);
-        assert!(count(Standard::Fsbp) >= 38 && count(Standard::Prowler) >= 59, "a control is missing");
+        assert!(count(Standard::Fsbp) >= 43 && count(Standard::Prowler) >= 65, "a control is missing");
     }
 
     #[test]

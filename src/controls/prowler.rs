@@ -1,5 +1,6 @@
 //! The checks of Prowler 5.46 that apply to the resources of a stack, with Prowler's own severities. Checks of the
-//! account as a whole (its root user, its password policy, its trails) are left out.
+//! account as a whole (its root user, its password policy, its trails) are left out, and those of clusters of DynamoDB
+//! Accelerator, which a stack cannot contain.
 
 use super::controls;
 
@@ -72,6 +73,12 @@ controls! { Prowler;
     "cognito_user_pool_temporary_password_expiration" Medium "Temporary passwords expire within 7 days":
         PoolTemporaryPassword;
     "cognito_user_pool_waf_acl_attached" Medium "User pools have a web ACL": PoolFirewall;
+    "dynamodb_table_autoscaling_enabled" Medium "Tables scale with the demand (Prowler)": TableOnDemand;
+    "dynamodb_table_cross_account_access" Medium "No other account may use a table": TableNotShared;
+    "dynamodb_table_deletion_protection_enabled" Medium "Tables have deletion protection": TableDeletionProtection;
+    "dynamodb_table_protected_by_backup_plan" Medium "Tables are protected by a backup plan": TableBackupPlan;
+    "dynamodb_tables_kms_cmk_encryption_enabled" Medium "Tables are encrypted with a KMS key": TableKey;
+    "dynamodb_tables_pitr_enabled" Medium "Tables have point-in-time recovery": TableRecovery;
     "iam_inline_policy_allows_privilege_escalation" High "Inline policies allow no escalation of privileges":
         RolePermissionsDerived;
     "iam_inline_policy_no_administrative_privileges" Critical "Inline policies do not allow everything":

@@ -165,14 +165,26 @@ impl Installation {
         run("pip install", &mut pip, Some(lock)).await
     }
 
+    /// Installs a further package of the AWS SDK.
+    pub(super) async fn add(&self, package: &str, lock: &File, say: Note<'_>) -> Result<(), LocalError> {
+        say(&format!("Installing {package}, which Lambda's runtimes include (only once)."));
+        // The version that Lambda's runtimes have. Other scopes have versions of their own.
+        let wanted = if package.starts_with("@aws-sdk/") { format!("{package}@3") } else { package.to_owned() };
+        run("npm install", self.npm_install().arg(wanted), Some(lock)).await
+    }
+
+    fn npm_install(&self) -> Command {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"])
+            .current_dir(&self.folder);
+        npm
+    }
+
     async fn install_node(&self, lock: &File) -> Result<(), LocalError> {
         let dependencies: Value = NODE_PACKAGES.into_iter().map(|(name, version)| (name, json!(version))).collect();
         let package = json!({ "private": true, "dependencies": dependencies });
         files::replace(&self.folder.join("package.json"), package.to_string().as_bytes())?;
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"])
-            .current_dir(&self.folder);
-        run("npm install", &mut npm, Some(lock)).await
+        run("npm install", &mut self.npm_install(), Some(lock)).await
     }
 }
 

@@ -108,8 +108,8 @@ fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> 
 
 type Environment = Vec<(&'static str, OsString)>;
 
-/// The complete environment of the emulator and its functions. Nothing is inherited, in particular no `AWS_*`
-/// variables.
+/// The complete environment of the emulator and its functions. Nothing is inherited, in particular no
+/// `AWS_*` variables.
 fn environment(installation: &Installation, node: &Node, port: u16, name: &str) -> Environment {
     let mut path = node.folder.clone().into_os_string();
     path.push(":/usr/bin:/bin");
@@ -119,6 +119,8 @@ fn environment(installation: &Installation, node: &Node, port: u16, name: &str) 
         ("TMPDIR", installation.tmp().into()),
         ("BIND_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
+        // Functions with a program of their own get no other address from MiniStack, and would call AWS.
+        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}").into()),
         ("AUTH", "true".into()),
         // A label that the health endpoint returns. It identifies the emulator of this program.
         ("MINISTACK_EDITION", name.into()),
@@ -171,6 +173,7 @@ mod tests {
         assert_eq!(get("BIND_HOST"), Some("127.0.0.1"));
         assert_eq!(get("AUTH"), Some("true"));
         assert_eq!(get("GATEWAY_PORT"), Some("4566"));
+        assert_eq!(get("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:4566"));
         assert_eq!(get("PATH"), Some("/opt/node/bin:/usr/bin:/bin"));
         for (name, inside) in
             [("HOME", installation.home()), ("TMPDIR", installation.tmp()), ("STATE_DIR", installation.tmp())]

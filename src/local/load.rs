@@ -1,6 +1,6 @@
 //! Loads a function's code, as Lambda does before the first event. What is imported runs, the handler does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::Path;
 use std::process::Stdio;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::Local;
 use super::error::{LocalError, tail};
 use super::install::Installation;
 use super::tools::Node;
+use super::{Local, Note, files};
 
 const PYTHON: &str = include_str!("load.py");
 const NODE: &str = include_str!("load.mjs");
@@ -38,9 +38,24 @@ pub enum Loader {
 }
 
 impl Local {
-    /// Loads a function's code with the program and the SDK that the emulator uses. The inner error is what the program
-    /// said if it failed.
-    pub async fn load(&self, code: &Loadable<'_>) -> Result<Result<(), String>, LocalError> {
+    /// Loads a function's code with the program and the SDK that the emulator uses. Installs packages of the SDK that the
+    /// code imports and that are not there yet. The inner error is what the program said if it failed.
+    pub async fn load(&self, code: &Loadable<'_>, say: Note<'_>) -> Result<Result<(), String>, LocalError> {
+        let mut installed = BTreeSet::new();
+        loop {
+            let loaded = self.load_once(code).await?;
+            let missing = loaded.as_ref().err().and_then(|said| missing_of_sdk(said)).map(str::to_owned);
+            match missing {
+                Some(package) if installed.insert(package.clone()) => {
+                    let lock = files::lock(self.cache(), say).await?;
+                    Installation::at(self.cache()).add(&package, &lock, say).await?;
+                }
+                _ => return Ok(loaded),
+            }
+        }
+    }
+
+    async fn load_once(&self, code: &Loadable<'_>) -> Result<Result<(), String>, LocalError> {
         let installation = Installation::at(self.cache());
         let node = Node::find().await?;
         let folder = tempfile::tempdir_in(installation.tmp()).map_err(LocalError::file(installation.tmp()))?;
@@ -70,7 +85,32 @@ impl Local {
     }
 }
 
+/// The package of the AWS SDK that Node.js did not find. Lambda has all of them.
+fn missing_of_sdk(said: &str) -> Option<&str> {
+    let name = ["Cannot find package '", "Cannot find module '"].iter().find_map(|words| said.split(words).nth(1))?;
+    let name = name.split('\'').next()?;
+    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "@/-".contains(c));
+    (["@aws-sdk/", "@smithy/"].iter().any(|scope| name.starts_with(scope)) && is_name && name.matches('/').count() == 1)
+        .then_some(name)
+}
+
 fn unpack(archive: &[u8], folder: &Path) -> Result<(), LocalError> {
     let failed = |error: zip::result::ZipError| LocalError::file(folder)(error.into());
     zip::ZipArchive::new(Cursor::new(archive)).and_then(|mut archive| archive.extract(folder)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_packages_of_the_sdk_are_installed_on_demand() {
+        let esm = "Error [ERR_MODULE_NOT_FOUND]: Cannot find package '@aws-sdk/client-bedrock-runtime' imported from /index.mjs";
+        assert_eq!(missing_of_sdk(esm), Some("@aws-sdk/client-bedrock-runtime"));
+        let common = "Error: Cannot find module '@smithy/signature-v4'\nRequire stack:\n- /index.js";
+        assert_eq!(missing_of_sdk(common), Some("@smithy/signature-v4"));
+        for other in ["Cannot find package 'left-pad' imported", "Cannot find module '@aws-sdk/../x'", "TypeError"] {
+            assert_eq!(missing_of_sdk(other), None, "{other}");
+        }
+    }
 }

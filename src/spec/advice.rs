@@ -75,6 +75,12 @@ const WORDS: &[Word] = &[
         &["functions.environment"],
         "variables belong to a function: write them as [functions.NAME.environment]",
     ),
+    text(
+        FILE,
+        &["usageplan", "usageplans", "apikey", "apikeys", "keys", "quota"],
+        &["plans", "api.routes.key"],
+        "write API keys and their limits as [plans.NAME], and `key = true` into the routes that ask for one",
+    ),
     text(FILE, &["cors"], &["api.cors"], "CORS holds for a whole API: write it as `cors` under [api]"),
     text(
         FILE,
@@ -177,6 +183,9 @@ const WORDS: &[Word] = &[
     name(API, &["endpoints", "paths", "resources", "events"], &["api.routes"]),
     name(API, &["xray", "tracingenabled"], &["api.tracing"]),
     name(API, &["securitypolicy", "minimumtlsversion"], &["api.tls"]),
+    name(API, &["resourcepolicy", "policy", "iprangewhitelist", "sourceip", "whitelist"], &["api.allow_from"]),
+    name(API, &["customdomain", "domainname", "domains", "hostname"], &["api.domain"]),
+    name(API, &["disableexecuteapiendpoint", "disabledefaultendpoint"], &["api.default_endpoint"]),
     text(API, &["waf", "webacl"], &["firewall"], "write it as [firewall]"),
     text(
         API,
@@ -191,6 +200,13 @@ const WORDS: &[Word] = &[
         "method and path are one key: route = \"POST /items/{id}\"",
     ),
     name(ROUTE, &["lambda", "handler", "target", "lambdafunction", "functionname"], &["api.routes.function"]),
+    text(
+        ROUTE,
+        &["mock", "http", "backend", "proxy", "integrationtype", "integrationuri", "upstream"],
+        &["api.routes.integration"],
+        "write integration = { http = \"https://…\" } for a server, or integration = { mock = { status = 200, body = \"ok\" } } \
+         for a fixed answer",
+    ),
     text(
         ROUTE,
         &["authorization", "authorizationtype", "cognito", "userpool", "security"],
@@ -212,10 +228,13 @@ const WORDS: &[Word] = &[
     name(ROUTE, &["timeout", "timeouts", "timeoutinmillis"], &["api.routes.timeout_s"]),
     text(
         ROUTE,
-        &["throttling", "throttle", "ratelimit", "burstlimit"],
-        &["api.rate_limit", "api.burst_limit"],
-        "`rate_limit` and `burst_limit` under [api] hold for each route",
+        &["throttling", "throttle"],
+        &["api.routes.rate_limit", "api.routes.burst_limit"],
+        "write `rate_limit` and `burst_limit` into the route; those under [api] hold for each route without its own",
     ),
+    name(ROUTE, &["throttlingratelimit", "throttlerate", "rate"], &["api.routes.rate_limit"]),
+    name(ROUTE, &["throttlingburstlimit", "burst"], &["api.routes.burst_limit"]),
+    name(ROUTE, &["apikey", "apikeyrequired", "private"], &["api.routes.key"]),
     text(
         POOL,
         &[

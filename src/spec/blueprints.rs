@@ -47,7 +47,7 @@ impl Blueprint {
         let Ok(stack) = file::parse(self.text) else { return Vec::new() };
         let bodies = stack.all_routes().filter_map(|(_, route)| route.body.as_ref()?.parent());
         let mut folders: BTreeSet<PathBuf> = bodies.map(PathBuf::from).collect();
-        folders.extend(stack.functions.into_values().filter(|one| one.image.is_none()).map(|function| function.source));
+        folders.extend(stack.functions.values().filter_map(|function| Some(function.packed()?.source.clone())));
         let within = |folder: &&PathBuf| !folders.iter().any(|other| other != *folder && folder.starts_with(other));
         folders.iter().filter(within).cloned().collect()
     }

@@ -23,6 +23,7 @@ impl<'a> Checks<'a> {
             account: "123456789012".into(),
             region: "ap-southeast-1".into(),
             stack: stack.name.clone(),
+            ..Scope::default()
         };
         Self { stack, longest, places, flaws: Vec::new() }
     }

@@ -1,6 +1,7 @@
 //! The kinds of keys that a stack file can have. A section declares every key once, as one of these; the reader, the
 //! JSON schema and docs/stack-file.md follow from the declaration.
 
+mod lists;
 mod words;
 
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::rules::Names;
 use super::section::Section;
 
+pub(super) use lists::Lists;
 pub(super) use words::{OptionalWord, Word, WordList};
 
 /// A key, for the schema and the documentation.
@@ -48,6 +50,10 @@ pub(super) enum Holds {
     Named(Names, &'static dyn Section),
     /// Ids of controls, each with a reason as text.
     Reasons,
+    /// Names chosen by the user, each with a list of text.
+    Lists,
+    /// Keys chosen by the user, each with text.
+    Tags,
     /// Conditions in IAM's form: values by operator and key.
     Conditions,
     /// Names chosen by the user, each with keys chosen by the user, each with a table of the first kind. The key
@@ -346,6 +352,17 @@ pub(super) struct Reasons {
 impl Reasons {
     pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Reasons, about).or(Fallback::EmptyTable) }
+    }
+}
+
+/// Tags: text by keys of the user's choice.
+pub(super) struct TagTexts {
+    pub key: Key,
+}
+
+impl TagTexts {
+    pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Tags, about).or(Fallback::EmptyTable) }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::sections::{pools_in, with_pool};
 use super::{Allowed, Block, Function, Stack, Variable};
 use crate::scope::Scope;
 
@@ -33,6 +34,13 @@ impl Grant {
         self
     }
 
+    /// The same, with the ARNs of pools that are known.
+    #[must_use]
+    pub fn with_pools(mut self, known: &dyn Fn(&str) -> Option<String>) -> Self {
+        self.resources = self.resources.iter().map(|resource| with_pool(resource, known)).collect();
+        self
+    }
+
     /// The statement that allows it.
     pub fn statement(&self) -> Value {
         let mut statement =
@@ -44,13 +52,20 @@ impl Grant {
     }
 }
 
-/// Everything that the entry of a function grants in these keys. A grant for nothing is left out.
+/// The pools that the entry of a function names in `allow`.
+pub fn pools_of(wanted: &Function) -> impl Iterator<Item = &str> {
+    wanted.rights.allow.iter().flat_map(|allowed| pools_in(&allowed.resources))
+}
+
+/// Everything that the entry of a function grants in these keys. A grant for nothing is left out. In place of the ARN of
+/// a pool there is a placeholder, because AWS chooses its id.
 pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     let mut grants: Vec<Grant> = tables(stack, wanted, scope).into();
     grants.push(invokes(wanted, scope));
     grants.extend(parameters(wanted, scope));
     grants.extend(their_secrets(stack, wanted, scope));
-    grants.extend(wanted.rights.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, scope)));
+    let allow = wanted.rights.allow.iter().enumerate();
+    grants.extend(allow.map(|(at, allowed)| allowed_by(at, allowed, (stack, scope))));
     grants.retain(|grant| !grant.resources.is_empty());
     grants
 }
@@ -131,12 +146,12 @@ fn their_secrets(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] 
     ]
 }
 
-fn allowed_by(at: usize, allowed: &Allowed, scope: &Scope) -> Grant {
+fn allowed_by(at: usize, allowed: &Allowed, (stack, scope): (&Stack, &Scope)) -> Grant {
     Grant {
         key: "allow",
         sid: format!("Allow{}", at + 1),
         actions: allowed.actions.clone(),
-        resources: allowed.resources(scope),
+        resources: allowed.resources(stack, scope),
         conditions: allowed.conditions(scope),
     }
 }
@@ -156,6 +171,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-west-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         grants(&stack, &stack.functions["F"], &scope).iter().map(Grant::statement).collect()
     }

@@ -24,6 +24,7 @@ mod rules;
 mod schema;
 mod section;
 mod sections;
+mod tags;
 
 pub use allow_ip::{Unwritable, allow};
 pub use body_schema::check_body_schema;

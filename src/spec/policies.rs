@@ -1,11 +1,15 @@
 //! The IAM documents that follow from the stack file's entries. Resources are full ARNs, with these exceptions: a wildcard
-//! stands for the streams within a function's own log group and for the keys that encrypt parameters, X-Ray's permissions
+//! stands for the streams within a function's own log group, for the stream of a table of the stack, whose ARN has the time
+//! in it, and for the keys that encrypt parameters and somebody else's streams, X-Ray's permissions
 //! to send traces can only be given for everything (docs/aws.md, Tracing), and `allow` says what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::grants::{Grant, grants};
-use super::{Function, Rotation, Stack};
+use super::grants::grants;
+use super::sections::with_pool;
+use super::{Destination, Function, Rotation, Stack, StreamSource};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
@@ -139,8 +143,8 @@ pub fn invoke_only(arns: &[String]) -> Policy {
 }
 
 /// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
-/// characters that AWS chooses. `known` returns the ARN of a secret that exists.
-pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
+/// characters that AWS chooses, and that of a pool in its id.
+pub fn planned(stack: &Stack, scope: &Scope, known: &Known<'_>) -> Vec<(String, Policy)> {
     let plan = stack.functions.iter().map(|(name, wanted)| {
         let rotated: Vec<String> = rotated_by(stack, name).map(|secret| secret_arn(secret, scope, known)).collect();
         let key = stack.kms_key.as_ref().map(|key| key.arn(scope));
@@ -150,8 +154,27 @@ pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<Stri
     plan.collect()
 }
 
-fn secret_arn(name: &str, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> String {
-    known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
+/// The ARNs of what exists already, by name.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub secret: &'a dyn Fn(&str) -> Option<String>,
+    pub pool: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Known<'_> {
+    /// Nothing exists.
+    pub(super) const NOTHING: Known<'static> = Known { secret: &|_| None, pool: &|_| None };
+
+    /// The ARN of a pool, or what it will look like.
+    fn pool_arn(&self, name: &str, scope: &Scope) -> String {
+        let unknown = || scope.arn("cognito-idp", &format!("userpool/{}_?????????", scope.region));
+        (self.pool)(name).unwrap_or_else(unknown)
+    }
+}
+
+fn secret_arn(name: &str, scope: &Scope, known: &Known<'_>) -> String {
+    (known.secret)(name)
+        .unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
 }
 
 /// The policy of one function, like [`planned`].
@@ -161,7 +184,7 @@ pub(super) fn planned_for(
     wanted: &Function,
     scope: &Scope,
     key: Option<&String>,
-    known: &dyn Fn(&str) -> Option<String>,
+    known: &Known<'_>,
 ) -> Policy {
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
     let own = wanted.secrets.iter().filter(|secret| !stack.existing_secrets.contains_key(*secret));
@@ -169,15 +192,30 @@ pub(super) fn planned_for(
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
     let uses_key = key.map(|key| use_key(stack, name, wanted, scope, key));
-    beyond(stack, name, wanted, scope).into_iter().chain(uses_key).fold(policy, Policy::with)
+    let pool = |name: &str| Some(known.pool_arn(name, scope));
+    beyond(stack, name, wanted, scope, &pool).into_iter().chain(uses_key).fold(policy, Policy::with)
 }
 
-/// The statements of a function's policy that depend on nothing but the stack file.
-pub fn beyond(stack: &Stack, name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
+/// The statements of a function's policy that depend on nothing but the stack file and the ARNs of the pools that it names.
+pub fn beyond(
+    stack: &Stack,
+    name: &str,
+    wanted: &Function,
+    scope: &Scope,
+    pool: &dyn Fn(&str) -> Option<String>,
+) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
     // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
     let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
-    let failed = wanted.on_failure.iter().map(|queue| send("SendFailedEvents", &json!(stack.queue_arn(scope, queue))));
+    let failures = |of: fn(&Destination) -> bool| {
+        let arns = wanted.failures().filter(move |one| of(one)).map(|one| one.arn(stack, scope));
+        let arns: BTreeSet<String> = arns.collect();
+        (!arns.is_empty()).then_some(arns)
+    };
+    let failed = failures(|one| one.queue().is_some()).map(|queues| send("SendFailedEvents", &one_or_all(&queues)));
+    let told = failures(|one| one.topic().is_some()).map(
+        |topics| json!({ "Sid": "TellOfFailedEvents", "Effect": "Allow", "Action": "sns:Publish", "Resource": topics }),
+    );
     let queues: Vec<String> = wanted.sends.iter().map(|queue| stack.queue_arn(scope, queue)).collect();
     let sends = (!queues.is_empty()).then(|| send("SendToOwnQueues", &json!(queues)));
     let sources: Vec<String> = wanted.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue)).collect();
@@ -189,8 +227,87 @@ pub fn beyond(stack: &Stack, name: &str, wanted: &Function, scope: &Scope) -> Ve
             "Resource": sources,
         })
     });
-    let queues = failed.chain(sends).chain(receives);
-    network.chain(queues).chain(grants(stack, wanted, scope).iter().map(Grant::statement)).collect()
+    let granted = grants(stack, wanted, scope).into_iter().map(|grant| grant.with_pools(pool).statement());
+    let queues = failed.into_iter().chain(told).chain(sends).chain(receives);
+    network.chain(queues).chain(streams(wanted, scope)).chain(granted).collect()
+}
+
+/// A statement of [`beyond`] with the ARNs of these pools.
+pub fn with_pools(statement: &serde_json::Value, arns: &BTreeMap<String, String>) -> serde_json::Value {
+    let mut statement = statement.clone();
+    for resource in statement["Resource"].as_array_mut().into_iter().flatten() {
+        if let Some(text) = resource.as_str() {
+            *resource = with_pool(text, &|name| arns.get(name).cloned()).into();
+        }
+    }
+    statement
+}
+
+/// One text, or a list of several.
+fn one_or_all(texts: &BTreeSet<String>) -> serde_json::Value {
+    match texts.first() {
+        Some(only) if texts.len() == 1 => json!(only),
+        _ => json!(texts),
+    }
+}
+
+/// What Lambda does with a stream as the function. AWS's list has the last action too, though it can be allowed on
+/// everything alone and reading a stream does not need it (docs/aws.md, Event source mappings).
+const READ_TABLE_STREAM: [&str; 4] =
+    ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
+const READ_STREAM: [&str; 6] = [
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+    "kinesis:ListStreams",
+];
+
+/// Lets Lambda read the streams that call a function, and use the keys of those that somebody else looks after: only
+/// for these streams, and only through the service that keeps them.
+fn streams(wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
+    let of = |service: &str| -> Vec<String> {
+        let sources = wanted.streams().map(|trigger| &trigger.source).filter(|source| source.service() == service);
+        sources.map(|source| source.arn(scope)).collect()
+    };
+    let read = |sid: &str, actions: &[&str], arns: Vec<String>| {
+        let statement = json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": arns });
+        (!arns.is_empty()).then_some(statement)
+    };
+    let theirs = wanted.streams().filter_map(|trigger| match &trigger.source {
+        StreamSource::Arn(arn) => Some(arn),
+        StreamSource::Table(_) => None,
+    });
+    let decrypts = theirs.enumerate().map(|(at, arn)| decrypt_stream(at, arn, scope));
+    let tables = read("ReadTableStreams", &READ_TABLE_STREAM, of("dynamodb"));
+    tables.into_iter().chain(read("ReadStreams", &READ_STREAM, of("kinesis"))).chain(decrypts).collect()
+}
+
+/// Lets a function use whatever key encrypts somebody else's stream. What services say of the data that they encrypt
+/// limits it to this one (docs/aws.md, Event source mappings).
+fn decrypt_stream(at: usize, arn: &str, scope: &Scope) -> serde_json::Value {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+    let (service, account) = (part(2), part(4));
+    let context = if service == "kinesis" {
+        json!({ "kms:EncryptionContext:aws:kinesis:arn": arn })
+    } else {
+        let table = part(5).split('/').nth(1).unwrap_or_default();
+        json!({
+            "kms:EncryptionContext:aws:dynamodb:tableName": table,
+            "kms:EncryptionContext:aws:dynamodb:subscriberId": account,
+        })
+    };
+    let mut conditions = context;
+    conditions["kms:ViaService"] = json!(scope.host(service));
+    json!({
+        "Sid": format!("DecryptStream{}", at + 1),
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": Scope { account: account.to_owned(), ..scope.clone() }.arn("kms", "key/*"),
+        "Condition": { "StringEquals": conditions },
+    })
 }
 
 /// Lets a function send messages to one or more queues.
@@ -203,13 +320,14 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
     let rotates = rotated_by(stack, name).next().is_some();
     // The service encrypts with the permissions of whoever sends or writes to create data keys (docs/aws.md, Keys of
     // the stack file).
-    let publishes = !wanted.publishes.is_empty();
-    let sends = wanted.on_failure.is_some() || !wanted.sends.is_empty();
+    let publishes = !wanted.publishes.is_empty() || wanted.failures().any(|one| one.topic().is_some());
+    let sends = !wanted.sends.is_empty() || wanted.failures().any(|one| one.queue().is_some());
     let makes = publishes || sends || rotates;
     let (reads, writes) = (!wanted.rights.reads.is_empty(), !wanted.rights.writes.is_empty());
+    let follows = wanted.streams().any(|trigger| matches!(trigger.source, StreamSource::Table(_)));
     let actions = [
         ("kms:Decrypt", true),
-        ("kms:DescribeKey", reads || writes),
+        ("kms:DescribeKey", reads || writes || follows),
         ("kms:Encrypt", writes),
         ("kms:GenerateDataKey", makes || writes),
         ("kms:ReEncryptFrom", writes),
@@ -221,7 +339,7 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
         ("secretsmanager", rotates || !wanted.secrets.is_empty()),
         ("sns", publishes),
         ("sqs", sends || wanted.queues().next().is_some()),
-        ("dynamodb", reads || writes),
+        ("dynamodb", reads || writes || follows),
     ];
     // The hosts end differently in some partitions.
     let through = services.iter().filter(|(_, used)| *used).map(|(service, _)| format!("{service}.{}.*", scope.region));
@@ -250,10 +368,11 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-west-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         let Ok(stack) = crate::spec::parse(crate::spec::BUILTIN) else { unreachable!("the built-in stack is sound") };
-        let of = |known: &dyn Fn(&str) -> Option<String>| {
-            let plan = planned(&stack, &scope, known);
+        let of = |secret: &dyn Fn(&str) -> Option<String>| {
+            let plan = planned(&stack, &scope, &Known { secret, ..Known::NOTHING });
             plan.into_iter().find(|(name, _)| name == "ExternalLambda1").map(|(_, policy)| policy.to_string())
         };
         let arn = |what: &str| format!("arn:aws:{what}");

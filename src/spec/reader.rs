@@ -1,6 +1,8 @@
 //! Reads values of a stack file by the declarations of their keys, and collects mistakes: wrong types, values out of
 //! range, unknown keys.
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -10,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::advice;
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
-    Required, Text, TextOr, Word, WordList,
+    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Text,
+    TextOr, Word, WordList,
 };
 use super::section::Section;
 use super::{Posture, rules};
@@ -287,35 +289,6 @@ impl Reader {
         self.whole_number(table, &key.key)
     }
 
-    /// Texts, each once. Their places are the list's with the text behind it, as in `functions.Hello.secrets.Partner`.
-    pub(super) fn list(&mut self, table: &Table, key: &List) -> Vec<Located> {
-        let Some(item) = table.get(&key.key) else {
-            let hardened = if let Fallback::Texts(texts) = key.key.hardened { texts } else { &[] };
-            let default = self.default(&[][..], hardened);
-            return default.iter().map(|text| ((*text).to_owned(), table.span.clone())).collect();
-        };
-        let (name, place) = (key.key.name, table.at(&key.key));
-        let DeValue::Array(items) = item.get_ref() else {
-            self.wrong(item, name, "a list of strings");
-            return Vec::new();
-        };
-        self.remember(place.clone(), item.span());
-        let mut texts: Vec<Located> = Vec::new();
-        for item in items {
-            match item.get_ref() {
-                DeValue::String(text) if texts.iter().any(|(known, _)| known == text) => {
-                    self.diagnostic(&item.span(), format!("`{name}` has {text} twice"), None);
-                }
-                DeValue::String(text) => {
-                    self.remember(joined(&place, text), item.span());
-                    texts.push((text.to_string(), item.span()));
-                }
-                _ => self.wrong(item, name, "a list of strings"),
-            }
-        }
-        texts
-    }
-
     /// The reasons in a key, by the id that each is given for. An empty reason is a mistake.
     pub(super) fn reasons(&mut self, table: &Table, key: &Reasons) -> BTreeMap<String, Located> {
         let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
@@ -373,7 +346,7 @@ impl Reader {
             let help = advice::for_value(key.key.name, key.words, text).unwrap_or_else(|| suggest(text, key.words));
             self.diagnostic(span, message, Some(help));
         }
-        let default = self.default(key.words, key.hardened);
+        let default = self.default(key.default, key.hardened);
         let given = |word: &str| match table.get(&key.key) {
             Some(_) => texts.iter().any(|(text, _)| text == word),
             None => default.contains(&word),

@@ -71,6 +71,8 @@ fn value(key: &Key) -> String {
         Holds::Words(known) => format!("a list of {}", words(known)),
         Holds::Variables(_) => "for each variable, text or a table (below)".to_owned(),
         Holds::Reasons => "for each control, the reason as text".to_owned(),
+        Holds::Lists => "for each name, a list of text".to_owned(),
+        Holds::Tags => "for each tag, its value as text".to_owned(),
         Holds::Conditions => "for each operator of IAM, a table of condition keys with their values".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),
         Holds::Tables(_) => "a list of tables (below)".to_owned(),
@@ -102,12 +104,41 @@ fn remark(path: &str) -> &'static str {
              resource exists."
         }
         "[api]" => "`[apis.NAME]` has the same keys.",
-        "[[api.routes]]" => "A route has exactly one of `pool`, `auth` and `authorizer`.",
+        "[[api.routes]]" => {
+            "A route has exactly one of `function` and `integration`, and exactly one of `pool`, `auth` and `authorizer`."
+        }
+        "[api.routes.integration]" => {
+            "Exactly one of these keys. Everything else of the route holds as for a function: who may call it, `parameters`, `body`, limits."
+        }
         "[firewall.countries]" => "Exactly one of these keys.",
         "[[firewall.rules]]" => "A request must meet all conditions of a rule, and a rule has at least one.",
         _ => "",
     }
 }
+
+/// What no key describes. Each line says why, and what to do instead.
+const BEYOND: &str = "\
+## What a stack file cannot say
+
+The program makes what it can prove: who may call, and what each function may do. Make the things below with another tool.
+`allow`, `invokes_functions`, `vpc`, a trigger with `service`, variables and `existing` secrets connect a stack with them.
+
+| Not described | Why, and what to do |
+|---|---|
+| WebSocket APIs | Only the connection is authorized, and not each message, so most of what `verify` proves has no meaning there. A function calls `execute-api:ManageConnections` by `allow`. |
+| GraphQL APIs (AppSync) | Resolvers decide field by field, in a language that the program does not read. |
+| Private APIs, edge-optimized endpoints, VPC links | Every API is regional and public, so that it can be called and proven from outside. |
+| Mutual TLS at a custom domain | Nobody but the owner of the clients' certificates could prove it. |
+| Integrations with templates or with other services of AWS | A template hides what is called. Use a function, `integration = { http = … }` or `{ mock = … }`. |
+| Cached answers of API Gateway | A cached answer goes to callers whom nobody has asked for a token again. Cache in the function or before the API. |
+| Step Functions | A state machine has rights and a language of its own. A function starts one by `allow`; let one call a function by a trigger with `service`. |
+| EventBridge rules, buses and pipes | Patterns decide what arrives, and other accounts may send. Schedules are a trigger here; for a rule, use a trigger with `service`. |
+| IoT rules | Devices are authorized by certificates and policies of IoT. Let a rule call a function by a trigger with `service`. |
+| S3 buckets, websites, CloudFront | The program deletes nothing that holds people's files, and has no bucket policies to prove. A function reads and writes by `allow`; a bucket calls it by a trigger with `service`. |
+| RDS, Aurora, OpenSearch, ElastiCache, EFS | They hold data in a VPC and cost money when nobody uses them. A function reaches them with `vpc` and a secret. |
+| SES identities, mail texts of user pools | A sender must be verified by its owner. |
+| Resources of other regions or accounts | One stack is one account in one region. |
+";
 
 fn page() -> String {
     let mut found = Vec::new();
@@ -124,7 +155,7 @@ fn page() -> String {
             text += &format!("| `{}` | {} | {} | {} |\n", key.name, value(key), default(key), key.about);
         }
     }
-    text
+    text + "\n" + BEYOND
 }
 
 #[test]

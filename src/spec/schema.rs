@@ -6,6 +6,7 @@ use super::field::{Holds, Key};
 use super::rules::NAME;
 use super::section::{Choice, Section};
 use super::sections::{ROOT, SETTINGS, VARIABLE};
+use super::tags;
 
 /// The schema, in draft 7, which editors' TOML plugins know.
 pub fn json_schema() -> Value {
@@ -29,8 +30,13 @@ fn table(section: &'static dyn Section) -> Value {
             table["minProperties"] = json!(1);
             table["maxProperties"] = json!(1);
         }
-        Choice::OneOf(names) => {
-            table["oneOf"] = names.iter().map(|name| json!({ "required": [name] })).collect();
+        Choice::OneOf(groups) => {
+            let one_of =
+                |names: &&[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
+            match groups {
+                [only] => table["oneOf"] = one_of(only),
+                several => table["allOf"] = several.iter().map(|names| json!({ "oneOf": one_of(names) })).collect(),
+            }
         }
     }
     table
@@ -50,6 +56,16 @@ fn property(key: &Key) -> Value {
         Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
         Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
         Holds::Reasons => json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } }),
+        Holds::Lists => {
+            let list = json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true });
+            json!({ "type": "object", "additionalProperties": list })
+        }
+        Holds::Tags => json!({
+            "type": "object",
+            "maxProperties": tags::MOST,
+            "propertyNames": { "pattern": tags::KEY },
+            "additionalProperties": { "type": "string", "pattern": tags::VALUE },
+        }),
         Holds::Conditions => {
             let value = json!({ "type": ["string", "boolean", "integer"] });
             let values = json!({ "anyOf": [value, { "type": "array", "items": value, "minItems": 1 }] });

@@ -23,8 +23,16 @@ pub(super) enum Choice {
     Free,
     /// The table has exactly one key.
     OneKey,
-    /// The table has exactly one of these keys, beside others.
-    OneOf(&'static [&'static str]),
+    /// The table has exactly one key of each of these groups, beside others.
+    OneOf(&'static [&'static [&'static str]]),
+}
+
+/// The name of a key from the name of its field, which is written as `r#type` if Rust has the word itself.
+pub(super) const fn key_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
 }
 
 /// Declares a table: a constant with its keys, the type of the constant, its name in messages and, if some do, which
@@ -40,7 +48,7 @@ macro_rules! section {
         }
 
         pub(in crate::spec) static $constant: $section = $section {
-            $($name: <$kind>::$make(stringify!($name), $($value),*),)*
+            $($name: <$kind>::$make($crate::spec::section::key_name(stringify!($name)), $($value),*),)*
         };
 
         impl $crate::spec::section::Section for $section {

@@ -9,7 +9,7 @@ use super::{Input, edge};
 use crate::aws::Encryption;
 use crate::aws::apigatewayv2::HttpApi;
 use crate::aws::cloudwatch::{Alarm, Metric, Statistic};
-use crate::aws::sns::Topic;
+use crate::aws::sns::{Address, Topic};
 use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::{ALARMS_TOPIC, Alarms, MissingData, Notify, Stack};
@@ -102,7 +102,7 @@ fn topic(graph: &mut Graph, Input { scope, encrypted_by, .. }: Input<'_>, addres
         account: scope.account.clone(),
         subscribers: Vec::new(),
         functions: Vec::new(),
-        emails: address.into_iter().cloned().collect(),
+        addresses: address.into_iter().map(|address| Address::email(address)).collect(),
         alarms: Some(scope.arn("cloudwatch", &format!("alarm:{}", scope.physical("*")))),
         tls_only: true,
         tracing: false,

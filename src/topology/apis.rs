@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::functions::Ready;
 use super::id::IdOf;
 use super::identity::Pools;
-use super::{Input, http_api, rest_api};
+use super::{Input, http_api, plans, rest_api};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
 use crate::aws::apigatewayv2::HttpApi;
@@ -43,8 +43,8 @@ impl ApiIds<'_> {
     }
 
     /// `permission.GET /age AgeFn`, or `permission.Age GET /age AgeFn`.
-    fn permission(self, route: &Route) -> IdOf<Permission> {
-        IdOf::new("permission", &self.within(&format!("{} {}", route.name(), route.function)))
+    fn permission(self, route: &Route, function: &str) -> IdOf<Permission> {
+        IdOf::new("permission", &self.within(&format!("{} {function}", route.name())))
     }
 
     /// A route's name among those of all APIs: `GET /age`, or `Age GET /age`.
@@ -77,17 +77,21 @@ pub(super) struct Parts<'a> {
 /// The HTTP APIs, by name.
 pub(super) type HttpApis = BTreeMap<Option<String>, Handle<HttpApi>>;
 
-/// The parts of every API. Returns the HTTP APIs.
+/// The parts of every API, and the usage plans of the REST APIs. Returns the HTTP APIs.
 pub(super) fn apis(graph: &mut Graph, from: Input<'_>, parts: &Parts<'_>) -> HttpApis {
     let log_role = rest_api::log_role(graph, from);
-    let mut http_apis = HttpApis::new();
+    let (mut http_apis, mut asking) = (HttpApis::new(), Vec::new());
     for (name, wanted) in from.stack.all_apis() {
         let key = name.map(str::to_owned);
         match parts.roots.get(&key) {
-            Some(root) => rest_api::api(graph, from, (name, wanted), *root, parts, log_role),
+            Some(root) => {
+                let stage = rest_api::api(graph, from, (name, wanted), *root, parts, log_role);
+                asking.extend(wanted.asks_for_keys().then_some(stage));
+            }
             None => drop(http_apis.insert(key, http_api::api(graph, from, (name, wanted), parts))),
         }
     }
+    plans::plans(graph, from, &asking);
     http_apis
 }
 
@@ -117,7 +121,7 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
     scope: &Scope,
 ) -> Handle<Permission> {
     // The id contains the function: if a route moves to another function, the old permission is removed after the move.
-    let id = ids.permission(route);
+    let id = ids.permission(route, route.function().map_or("", String::as_str));
     // Two APIs may have routes of the same name with the same function.
     let sid = permission_sid(&ids.within(&route.name()));
     let (route, scope) = (route.clone(), scope.clone());
@@ -141,7 +145,7 @@ pub(super) fn access_log_name(ids: ApiIds<'_>, scope: &Scope) -> String {
 
 /// How many days the logs of an API are kept: as long as the longest kept log of its functions.
 pub(super) fn retention_days(functions: &BTreeMap<String, Ready>, wanted: &Api, stack: &Stack) -> i32 {
-    let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
+    let called = wanted.routes.iter().filter_map(Route::function).filter(|name| functions.contains_key(*name));
     let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
     i32::try_from(days.unwrap_or(14)).unwrap_or(14)
 }
@@ -193,6 +197,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         // The graph takes no id twice.
         let graph = desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default(), None);

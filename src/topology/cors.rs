@@ -69,6 +69,7 @@ pub(super) fn preflights(wanted: &Api, paths: &PathsOutputs) -> BTreeMap<String,
         resource_id: paths.ids.get(path).cloned().unwrap_or_default(),
         http_method: "OPTIONS".into(),
         authorization: Authorization::None,
+        api_key_required: false,
         validator_id: None,
         model: None,
         required: BTreeSet::new(),
@@ -81,9 +82,8 @@ pub(super) fn preflights(wanted: &Api, paths: &PathsOutputs) -> BTreeMap<String,
 }
 
 fn preflight(cors: &Cors, methods: &[&str]) -> Mock {
-    let first = cors.origins.first().map_or("*", String::as_str);
     let mut headers = BTreeMap::from([
-        (ORIGIN.to_owned(), first.to_owned()),
+        (ORIGIN.to_owned(), first_origin(cors)),
         ("Access-Control-Allow-Methods".to_owned(), methods.join(",")),
         ("Access-Control-Max-Age".to_owned(), cors.max_age_s.to_string()),
     ]);
@@ -91,15 +91,27 @@ fn preflight(cors: &Cors, methods: &[&str]) -> Mock {
         headers.insert("Access-Control-Allow-Headers".into(), cors.headers.join(","));
     }
     headers.extend(in_every_answer(cors).filter(|(name, _)| name.ends_with("Credentials")));
-    if !cors.allows_every_origin() {
-        headers.insert("Vary".into(), "Origin".into());
-    }
-    Mock { status: 204, headers, template: echo(&cors.origins) }
+    headers.extend(varies(cors));
+    Mock { status: 204, headers, template: echo(&cors.origins), refuses_other_bodies: false }
+}
+
+/// The headers of fixed answers, whose template is to begin with [`echo`].
+pub(super) fn of_answers(cors: &Cors) -> BTreeMap<String, String> {
+    [(ORIGIN.to_owned(), first_origin(cors))].into_iter().chain(in_every_answer(cors)).chain(varies(cors)).collect()
+}
+
+fn first_origin(cors: &Cors) -> String {
+    cors.origins.first().map_or("*", String::as_str).to_owned()
+}
+
+/// Caches must not give the answer to a page of one origin to that of another.
+fn varies(cors: &Cors) -> Option<(String, String)> {
+    (!cors.allows_every_origin()).then(|| ("Vary".to_owned(), "Origin".to_owned()))
 }
 
 /// Answers with the origin that asks, if it is one of several. Origins contain no character that a template would take
 /// for its own.
-fn echo(origins: &[String]) -> String {
+pub(super) fn echo(origins: &[String]) -> String {
     if origins.len() < 2 {
         return String::new();
     }

@@ -84,6 +84,8 @@ fn key(
         logged.filter_map(|(name, api)| Some((api.stage.clone(), *rest_apis.get(&name.map(str::to_owned))?))).collect();
     let (stages, apis): (Vec<String>, Vec<Handle<RestApi>>) = logged.into_iter().unzip();
     let names = log_groups(stack, scope);
+    let sending = stack.topics.iter().filter(|(_, topic)| topic.queues().next().is_some());
+    let sending: Vec<String> = sending.map(|(name, _)| scope.arn("sns", &scope.physical(name))).collect();
     let topic = stack.has_alarms_topic().then(|| scope.arn("sns", &alarms::topic_name(scope)));
     let wanted = Key {
         id: id.to_string(),
@@ -97,7 +99,7 @@ fn key(
     id.add(graph, apis, move |apis| {
         let execution = stages.iter().zip(apis).map(|(stage, api)| execution_log_name(&api.id, stage));
         let names: Vec<String> = names.iter().cloned().chain(execution).collect();
-        Key { policy: policy(&scope, &names, topic.as_deref()), ..wanted.clone() }
+        Key { policy: policy(&scope, &names, topic.as_deref(), &sending), ..wanted.clone() }
     })
 }
 
@@ -113,8 +115,9 @@ fn log_groups(stack: &Stack, scope: &Scope) -> Vec<String> {
 }
 
 /// Who may use the key. The account's own policies decide about everybody but AWS's services (docs/aws.md, Keys of a
-/// stack): CloudWatch Logs may use it for the stack's groups, and CloudWatch for the topic of its alarms.
-fn policy(scope: &Scope, log_groups: &[String], alarms: Option<&str>) -> Policy {
+/// stack): CloudWatch Logs may use it for the stack's groups, CloudWatch for the topic of its alarms, and SNS for queues that
+/// get messages of topics.
+fn policy(scope: &Scope, log_groups: &[String], alarms: Option<&str>, sending: &[String]) -> Policy {
     let account = json!({
         "Sid": "AccountDecides",
         "Effect": "Allow",
@@ -143,5 +146,18 @@ fn policy(scope: &Scope, log_groups: &[String], alarms: Option<&str>) -> Policy 
             "Condition": { "StringEquals": { "kms:EncryptionContext:aws:sns:topicArn": topic } },
         })
     });
-    Policy::new([account].into_iter().chain(logs).chain(alarms))
+    let topics = (!sending.is_empty()).then(|| {
+        json!({
+            "Sid": "TopicsToQueues",
+            "Effect": "Allow",
+            "Principal": { "Service": "sns.amazonaws.com" },
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {
+                "ArnEquals": { "aws:SourceArn": sending },
+                "StringEquals": { "aws:SourceAccount": scope.account },
+            },
+        })
+    });
+    Policy::new([account].into_iter().chain(logs).chain(alarms).chain(topics))
 }

@@ -7,19 +7,22 @@ use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
 use super::queues::Queues;
 use super::references::{self, References, Variables};
+use super::tables::Tables;
+use super::triggers::Receiver;
 use super::{Input, authorizers, triggers};
 use crate::aws::Encryption;
+use crate::aws::cognito::UserPool;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
-use crate::aws::sqs::Queue;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
+use crate::spec::grants::pools_of;
 use crate::spec::policies;
-use crate::spec::{Function as Wanted, ORIGINS_VARIABLE, Stack};
+use crate::spec::{self, Function as Wanted, ORIGINS_VARIABLE, Stack};
 use crate::spec::{deprecated_on, secret_variable};
 
 /// The ids of what this file adds.
@@ -46,6 +49,9 @@ pub(crate) mod ids {
     }
 }
 
+/// What a policy is made for and from: the role, its log group, what encrypts it, and the pools that it names.
+type Given<'a> = (Handle<Role>, Handle<LogGroup>, &'a EncryptedBy, BTreeMap<String, Handle<UserPool>>);
+
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
@@ -59,7 +65,7 @@ pub(super) struct Ready {
 pub(super) fn functions(
     graph: &mut Graph,
     Input { stack, scope, bundles, encrypted_by, .. }: Input<'_>,
-    (topics, queues): (&Topics, &Queues),
+    (topics, queues, tables): (&Topics, &Queues, &Tables),
     secrets: &Secrets,
     references: &References,
 ) -> BTreeMap<String, Ready> {
@@ -69,17 +75,20 @@ pub(super) fn functions(
         let logs = log_group(graph, name, (scope, encrypted_by), wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let policy = policy(graph, name, (stack, scope), (role, logs, encrypted_by), wanted, topics, secrets, rotated);
+        let named = pools_of(wanted).filter_map(|pool| Some((pool.to_owned(), *references.pools.pools.get(pool)?)));
+        let pools: BTreeMap<String, Handle<UserPool>> = named.collect();
+        let given = (role, logs, encrypted_by, pools);
+        let policy = policy(graph, name, (stack, scope), given, wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
-        let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
+        let receiver = Receiver::of(wanted.on_failure.as_ref(), (topics, queues));
         let function = function(
             graph,
             name,
             (stack, scope),
             wanted,
             bundles,
-            (role, logs, queue, encrypted_by),
+            (role, logs, receiver, encrypted_by),
             variables,
             statements,
         );
@@ -87,7 +96,7 @@ pub(super) fn functions(
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
         let function = Ready { function, policy };
-        triggers::triggers(graph, (name, wanted), scope, function, (topics, queues));
+        triggers::triggers(graph, (name, wanted), scope, function, (topics, queues, tables));
         ready.insert(name.clone(), function);
     }
     ready
@@ -133,7 +142,7 @@ fn policy(
     graph: &mut Graph,
     name: &str,
     (stack, scope): (&Stack, &Scope),
-    (role, logs, encrypted_by): (Handle<Role>, Handle<LogGroup>, &EncryptedBy),
+    (role, logs, encrypted_by, pools): Given<'_>,
     wanted: &Wanted,
     topics: &Topics,
     secrets: &Secrets,
@@ -141,36 +150,43 @@ fn policy(
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
-    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(stack, name, wanted, scope));
+    let tracing = policies::traces(wanted, scope);
+    let beyond = policies::beyond(stack, name, wanted, scope, &|_| None);
     let use_key = policies::use_key(stack, name, wanted, scope, "");
-    let needs = (role, (logs, encrypted_by.clone()), secrets, topics, rotated);
-    ids::policy(name).add_under(graph, role, needs, move |(role, (logs, encryption), secrets, topics, rotated)| {
-        let use_key = encryption.key().map(|arn| {
-            let mut use_key = use_key.clone();
-            use_key["Resource"] = arn.as_str().into();
-            use_key
-        });
-        let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
-        let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
-        let rotated: Vec<String> = rotated.into_iter().map(|secret| secret.arn).collect();
-        let document = policies::function(&logs.arn, &secrets, &topics, tracing);
-        RolePolicy {
-            role: role.name,
-            name: POLICY_NAME.to_owned(),
-            document: policies::rotate(&rotated)
-                .into_iter()
-                .chain(beyond.clone())
-                .chain(use_key)
-                .fold(document, Policy::with),
-        }
-    })
+    let needs = (role, (logs, encrypted_by.clone()), secrets, topics, (rotated, pools));
+    ids::policy(name).add_under(
+        graph,
+        role,
+        needs,
+        move |(role, (logs, encryption), secrets, topics, (rotated, pools))| {
+            let pools = pools.into_iter().map(|(name, pool)| (name, pool.arn)).collect();
+            let use_key = encryption.key().map(|arn| {
+                let mut use_key = use_key.clone();
+                use_key["Resource"] = arn.as_str().into();
+                use_key
+            });
+            let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
+            let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
+            let rotated: Vec<String> = rotated.into_iter().map(|secret| secret.arn).collect();
+            let document = policies::function(&logs.arn, &secrets, &topics, tracing);
+            RolePolicy {
+                role: role.name,
+                name: POLICY_NAME.to_owned(),
+                document: policies::rotate(&rotated)
+                    .into_iter()
+                    .chain(beyond.iter().map(|statement| policies::with_pools(statement, &pools)))
+                    .chain(use_key)
+                    .fold(document, Policy::with),
+            }
+        },
+    )
 }
 
 /// The ids of the statements that the function's resource policy may have: one for each route that calls it, those for its
 /// triggers, and one for each secret that it rotates.
 fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
     let routes = stack.all_apis().flat_map(|(api, wanted)| {
-        let calls = wanted.routes.iter().filter(|route| route.function == name);
+        let calls = wanted.routes.iter().filter(|route| route.function().is_some_and(|function| function == name));
         calls.map(move |route| permission_sid(&ApiIds(api).within(&route.name())))
     });
     let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
@@ -185,7 +201,7 @@ fn function(
     (stack, scope): (&Stack, &Scope),
     wanted: &Wanted,
     bundles: &Bundles,
-    (role, logs, queue, encrypted_by): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>, &EncryptedBy),
+    (role, logs, receiver, encrypted_by): (Handle<Role>, Handle<LogGroup>, Option<Receiver>, &EncryptedBy),
     variables: Variables,
     statements: BTreeSet<String>,
 ) -> Handle<Function> {
@@ -209,20 +225,26 @@ fn function(
         }
     }
     environment.extend(stack.cors_origins(name).map(|origins| (ORIGINS_VARIABLE.to_owned(), origins)));
-    let code = match (&wanted.image, bundles.functions.get(name)) {
-        (Some(image), _) => Code::Image(image.uri.clone()),
-        (None, Some(zip)) => Code::Zip { bytes: zip.bytes.clone(), sha256: zip.sha256.clone() },
-        (None, None) => Code::default(),
+    let zip = bundles.functions.get(name);
+    let zip = zip.map(|zip| Code::Zip { bytes: zip.bytes.clone(), sha256: zip.sha256.clone() }).unwrap_or_default();
+    // An image has its runtime and its handler itself.
+    let (code, runtime, handler, layers, architecture) = match &wanted.code {
+        spec::Code::Image(image) => {
+            (Code::Image(image.uri.clone()), String::new(), String::new(), Vec::new(), &image.architecture)
+        }
+        spec::Code::Packed(spec::Packed { runtime, handler, layers, architecture, .. }) => {
+            (zip, runtime.clone(), handler.clone(), layers.clone(), architecture)
+        }
     };
     let function = Function {
         id: id.to_string(),
         name: scope.physical(name),
         description: format!("{name} of the stack's API"),
-        runtime: wanted.runtime.clone(),
+        runtime,
         patched_until: deprecated_on,
-        handler: wanted.handler.clone(),
-        layers: wanted.layers.clone(),
-        architecture: wanted.architecture.clone(),
+        handler,
+        layers,
+        architecture: architecture.clone(),
         memory_mb: i32::try_from(wanted.memory_mb).unwrap_or(128),
         ephemeral_mb: i32::try_from(wanted.ephemeral_mb).unwrap_or(512),
         timeout_s: i32::try_from(wanted.timeout_s).unwrap_or(10),
@@ -232,15 +254,15 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
-        sources: wanted.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue)).collect(),
+        sources: wanted.sources(stack, scope).collect(),
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
         dead_letters: None,
         kms_key: Encryption::default(),
         code,
     };
     let Variables { used, urls, queue_urls } = variables;
-    id.add(graph, (role, logs, queue, used, encrypted_by.clone()), move |(role, logs, queue, used, kms_key)| {
-        let dead_letters = queue.into_iter().next().map(|queue| queue.arn);
+    let needs = (role, logs, receiver, used, encrypted_by.clone());
+    id.add(graph, needs, move |(role, logs, dead_letters, used, kms_key)| {
         let mut function =
             Function { role_arn: role.arn, log_group: logs.name, dead_letters, kms_key, ..function.clone() };
         function.environment.extend(Variables::read((&urls, &queue_urls), used));

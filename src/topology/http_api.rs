@@ -6,22 +6,22 @@
 //! (docs/aws.md, Stages of HTTP APIs). Routes that exist are changed once their functions exist and the API may call
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
-use super::{Input, authorizers, cors};
+use super::{Input, authorizers, cors, domains, targets};
 use crate::aws::apigatewayv2::{
-    HTTP_TIMEOUT_MS, HttpAnswering, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRoutes, HttpStage,
-    JwtAuthorizer,
+    HTTP_TIMEOUT_MS, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRouteLimit, HttpRouteLimits,
+    HttpRoutes, HttpStage, JwtAuthorizer,
 };
-use crate::aws::cognito::issuer;
+use crate::aws::cognito::{AppClient, issuer};
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
-use crate::engine::{Graph, Handle};
+use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Api, Auth, Route, Stack};
+use crate::spec::{Api, Auth, Limits, Route, Stack, has_programs};
 
 impl ApiIds<'_> {
     pub(crate) fn http(self) -> IdOf<HttpApi> {
@@ -32,6 +32,10 @@ impl ApiIds<'_> {
     /// state.
     fn http_routes(self) -> IdOf<HttpRoutes> {
         self.of("api", "http-routes")
+    }
+
+    pub(crate) fn http_route_limits(self) -> IdOf<HttpRouteLimits> {
+        self.of("api", "http-route-limits")
     }
 
     fn jwt_authorizer(self, name: &str) -> IdOf<JwtAuthorizer> {
@@ -57,13 +61,14 @@ pub(super) fn api(
         name: ids.physical(scope),
         description: ids.description(scope),
         cors: cors::of_http(wanted),
+        default_endpoint: wanted.default_endpoint,
     };
     let api = id.add(graph, (), move |()| http.clone());
     let by_pool = authorizers(graph, api, ids, wanted, stack, scope, pools);
     let (by_function, asking) = authorizers::of_http(graph, api, ids, (wanted, stack, scope), functions);
     let logs = access_log(graph, from, ids, functions, wanted);
     let stage = stage(graph, api, logs, ids, wanted);
-    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
+    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(route.function()?)?)));
     let permissions = called.map(|(route, ready)| {
         invoke_permission(graph, ids, route, ready, stage, |stage| (stage.api_id, stage.name), scope)
     });
@@ -72,10 +77,41 @@ pub(super) fn api(
     for permission in permissions {
         graph.order_after(routes, permission);
     }
+    domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
+    route_limits(graph, ids, wanted, stage, routes);
     api
 }
 
-/// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's client.
+/// The limits of the routes that have their own, if there are any. AWS takes them only for routes that exist.
+fn route_limits(
+    graph: &mut Graph,
+    ids: ApiIds<'_>,
+    wanted: &Api,
+    stage: Handle<HttpStage>,
+    routes: Handle<HttpRoutes>,
+) {
+    let of = |(route, limits): (&Route, Limits)| {
+        let burst = i32::try_from(limits.burst).unwrap_or(i32::MAX);
+        (route.name(), HttpRouteLimit { rate: f64::from(limits.rate), burst })
+    };
+    let limits: BTreeMap<String, HttpRouteLimit> = wanted.limited_routes().map(of).collect();
+    if limits.is_empty() {
+        return;
+    }
+    // The limits can be read while the routes are missing.
+    ids.http_route_limits().add_under(graph, stage, (stage, Deferred(routes)), move |(stage, _)| HttpRouteLimits {
+        api_id: stage.api_id,
+        stage: stage.name,
+        limits: limits.clone(),
+    });
+}
+
+/// The authorizers of pools, by the pool's name and whether programs pass that get tokens for themselves.
+type OfPools = BTreeMap<(String, bool), Handle<JwtAuthorizer>>;
+
+/// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's clients. A
+/// program that gets tokens for itself passes where a scope is demanded, and nowhere else, so such routes have another
+/// authorizer if the pool has programs.
 fn authorizers(
     graph: &mut Graph,
     api: Handle<HttpApi>,
@@ -84,7 +120,7 @@ fn authorizers(
     stack: &Stack,
     scope: &Scope,
     pools: &Pools,
-) -> BTreeMap<String, Handle<JwtAuthorizer>> {
+) -> OfPools {
     let mut authorizers = BTreeMap::new();
     for name in pools_of(wanted) {
         let (Some(pool), Some(handle), Some(client)) =
@@ -92,17 +128,27 @@ fn authorizers(
         else {
             continue;
         };
-        let (authorizer, scope) = (pool.authorizer.clone(), scope.clone());
-        let id = ids.jwt_authorizer(&authorizer);
-        let added = id.add_under(graph, api, (api, *handle, *client), move |(api, pool, client)| JwtAuthorizer {
-            api_id: api.id,
-            name: authorizer.clone(),
-            issuer: issuer(&scope, &pool.id),
-            audience: client.client_id,
-        });
-        authorizers.insert(name.clone(), added);
+        let two = has_programs(wanted, name, pool);
+        for programs in [false].into_iter().chain(two.then_some(true)) {
+            let further = pool.clients.iter().filter(|(_, client)| programs || !client.is_machine());
+            let further = further.filter_map(|(client, _)| pools.further.get(&(name.clone(), client.clone())));
+            let clients: Vec<Handle<AppClient>> = std::iter::once(client).chain(further).copied().collect();
+            let (authorizer, scope) = (authorizer_name(&pool.authorizer, programs), scope.clone());
+            let id = ids.jwt_authorizer(&authorizer);
+            let added = id.add_under(graph, api, (api, *handle, clients), move |(api, pool, clients)| JwtAuthorizer {
+                api_id: api.id,
+                name: authorizer.clone(),
+                issuer: issuer(&scope, &pool.id),
+                audience: clients.into_iter().map(|client| client.client_id).collect(),
+            });
+            authorizers.insert((name.clone(), programs), added);
+        }
     }
     authorizers
+}
+
+fn authorizer_name(of_pool: &str, programs: bool) -> String {
+    if programs { format!("{of_pool}WithScopes") } else { of_pool.to_owned() }
 }
 
 fn stage(
@@ -115,12 +161,14 @@ fn stage(
     let id = ids.http_stage(&wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
+    let limited: BTreeSet<String> = wanted.limited_routes().map(|(route, _)| route.name()).collect();
     id.add_under(graph, api, (api, logs), move |(api, logs)| HttpStage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),
         rate_limit,
         burst_limit,
+        limited: limited.clone(),
         log_group_arn: logs.arn,
     })
 }
@@ -131,32 +179,34 @@ fn routes(
     ids: ApiIds<'_>,
     wanted: &Api,
     scope: &Scope,
-    (authorizers, by_function): (&BTreeMap<String, Handle<JwtAuthorizer>>, &authorizers::OfHttp),
+    (authorizers, by_function): (&OfPools, &authorizers::OfHttp),
 ) -> Handle<HttpRoutes> {
     let (wanted, scope) = (wanted.routes.clone(), scope.clone());
     let needs = (api, authorizers.clone(), by_function.clone());
     ids.http_routes().add_under(graph, api, needs, move |(api, authorizers, by_function)| {
-        let made = |route: &Route| HttpRoute {
-            authorization: match &route.auth {
-                Auth::Pool(pool) => HttpAuthorization::Jwt {
-                    authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
-                },
+        let made = |route: &Route| {
+            let authorization = match &route.auth {
+                Auth::Pool(pool) => {
+                    let of = |programs| authorizers.get(&(pool.clone(), programs));
+                    let authorizer = if route.scopes.is_empty() { of(false) } else { of(true).or(of(false)) };
+                    HttpAuthorization::Jwt {
+                        authorizer_id: authorizer.map(|found| found.id.clone()).unwrap_or_default(),
+                        scopes: route.scopes.clone(),
+                    }
+                }
                 Auth::Lambda(name) => HttpAuthorization::Custom {
                     authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
                 },
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
-            },
-            integration: HttpIntegration {
-                // The ARN follows from the function's name, so the API does not wait for the function.
-                answer: HttpAnswering::Function(
-                    scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
-                ),
-                timeout_ms: route.timeout_ms().unwrap_or(HTTP_TIMEOUT_MS),
-            },
+            };
+            let answer = targets::of_http(route, &scope)?;
+            let timeout_ms = route.timeout_ms().unwrap_or(HTTP_TIMEOUT_MS);
+            let integration = HttpIntegration { answer, timeout_ms };
+            Some((route.name(), HttpRoute { authorization, integration }))
         };
         HttpRoutes {
-            routes: wanted.iter().map(|route| (route.name(), made(route))).collect(),
+            routes: wanted.iter().filter_map(made).collect(),
             authorizers: authorizers
                 .values()
                 .map(|one| (one.id.clone(), one.name.clone()))

@@ -3,14 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::Input;
-use crate::aws::cognito::{AppClient, PasswordPolicy, TokenRules, UserPool};
+use crate::aws::Encryption;
+use crate::aws::cognito::{
+    AppClient, ClientAttributes, PasswordPolicy, PoolDomain, ResourceServer, TokenRules, UserGroup, UserPool,
+};
+use crate::aws::secretsmanager::Secret;
 use crate::choices::ThreatProtection;
-use crate::engine::{Graph, Handle};
+use crate::engine::{Deferred, Graph, Handle};
+use crate::policy::Policy;
+use crate::scope::Scope;
 use crate::spec;
 
 /// The ids of what this file adds.
 pub(crate) mod ids {
-    use crate::aws::cognito::{AppClient, UserPool};
+    use crate::aws::cognito::{AppClient, PoolDomain, ResourceServer, UserGroup, UserPool};
+    use crate::aws::secretsmanager::Secret;
     use crate::topology::id::IdOf;
 
     pub(crate) fn pool(name: &str) -> IdOf<UserPool> {
@@ -20,6 +27,27 @@ pub(crate) mod ids {
     pub(crate) fn client(pool: &str) -> IdOf<AppClient> {
         IdOf::new("client", pool)
     }
+
+    /// A client beside the pool's first one.
+    pub(crate) fn further_client(pool: &str, name: &str) -> IdOf<AppClient> {
+        IdOf::new("client", &format!("{pool}/{name}"))
+    }
+
+    pub(crate) fn client_secret(pool: &str, client: &str) -> IdOf<Secret> {
+        IdOf::new("client-secret", &format!("{pool}/{client}"))
+    }
+
+    pub(crate) fn domain(pool: &str) -> IdOf<PoolDomain> {
+        IdOf::new("domain", pool)
+    }
+
+    pub(super) fn resource_server(pool: &str, identifier: &str) -> IdOf<ResourceServer> {
+        IdOf::new("resource-server", &format!("{pool}/{identifier}"))
+    }
+
+    pub(crate) fn group(pool: &str, name: &str) -> IdOf<UserGroup> {
+        IdOf::new("group", &format!("{pool}/{name}"))
+    }
 }
 
 /// How many days an invited user's temporary password is valid.
@@ -27,16 +55,21 @@ const TEMPORARY_DAYS: u16 = 3;
 
 /// The pools and their app clients, by the pool's name.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "one of the fields is the pools themselves")]
 pub(super) struct Pools {
     pub pools: BTreeMap<String, Handle<UserPool>>,
     pub clients: BTreeMap<String, Handle<AppClient>>,
+    /// The app clients beside the first one, by pool and name.
+    pub further: BTreeMap<(String, String), Handle<AppClient>>,
 }
 
-pub(super) fn pools(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Pools {
+pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
+    let Input { stack, scope, .. } = from;
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
         let id = ids::pool(name);
         let client = format!("{}-client", scope.physical(name));
+        let others = wanted.clients.keys().map(|client| further_client(scope, name, client));
         let pool = UserPool {
             id: id.to_string(),
             name: scope.physical(name),
@@ -46,22 +79,127 @@ pub(super) fn pools(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) ->
             deletion_protection: wanted.deletion_protection,
             threat_protection: wanted.threat_protection,
             plan: wanted.plan,
-            clients: vec![client.clone()],
+            clients: std::iter::once(client.clone()).chain(others).collect(),
+            groups: wanted.groups.clone(),
+            resource_servers: wanted.scopes.keys().cloned().collect(),
+            has_domain: wanted.login.is_some(),
+            attributes: wanted.attributes.clone(),
+            sign_in: wanted.sign_in.clone(),
         };
         let handle = id.add(graph, (), move |()| pool.clone());
-        let client = AppClient {
-            pool_id: String::new(),
-            name: client,
-            flows: wanted.flows.clone(),
-            tokens: tokens(wanted.tokens),
-            watched: wanted.threat_protection != ThreatProtection::Off,
-        };
+        for group in &wanted.groups {
+            let (id, group) = (ids::group(name, group), group.clone());
+            id.add_under(graph, handle, handle, move |pool| UserGroup { pool_id: pool.id, name: group.clone() });
+        }
+        if let Some(domain) = wanted.login.clone() {
+            ids::domain(name)
+                .add_under(graph, handle, handle, move |pool| PoolDomain { pool_id: pool.id, domain: domain.clone() });
+        }
+        let servers = resource_servers(graph, name, wanted, handle);
+        let client = AppClient { name: client, flows: wanted.flows.clone(), ..app_client(wanted) };
         let client = ids::client(name)
             .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, ..client.clone() });
+        for (client, of_client) in &wanted.clients {
+            let handle = further(graph, from, (name, handle), (client, of_client), wanted, &servers);
+            pools.further.insert((name.clone(), client.clone()), handle);
+        }
         pools.clients.insert(name.clone(), client);
         pools.pools.insert(name.clone(), handle);
     }
     pools
+}
+
+/// The name of an app client beside a pool's first one. No name in the stack file has a dot.
+fn further_client(scope: &Scope, pool: &str, client: &str) -> String {
+    format!("{}.{client}", scope.physical(pool))
+}
+
+/// An app client without its name and its flows.
+fn app_client(pool: &spec::Pool) -> AppClient {
+    AppClient {
+        pool_id: String::new(),
+        name: String::new(),
+        flows: Vec::new(),
+        scopes: Vec::new(),
+        secret_name: None,
+        tokens: tokens(pool.tokens),
+        attributes: ClientAttributes::of(&pool.attributes, &pool.sign_in),
+        watched: pool.threat_protection != ThreatProtection::Off,
+    }
+}
+
+/// The names of the APIs whose scopes clients may ask for.
+fn resource_servers(
+    graph: &mut Graph,
+    name: &str,
+    wanted: &spec::Pool,
+    pool: Handle<UserPool>,
+) -> BTreeMap<String, Handle<ResourceServer>> {
+    let mut servers = BTreeMap::new();
+    for (identifier, scopes) in wanted.scopes.clone() {
+        let id = ids::resource_server(name, &identifier);
+        let named = identifier.clone();
+        let server = id.add_under(graph, pool, pool, move |pool| ResourceServer {
+            pool_id: pool.id,
+            identifier: named.clone(),
+            scopes: scopes.clone(),
+        });
+        servers.insert(identifier, server);
+    }
+    servers
+}
+
+/// An app client beside a pool's first one, and the secret with its id and its secret.
+fn further(
+    graph: &mut Graph,
+    from: Input<'_>,
+    (pool_name, pool): (&str, Handle<UserPool>),
+    (name, wanted): (&str, &spec::PoolClient),
+    of_pool: &spec::Pool,
+    servers: &BTreeMap<String, Handle<ResourceServer>>,
+) -> Handle<AppClient> {
+    let base = app_client(of_pool);
+    let client = AppClient {
+        name: further_client(from.scope, pool_name, name),
+        flows: wanted.flows.clone(),
+        scopes: wanted.scopes.iter().cloned().collect(),
+        // A program has no refresh token.
+        tokens: TokenRules { rotate: base.tokens.rotate && !wanted.is_machine(), ..base.tokens },
+        secret_name: wanted.secret.then(|| further_client(from.scope, pool_name, name)),
+        ..base
+    };
+    let secret = wanted.secret.then(|| client_secret(graph, from, pool_name, name));
+    let asks_for = |(server, _): &(&String, &Handle<ResourceServer>)| {
+        wanted.scopes.iter().any(|scope| scope.rsplit_once('/').is_some_and(|(of, _)| of == *server))
+    };
+    let servers: Vec<_> = servers.iter().filter(asks_for).map(|(_, server)| *server).collect();
+    // The client can be read while the secret is missing. It is created only after it.
+    let needs = (pool, servers, secret.map(Deferred));
+    ids::further_client(pool_name, name)
+        .add_under(graph, pool, needs, move |(pool, _, _)| AppClient { pool_id: pool.id, ..client.clone() })
+}
+
+fn client_secret(
+    graph: &mut Graph,
+    Input { scope, encrypted_by, .. }: Input<'_>,
+    pool: &str,
+    client: &str,
+) -> Handle<Secret> {
+    let id = ids::client_secret(pool, client);
+    let secret = Secret {
+        id: id.to_string(),
+        name: further_client(scope, pool, client),
+        description: format!("Id and secret of the app client {client} of {pool}, of the stack {}", scope.stack),
+        plain: BTreeMap::new(),
+        secret_fields: BTreeMap::new(),
+        rotate: false,
+        filled_by_another: true,
+        rotated: false,
+        policy: Policy::default(),
+        account: scope.account.clone(),
+        kms_key: Encryption::default(),
+    };
+    id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() })
 }
 
 fn password(wanted: &spec::Password) -> PasswordPolicy {

@@ -10,7 +10,7 @@ use super::identity::Pools;
 use super::messaging::{self, Secrets, secret_policy};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
-use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
+use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, placeholders, provider};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle};
@@ -84,10 +84,13 @@ pub(super) fn service_users(
         };
         let secret = id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() });
         let username = service_username(name, &scope.stack);
+        let attributes = stack.pools.get(&wanted.pool).map(|pool| placeholders(&pool.attributes, &username));
+        let attributes = attributes.unwrap_or_default();
         ids::service_user(name).add_under(graph, *pool, (*pool, secret), move |(pool, secret)| ServiceUser {
             pool_id: pool.id,
             username: username.clone(),
             secret_arn: secret.arn,
+            attributes: attributes.clone(),
         });
         secrets.insert(name.clone(), secret);
     }
@@ -203,6 +206,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &SecretValues::default(), None);
         let ids: Vec<String> = graph.ids().map(|(id, _)| id.to_string()).collect();

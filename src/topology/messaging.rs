@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use super::Input;
 use super::functions::Ready;
+use super::queues::Queues;
 use crate::aws::Encryption;
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
-use crate::aws::sns::Topic;
+use crate::aws::sns::{Address, Subscription, Topic};
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::spec::{self, Stack, Value, policies};
+use crate::spec::{self, Stack, Subscriber, Value, policies};
 
 /// The ids of what this file adds.
 pub(crate) mod ids {
     use crate::aws::lambda::Permission;
     use crate::aws::secretsmanager::{Rotation, Secret};
-    use crate::aws::sns::Topic;
+    use crate::aws::sns::{Subscription, Topic};
     use crate::topology::id::IdOf;
 
     pub(crate) fn topic(name: &str) -> IdOf<Topic> {
@@ -32,6 +33,11 @@ pub(crate) mod ids {
     /// How a secret is rotated.
     pub(super) fn rotation(secret: &str) -> IdOf<Rotation> {
         IdOf::new("rotation", secret)
+    }
+
+    /// The subscription of a queue to a topic.
+    pub(super) fn subscription(topic: &str, queue: &str) -> IdOf<Subscription> {
+        IdOf::new("subscription", &format!("{topic} to {queue}"))
     }
 
     /// The permission to invoke the function that rotates a secret.
@@ -106,16 +112,22 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
         let id = ids::topic(name);
         let physical = scope.physical(name);
         let triggered = stack.functions.iter().filter(|(_, function)| function.topics().any(|topic| topic == name));
+        let triggered = triggered.map(|(function, _)| function_arn(scope, function));
+        let addresses = wanted.subscribers.iter().filter_map(|subscriber| match subscriber {
+            Subscriber::Email(address) => Some(Address::email(address)),
+            Subscriber::Https(url) => Some(Address::https(url)),
+            Subscriber::Queue { .. } => None,
+        });
         let topic = Topic {
             id: id.to_string(),
             arn: scope.arn("sns", &physical),
             name: physical,
             account: scope.account.clone(),
             kms_key: Encryption::default(),
-            emails: Vec::new(),
+            addresses: addresses.collect(),
             alarms: None,
             functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
-            subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
+            subscribers: triggered.chain(wanted.queues().map(|(queue, _)| stack.queue_arn(scope, queue))).collect(),
             tls_only: wanted.tls_only,
             tracing: wanted.tracing,
             signature_version: wanted.signature_version,
@@ -123,6 +135,18 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
         (name.clone(), id.add(graph, encrypted_by.clone(), move |kms_key| Topic { kms_key, ..topic.clone() }))
     };
     stack.topics.iter().map(add).collect()
+}
+
+/// The subscriptions of queues to topics. The policy of a queue, which lets the topic send, is part of the queue.
+pub(super) fn subscriptions(graph: &mut Graph, Input { stack, .. }: Input<'_>, (topics, queues): (&Topics, &Queues)) {
+    for (name, wanted) in &stack.topics {
+        for (queue, raw) in wanted.queues() {
+            let (Some(&topic), Some(&handle)) = (topics.get(name), queues.get(queue)) else { continue };
+            ids::subscription(name, queue).add_under(graph, topic, (topic, handle), move |(topic, queue)| {
+                Subscription { topic: topic.arn, endpoint: queue.arn, raw }
+            });
+        }
+    }
 }
 
 pub(super) fn secrets(

@@ -4,6 +4,7 @@ mod alarms;
 mod apis;
 mod authorizers;
 mod cors;
+mod domains;
 mod edge;
 mod encryption;
 mod functions;
@@ -13,23 +14,27 @@ mod identity;
 mod identity_pools;
 mod messaging;
 mod needs;
+mod plans;
 mod queues;
 mod references;
 mod rest_api;
 mod rest_stage;
 mod schedules;
 mod tables;
+mod targets;
 mod triggers;
 
 /// The id of every resource that other modules name.
 pub(crate) mod ids {
     pub(crate) use super::apis::ApiIds;
+    pub(crate) use super::domains::ids::{custom_domain, record};
     pub(crate) use super::edge::ids::*;
     pub(crate) use super::encryption::ids::*;
     pub(crate) use super::functions::ids::*;
     pub(crate) use super::identity::ids::*;
     pub(crate) use super::identity_pools::ids::*;
     pub(crate) use super::messaging::ids::*;
+    pub(crate) use super::plans::ids::*;
     pub(crate) use super::queues::ids::*;
     pub(crate) use super::tables::ids::*;
 }
@@ -90,13 +95,14 @@ pub fn desired(
     let from = Input { encrypted_by, ..from };
     let topics = messaging::topics(&mut all, from);
     let queues = queues::queues(&mut all, from);
+    messaging::subscriptions(&mut all, from, (&topics, &queues));
     let mut secrets = messaging::secrets(&mut all, from, &topics);
-    tables::tables(&mut all, from);
+    let tables = tables::tables(&mut all, from);
     let pools = identity::pools(&mut all, from);
     secrets.extend(identity_pools::service_users(&mut all, from, &pools));
     let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
     let references = References::new(from, pools, identity_pools, &roots, queues.clone());
-    let functions = functions::functions(&mut all, from, (&topics, &queues), &secrets, &references);
+    let functions = functions::functions(&mut all, from, (&topics, &queues, &tables), &secrets, &references);
     schedules::schedules(&mut all, from, &functions);
     messaging::rotations(&mut all, from, &secrets, &functions);
     let firewall = edge::firewall(&mut all, from);

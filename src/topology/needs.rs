@@ -11,8 +11,13 @@ use crate::spec::names::caller_role;
 /// What `stack` needs in any region.
 pub fn needs(stack: &Stack) -> Needs {
     // The kinds of its resources do not depend on the account, the region or the code.
-    let anywhere =
-        Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
+    let anywhere = Scope {
+        partition: "aws".into(),
+        account: String::new(),
+        region: String::new(),
+        stack: stack.name.clone(),
+        ..Scope::default()
+    };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default(), None);
     Needs {
         services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([sts::SERVICE]).collect(),

@@ -67,6 +67,7 @@ fn add(
         fifo: wanted.fifo,
         retention_days: wanted.retention_days,
         visibility_s: stack.visibility_s(name),
+        topics: stack.topics_of(name).map(|topic| scope.arn("sns", &scope.physical(topic))).collect(),
         dead_letters: None,
         kms_key: Encryption::default(),
     };

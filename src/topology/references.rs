@@ -7,12 +7,13 @@ use super::identity::Pools;
 use super::identity_pools::PoolCaller;
 use super::queues::{QueueUrls, Queues};
 use crate::aws::apigateway::{RestApi, stage_url};
+use crate::aws::apigatewayv2::domain_url;
 use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
 use crate::aws::lambda::Function;
 use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::Variable;
+use crate::spec::{Api, Variable};
 
 /// Everything that a variable can refer to, by its name in the stack file.
 pub(super) struct References {
@@ -31,14 +32,21 @@ pub(super) struct Url {
     endpoint: Option<String>,
     scope: Scope,
     stage: String,
+    /// The custom domain, if nothing else answers.
+    domain: Option<String>,
 }
 
 impl Url {
-    fn of(endpoint: Option<&str>, scope: &Scope, stage: &str) -> Self {
-        Self { endpoint: endpoint.map(str::to_owned), scope: scope.clone(), stage: stage.to_owned() }
+    fn of(endpoint: Option<&str>, scope: &Scope, api: &Api) -> Self {
+        // An emulator has no DNS, and does not close its own addresses.
+        let domain = api.only_domain().filter(|_| endpoint.is_none()).map(|domain| domain.name.clone());
+        Self { endpoint: endpoint.map(str::to_owned), scope: scope.clone(), stage: api.stage.clone(), domain }
     }
 
     fn with(&self, api_id: &str) -> String {
+        if let Some(domain) = &self.domain {
+            return domain_url(domain);
+        }
         stage_url(self.endpoint.as_deref(), &self.scope, api_id, &self.stage)
     }
 }
@@ -85,7 +93,7 @@ impl References {
     ) -> Self {
         let Input { stack, scope, endpoint, .. } = from;
         let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
-        let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage)));
+        let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, api)));
         Self { pools, identity_pools, apis, urls: urls.collect(), queues, queue_urls: QueueUrls::of(from) }
     }
 
@@ -163,6 +171,7 @@ mod tests {
             account: "123456789012".into(),
             region: "cn-north-1".into(),
             stack: "shop".into(),
+            ..Scope::default()
         };
         let value = |variable| known(&variable, &scope);
         let arn = "arn:aws-cn:sns:cn-north-1:123456789012:shop-news";

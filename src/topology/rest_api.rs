@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
-use super::rest_stage::{Logs, execution_log, stage};
-use super::{Input, authorizers, cors};
+use super::rest_stage::{Logs, execution_log, method_limits, stage};
+use super::{Input, authorizers, cors, domains, targets};
 use crate::aws::apigateway::{
-    Answering, Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model,
-    Paths, Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator, integration_uri,
+    Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model, Paths,
+    Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
@@ -53,7 +53,7 @@ impl ApiIds<'_> {
         self.of("api", "deployment")
     }
 
-    fn release(self) -> IdOf<Release> {
+    pub(crate) fn release(self) -> IdOf<Release> {
         self.of("api", "release")
     }
 
@@ -101,6 +101,9 @@ pub(super) fn roots(
             enhanced_tls: scope.has_enhanced_tls(),
             tls: wanted.tls,
             binary: wanted.binary.iter().cloned().collect(),
+            default_endpoint: wanted.default_endpoint,
+            policy: wanted.resource_policy(),
+            invoked_as: scope.arn("execute-api", ""),
             has_gateway_responses: wanted.cors.is_some(),
             has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
@@ -128,7 +131,7 @@ pub(super) fn api(
     api: Handle<RestApi>,
     &Parts { functions, pools, firewall, .. }: &Parts<'_>,
     log_role: Option<Handle<LogRole>>,
-) {
+) -> Handle<Stage> {
     let Input { stack, scope, bundles, .. } = from;
     let pools = &pools.pools;
     let ids = ApiIds(name);
@@ -163,32 +166,42 @@ pub(super) fn api(
     });
     // A permission can be read while the association is missing. It is created only after it.
     let guarded = (stage, Vec::from_iter(association.map(Deferred)));
-    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
+    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(route.function()?)?)));
     let permissions = called.map(|(route, ready)| {
         invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)
     });
     let permissions = permissions.chain(asking).collect();
-    release(graph, ids, stage, deployment, association, permissions);
+    let mapping = domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
+    let released = release(graph, ids, wanted, stage, deployment, association, permissions);
+    // The release may close the API's own host name, so the domain leads to the API before it.
+    if let Some(mapping) = mapping {
+        graph.order_after(released, mapping);
+    }
+    stage
 }
 
 /// Moves the stage to a new deployment once the API may call all of its functions and the firewall is on.
 fn release(
     graph: &mut Graph,
     ids: ApiIds<'_>,
+    wanted: &Api,
     stage: Handle<Stage>,
     deployment: Handle<Deployment>,
     association: Option<Handle<Association>>,
     permissions: Vec<Handle<Permission>>,
-) {
+) -> Handle<Release> {
+    let (limits, execution_log) = (method_limits(wanted), wanted.logs.execution);
     // The stage's current deployment can be read without these.
     let association: Vec<_> = association.into_iter().map(Deferred).collect();
     let permissions: Vec<_> = permissions.into_iter().map(Deferred).collect();
     let needs = (stage, deployment, association, permissions);
-    ids.release().add_under(graph, stage, needs, |(stage, deployment, _, _)| Release {
+    ids.release().add_under(graph, stage, needs, move |(stage, deployment, _, _)| Release {
         api_id: stage.api_id,
         stage: stage.name,
         deployment_id: deployment.id,
-    });
+        limits: limits.clone(),
+        execution_log,
+    })
 }
 
 /// An authorizer for each pool that the API's routes name.
@@ -298,6 +311,7 @@ fn routes(
                 authorization: match &route.auth {
                     Auth::Pool(pool) => Authorization::Cognito {
                         authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+                        scopes: route.scopes.clone(),
                     },
                     Auth::Lambda(name) => Authorization::Custom {
                         authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
@@ -307,15 +321,10 @@ fn routes(
                 },
                 validator_id: Some(validator.id.clone()),
                 model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
+                api_key_required: route.key,
                 required: required(route),
                 integration: Integration {
-                    // The function's ARN follows from its name, so the API does not wait for the function.
-                    answer: Answering::Function {
-                        uri: integration_uri(
-                            &scope,
-                            &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
-                        ),
-                    },
+                    answer: targets::of_rest(route, wanted.cors.as_ref(), &scope),
                     timeout_ms: route.timeout_ms().unwrap_or(TIMEOUT_MS),
                 },
             };
@@ -353,8 +362,7 @@ fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Ite
 
 /// What requests must have, by AWS's names. `/items/{id}/{rest+}` has `id` and `rest`.
 fn required(route: &Route) -> BTreeSet<String> {
-    let braced = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let path = braced.map(|name| format!("method.request.path.{}", name.trim_end_matches('+')));
+    let path = route.path_parameters().map(|name| format!("method.request.path.{name}"));
     let query = route.parameters.query.iter().map(|name| format!("method.request.querystring.{name}"));
     let headers = route.parameters.headers.iter().map(|name| format!("method.request.header.{name}"));
     path.chain(query).chain(headers).collect()

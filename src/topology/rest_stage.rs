@@ -1,14 +1,16 @@
 //! The stage of a REST API, and its logs.
 
+use std::collections::BTreeMap;
+
 use super::Input;
 use super::apis::{ApiIds, access_log_name};
 use crate::aws::Encryption;
-use crate::aws::apigateway::{Deployment, LogRole, RestApi, RestApiOutputs, Stage};
+use crate::aws::apigateway::{Deployment, LogRole, MethodLimits, RestApi, RestApiOutputs, Stage};
 use crate::aws::logs::{EXECUTION_LOGS, LogGroup};
 use crate::choices::ExecutionLog;
 use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::Api;
+use crate::spec::{Api, Limits, Route};
 
 /// What the stage's logs need.
 #[derive(Clone, Copy)]
@@ -44,6 +46,15 @@ pub(super) fn execution_log(
     (wanted.logs.execution != ExecutionLog::Off).then(|| id.add(graph, (api, encrypted_by.clone()), group))
 }
 
+/// The limits of the routes that have their own.
+pub(super) fn method_limits(wanted: &Api) -> BTreeMap<String, MethodLimits> {
+    let of = |(route, limits): (&Route, Limits)| {
+        let burst = i32::try_from(limits.burst).unwrap_or(i32::MAX);
+        (route.name(), MethodLimits { rate: f64::from(limits.rate), burst })
+    };
+    wanted.limited_routes().map(of).collect()
+}
+
 pub(super) fn stage(
     graph: &mut Graph,
     api: Handle<RestApi>,
@@ -57,7 +68,7 @@ pub(super) fn stage(
     let (name, tag, tracing) = (wanted.stage.clone(), id.to_string(), wanted.tracing);
     let account = scope.account.clone();
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    let execution_log = wanted.logs.execution;
+    let (execution_log, limits) = (wanted.logs.execution, method_limits(wanted));
     let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
     let Logs { access, execution, role } = logs;
     let access_log = access.map(|_| group);
@@ -72,6 +83,7 @@ pub(super) fn stage(
         deployment_id: deployment.map(|deployment| deployment.id),
         rate_limit,
         burst_limit,
+        limits: limits.clone(),
         access_log: access_log.clone(),
         execution_log,
         account: account.clone(),

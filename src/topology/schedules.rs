@@ -66,15 +66,16 @@ pub(super) fn schedules(graph: &mut Graph, from: Input<'_>, functions: &BTreeMap
     for (name, wanted) in &from.stack.functions {
         let Some(function) = functions.get(name) else { continue };
         for (called, trigger) in named(name, wanted) {
-            let group = *group.get_or_insert_with(|| add_group(graph, from.scope));
+            let group = *group.get_or_insert_with(|| add_group(graph, from));
             add(graph, from, group, *function, (&called, trigger));
         }
     }
 }
 
-fn add_group(graph: &mut Graph, scope: &Scope) -> Handle<ScheduleGroup> {
+fn add_group(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Handle<ScheduleGroup> {
     let id = ids::group();
-    let group = ScheduleGroup { id: id.to_string(), name: group_name(scope) };
+    let schedules = stack.functions.iter().flat_map(|(name, wanted)| named(name, wanted)).map(|(name, _)| name);
+    let group = ScheduleGroup { id: id.to_string(), name: group_name(scope), schedules: schedules.collect() };
     id.add(graph, (), move |()| group.clone())
 }
 

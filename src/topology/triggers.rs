@@ -1,16 +1,19 @@
-//! What calls functions besides routes: topics, queues, and services for something that another tool made.
+//! What calls functions besides routes: topics, queues, streams, and services for something that another tool made.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
 use super::messaging::Topics;
 use super::queues::Queues;
-use crate::aws::lambda::{EventSourceMapping, Permission};
+use super::tables::Tables;
+use crate::aws::dynamodb::Table;
+use crate::aws::lambda::{EventSourceMapping, Permission, Reading, StreamReading};
 use crate::aws::sns::{Subscription, Topic};
 use crate::aws::sqs::Queue;
-use crate::engine::{Graph, Handle};
+use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
-use crate::spec::{Function as Wanted, OutsideCaller, QueueTrigger};
+use crate::spec::{Batches, Destination, Function as Wanted, OutsideCaller, QueueTrigger, StreamSource, StreamTrigger};
 
 /// The ids of what this file adds.
 mod ids {
@@ -23,8 +26,9 @@ mod ids {
         IdOf::new("permission", trigger)
     }
 
-    pub(super) fn mapping(function: &str, queue: &str) -> IdOf<EventSourceMapping> {
-        IdOf::new("mapping", &format!("{function}.{queue}"))
+    /// The source is a queue, or what is particular to a stream.
+    pub(super) fn mapping(function: &str, source: &str) -> IdOf<EventSourceMapping> {
+        IdOf::new("mapping", &format!("{function}.{source}"))
     }
 
     pub(super) fn subscription(trigger: &str) -> IdOf<Subscription> {
@@ -37,6 +41,67 @@ const SNS: &str = "sns.amazonaws.com";
 
 /// The id of the statement in a function's resource policy for its topic, if it has one topic.
 const TOPIC_SID: &str = "securelambda-topic";
+
+/// What receives what a function could not handle.
+#[derive(Clone, Copy)]
+pub(super) enum Receiver {
+    Queue(Handle<Queue>),
+    Topic(Handle<Topic>),
+}
+
+impl Receiver {
+    pub(super) fn of(destination: Option<&Destination>, (topics, queues): (&Topics, &Queues)) -> Option<Self> {
+        match destination? {
+            Destination::Queue(queue) => queues.get(queue).copied().map(Self::Queue),
+            Destination::Topic(topic) => topics.get(topic).copied().map(Self::Topic),
+        }
+    }
+}
+
+impl Needs for Receiver {
+    /// Its ARN.
+    type Out = String;
+
+    fn indices(&self) -> Vec<usize> {
+        match self {
+            Self::Queue(queue) => queue.indices(),
+            Self::Topic(topic) => topic.indices(),
+        }
+    }
+
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> String {
+        match self {
+            Self::Queue(queue) => queue.read(outputs).arn,
+            Self::Topic(topic) => topic.read(outputs).arn,
+        }
+    }
+}
+
+/// The stream that a mapping reads.
+#[derive(Clone)]
+enum Stream {
+    Table(Handle<Table>),
+    Arn(String),
+}
+
+impl Needs for Stream {
+    /// Its ARN. A table that has no stream yet has an empty one.
+    type Out = String;
+
+    fn indices(&self) -> Vec<usize> {
+        match self {
+            Self::Table(table) => table.indices(),
+            Self::Arn(_) => Vec::new(),
+        }
+    }
+
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> String {
+        match self {
+            Self::Table(table) => table.read(outputs).stream_arn.unwrap_or_default(),
+            Self::Arn(arn) => arn.clone(),
+        }
+    }
+}
 
 /// The topics of a function, each with what follows the function's name in ids, and with the id of its statement. A
 /// single topic is not named in either.
@@ -65,7 +130,7 @@ pub(super) fn triggers(
     (name, wanted): (&str, &Wanted),
     scope: &Scope,
     function: Ready,
-    (topics, queues): (&Topics, &Queues),
+    (topics, queues, tables): (&Topics, &Queues, &Tables),
 ) {
     for (topic, suffix, sid) in self::topics(wanted) {
         if let Some(topic) = topics.get(topic) {
@@ -75,6 +140,16 @@ pub(super) fn triggers(
     for trigger in wanted.queues() {
         if let Some(queue) = queues.get(&trigger.queue) {
             map(graph, name, function, *queue, trigger);
+        }
+    }
+    for trigger in wanted.streams() {
+        let stream = match &trigger.source {
+            StreamSource::Table(table) => tables.get(table).copied().map(Stream::Table),
+            StreamSource::Arn(arn) => Some(Stream::Arn(arn.clone())),
+        };
+        let told = Receiver::of(trigger.on_failure.as_ref(), (topics, queues));
+        if let Some(stream) = stream {
+            follow(graph, name, function, (stream, told), trigger);
         }
     }
     for caller in wanted.outside_callers() {
@@ -96,8 +171,27 @@ fn subscribe(graph: &mut Graph, trigger: &str, Ready { function, policy }: Ready
     let needs = (function, topic, permission, policy);
     ids::subscription(trigger).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
         topic: topic.arn,
-        function: function.arn,
+        endpoint: function.arn,
+        raw: false,
     });
+}
+
+/// A mapping whose ends are not known yet.
+fn mapping(id: &impl ToString, batches: &Batches, reading: Reading) -> EventSourceMapping {
+    EventSourceMapping {
+        id: id.to_string(),
+        function: String::new(),
+        source_arn: String::new(),
+        batch_size: number(batches.size),
+        window_s: number(batches.window_s),
+        reports_failures: batches.partial,
+        filters: batches.filters.clone(),
+        reading,
+    }
+}
+
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Calls a function with the messages of a queue. Lambda reads the queue as the function, so the policy comes first.
@@ -106,23 +200,52 @@ fn map(
     name: &str,
     Ready { function, policy }: Ready,
     queue: Handle<Queue>,
-    QueueTrigger { queue: called, batch, window_s, partial }: &QueueTrigger,
+    QueueTrigger { queue: called, batches, concurrency }: &QueueTrigger,
 ) {
     let id = ids::mapping(name, called);
-    let mapping = EventSourceMapping {
-        id: id.to_string(),
-        function: String::new(),
-        source_arn: String::new(),
-        batch_size: i32::try_from(*batch).unwrap_or(i32::MAX),
-        window_s: i32::try_from(*window_s).unwrap_or(i32::MAX),
-        reports_failures: *partial,
-    };
+    let mapping = mapping(&id, batches, Reading::Queue { concurrency: concurrency.map(number) });
     // A message must be hidden for longer than the function may take: AWS refuses the mapping otherwise.
     graph.order_after(function, queue);
     id.add_under(graph, function, (function, queue, policy), move |(function, queue, _)| EventSourceMapping {
         function: function.name,
         source_arn: queue.arn,
         ..mapping.clone()
+    });
+}
+
+/// A short name for an ARN, because the id is in a tag: what it calls the stream or its table, and a hash.
+fn short(arn: &str) -> String {
+    let name = arn.split('/').nth(1).unwrap_or_default();
+    let name: String = name.chars().take(40).collect();
+    format!("{name}-{}", &hex::encode(Sha256::digest(arn))[..8])
+}
+
+/// Calls a function with the records of a stream. Lambda reads it as the function, so the policy comes first.
+fn follow(
+    graph: &mut Graph,
+    name: &str,
+    Ready { function, policy }: Ready,
+    (stream, told): (Stream, Option<Receiver>),
+    trigger: &StreamTrigger,
+) {
+    // A queue may have the name of a table, so a table's is not alone.
+    let id = match &trigger.source {
+        StreamSource::Table(table) => ids::mapping(name, &format!("{table}.stream")),
+        StreamSource::Arn(arn) => ids::mapping(name, &short(arn)),
+    };
+    let StreamTrigger { batches, start, parallel, retries, max_age_s, bisect, .. } = trigger;
+    let reading = StreamReading {
+        start: *start,
+        parallel: number(*parallel),
+        retries: retries.map(number),
+        max_age_s: max_age_s.map(number),
+        bisect: *bisect,
+        on_failure: None,
+    };
+    let mapping = mapping(&id, batches, Reading::Stream(reading.clone()));
+    id.add_under(graph, function, (function, stream, told, policy), move |(function, source_arn, on_failure, _)| {
+        let reading = Reading::Stream(StreamReading { on_failure, ..reading.clone() });
+        EventSourceMapping { function: function.name, source_arn, reading, ..mapping.clone() }
     });
 }
 

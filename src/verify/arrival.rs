@@ -41,7 +41,7 @@ pub(super) struct Call<'a> {
 /// A check for each function that the message of the call should reach.
 pub(super) async fn messages(context: &VerifyContext<'_>, call: &Call<'_>) -> Vec<Check> {
     let functions = &context.subject.stack.functions;
-    let topics = functions.get(&call.target.route.function).map(|function| &function.publishes);
+    let topics = call.target.route.function().and_then(|name| functions.get(name)).map(|function| &function.publishes);
     let behind = functions.iter().filter(|(_, function)| {
         let mut triggers = function.topics();
         triggers.any(|topic| topics.is_some_and(|topics| topics.contains(topic)))

@@ -1,5 +1,7 @@
 //! The callers that a route for a pool's users must refuse, each with a forged, foreign or misplaced token.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::attacker;
@@ -36,6 +38,8 @@ pub(super) struct Caller {
     pub place: Place,
     /// It is an access token, which some emulators accept.
     pub access: bool,
+    /// It lacks a scope that the route demands.
+    pub scope: bool,
     /// The token is valid. Only its place is wrong.
     pub valid: bool,
 }
@@ -43,7 +47,8 @@ pub(super) struct Caller {
 impl Caller {
     fn new(claim: impl Into<String>, token_is: impl Into<String>, token: Result<SecretValue, CheckResult>) -> Self {
         let (claim, token_is) = (claim.into(), token_is.into());
-        Self { claim, token_is, token: token.map(Some), place: Place::Header, access: false, valid: false }
+        let (place, token) = (Place::Header, token.map(Some));
+        Self { claim, token_is, token, place, access: false, scope: false, valid: false }
     }
 
     /// A caller without a token.
@@ -169,6 +174,33 @@ fn other_kid(context: &VerifyContext<'_>, pool: &str, parts: Result<Parts, Check
 pub(super) fn access(context: &VerifyContext<'_>, pool: &str) -> Caller {
     let token = context.tokens(pool).map(|tokens| tokens.access.clone());
     Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
+}
+
+/// A user of the pool, whose tokens have no scope of a route.
+pub(super) fn without_scope(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
+    let tokens = context.tokens(pool);
+    let id = tokens.as_ref().map(|tokens| tokens.id.clone()).map_err(Clone::clone);
+    let access = tokens.map(|tokens| tokens.access.clone());
+    let caller = |claim: &str, token_is: String, token| Caller { scope: true, ..Caller::new(claim, token_is, token) };
+    vec![
+        caller("an ID token is refused", format!("an ID token of {pool}"), id),
+        caller("an access token without the scope is refused", format!("an access token of a user of {pool}"), access),
+    ]
+}
+
+/// Programs that get tokens for themselves and may ask for none of the route's scopes.
+pub(super) fn programs(context: &VerifyContext<'_>, pool: &str, scopes: &BTreeSet<String>) -> Vec<Caller> {
+    let refused = context.refused_programs(pool, scopes).into_iter();
+    let caller = |(name, token): (String, _)| Caller {
+        scope: !scopes.is_empty(),
+        access: scopes.is_empty(),
+        ..Caller::new(
+            format!("a token of the client {name} is refused"),
+            format!("an access token of the client {name} of {pool}"),
+            token,
+        )
+    };
+    refused.map(caller).collect()
 }
 
 /// A user of the pool with a valid token where the gateway must not look for it.

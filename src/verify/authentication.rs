@@ -8,21 +8,35 @@ use super::check_spec::{CheckResult, CheckSpec};
 use super::context::{CheckFuture, SIGNED_BY_POOL, SIGNS_IN, Subject, VerifyContext};
 use super::prober::Prober;
 use super::settings;
-use super::test_users::{TestUser, address};
+use super::test_users::{self, TestUser};
 use super::tokens::Parts;
 use super::{Check, Layer};
 use crate::aws::cognito::issuer;
 use crate::aws::cognito::refusals::NOT_WRITABLE;
 use crate::aws::cognito::{Tokens, Users};
-use crate::choices::Mfa;
+use crate::choices::{Mfa, UserAttribute, UserAttributeType};
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
 use crate::topology::ids;
 
-/// Attributes that a user of the app client must not be able to set: one that says something about the user, and one
-/// that the stack does not use at all.
-const NOT_THEIRS: [(&str, &str); 2] = [("email_verified", "true"), ("name", "securelambda-verify")];
+/// Attributes that a user of the app client must not be able to set, with values: one that says something about the user,
+/// one that the stack file does not let users set, and those of the stack's own that are not theirs.
+fn not_theirs(attributes: &[UserAttribute]) -> Vec<(&str, &'static str)> {
+    let theirs = |name: &str| attributes.iter().any(|one| one.name == name && (one.writable || one.required));
+    let standard = ["name", "website", "locale"].into_iter().find(|name| !theirs(name));
+    let value = |kind| match kind {
+        UserAttributeType::String => "securelambda-verify",
+        UserAttributeType::Number => "1",
+        UserAttributeType::DateTime => "2000-01-01T00:00:00Z",
+        UserAttributeType::Boolean => "true",
+    };
+    // One that cannot be changed at all shows nothing about the app client.
+    let own = attributes.iter().filter(|one| one.custom().is_some() && one.mutable && !one.writable);
+    let own = own.map(|one| (one.name.as_str(), value(one.kind)));
+    let standard = standard.map(|name| (name, "securelambda-verify"));
+    [("email_verified", "true")].into_iter().chain(standard).chain(own).collect()
+}
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |user: &'a TestUser| -> [CheckFuture<'a>; 4] {
@@ -72,7 +86,9 @@ fn valid(tokens: &Tokens) -> String {
 
 /// A user's own call must not change attributes for which the app client has no write permission.
 async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
-    let names = NOT_THEIRS.map(|(name, _)| name).join(", ");
+    let attributes = context.subject.stack.pools.get(&user.name).map(|pool| pool.attributes.as_slice());
+    let not_theirs = not_theirs(attributes.unwrap_or_default());
+    let names = not_theirs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let claim = claim(user, "users cannot set attributes that the app client may not write")
         .sent(format!("UpdateUserAttributes for {names}, each with the user's own access token"))
         .expects(format!("{} for each", NOT_WRITABLE.codes[0]));
@@ -87,7 +103,7 @@ async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
             };
             let users = Users::new(context.subject.clients);
             let mut received = Vec::new();
-            for (name, value) in NOT_THEIRS {
+            for (name, value) in not_theirs {
                 let result = written(name, &users.set_own_attribute(access, name, value).await);
                 if result.verdict != super::Verdict::Pass {
                     return result;
@@ -120,7 +136,7 @@ async fn reveals_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check 
                 return CheckResult::because_failed(&format!("{}: {SIGNS_IN}", user.name));
             }
             let users = Users::new(context.subject.clients);
-            let (users, unknown) = (&users, address());
+            let (users, unknown) = (&users, test_users::name(&user.sign_in));
             let refused = |email: String| async move {
                 // It satisfies the password policy of every pool.
                 let password = SecretValue::new(format!("{}-aA1", secret::generate(20).reveal()));
@@ -190,7 +206,7 @@ pub(super) async fn keys(subject: &Subject<'_>, prober: &Prober, pool_id: &str) 
     let issuer = issuer(&subject.clients.scope, pool_id);
     let base = subject.endpoint.map_or(issuer, |endpoint| format!("{endpoint}/{pool_id}"));
     let url = format!("{base}/.well-known/jwks.json");
-    let answer = prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }).await?;
+    let answer = prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }, &[]).await?;
     match serde_json::from_slice(&answer.body) {
         Ok(keys) if answer.status == 200 => Ok(keys),
         _ if subject.endpoint.is_some() => Err(CheckResult::not_tried("this endpoint publishes no keys")),
@@ -218,6 +234,28 @@ mod tests {
     fn tokens() -> Tokens {
         let some = || SecretValue::from("x");
         Tokens { id: some(), access: some(), refresh: some(), expires_in: 3600 }
+    }
+
+    #[test]
+    fn attributes_that_users_may_set_are_not_tried() {
+        let attribute = |name: &str, writable, mutable| UserAttribute {
+            name: name.into(),
+            kind: UserAttributeType::String,
+            mutable,
+            writable,
+            required: false,
+        };
+        let names = |attributes: &[UserAttribute]| {
+            not_theirs(attributes).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), ["email_verified", "name"]);
+        let attributes = [
+            attribute("name", true, true),
+            attribute("custom:tenant", false, true),
+            attribute("custom:colour", true, true),
+            attribute("custom:born", false, false),
+        ];
+        assert_eq!(names(&attributes), ["email_verified", "website", "custom:tenant"]);
     }
 
     #[test]
@@ -265,6 +303,7 @@ mod tests {
             account: "123456789012".into(),
             region: region.into(),
             stack: "demo".into(),
+            ..crate::scope::Scope::default()
         };
         assert_eq!(issuer(&scope("aws", "eu-west-1"), "p"), "https://cognito-idp.eu-west-1.amazonaws.com/p");
         assert_eq!(issuer(&scope("aws-cn", "cn-north-1"), "p"), "https://cognito-idp.cn-north-1.amazonaws.com.cn/p");

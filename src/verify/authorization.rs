@@ -4,20 +4,20 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::attacks::{Caller, Place, access, callers, in_query};
+use super::attacks::{Caller, Place, access, callers, in_query, programs, without_scope};
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::{accepted_by, access_refused, refused};
-use super::context::{CheckFuture, VerifyContext};
+use super::classify::{Destination, accepted_by, access_refused, denied_by_authorizer, refused, scope_refused};
+use super::context::{CheckFuture, OwnCaller, VerifyContext};
 use super::prober::Patience;
 use super::target::Target;
 use super::test_users::marker;
-use super::{Check, Layer, arrival, evidence, sample};
-use crate::aws::cognito::Tokens;
+use super::{Check, Layer, Verdict, arrival, evidence, sample};
 use crate::probe::{Answer, Body, HeaderNames, Request};
-use crate::secret::SecretValue;
 use crate::spec::Auth;
 
 const REFUSED: &str = "401 from API Gateway, with the message Unauthorized";
+
+const SCOPE_REFUSED: &str = "401 or 403 from API Gateway";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |target: Target<'a>| {
@@ -25,10 +25,9 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
             Auth::Pool(pool) => Some(async move { strangers(context, target, pool).await }.boxed()),
             Auth::Lambda(_) | Auth::Iam | Auth::None => None,
         };
-        // `signed` checks routes that require signatures, and `lambda_authorizers` those where a function decides.
-        let by_token = matches!(target.route.auth, Auth::Pool(_) | Auth::None)
-            .then(|| async move { passes(context, target).await }.boxed());
-        refused.into_iter().chain(by_token)
+        // `signed` checks routes that require signatures.
+        let by_caller = (target.route.auth != Auth::Iam).then(|| async move { passes(context, target).await }.boxed());
+        refused.into_iter().chain(by_caller)
     };
     context.routes().flat_map(of).collect()
 }
@@ -37,10 +36,16 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
 async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) -> Vec<Check> {
     let first = is_refused(context, target, Caller::anonymous()).await;
     let mut others = callers(context, pool);
-    // An HTTP API takes a client's access tokens as well as its ID tokens.
-    others.extend((!target.by_http()).then(|| access(context, pool)));
+    let scopes = &target.route.scopes;
+    if scopes.is_empty() {
+        // An HTTP API takes a client's access tokens as well as its ID tokens.
+        others.extend((!target.by_http()).then(|| access(context, pool)));
+    } else {
+        others.extend(without_scope(context, pool));
+    }
+    others.extend(programs(context, pool, scopes));
     others.push(in_query(context, pool));
-    if first.verdict == super::Verdict::Fail {
+    if first.verdict == Verdict::Fail {
         let cause = CheckResult::because_failed(&format!("{}: {}", first.subject, first.claim));
         for caller in &mut others {
             caller.token = Err(cause.clone());
@@ -54,12 +59,14 @@ async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Cal
     // If the route is open by mistake, this body reaches its function. It says who sent it.
     let body = harmless(context, target, &marker());
     let body = body.as_deref().map(Body::json);
-    let claim = CheckSpec::new(Layer::Authorization, target.subject(), &caller.claim).expects(REFUSED);
+    let refusal = if caller.scope { SCOPE_REFUSED } else { REFUSED };
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), &caller.claim).expects(refusal);
     let claim = claim.sent(shown(context, target, &caller.words(), body));
     claim
         .by(async {
             let destination = context.destination(target);
             match send(context, target, &caller, body).await {
+                Ok(answer) if caller.scope => scope_refused(&answer, destination),
                 Ok(answer) if caller.access => access_refused(&answer, destination),
                 Ok(answer) => refused(&answer, destination),
                 Err(result) => result,
@@ -90,7 +97,9 @@ async fn send(
     };
     let token = token.filter(|_| in_query.is_none());
     let request = Request { method: target.method(), url: in_query.as_deref().unwrap_or(&url), token, body };
-    context.prober.ask_with(&request, &[], names, Patience::UntilDeployed).await
+    // That a token lacks a scope may look like an address that the firewall does not let through yet.
+    let patience = if caller.scope { Patience::None } else { Patience::UntilDeployed };
+    context.prober.ask_with(&request, &[], names, patience).await
 }
 
 /// The evidence of a request to a route; without a URL if it has none.
@@ -104,26 +113,35 @@ pub(super) fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str
 /// The call of a caller that may use the route, and the checks of its message.
 async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let (claim, words) = match &target.route.auth {
-        Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("authorization: an ID token of {pool}")),
-        Auth::Lambda(name) => (format!("a request that {name} admits passes"), "an identity".to_owned()),
+        Auth::Pool(pool) if target.route.scopes.is_empty() => {
+            (format!("a token of {pool} passes"), format!("authorization: an ID token of {pool}"))
+        }
+        Auth::Pool(pool) => (
+            format!("a token of {pool} with a scope of the route passes"),
+            format!("authorization: an access token of a client of {pool}"),
+        ),
+        Auth::Lambda(name) => (format!("a request that {name} admits passes"), admitted(name)),
         Auth::Iam => ("an IAM-signed request passes".to_owned(), "a signature".to_owned()),
         Auth::None => ("a request without a token passes".to_owned(), "no Authorization header".to_owned()),
+    };
+    let (claim, words) = match context.api_key.as_ref().filter(|_| target.route.key) {
+        Some(key) => (format!("{claim} with an API key"), format!("{words}; x-api-key: the API key {}", key.name)),
+        None => (claim, words),
     };
     let (marker, since) = (marker(), context.subject.clients.now_ms());
     let text = body_of(context, target, &marker);
     let body = text.as_deref().map(Body::json);
     let claim = CheckSpec::new(Layer::Authorization, target.subject(), claim)
         .sent(shown(context, target, &words, body))
-        .expects("an answer from the function, with a status below 500");
+        .expects(target.expected_answer());
     let asking = async {
         context.included(target)?;
         target.may_be_called()?;
-        let token = context.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
-        ask(context, target, token, body).await
+        ask(context, target, &context.own_caller(target.route)?, body).await
     };
     let began = std::time::Instant::now();
     let result = match asking.await {
-        Ok(answer) => accepted_by(&answer, context.destination(target), target),
+        Ok(answer) => of_own_caller(&answer, context.destination(target), target),
         Err(result) => result,
     };
     let name = claim.name();
@@ -146,7 +164,7 @@ pub(super) fn body_of(context: &VerifyContext<'_>, target: Target<'_>, marker: &
 
 /// A body for requests that the route must refuse. If its function changes data, the body is one that it cannot take
 /// for a client's; where the gateway checks bodies, it would not even let that through.
-fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
+pub(super) fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
     if target.route.may_be_called() {
         return body_of(context, target, marker);
     }
@@ -156,13 +174,30 @@ fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Op
     (target.method() != "GET").then(|| broken.unwrap_or_else(anything))
 }
 
+/// What evidence says of a request with an identity that an authorizer's function admits.
+pub(super) fn admitted(authorizer: &str) -> String {
+    format!("the identity of --identity {authorizer}")
+}
+
+/// For the request of a caller that the route must accept.
+fn of_own_caller(answer: &Answer, destination: Destination, target: Target<'_>) -> CheckResult {
+    let result = accepted_by(answer, destination, target);
+    match &target.route.auth {
+        Auth::Lambda(name) if result.failed() && denied_by_authorizer(answer, destination).verdict == Verdict::Pass => {
+            CheckResult::fail(format!("{}: the function of {name} does not admit this identity", result.received))
+        }
+        _ => result,
+    }
+}
+
 /// Sends a request to a route until the answer is final.
 pub(super) async fn ask(
     context: &VerifyContext<'_>,
     target: Target<'_>,
-    token: Option<&SecretValue>,
+    own: &OwnCaller<'_>,
     body: Option<Body<'_>>,
 ) -> Result<Answer, CheckResult> {
-    let url = context.url(target)?;
-    context.prober.ask(&Request { method: target.method(), url: &url, token, body }).await
+    let url = context.url_of(target, own)?;
+    let request = Request { method: target.method(), url: &url, token: own.token, body };
+    context.prober.ask_with(&request, own.headers, HeaderNames::LowerCase, Patience::UntilDeployed).await
 }

@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 
-use super::authorization::{ask, shown};
+use super::authorization::{admitted, ask, shown};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{body_refused, too_large};
 use super::context::{CheckFuture, VerifyContext};
@@ -52,13 +52,13 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
     claim
         .sent(shown(context, target, &words, Some(Body::text("", &text))))
         .by(async {
-            let token = match context.own_tokens(target.route) {
-                Ok(tokens) => tokens.map(|tokens| &tokens.id),
+            let own = match context.own_caller(target.route) {
+                Ok(own) => own,
                 Err(result) => return result,
             };
             let mut last = CheckResult::not_tried("there is no content type to try");
             for content_type in types {
-                let asked = ask(context, target, token, Some(Body::text(content_type, &text))).await;
+                let asked = ask(context, target, &own, Some(Body::text(content_type, &text))).await;
                 last = asked.map_or_else(|result| result, |answer| body_refused(&answer, context.destination(target)));
                 if last.verdict != Verdict::Pass {
                     let received = format!("as {content_type:?}: {}", last.received);
@@ -70,11 +70,13 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
         .await
 }
 
-/// What evidence says about the token of a caller that may use the route.
-fn credential(target: Target<'_>) -> String {
+/// What evidence says about what a caller shows that may use the route.
+pub(super) fn credential(target: Target<'_>) -> String {
     match &target.route.auth {
-        Auth::Pool(pool) => format!("authorization: an ID token of {pool}"),
-        Auth::Lambda(_) | Auth::Iam | Auth::None => "no Authorization header".to_owned(),
+        Auth::Pool(pool) if target.route.scopes.is_empty() => format!("authorization: an ID token of {pool}"),
+        Auth::Pool(pool) => format!("authorization: an access token of a client of {pool}"),
+        Auth::Lambda(name) => admitted(name),
+        Auth::Iam | Auth::None => "no Authorization header".to_owned(),
     }
 }
 
@@ -101,11 +103,11 @@ async fn large(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -
     claim
         .sent(shown(context, target, &credential(target), Some(body)))
         .by(async {
-            let token = match context.own_tokens(target.route) {
-                Ok(tokens) => tokens.map(|tokens| &tokens.id),
+            let own = match context.own_caller(target.route) {
+                Ok(own) => own,
                 Err(result) => return result,
             };
-            match ask(context, target, token, Some(body)).await {
+            match ask(context, target, &own, Some(body)).await {
                 Ok(answer) => too_large(&answer, context.destination(target)),
                 // The gateway may close the connection before it has read everything.
                 Err(result) => CheckResult { verdict: Verdict::NotTried, ..result },

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::Verdict;
+use super::allow_from::{Admission, is_refused};
 use super::check_spec::CheckResult;
 use super::evidence::received;
 use super::target::Target;
 use crate::aws::lambda::Invoked;
 use crate::meaning::{
-    BAD_BODY, FORBIDDEN, MISSING_PARAMETERS, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, came_through_gateway,
-    failed,
+    Answerer, BAD_BODY, FORBIDDEN, MISSING_PARAMETERS, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED,
+    came_through_gateway, failed,
 };
 use crate::probe::Answer;
+use crate::spec::RouteTarget;
 
 /// Whether a firewall with the settings of the stack file lets requests from this machine through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +28,49 @@ pub(super) enum FirewallExposure {
     Unknown,
 }
 
+/// Who answers the requests that API Gateway lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    Function,
+    Server,
+    /// API Gateway itself, as the route says.
+    Fixed,
+}
+
+impl Behind {
+    pub(super) fn of(target: &RouteTarget) -> Self {
+        match target {
+            RouteTarget::Function(_) => Self::Function,
+            RouteTarget::Http { .. } => Self::Server,
+            RouteTarget::Mock { .. } => Self::Fixed,
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Function => "the function",
+            Self::Server => "the server",
+            Self::Fixed => "the fixed answer",
+        }
+    }
+}
+
 /// Where requests go. It decides how answers are read and how long to wait for another answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Destination {
     /// At AWS, a change takes time to reach all servers. An emulator applies it at once.
     pub at_aws: bool,
     pub exposure: FirewallExposure,
+    pub admission: Admission,
+    pub behind: Behind,
 }
 
 impl Destination {
+    /// A function that nothing stands before.
+    pub(super) const fn of(at_aws: bool) -> Self {
+        Self { at_aws, exposure: FirewallExposure::Open, admission: Admission::Open, behind: Behind::Function }
+    }
+
     /// The message of API Gateway or WAF; `None` if the function answered.
     fn gateway_says(self, answer: &Answer) -> Option<String> {
         OfGateway::read_at(answer, self.at_aws).map(|by| by.message)
@@ -45,9 +81,21 @@ impl Destination {
         OfGateway::read_at(answer, self.at_aws).is_some()
     }
 
+    /// Whether the gateway refused the API key, or the web ACL the request.
+    pub(super) fn is_key_refused(self, answer: &Answer) -> bool {
+        // An answer to HEAD has no body and therefore no message.
+        let says = |words: String| words == FORBIDDEN || answer.body.is_empty();
+        answer.status == 403 && self.gateway_says(answer).is_some_and(says)
+    }
+
     /// The evidence of an answer.
     pub(super) fn shown(self, answer: &Answer) -> String {
-        received(answer, self.is_of_gateway(answer))
+        received(answer, self.sender(self.is_of_gateway(answer)))
+    }
+
+    /// Who sent an answer.
+    pub(super) fn sender(self, by_gateway: bool) -> &'static str {
+        if by_gateway { "API Gateway" } else { self.behind.words() }
     }
 
     fn pass_if(self, holds: bool, answer: &Answer) -> CheckResult {
@@ -56,6 +104,10 @@ impl Destination {
 
     /// The result if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
     fn behind(self, answer: &Answer) -> Option<CheckResult> {
+        if self.admission != Admission::Open && is_refused(answer) {
+            let why = "the API's `allow_from` does not list this machine's address; run verify from one that it lists";
+            return Some(CheckResult::not_tried(why));
+        }
         let why = match self.exposure {
             FirewallExposure::Open => return None,
             FirewallExposure::Guarded => {
@@ -73,6 +125,9 @@ impl Destination {
 /// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and
 /// AWS promises no time. See docs/aws.md, Associations.
 pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
+
+/// The same for a new API key (docs/aws.md, API keys and usage plans).
+pub(super) const KEY_SETTLES_IN: Duration = Duration::from_mins(3);
 
 /// How long to wait for another answer; `None` if the answer is final.
 pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Duration> {
@@ -140,22 +195,48 @@ pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
 /// For a token that must pass: the request must reach the function, and the function must not fail. What it answers
 /// does not matter: it may refuse the user itself.
 pub(super) fn accepted(answer: &Answer, destination: Destination) -> CheckResult {
-    let by_function = !destination.is_of_gateway(answer);
-    if destination.at_aws && by_function && !came_through_gateway(answer) {
-        let shown = destination.shown(answer).replacen("the function", "an unknown server", 1);
-        return CheckResult::fail(format!("{shown}: the answer has no request id of API Gateway"));
-    }
-    destination.pass_if(by_function && answer.status < 500, answer)
+    let passed = !destination.is_of_gateway(answer);
+    unmarked(answer, destination).unwrap_or_else(|| destination.pass_if(passed && answer.status < 500, answer))
 }
 
-/// [`accepted`], with the most likely reason if the function failed.
+/// The result if an answer of AWS bears no mark of API Gateway.
+fn unmarked(answer: &Answer, destination: Destination) -> Option<CheckResult> {
+    let marked = destination.is_of_gateway(answer) || came_through_gateway(answer);
+    (destination.at_aws && !marked).then(|| {
+        let shown = received(answer, "an unknown server");
+        CheckResult::fail(format!("{shown}: the answer has no request id of API Gateway"))
+    })
+}
+
+/// [`accepted`] for what answers the route, with the most likely reason if it failed.
 pub(super) fn accepted_by(answer: &Answer, destination: Destination, target: Target<'_>) -> CheckResult {
-    let result = accepted(answer, destination);
-    if !result.failed() || !(500..600).contains(&answer.status) {
-        return result;
+    let failure = (500..600).contains(&answer.status);
+    match &target.route.target {
+        RouteTarget::Mock { status, body } => {
+            let same = answer.status == *status
+                && (answer.text().trim() == body.trim() || !target.shows_body(body, destination.at_aws));
+            let passed = !destination.is_of_gateway(answer);
+            unmarked(answer, destination).unwrap_or_else(|| destination.pass_if(passed && same, answer))
+        }
+        RouteTarget::Http { .. } if failure && !of_authorizer(answer) => {
+            let why = "API Gateway let the request through, but the server could not be reached, or failed";
+            CheckResult::not_tried(format!("{why}: {}", destination.shown(answer)))
+        }
+        RouteTarget::Http { .. } => accepted(answer, destination),
+        RouteTarget::Function(function) => {
+            let result = accepted(answer, destination);
+            if !result.failed() || !failure {
+                return result;
+            }
+            let why = failed(answer, target.by_http(), Answerer::Function(function));
+            CheckResult::fail(format!("{}: {why}", result.received))
+        }
     }
-    let why = failed(answer, target.by_http(), &target.route.function);
-    CheckResult::fail(format!("{}: {why}", result.received))
+}
+
+/// Whether an authorizer failed, so that the request did not pass it.
+fn of_authorizer(answer: &Answer) -> bool {
+    OfGateway::read(answer).is_some_and(|by| by.kind.starts_with("Authorizer"))
 }
 
 /// For a body that violates the model: the gateway must refuse it, so that it does not reach the function.
@@ -170,7 +251,7 @@ pub(super) fn without_identity(answer: &Answer, destination: Destination) -> Che
     let by_gateway = by_http || destination.is_of_gateway(answer);
     // An emulator asks the function also without an identity, if its answers are not cached (docs/local.md).
     let refused = answer.status == 401 && by_gateway || !destination.at_aws && is_denied(answer, destination);
-    let result = || CheckResult::pass_if(refused, received(answer, by_gateway));
+    let result = || CheckResult::pass_if(refused, received(answer, destination.sender(by_gateway)));
     destination.behind(answer).unwrap_or_else(result)
 }
 
@@ -199,6 +280,12 @@ pub(super) fn parameter_refused(answer: &Answer, destination: Destination) -> Ch
     // An answer to HEAD has no body and therefore no message.
     let names_it = says.starts_with(MISSING_PARAMETERS) || answer.body.is_empty();
     destination.pass_if(answer.status == 400 && destination.is_of_gateway(answer) && names_it, answer)
+}
+
+/// For a request with a wrong API key or none. A web ACL refuses in the same words, so this proves something only where
+/// the firewall lets this machine through.
+pub(super) fn key_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    destination.pass_if(destination.is_key_refused(answer), answer)
 }
 
 /// For a body that is too large: the gateway must refuse it, and not because of its token.
@@ -236,11 +323,18 @@ pub(super) fn access_refused(answer: &Answer, destination: Destination) -> Check
     // The gateway looks at bodies and parameters only after the token.
     let looked_further =
         destination.gateway_says(answer).is_some_and(|says| says == BAD_BODY || says.starts_with(MISSING_PARAMETERS));
-    let accepted = !destination.is_of_gateway(answer) && answer.status < 500 || looked_further;
+    // It also says itself that it did not reach a server.
+    let asked_server = destination.behind == Behind::Server && answer.status >= 500 && !of_authorizer(answer);
+    let accepted = !destination.is_of_gateway(answer) && answer.status < 500 || looked_further || asked_server;
     if !destination.at_aws && accepted {
         return CheckResult::not_tried("this endpoint accepts access tokens too, unlike AWS");
     }
     refused(answer, destination)
+}
+
+/// For a token that has none of the scopes that the route demands.
+pub(super) fn scope_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    destination.pass_if([401, 403].contains(&answer.status) && destination.is_of_gateway(answer), answer)
 }
 
 #[cfg(test)]
@@ -248,8 +342,8 @@ pub(super) mod tests {
     use super::*;
     use crate::verify::Verdict::{Fail, NotTried, Pass};
 
-    pub(in crate::verify) const AWS: Destination = Destination { at_aws: true, exposure: FirewallExposure::Open };
-    const EMULATOR: Destination = Destination { at_aws: false, exposure: FirewallExposure::Open };
+    pub(in crate::verify) const AWS: Destination = Destination::of(true);
+    const EMULATOR: Destination = Destination { at_aws: false, ..AWS };
 
     /// An answer of API Gateway.
     pub(in crate::verify) fn gateway(status: u16, message: &str) -> Answer {
@@ -261,6 +355,18 @@ pub(super) mod tests {
     pub(in crate::verify) fn function(status: u16) -> Answer {
         let headers = [("x-amzn-requestid".to_owned(), "1".to_owned())].into_iter().collect();
         Answer { status, headers, body: r#"{"message":"Unauthorized"}"#.into() }
+    }
+
+    #[test]
+    fn a_refused_api_key_is_forbidden_by_the_gateway_and_a_firewall_proves_nothing() {
+        let judge = |answer: &Answer, destination| key_refused(answer, destination).verdict;
+        let forbidden = gateway(403, FORBIDDEN);
+        assert_eq!(judge(&forbidden, AWS), Pass);
+        let behind = Destination { exposure: FirewallExposure::Shut, ..AWS };
+        assert_eq!(judge(&forbidden, behind), NotTried);
+        for other in [gateway(403, NO_SUCH_ROUTE), gateway(401, UNAUTHORIZED[0]), gateway(200, "")] {
+            assert_eq!(judge(&other, AWS), Fail, "{other:?}");
+        }
     }
 
     #[test]
@@ -411,7 +517,7 @@ pub(super) mod tests {
 
     #[test]
     fn temporary_answers_are_waited_out_and_final_ones_are_not() {
-        let emulator = Destination { at_aws: false, exposure: FirewallExposure::Unknown };
+        let emulator = Destination { exposure: FirewallExposure::Unknown, ..EMULATOR };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
             assert!(passing(&waits, emulator).is_some() && passing(&waits, AWS).is_some(), "{waits:?}");
         }
@@ -419,6 +525,39 @@ pub(super) mod tests {
             assert_eq!((passing(&stands, emulator), passing(&stands, AWS)), (None, None), "{stands:?}");
         }
         assert_eq!(busy(&gateway(403, "Missing Authentication Token"), AWS), None);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_reached_proves_nothing_and_a_fixed_answer_must_be_the_routes() {
+        let api = |integration: &str| {
+            let file = format!(
+                "[stack]\nname = \"s\"\n[api]\n[[api.routes]]\nroute = \"GET /x\"\nauth = \"none\"\n\
+                 integration = {{ {integration} }}\n"
+            );
+            crate::spec::parse(&file).expect("sound").api.expect("an API")
+        };
+        let verdict = |integration: &str, answer: &Answer, destination: Destination| {
+            let api = api(integration);
+            let target = Target { name: None, api: &api, route: &api.routes[0] };
+            let behind = Behind::of(&target.route.target);
+            accepted_by(answer, Destination { behind, ..destination }, target).verdict
+        };
+        let server = "http = \"https://example.com\"";
+        assert_eq!(verdict(server, &function(200), AWS), Pass);
+        assert_eq!(verdict(server, &function(404), AWS), Pass);
+        assert_eq!(verdict(server, &function(502), AWS), NotTried);
+        assert_eq!(verdict(server, &gateway(504, "Network error communicating with endpoint"), AWS), NotTried);
+        assert_eq!(verdict(server, &gateway(401, "Unauthorized"), AWS), Fail);
+        let headers = [("x-amzn-errortype".to_owned(), "AuthorizerFailureException".to_owned())];
+        let broken = Answer { headers: headers.into_iter().collect(), ..gateway(500, "null") };
+        assert_eq!(verdict(server, &broken, AWS), Fail);
+        let says = |status, body: &str| Answer { body: body.as_bytes().to_vec(), ..function(status) };
+        let fixed = "mock = { status = 503, body = \"later\" }";
+        assert_eq!(verdict(fixed, &says(503, "later"), AWS), Pass);
+        assert_eq!(verdict(fixed, &says(503, "now"), AWS), Fail);
+        assert_eq!(verdict(fixed, &says(200, "later"), AWS), Fail);
+        assert_eq!(verdict(fixed, &gateway(403, "Forbidden"), AWS), Fail);
+        assert_eq!(verdict("mock = { body = \"$1\" }", &says(200, "#set($dollar = '$')${dollar}1"), EMULATOR), Pass);
     }
 
     #[test]
@@ -451,7 +590,7 @@ pub(super) mod tests {
 
     #[test]
     fn changes_that_spread_slowly_are_waited_for_only_at_aws() {
-        let waited = |answer: &Answer, at_aws, exposure| passing(answer, Destination { at_aws, exposure });
+        let waited = |answer: &Answer, at_aws, exposure| passing(answer, Destination { at_aws, exposure, ..AWS });
         let filtered = gateway(403, "Forbidden");
         assert_eq!(
             waited(&filtered, true, FirewallExposure::Open),

@@ -1,26 +1,31 @@
 //! What all checks share: the stack that is verified, the signed-in test users, and the way to send requests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::Check;
+use super::api_keys::ProofKey;
 use super::check_spec::CheckResult;
-use super::classify::{Destination, FirewallExposure};
+use super::classify::{Behind, Destination, FirewallExposure};
 use super::prober::Prober;
+use super::programs::ProgramTokens;
 use super::settings::Seen;
 use super::target::Target;
 use super::test_users::{SignedIn, TestUsers};
-use super::{parameters, paths};
+use super::{allow_from, parameters, paths};
 use crate::aws::Clients;
 use crate::aws::cognito::Tokens;
 use crate::engine::{Cause, Failure, Graph, TimeScale};
 use crate::outputs::Outputs;
 use crate::proxies::Proxies;
+use crate::secret::SecretValue;
 use crate::spec::{Auth, Route, Stack};
 
 /// The claim on which everything that needs a user's tokens depends.
@@ -47,12 +52,39 @@ pub struct Subject<'a> {
     pub today: &'a str,
     /// The routes to which no request is sent, by [`super::route_names`].
     pub skip: &'a BTreeSet<String>,
+    /// What authorizers' functions admit, by authorizer, as far as the user says it.
+    pub identities: &'a BTreeMap<String, Admitted>,
     /// Whether to wait until a token has expired.
     pub wait_for_expiry: bool,
     /// Test users of earlier proofs that could not be removed: the pool's id and the address.
     pub left_before: &'a [(String, String)],
     /// Tells the user why a check takes longer than usual.
     pub tell: &'a (dyn Fn(&str) + Sync),
+}
+
+/// The headers and query parameters of requests that an authorizer's function admits. They are secrets.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    pub headers: Vec<(String, SecretValue)>,
+    pub query: Vec<(String, SecretValue)>,
+}
+
+/// What a caller that may use a route shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OwnCaller<'a> {
+    pub token: Option<&'a SecretValue>,
+    pub headers: &'a [(String, SecretValue)],
+    pub query: &'a [(String, SecretValue)],
+}
+
+impl OwnCaller<'_> {
+    /// The URL with the query parameters that identify the caller.
+    pub(super) fn identified(&self, url: String) -> String {
+        self.query.iter().fold(url, |url, (name, value)| {
+            let first = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{first}{name}={}", utf8_percent_encode(value.reveal(), NON_ALPHANUMERIC))
+        })
+    }
 }
 
 /// A future that makes one or more checks.
@@ -97,8 +129,13 @@ pub(super) struct VerifyContext<'a> {
     pub signed_in: BTreeMap<String, SignedIn>,
     /// The key sets that the pools publish, by pool.
     pub published: BTreeMap<String, Result<Value, CheckResult>>,
+    pub programs: ProgramTokens,
     pub prober: Prober,
+    /// The API key that requests carry where a route asks for one.
+    pub api_key: Option<ProofKey>,
     pub exposure: FirewallExposure,
+    /// This machine's address, if it matters and is known.
+    pub address: Option<IpAddr>,
     pub time_scale: TimeScale,
     pub expired: &'a Expired,
 }
@@ -132,16 +169,30 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// The tokens that the route accepts; `None` if anyone may call it.
-    pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, CheckResult> {
+    /// What the caller of a request shows that the route accepts; nothing if anyone may call it.
+    pub(super) fn own_caller(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
         match &route.auth {
-            Auth::Pool(pool) => self.tokens(pool).map(Some),
-            Auth::Lambda(name) => {
-                Err(CheckResult::not_tried(format!("verify has no identity that the function of {name} accepts")))
+            Auth::Pool(pool) => {
+                let token =
+                    if route.scopes.is_empty() { &self.tokens(pool)?.id } else { self.admitted(pool, &route.scopes)? };
+                Ok(OwnCaller { token: Some(token), ..OwnCaller::default() })
             }
+            Auth::Lambda(name) => match self.subject.identities.get(name) {
+                Some(Admitted { headers, query }) => Ok(OwnCaller { token: None, headers, query }),
+                None => Err(CheckResult::not_tried(format!(
+                    "verify has no identity that the function of {name} admits; pass one with --identity {name}=@FILE"
+                ))),
+            },
             Auth::Iam => Err(CheckResult::not_tried("requests to it are signed, not sent with a token")),
-            Auth::None => Ok(None),
+            Auth::None => Ok(OwnCaller::default()),
         }
+    }
+
+    /// The URL of a request of this caller, with a fixed value for each parameter that the caller does not give.
+    pub(super) fn url_of(&self, target: Target<'_>, own: &OwnCaller<'_>) -> Result<String, CheckResult> {
+        let asked = target.route.parameters.query.iter();
+        let lacking = asked.filter(|name| !own.query.iter().any(|(given, _)| given == *name));
+        Ok(own.identified(parameters::with_query(self.path_url(target)?, lacking)))
     }
 
     /// Refuses routes that the user left out.
@@ -159,6 +210,9 @@ impl VerifyContext<'_> {
     /// The same without a query.
     pub(super) fn path_url(&self, target: Target<'_>) -> Result<String, CheckResult> {
         self.included(target)?;
+        if let Some(Err(result)) = self.api_key.as_ref().filter(|_| target.route.key).map(|key| key.value.as_ref()) {
+            return Err(result.clone());
+        }
         let base = self.base_url(target.name)?;
         let path = paths::reaching(target.api, target.route).map(|(_, path)| path);
         let path = path.ok_or_else(|| CheckResult::not_tried("other routes answer every request to it"))?;
@@ -184,7 +238,9 @@ impl VerifyContext<'_> {
     /// Where requests to a route go. HTTP APIs have no firewall.
     pub(super) fn destination(&self, target: Target<'_>) -> Destination {
         let exposure = if target.by_http() { FirewallExposure::Open } else { self.exposure };
-        Destination { at_aws: self.at_aws(), exposure }
+        let admission = allow_from::admission(target.api, self.address);
+        let behind = Behind::of(&target.route.target);
+        Destination { at_aws: self.at_aws(), exposure, admission, behind }
     }
 
     /// Whether the requests go to AWS, and not to an emulator.

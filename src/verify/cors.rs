@@ -14,7 +14,7 @@ use super::test_users::marker;
 use super::{Check, Layer, Verdict, evidence};
 use crate::probe::{Answer, Body, HeaderNames, Request};
 use crate::secret::SecretValue;
-use crate::spec::{Auth, Cors};
+use crate::spec::{Auth, Cors, RouteTarget};
 
 /// No stack file allows it: no page can have it, because its host is reserved.
 const STRANGER: &str = "https://securelambda-verify.invalid";
@@ -44,8 +44,9 @@ fn allows(answer: &Answer, origin: &str) -> bool {
 /// The gateway answers OPTIONS itself, although its answer has none of the marks of a refusal.
 fn shown(context: &VerifyContext<'_>, target: Target<'_>, request: &Request<'_>, answer: &Answer) -> String {
     let allowed = answer.headers.get(ORIGIN).unwrap_or("none");
-    let by_gateway = request.method == "OPTIONS" || context.destination(target).is_of_gateway(answer);
-    format!("{}; {ORIGIN}: {allowed}", evidence::received(answer, by_gateway))
+    let destination = context.destination(target);
+    let by_gateway = request.method == "OPTIONS" || destination.is_of_gateway(answer);
+    format!("{}; {ORIGIN}: {allowed}", evidence::received(answer, destination.sender(by_gateway)))
 }
 
 fn claim(target: Target<'_>, claim: &str) -> CheckSpec {
@@ -58,21 +59,22 @@ async fn from_each(
     claim: CheckSpec,
     target: Target<'_>,
     origins: &[&str],
-    ask: (Request<'_>, &[(&str, &str)]),
+    (request, headers): (Request<'_>, &[(String, SecretValue)]),
     judge: impl Fn(&Answer, &str) -> bool,
 ) -> Check {
-    let (request, headers) = ask;
     let words = format!("origin: {}", origins.join(", "));
     let claim = claim.sent(evidence::sent(&request, &words));
     claim
         .by(async {
             let mut last = CheckResult::not_tried("there is no origin to try");
             for origin in origins {
-                let named = [("origin", *origin)].into_iter().chain(headers.iter().copied());
-                let named: Vec<_> =
-                    named.map(|(name, value)| (name.to_owned(), SecretValue::new(value.to_owned()))).collect();
+                let named = [&[("origin".to_owned(), SecretValue::from(*origin))][..], headers].concat();
                 let patience = Patience::UntilDeployed;
                 last = match context.prober.ask_with(&request, &named, HeaderNames::LowerCase, patience).await {
+                    Ok(answer) if unanswered(target, &request, &answer) => {
+                        let why = "the server that answers the route could not be reached, or failed";
+                        CheckResult::not_tried(format!("{why}: {}", shown(context, target, &request, &answer)))
+                    }
                     Ok(answer) => {
                         CheckResult::pass_if(judge(&answer, origin), shown(context, target, &request, &answer))
                     }
@@ -87,6 +89,12 @@ async fn from_each(
         .await
 }
 
+/// Whether a request passed, and the server behind the route gave no usable answer.
+fn unanswered(target: Target<'_>, request: &Request<'_>, answer: &Answer) -> bool {
+    let passes = request.method != "OPTIONS" && (request.token.is_some() || target.route.auth == Auth::None);
+    passes && answer.status >= 500 && matches!(target.route.target, RouteTarget::Http { .. })
+}
+
 /// What a browser asks before it sends a request.
 async fn preflights(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors) -> Vec<Check> {
     let passes = claim(target, "a preflight request of an allowed origin passes without a token")
@@ -98,9 +106,10 @@ async fn preflights(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors
         Err(result) => return vec![passes.known(result.clone()), refused.known(result)],
     };
     let method = target.method();
-    let mut headers = vec![("access-control-request-method", method)];
     let names = cors.headers.join(",").to_lowercase();
-    headers.extend((!names.is_empty()).then_some(("access-control-request-headers", names.as_str())));
+    let asked = [("access-control-request-method", method), ("access-control-request-headers", names.as_str())];
+    let asked = asked.iter().filter(|(_, value)| !value.is_empty());
+    let headers: Vec<_> = asked.map(|(name, value)| ((*name).to_owned(), SecretValue::from(*value))).collect();
     let request = || Request { method: "OPTIONS", url: &url, token: None, body: None };
     let listed = |answer: &Answer, header: &str, wanted: &str| {
         let is = answer.headers.get(header).map(str::to_lowercase).unwrap_or_default();
@@ -147,10 +156,18 @@ fn stranger(cors: &Cors) -> Result<&'static str, CheckResult> {
 /// The answers to the requests themselves: refusals of the gateway, and what the function says.
 async fn answers(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors) -> Vec<Check> {
     let origins: Vec<&str> = cors.origins.iter().map(|origin| if origin == "*" { STRANGER } else { origin }).collect();
+    // The headers of a fixed answer are made like those of preflight answers.
+    let by_template = matches!(target.route.target, RouteTarget::Mock { .. });
+    let readable = if by_template { tried(context, target, cors).0 } else { origins.clone() };
     let refusal = claim(target, "allowed origins can read that a call without a token is refused")
         .expects(format!("401 or 403, and {ORIGIN} with the origin or *"));
-    let passes = claim(target, "allowed origins can read the answer")
-        .expects(format!("{ORIGIN} with the origin or *, which a function of a REST API sends itself"));
+    let passes = claim(target, "allowed origins can read the answer").expects(format!(
+        "{ORIGIN} with the origin or *, which {} a REST API sends itself",
+        match &target.route.target {
+            RouteTarget::Http { .. } => "a server behind",
+            RouteTarget::Function(_) | RouteTarget::Mock { .. } => "a function of",
+        }
+    ));
     let others = claim(target, "other origins cannot read the answer").expects(format!("no {ORIGIN} that allows it"));
     let url = match context.url(target) {
         Ok(url) => url,
@@ -165,20 +182,22 @@ async fn answers(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors) -
         let judge = |answer: &Answer, origin: &str| [401, 403].contains(&answer.status) && allows(answer, origin);
         checks.push(from_each(context, refusal, target, &origins, (request, &[]), judge).await);
     }
-    let token = match target.may_be_called().and_then(|()| context.own_tokens(target.route)) {
-        Ok(tokens) => tokens.map(|tokens| &tokens.id),
+    let own = target.may_be_called().and_then(|()| context.own_caller(target.route));
+    let (own, url) = match own.and_then(|own| Ok((own, context.url_of(target, &own)?))) {
+        Ok(found) => found,
         Err(result) => {
             checks.extend([passes, others].map(|claim| claim.known(result.clone())));
             return checks;
         }
     };
     let text = body_of(context, target, &marker());
-    let request = || Request { method: target.method(), url: &url, token, body: text.as_deref().map(Body::json) };
-    checks.push(from_each(context, passes, target, &origins, (request(), &[]), allows).await);
+    let body = text.as_deref().map(Body::json);
+    let request = || Request { method: target.method(), url: &url, token: own.token, body };
+    checks.push(from_each(context, passes, target, &readable, (request(), own.headers), allows).await);
     checks.push(match stranger(cors) {
         Ok(stranger) => {
             let other = |answer: &Answer, origin: &str| !allows(answer, origin);
-            from_each(context, others, target, &[stranger], (request(), &[]), other).await
+            from_each(context, others, target, &[stranger], (request(), own.headers), other).await
         }
         Err(result) => others.known(result),
     });

@@ -32,8 +32,7 @@ pub(super) fn sent(request: &Request<'_>, credential: &str) -> String {
 }
 
 /// What was received: who answered with which status, the headers that decide, and the beginning of the body.
-pub(super) fn received(answer: &Answer, by_gateway: bool) -> String {
-    let who = if by_gateway { "API Gateway" } else { "the function" };
+pub(super) fn received(answer: &Answer, who: &str) -> String {
     let mut text = format!("{} from {who}", answer.status);
     for name in DECIDING {
         if let Some(value) = answer.headers.get(name) {
@@ -105,12 +104,12 @@ mod tests {
     #[test]
     fn an_answer_is_shown_with_its_sender_and_the_deciding_header() {
         assert_eq!(
-            received(&gateway(401, "Unauthorized"), true),
+            received(&gateway(401, "Unauthorized"), "API Gateway"),
             "401 from API Gateway; x-amzn-errortype: SomeException; body {\"message\":\"Unauthorized\"}"
         );
         let own = Answer { body: r#"{"error":"Admin access required"}"#.into(), ..function(403) };
         assert_eq!(
-            received(&own, false),
+            received(&own, "the function"),
             "403 from the function; x-amzn-requestid: 1; body {\"error\":\"Admin access required\"}"
         );
     }
@@ -124,10 +123,10 @@ mod tests {
             &"wJalrXUtnFEMI/K7MDENG+bPxRfiCY".repeat(2),
         ] {
             let answer = Answer { body: format!(r#"{{"echo":"Bearer {secret}","äö":1}}"#).into(), ..function(200) };
-            let shown = received(&answer, false);
+            let shown = received(&answer, "the function");
             assert!(!shown.contains(secret) && shown.contains("(hidden)") && shown.contains("äö"), "{shown}");
         }
-        let long = received(&Answer { body: "word ".repeat(100).into(), ..function(200) }, false);
+        let long = received(&Answer { body: "word ".repeat(100).into(), ..function(200) }, "the function");
         assert!(long.chars().count() < 240 && long.ends_with('…'), "{long}");
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::authorization::{ask, shown};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::expired;
-use super::context::{SIGNS_IN, VerifyContext};
+use super::context::{OwnCaller, SIGNS_IN, VerifyContext};
 use super::target::Target;
 use super::test_users::{Leftover, PREFIX, is_old, marker};
 use super::{Check, Layer};
@@ -202,7 +202,10 @@ async fn of_route(context: &VerifyContext<'_>, target: Target<'_>, token: Result
     claim
         .by(async {
             let asked = match token {
-                Ok(short) => ask(context, target, Some(&short.token), None).await,
+                Ok(short) => {
+                    let own = OwnCaller { token: Some(&short.token), ..OwnCaller::default() };
+                    ask(context, target, &own, None).await
+                }
                 Err(result) => Err(result),
             };
             let judge = |answer| expired(&answer, context.destination(target), target.by_http());
@@ -217,7 +220,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     fn outputs() -> Outputs {
-        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into() };
+        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into(), ..Pool::default() };
         Outputs {
             schema_version: 1,
             stack: "demo".into(),
@@ -231,6 +234,7 @@ mod tests {
             topics: [].into(),
             queues: [].into(),
             tables: [].into(),
+            api_keys: [].into(),
             secrets: [].into(),
             firewall: None,
         }

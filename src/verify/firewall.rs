@@ -17,17 +17,24 @@ use crate::topology::ids::{self, ApiIds};
 /// A service of AWS that returns the caller's address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
+/// This machine's address, if the stack file makes it matter and it can be found out. An emulator sees another one.
+pub(super) async fn own_address(subject: &Subject<'_>, prober: &Prober) -> Option<IpAddr> {
+    let lists = subject.stack.firewall.as_ref().is_some_and(|firewall| firewall.mode != Mode::Count);
+    let limited = subject.stack.all_apis().filter_map(|(_, api)| api.allow_from.as_ref());
+    let matters = lists || limited.into_iter().any(|allow_from| !allow_from.addresses.is_empty());
+    if !matters || subject.endpoint.is_some() {
+        return None;
+    }
+    let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
+    prober.ask_once(&request, &[]).await.ok().and_then(|answer| answer.text().trim().parse().ok())
+}
+
 /// Whether a firewall with the settings of the stack file lets this machine through.
-pub(super) async fn exposure(subject: &Subject<'_>, prober: &Prober) -> FirewallExposure {
+pub(super) fn exposure(subject: &Subject<'_>, address: Option<IpAddr>) -> FirewallExposure {
     let Some(firewall) = subject.stack.firewall.as_ref() else { return FirewallExposure::Open };
     if firewall.mode == Mode::Count {
         return guarded(firewall);
     }
-    if subject.endpoint.is_some() {
-        return FirewallExposure::Unknown;
-    }
-    let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
-    let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.text().trim().parse().ok());
     address.map_or(FirewallExposure::Unknown, |address| exposure_for(firewall, address))
 }
 
@@ -75,7 +82,7 @@ async fn filters(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> 
     claim
         .sent(evidence::sent(&request, "no Authorization header"))
         .by(async {
-            let destination = Destination { at_aws: context.at_aws(), exposure: context.exposure };
+            let destination = Destination { exposure: context.exposure, ..Destination::of(context.at_aws()) };
             // A change of the firewall takes time to reach all of AWS.
             let settled = |answer: &Answer| !classify(destination, answer).failed();
             match context.prober.ask_until(&request, settled).await {
@@ -184,7 +191,7 @@ mod tests {
             (FirewallExposure::Unknown, &filtered, Pass),
             (FirewallExposure::Unknown, &passed, NotTried),
         ] {
-            let destination = Destination { at_aws: true, exposure };
+            let destination = Destination { exposure, ..Destination::of(true) };
             assert_eq!(classify(destination, answer).verdict, verdict, "{exposure:?}");
         }
     }

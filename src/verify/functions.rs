@@ -17,14 +17,14 @@ fn runtimes(context: &VerifyContext<'_>) -> Vec<Check> {
     let check = |(name, function): (&String, &crate::spec::Function)| {
         let id = ids::function(name);
         let drift = settings::drift(context.subject.seen, id.as_str());
-        let result = match drift {
-            None => CheckResult::because_failed(&settings::name(context.subject.seen, id.as_str())),
-            Some(_) if function.image.is_some() => {
+        let result = match (drift, function.packed()) {
+            (None, _) => CheckResult::because_failed(&settings::name(context.subject.seen, id.as_str())),
+            (Some(_), None) => {
                 CheckResult::not_tried("the runtime is in the container image, which the program does not look into")
             }
-            Some(drift) => {
+            (Some(drift), Some(packed)) => {
                 let live = drift.iter().find(|drift| drift.field == "Runtime").map(|drift| &drift.live);
-                supported(live.unwrap_or(&function.runtime), context.subject.today)
+                supported(live.unwrap_or(&packed.runtime), context.subject.today)
             }
         };
         CheckSpec::new(Layer::Functions, name, "the runtime is supported")

@@ -4,6 +4,8 @@
 //! all layers in parallel (`settings` compares the resources that the engine has read, the other files send requests),
 //! and removes the users. Pure functions turn answers into results, most of them in `classify`. Nothing here prints.
 
+mod allow_from;
+mod api_keys;
 mod arrival;
 mod attacker;
 mod attacks;
@@ -14,6 +16,7 @@ mod check_spec;
 mod classify;
 mod context;
 mod cors;
+mod domains;
 mod evidence;
 mod expiry;
 mod firewall;
@@ -23,6 +26,7 @@ mod parameters;
 mod past_gateway;
 mod paths;
 mod prober;
+mod programs;
 mod reach;
 mod rights;
 mod run;
@@ -40,7 +44,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use context::Subject;
+pub use context::{Admitted, Subject};
 pub use run::{Proof, verify};
 pub use test_users::Leftover;
 

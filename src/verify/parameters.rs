@@ -9,6 +9,7 @@ use super::paths::MARK;
 use super::target::Target;
 use super::{Check, Layer, Verdict, evidence};
 use crate::probe::Request;
+use crate::secret::SecretValue;
 
 /// Adds a value for each of these parameters.
 pub(super) fn with_query<'a>(url: String, names: impl IntoIterator<Item = &'a String>) -> String {
@@ -17,8 +18,11 @@ pub(super) fn with_query<'a>(url: String, names: impl IntoIterator<Item = &'a St
 }
 
 /// The headers that routes require, by URL.
-pub(super) fn required_headers(context: &VerifyContext<'_>) -> Vec<(String, Vec<String>)> {
-    let of = |target: Target<'_>| Some((context.path_url(target).ok()?, target.route.parameters.headers.clone()));
+pub(super) fn required_headers(context: &VerifyContext<'_>) -> Vec<(String, Vec<(String, SecretValue)>)> {
+    let header = |name: &String| (name.to_lowercase(), SecretValue::new(MARK.to_owned()));
+    let of = |target: Target<'_>| {
+        Some((context.path_url(target).ok()?, target.route.parameters.headers.iter().map(header).collect()))
+    };
     context.routes().filter(|target| !target.route.parameters.headers.is_empty()).filter_map(of).collect()
 }
 
@@ -43,15 +47,19 @@ async fn missing(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
     let claim = claim.sent(evidence::sent(&shown, &words.join("; ")));
     claim
         .by(async {
-            let token = match context.own_tokens(target.route) {
-                Ok(tokens) => tokens.map(|tokens| &tokens.id),
+            let own = match context.own_caller(target.route) {
+                Ok(own) => own,
                 Err(result) => return result,
             };
+            // Without a part of its identity a caller is refused for that.
+            let given: Vec<&String> = own.headers.iter().chain(own.query).map(|(name, _)| name).collect();
+            let identifies = |name: &&String| given.iter().any(|given| given.eq_ignore_ascii_case(name));
             let mut last = CheckResult::not_tried("there is no parameter to leave out");
-            for name in names {
-                let url = with_query(url.clone(), parameters.query.iter().filter(|known| *known != name));
-                let request = Request { method: target.method(), url: &url, token, body: None };
-                last = match context.prober.ask_without(&request, name).await {
+            for name in names.into_iter().filter(|name| !identifies(name)) {
+                let lacking = parameters.query.iter().filter(|known| *known != name && !identifies(known));
+                let url = own.identified(with_query(url.clone(), lacking));
+                let request = Request { method: target.method(), url: &url, token: own.token, body: None };
+                last = match context.prober.ask_without(&request, own.headers, name).await {
                     Ok(answer) => parameter_refused(&answer, context.destination(target)),
                     Err(result) => result,
                 };

@@ -12,20 +12,20 @@ use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use crate::aws::lambda::Lambda;
 use crate::secret::SecretValue;
-use crate::spec::{Auth, Route, Variable};
+use crate::spec::{Auth, Variable};
 
 /// The checks of each route of an HTTP API that is for a pool's users.
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let http = context.routes().filter(|target| target.by_http());
     let of_pools = http.filter_map(|target| match &target.route.auth {
-        Auth::Pool(pool) => Some((target, pool)),
+        Auth::Pool(pool) => Some((target, target.route.function()?, pool)),
         Auth::Lambda(_) | Auth::Iam | Auth::None => None,
     });
-    of_pools.flat_map(|(target, pool)| of(context, target, pool)).collect()
+    of_pools.flat_map(|(target, function, pool)| of(context, target, function, pool)).collect()
 }
 
-fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec<CheckFuture<'a>> {
-    if !checks_itself(context, target.route, pool) {
+fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, function: &'a str, pool: &str) -> Vec<CheckFuture<'a>> {
+    if !checks_itself(context, function, pool) {
         let claim = CheckSpec::new(Layer::Authorization, target.subject(), "the function checks tokens too");
         let why = "its variables do not name the pool and its client, so only the gateway checks tokens";
         return vec![async move { vec![claim.known(CheckResult::not_tried(why))] }.boxed()];
@@ -33,22 +33,24 @@ fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec
     let callers = std::iter::once(Caller::anonymous()).chain(callers(context, pool));
     callers
         .filter(|caller| caller.place == Place::Header)
-        .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(context, target, caller).await] }.boxed() })
+        .map(|caller| -> CheckFuture<'a> {
+            async move { vec![refuses(context, target, function, caller).await] }.boxed()
+        })
         .collect()
 }
 
 /// Whether the variables of the function name the pool and its client.
-fn checks_itself(context: &VerifyContext<'_>, route: &Route, pool: &str) -> bool {
-    let Some(function) = context.subject.stack.functions.get(&route.function) else { return false };
+fn checks_itself(context: &VerifyContext<'_>, function: &str, pool: &str) -> bool {
+    let Some(function) = context.subject.stack.functions.get(function) else { return false };
     let told = |value: Variable| function.environment.values().any(|held| *held == value);
     told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
 }
 
-async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller) -> super::Check {
+async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, function: &str, caller: Caller) -> super::Check {
     let route = target.route;
     let claim =
         CheckSpec::new(Layer::Authorization, target.subject(), format!("without the gateway, {}", caller.claim));
-    let claim = claim.sent(format!("Invoke {}; {}", route.function, caller.words())).expects("401 from the function");
+    let claim = claim.sent(format!("Invoke {function}; {}", caller.words())).expects("401 from the function");
     claim
         .by(async {
             // A function that checks no tokens would do what it does for its users.
@@ -59,7 +61,7 @@ async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller
                 Ok(token) => token,
                 Err(result) => return result,
             };
-            let Some(live) = context.subject.outputs.functions.get(&route.function) else {
+            let Some(live) = context.subject.outputs.functions.get(function) else {
                 return CheckResult::not_tried("because the function does not exist");
             };
             let event = event(target.method(), &route.path, token.as_ref());

@@ -4,17 +4,20 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::check_spec::CheckResult;
-use super::classify::{Destination, FirewallExposure, SETTLES_IN, busy, passing};
-use super::paths::MARK;
+use super::classify::{Destination, FirewallExposure, KEY_SETTLES_IN, SETTLES_IN, busy, passing};
 use crate::engine::TimeScale;
 use crate::error::Error;
 use crate::meaning::came_through_gateway;
-use crate::probe::{Answer, Client, HeaderNames, Request};
+use crate::probe::{API_KEY_HEADER, Answer, Client, HeaderNames, Request};
 use crate::proxies::Proxies;
 use crate::secret::SecretValue;
+use crate::spec::Limits;
 
 /// The pause between two attempts of the same request.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -23,13 +26,23 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Prober {
     client: Client,
     pace: DefaultDirectRateLimiter,
+    /// The pace of requests to some URLs, without their queries.
+    slower: Vec<(Vec<String>, DefaultDirectRateLimiter)>,
     began: Instant,
     time_scale: TimeScale,
     destination: Destination,
     /// The headers that routes require, with the URLs of these routes without their queries.
-    required: Vec<(String, Vec<String>)>,
+    required: Vec<(String, Vec<(String, SecretValue)>)>,
     /// The URLs to which an API answered.
     answered: Mutex<Vec<String>>,
+    /// What no evidence may show, in every form in which an answer may repeat it.
+    secrets: Vec<SecretValue>,
+}
+
+/// A pace of half of these limits, because others may use the routes at the same time.
+fn half_of(limits: Limits) -> DefaultDirectRateLimiter {
+    let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::direct(Quota::per_second(half(limits.rate)).allow_burst(half(limits.burst)))
 }
 
 /// When an answer is final, besides those that say that the gateway or the function is busy.
@@ -53,12 +66,11 @@ impl Prober {
         at_aws: bool,
         proxies: &Proxies,
     ) -> Result<Self, Error> {
-        let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        let destination = Destination { at_aws, exposure: FirewallExposure::Unknown };
+        let destination = Destination { exposure: FirewallExposure::Unknown, ..Destination::of(at_aws) };
         let (client, answered) = (Client::of_proof(proxies)?, Mutex::default());
-        let (began, pace) = (Instant::now(), RateLimiter::direct(quota));
-        Ok(Self { client, pace, began, time_scale, destination, required: Vec::new(), answered })
+        let (began, pace) = (Instant::now(), half_of(Limits { rate: rate_limit, burst: burst_limit }));
+        let (slower, required, secrets) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { client, pace, slower, began, time_scale, destination, required, answered, secrets })
     }
 
     /// Sets whether the firewall lets this machine through.
@@ -66,24 +78,91 @@ impl Prober {
         Self { destination: Destination { exposure, ..self.destination }, ..self }
     }
 
+    /// Sends requests to some URLs, without their queries, more slowly than others: half of these limits for all of them
+    /// together.
+    pub(super) fn with_slower(self, slower: Vec<(Vec<String>, Limits)>) -> Self {
+        let slower = slower.into_iter().map(|(urls, limits)| (urls, half_of(limits))).collect();
+        Self { slower, ..self }
+    }
+
+    /// Waits until a request to this URL is within all limits.
+    async fn ready(&self, url: &str) {
+        self.pace.until_ready().await;
+        let url = url.split('?').next().unwrap_or_default();
+        for (_, pace) in self.slower.iter().filter(|(urls, _)| urls.iter().any(|known| known == url)) {
+            pace.until_ready().await;
+        }
+    }
+
     /// Adds to each request the headers that its route requires.
-    pub(super) fn with_required(self, required: Vec<(String, Vec<String>)>) -> Self {
+    pub(super) fn with_required(self, required: Vec<(String, Vec<(String, SecretValue)>)>) -> Self {
         Self { required, ..self }
+    }
+
+    /// Keeps these values out of all evidence. Shorter ones than four characters are no secrets, and hiding a part of
+    /// another word would tell them.
+    pub(super) fn hiding<'a>(self, values: impl Iterator<Item = &'a SecretValue>) -> Self {
+        let forms = values.map(SecretValue::reveal).filter(|value| value.len() >= 4).flat_map(|value| {
+            let json = serde_json::Value::from(value).to_string();
+            [
+                value.to_owned(),
+                json.trim_matches('"').to_owned(),
+                utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
+                BASE64_STANDARD.encode(value),
+            ]
+        });
+        let mut secrets: Vec<String> = forms.collect();
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { secrets: secrets.into_iter().map(SecretValue::new).collect(), ..self }
     }
 
     /// The headers that the route of a URL requires, beside those that the request has.
     fn required_by(&self, url: &str, given: &[(String, SecretValue)]) -> Vec<(String, SecretValue)> {
         let url = url.split('?').next().unwrap_or_default();
-        let of_route = self.required.iter().filter(|(known, _)| known == url).flat_map(|(_, names)| names);
-        let lacking = of_route.filter(|name| !given.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
-        lacking.map(|name| (name.to_lowercase(), SecretValue::new(MARK.to_owned()))).collect()
+        let of_route = self.required.iter().filter(|(known, _)| known == url).flat_map(|(_, headers)| headers);
+        let lacking = of_route.filter(|(name, _)| !given.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
+        lacking.cloned().collect()
     }
 
-    /// Sends a request without the headers that its route requires, until the answer is final.
-    pub(super) async fn ask_without(&self, request: &Request<'_>, without: &str) -> Result<Answer, CheckResult> {
-        let mut headers = self.required_by(request.url, &[]);
+    /// [`passing`], and longer for an API key, which takes longer than anything else until it is accepted.
+    fn passing(&self, request: &Request<'_>, answer: &Answer) -> Option<Duration> {
+        let wait = passing(answer, self.destination);
+        let keyed = || self.required_by(request.url, &[]).iter().any(|(name, _)| name == API_KEY_HEADER);
+        if wait == Some(SETTLES_IN) && self.destination.is_key_refused(answer) && keyed() {
+            return Some(KEY_SETTLES_IN);
+        }
+        wait
+    }
+
+    /// Sends a request with these headers and those that its route requires, except one, until the answer is final.
+    pub(super) async fn ask_without(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, SecretValue)],
+        without: &str,
+    ) -> Result<Answer, CheckResult> {
+        let mut headers = [headers, &self.required_by(request.url, headers)].concat();
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case(without));
-        self.until_final(request, &headers, HeaderNames::LowerCase, |answer| passing(answer, self.destination)).await
+        self.until_final(request, &headers, HeaderNames::LowerCase, |answer| self.passing(request, answer)).await
+    }
+
+    /// Sends a request with this API key, or without one, until the gateway refuses it for that, for at most the time
+    /// that a change takes to reach all of AWS.
+    pub(super) async fn ask_with_key(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, SecretValue)],
+        key: Option<&SecretValue>,
+    ) -> Result<Answer, CheckResult> {
+        let mut headers = [headers, &self.required_by(request.url, headers)].concat();
+        headers.retain(|(name, _)| name != API_KEY_HEADER);
+        headers.extend(key.map(|key| (API_KEY_HEADER.to_owned(), key.clone())));
+        let accepted = |answer: &Answer| !self.destination.is_key_refused(answer);
+        let longest =
+            |answer: &Answer| self.destination.at_aws.then_some(SETTLES_IN).max(passing(answer, self.destination));
+        let wait = |answer: &Answer| if accepted(answer) { longest(answer) } else { None };
+        self.until_final(request, &headers, HeaderNames::LowerCase, wait).await
     }
 
     /// Sends a request until the answer is final. All requests together wait once for a deployment to take effect.
@@ -103,7 +182,7 @@ impl Prober {
             (Patience::UntilAllowed, 403) => {
                 (self.destination.at_aws && self.destination.is_of_gateway(answer)).then_some(SETTLES_IN)
             }
-            (Patience::UntilDeployed, _) => passing(answer, self.destination),
+            (Patience::UntilDeployed, _) => self.passing(request, answer),
             _ => busy(answer, self.destination),
         };
         self.until(request, headers, names, wait).await
@@ -116,7 +195,7 @@ impl Prober {
         settled: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, CheckResult> {
         let unsettled = |answer: &Answer| (self.destination.at_aws && !settled(answer)).then_some(SETTLES_IN);
-        let wait = |answer: &Answer| unsettled(answer).max(passing(answer, self.destination));
+        let wait = |answer: &Answer| unsettled(answer).max(self.passing(request, answer));
         self.until(request, &[], HeaderNames::LowerCase, wait).await
     }
 
@@ -141,8 +220,9 @@ impl Prober {
         wait: impl Fn(&Answer) -> Option<Duration>,
     ) -> Result<Answer, CheckResult> {
         loop {
-            self.pace.until_ready().await;
+            self.ready(request.url).await;
             let answer = self.client.send_with(request, headers, names).await;
+            let answer = answer.map(|answer| self.without_secrets(answer));
             let answer = answer.map_err(|error| CheckResult::fail(error.message))?;
             match wait(&answer) {
                 Some(budget) if self.began.elapsed() < self.time_scale.of(budget) => tokio::time::sleep(PAUSE).await,
@@ -174,7 +254,26 @@ impl Prober {
     }
 
     /// Sends a request once and without waiting for the rate limit.
-    pub(super) async fn ask_once(&self, request: &Request<'_>) -> Result<Answer, CheckResult> {
-        self.client.send(request).await.map_err(|error| CheckResult::fail(error.message))
+    pub(super) async fn ask_once(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, SecretValue)],
+    ) -> Result<Answer, CheckResult> {
+        let answer = self.client.send_with(request, headers, HeaderNames::LowerCase).await;
+        answer.map(|answer| self.without_secrets(answer)).map_err(|error| CheckResult::fail(error.message))
+    }
+
+    /// The answer without the identities that the user gave: a function may return what it was sent, and evidence shows
+    /// the beginning of each answer.
+    fn without_secrets(&self, mut answer: Answer) -> Answer {
+        if !self.secrets.is_empty() {
+            answer.body = self.hidden(&answer.text()).into_bytes();
+            answer.headers = answer.headers.iter().map(|(name, value)| (name.to_owned(), self.hidden(value))).collect();
+        }
+        answer
+    }
+
+    fn hidden(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "(hidden)"))
     }
 }

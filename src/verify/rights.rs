@@ -52,9 +52,7 @@ pub(super) async fn checks(
     policies: impl Fn() -> CheckResult,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    for Question { claim, request, allowed } in
-        questions(&grants(context.subject.stack, function, &context.subject.clients.scope))
-    {
+    for Question { claim, request, allowed } in questions(&grants_of(context, function)) {
         let claim = CheckSpec::new(Layer::Functions, format!("role {name}"), claim);
         let check = match (request, iam) {
             (Err(why), _) => claim.known(CheckResult::not_tried(why)),
@@ -74,6 +72,13 @@ pub(super) async fn checks(
         checks.push(check);
     }
     checks
+}
+
+/// What a function is granted, with the ARNs of the pools.
+fn grants_of(context: &VerifyContext<'_>, function: &Function) -> Vec<Grant> {
+    let pool = |name: &str| Some(context.subject.outputs.pools.get(name)?.arn.clone());
+    let grants = grants(context.subject.stack, function, &context.subject.clients.scope);
+    grants.into_iter().map(|grant| grant.with_pools(&pool)).collect()
 }
 
 /// Whether all actions were decided as they should be.
@@ -229,6 +234,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-west-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         questions(&grants(&stack, &stack.functions["F"], &scope))
     }

@@ -10,13 +10,13 @@ use super::expiry::{self, ShortClients};
 use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, authentication, authorization, bodies, cors, firewall, functions, lambda_authorizers, parameters,
-    past_gateway, reach, secrets, settings, signed, throttle, unlisted,
+    Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions,
+    lambda_authorizers, parameters, past_gateway, programs, reach, secrets, settings, signed, throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
 use crate::engine::{CancellationToken, Failure, StopLevel};
 use crate::error::{Error, Kind};
-use crate::spec::Api;
+use crate::spec::{Api, Limits};
 
 /// The maximum number of parallel checks.
 const AT_ONCE: usize = 16;
@@ -40,7 +40,7 @@ pub struct Proof {
 
 /// Makes the proof. If it is stopped, it starts no further checks and removes its users.
 pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Proof {
-    let test_users = TestUsers::of(Users::new(subject.clients), &subject.outputs.pools);
+    let test_users = TestUsers::of(Users::new(subject.clients), subject.stack, &subject.outputs.pools);
     let short = ShortClients::of(TestClients::new(subject.clients), subject.outputs);
     let proof = async {
         let checks = prove(subject, (&test_users, &short), stop).await;
@@ -68,41 +68,58 @@ async fn prove(
     (test_users, short): (&TestUsers, &ShortClients),
     stop: &CancellationToken,
 ) -> Result<Option<Vec<Check>>, Error> {
-    // All routes together use one rate: that of the route with the lowest limits.
+    // All routes together use one rate: the lowest limits of an API.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
     let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
     let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
+    let given = subject.identities.values().flat_map(|given| given.headers.iter().chain(&given.query));
+    let prober = prober.hiding(given.map(|(_, value)| value));
     let (expired, now) = (Expired::default(), subject.clients.now_ms() / 1000);
     let pools = subject.outputs.pools.iter();
     let published =
         pools.map(|(name, pool)| async { (name.clone(), authentication::keys(subject, &prober, &pool.id).await) });
     let ready = async {
         tokio::join!(
-            firewall::exposure(subject, &prober),
+            firewall::own_address(subject, &prober),
             test_users.clean_up(now, subject.left_before),
             short.clean_up(now, subject.left_before),
             test_users.sign_in(&expired),
-            join_all(published)
+            join_all(published),
+            programs::tokens(subject, &prober, &expired),
+            api_keys::read(subject)
         )
     };
     let grace_over = async {
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
-    let (exposure, (), (), signed_in, published) = tokio::select! {
+    let (address, (), (), signed_in, published, programs, api_key) = tokio::select! {
         ready = ready => ready,
         () = grace_over => return Ok(None),
     };
     if let Some(failure) = expired.failure() {
         return Err(no_verdict(failure));
     }
+    let exposure = firewall::exposure(subject, address);
     let prober = prober.behind(exposure);
     let published = published.into_iter().collect();
     let time_scale = stop.time_scale();
-    let mut context =
-        VerifyContext { subject, test_users, signed_in, published, prober, exposure, time_scale, expired: &expired };
-    let required = parameters::required_headers(&context);
-    context.prober = context.prober.with_required(required);
+    let mut context = VerifyContext {
+        subject,
+        test_users,
+        signed_in,
+        published,
+        programs,
+        prober,
+        api_key,
+        exposure,
+        address,
+        time_scale,
+        expired: &expired,
+    };
+    let required = [parameters::required_headers(&context), api_keys::headers(&context)].concat();
+    let slower = slower(&context);
+    context.prober = context.prober.with_required(required).with_slower(slower);
     tokio::select! {
         // The credentials may expire in the last check.
         biased;
@@ -113,6 +130,19 @@ async fn prove(
             None => Ok(Some(checks)),
         },
     }
+}
+
+/// The URLs of routes with limits of their own, and of those that one API key calls, with their limits.
+fn slower(context: &VerifyContext<'_>) -> Vec<(Vec<String>, Limits)> {
+    let limited = context.routes().filter(|target| target.route.is_limited());
+    let own =
+        limited.filter_map(|target| Some((vec![context.path_url(target).ok()?], target.api.limits(target.route))));
+    let plan = api_keys::chosen(context.subject.stack).map(|(_, plan)| {
+        let urls =
+            context.routes().filter(|target| target.route.key).filter_map(|target| context.path_url(target).ok());
+        (urls.collect(), Limits { rate: plan.rate_limit, burst: plan.burst_limit })
+    });
+    own.chain(plan).collect()
 }
 
 /// The error if AWS no longer accepts the credentials. Checks that failed for this reason say nothing about the stack.
@@ -128,12 +158,16 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
     let short_tokens = expiry::tokens(context, short).await;
     let units = [
         authentication::units(context),
+        programs::units(context),
         firewall::units(context),
         authorization::units(context),
         unlisted::units(context),
         cors::units(context),
+        domains::units(context),
+        allow_from::units(context),
         signed::units(context),
         lambda_authorizers::units(context),
+        api_keys::units(context),
         past_gateway::units(context),
         secrets::units(context),
         bodies::units(context),

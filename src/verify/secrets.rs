@@ -12,7 +12,7 @@ use super::{Check, Layer, rights, settings};
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
 use crate::secret::is_credential;
-use crate::spec::{Auth, Route, Variable};
+use crate::spec::{Auth, Destination, Route, Variable};
 use crate::topology::ids;
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
@@ -43,13 +43,15 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
         what: format!("secret {secret}"),
         arn: Cow::from(&at.arn),
     });
-    let topics = outputs.topics.iter().filter(|(topic, _)| !function.publishes.contains(*topic));
+    let fails_to = |destination: &Destination| function.failures().any(|one| one == destination);
+    let publishes = |topic: &String| function.publishes.contains(topic) || fails_to(&Destination::Topic(topic.clone()));
+    let topics = outputs.topics.iter().filter(|(topic, _)| !publishes(topic));
     let topics = topics.map(|(topic, at)| Forbidden {
         action: "sns:Publish",
         what: format!("topic {topic}"),
         arn: (&at.arn).into(),
     });
-    let sends = |queue: &String| function.sends.contains(queue) || function.on_failure.as_ref() == Some(queue);
+    let sends = |queue: &String| function.sends.contains(queue) || fails_to(&Destination::Queue(queue.clone()));
     let queues = outputs.queues.iter().filter(|(queue, _)| !sends(queue));
     let queues = queues.map(|(queue, at)| Forbidden {
         action: "sqs:SendMessage",

@@ -144,7 +144,7 @@ async fn of_route(
     }
     let passes = claim(target, &format!("a request signed by {whose} passes"))
         .sent(shown(context, target, &words))
-        .expects("an answer from the function, with a status below 500");
+        .expects(target.expected_answer());
     let passes = passes.by(async {
         let asked = async {
             context.included(target)?;

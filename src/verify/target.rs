@@ -1,8 +1,9 @@
 //! A route with its API. Routes of two APIs may have the same name.
 
 use super::check_spec::CheckResult;
+use super::classify::Behind;
 use super::paths;
-use crate::spec::{Api, ApiKind, Route};
+use crate::spec::{Api, ApiKind, Route, RouteTarget};
 use crate::topology::ids::ApiIds;
 
 #[derive(Debug, Copy, Clone)]
@@ -33,6 +34,22 @@ impl<'a> Target<'a> {
     pub(super) fn may_be_called(self) -> Result<(), CheckResult> {
         let may = self.route.may_be_called();
         may.then_some(()).ok_or_else(|| CheckResult::not_tried("the route changes data; set verify = true"))
+    }
+
+    /// Whether the body of its fixed answer can be compared: an answer to HEAD has none, and an emulator does not evaluate
+    /// templates, in which some characters and the origins of several pages are written, nor has it empty bodies.
+    pub(super) fn shows_body(self, body: &str, at_aws: bool) -> bool {
+        let by_template =
+            body.contains(['$', '#']) || self.api.cors.as_ref().is_some_and(|cors| cors.origins.len() > 1);
+        self.method() != "HEAD" && (at_aws || !by_template && !body.is_empty())
+    }
+
+    /// What answers whom API Gateway lets through.
+    pub(super) fn expected_answer(self) -> String {
+        match &self.route.target {
+            RouteTarget::Mock { status, .. } => format!("the route's fixed answer, with the status {status}"),
+            target => format!("an answer from {}, with a status below 500", Behind::of(target).words()),
+        }
     }
 
     /// Whether it belongs to an HTTP API.

@@ -9,10 +9,12 @@ use futures_util::future::join_all;
 use super::check_spec::CheckResult;
 use super::context::Expired;
 use crate::aws::cognito::refusals::{NO_RESOURCE, SECOND_FACTOR};
-use crate::aws::cognito::{AddUser, Tokens, Users, generate};
+use crate::aws::cognito::{AddUser, NewUser, Tokens, User, Users, generate, placeholders};
+use crate::choices::SignIn;
 use crate::engine::Failure;
 use crate::outputs::Pool;
 use crate::secret::SecretValue;
+use crate::spec::Stack;
 
 /// The beginning of their addresses.
 pub(super) const PREFIX: &str = "securelambda-verify-";
@@ -25,7 +27,12 @@ pub(super) struct TestUser {
     /// The name of the pool in the stack file.
     pub name: String,
     pub pool: Pool,
+    /// What it signs in with.
     pub email: String,
+    /// How the pool's users sign in.
+    pub sign_in: Vec<SignIn>,
+    /// Values for the attributes that the pool requires of everybody.
+    attributes: Vec<(String, String)>,
     /// Whether the call that creates it was sent.
     created: AtomicBool,
 }
@@ -69,19 +76,51 @@ pub(super) fn marker() -> String {
     format!("{PREFIX}{:016x}", rand::random::<u64>())
 }
 
-/// A random address. Nobody has it, because the domain is reserved for examples (RFC 2606).
-pub(super) fn address() -> String {
-    format!("{}@example.com", marker())
+/// A random name for signing in to a pool. Nobody has it: the domain is reserved for examples (RFC 2606), and there is no
+/// area code 555.
+pub(super) fn name(sign_in: &[SignIn]) -> String {
+    if sign_in.contains(&SignIn::Username) {
+        marker()
+    } else if sign_in == [SignIn::Phone] {
+        format!("+1555{:07}", rand::random::<u32>() % 10_000_000)
+    } else {
+        format!("{}@example.com", marker())
+    }
+}
+
+/// The attribute by which a pool's test users are found: their name, or the one that they have beside a number.
+fn found_by(sign_in: &[SignIn]) -> &'static str {
+    if sign_in.contains(&SignIn::Username) {
+        "username"
+    } else if sign_in == [SignIn::Phone] {
+        "name"
+    } else {
+        "email"
+    }
+}
+
+fn label<'a>(user: &'a User, found_by: &str) -> &'a str {
+    match found_by {
+        "username" => &user.username,
+        "email" => &user.email,
+        other => user.attributes.get(other).map(String::as_str).unwrap_or_default(),
+    }
 }
 
 impl TestUsers {
     /// One test user for each pool. None is created yet.
-    pub(super) fn of(users: Users, pools: &BTreeMap<String, Pool>) -> Self {
-        let user = |(name, pool): (&String, &Pool)| TestUser {
-            name: name.clone(),
-            pool: pool.clone(),
-            email: address(),
-            created: AtomicBool::new(false),
+    pub(super) fn of(users: Users, stack: &Stack, pools: &BTreeMap<String, Pool>) -> Self {
+        let user = |(pool_name, pool): (&String, &Pool)| {
+            let wanted = stack.pools.get(pool_name);
+            let sign_in = wanted.map_or_else(|| vec![SignIn::Email], |pool| pool.sign_in.clone());
+            let email = name(&sign_in);
+            let mut attributes = wanted.map(|pool| placeholders(&pool.attributes, &email)).unwrap_or_default();
+            if found_by(&sign_in) == "name" {
+                attributes.retain(|(name, _)| name != "name");
+                attributes.push(("name".to_owned(), marker()));
+            }
+            let (name, pool) = (pool_name.clone(), pool.clone());
+            TestUser { name, pool, email, sign_in, attributes, created: AtomicBool::new(false) }
         };
         Self { users, all: pools.iter().map(user).collect() }
     }
@@ -95,12 +134,16 @@ impl TestUsers {
     /// this machine, so their age does not matter.
     pub(super) async fn clean_up(&self, now: i64, left: &[(String, String)]) {
         join_all(self.all.iter().map(|user| async move {
-            let known = |email: &String| left.contains(&(user.pool.id.clone(), email.clone()));
-            let users = self.users.list_beginning(&user.pool.id, PREFIX).await.unwrap_or_default();
-            let old = users.into_iter().filter(|old| is_forgotten(&old.email, now - old.created) || known(&old.email));
-            for old in old.filter(|old| old.email.starts_with(PREFIX)) {
-                if let Err(failure) = self.users.remove(&user.pool.id, &old.email).await {
-                    tracing::info!("{} remains from an earlier run: {failure}", old.email);
+            let (found_by, id) = (found_by(&user.sign_in), &user.pool.id);
+            let users = self.users.list_beginning(id, found_by, PREFIX).await.unwrap_or_default();
+            for old in users.iter().filter(|old| label(old, found_by).starts_with(PREFIX)) {
+                let called = old.called(&user.sign_in);
+                let known = left.contains(&(id.clone(), called.to_owned()));
+                if !known && !is_old(now - old.created) {
+                    continue;
+                }
+                if let Err(failure) = self.users.remove(id, called).await {
+                    tracing::info!("{called} remains from an earlier run: {failure}");
                 }
             }
         }))
@@ -134,7 +177,8 @@ impl TestUsers {
     async fn add(&self, user: &TestUser) -> Result<SecretValue, Failure> {
         let password = generate(&self.users.password_rule(&user.pool.id).await?);
         user.created.store(true, Ordering::Relaxed);
-        self.users.add(&user.pool.id, &user.email, AddUser::Password(password.clone())).await?;
+        let new = NewUser::of(&user.sign_in, &user.email, user.attributes.clone());
+        self.users.add(&user.pool.id, &new, AddUser::Password(password.clone())).await?;
         Ok(password)
     }
 
@@ -167,11 +211,6 @@ impl TestUser {
     }
 }
 
-/// Whether it is a test user that is older than any proof takes, so that it does not belong to a running proof.
-fn is_forgotten(email: &str, age_s: i64) -> bool {
-    email.starts_with(PREFIX) && is_old(age_s)
-}
-
 /// Whether something of this age in seconds belongs to no running proof.
 pub(super) fn is_old(age_s: i64) -> bool {
     age_s > i64::try_from(FORGOTTEN.as_secs()).unwrap_or(i64::MAX)
@@ -190,29 +229,55 @@ fn without(failure: &Failure) -> CheckResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::cognito::is_email;
+    use crate::aws::cognito::{is_email, is_phone, is_username};
     use crate::engine::ServiceError;
+    use crate::spec::parse;
     use crate::verify::Verdict::{Fail, NotTried};
 
     #[test]
-    fn addresses_are_valid_for_cognito_and_unique() {
-        let (one, other) = (address(), address());
+    fn names_are_valid_for_cognito_and_unique() {
+        let (one, other) = (name(&[SignIn::Email, SignIn::Phone]), name(&[SignIn::Email]));
         assert!(is_email(&one) && one.starts_with(PREFIX) && one != other);
         assert_eq!(marker().len(), PREFIX.len() + 16);
+        let number = name(&[SignIn::Phone]);
+        assert!(is_phone(&number) && number.starts_with("+1555"), "{number}");
+        let chosen = name(&[SignIn::Email, SignIn::Username]);
+        assert!(is_username(&chosen) && !is_email(&chosen) && chosen.starts_with(PREFIX), "{chosen}");
     }
 
-    #[test]
-    fn only_old_test_users_are_removed() {
-        assert!(is_forgotten(&address(), 3600));
-        assert!(!is_forgotten(&address(), 60), "a proof that is running");
-        assert!(!is_forgotten("ann@example.com", 3600));
+    #[tokio::test]
+    async fn only_test_users_that_are_old_or_known_are_removed() {
+        let user = |name: &str, created: i64| {
+            format!(
+                r#"{{"Username":"u","UserCreateDate":{created},"Attributes":[{{"Name":"email","Value":"{name}"}}]}}"#
+            )
+        };
+        let listed = [
+            user("securelambda-verify-old@example.com", 1000),
+            user("securelambda-verify-running@example.com", 9000),
+            user("securelambda-verify-known@example.com", 9000),
+            user("ann@example.com", 1000),
+        ];
+        let page = format!(r#"{{"Users":[{}]}}"#, listed.join(","));
+        let (clients, http) = crate::aws::testing::replay(vec![(200, &page), (200, "{}"), (200, "{}")]);
+        let stack = parse("[stack]\nname = \"demo\"\n[pools.Users]\n").expect("a sound file");
+        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into(), ..Pool::default() };
+        let users = TestUsers::of(Users::new(&clients), &stack, &[("Users".to_owned(), pool)].into());
+        let known = [("p1".to_owned(), "securelambda-verify-known@example.com".to_owned())];
+        users.clean_up(9060, &known).await;
+        let asked = crate::aws::testing::asked(&http);
+        assert!(asked[0].1.contains(r#"email ^= \"securelambda-verify-\""#), "{}", asked[0].1);
+        let removed: Vec<bool> =
+            ["old", "known"].iter().zip(&asked[1..]).map(|(name, (_, body))| body.contains(name)).collect();
+        assert_eq!((removed, asked.len()), (vec![true, true], 3));
     }
 
     #[test]
     fn users_that_were_never_created_do_not_remain() {
         let (clients, _) = crate::aws::testing::replay(vec![]);
-        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into() };
-        let users = TestUsers::of(Users::new(&clients), &[("Users".to_owned(), pool)].into());
+        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into(), ..Pool::default() };
+        let stack = parse("[stack]\nname = \"demo\"\n[pools.Users]\n").expect("a sound file");
+        let users = TestUsers::of(Users::new(&clients), &stack, &[("Users".to_owned(), pool)].into());
         assert_eq!(users.remaining("stopped"), []);
         users.all[0].created.store(true, Ordering::Relaxed);
         let left = users.remaining("stopped");

@@ -10,8 +10,10 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
+use super::authorization::ask;
+use super::bodies::credential;
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::body_refused;
+use super::classify::{accepted_by, body_refused};
 use super::context::VerifyContext;
 use super::target::Target;
 use super::test_users::marker;
@@ -19,7 +21,8 @@ use super::{Check, Layer, Verdict, evidence, sample, settings};
 use crate::engine::Drift;
 use crate::meaning::OfGateway;
 use crate::probe::{Answer, Body, Request};
-use crate::spec::{Api, ApiKind};
+use crate::secret::SecretValue;
+use crate::spec::{Api, ApiKind, Limits as RouteLimits, RouteTarget};
 use crate::topology::ids::ApiIds;
 
 /// Higher rate limits are not tested, because that would take too many requests.
@@ -46,8 +49,8 @@ struct Burst {
 
 impl Burst {
     /// Whether there were more answers than the limits allow in this time.
-    fn exceeds(&self, api: &Api) -> bool {
-        let allowed = f64::from(api.burst_limit) + f64::from(api.rate_limit) * self.took.as_secs_f64();
+    fn exceeds(&self, allows: RouteLimits) -> bool {
+        let allowed = f64::from(allows.burst) + f64::from(allows.rate) * self.took.as_secs_f64();
         f64::from(self.answered) > allowed
     }
 }
@@ -64,58 +67,70 @@ enum Limits {
 }
 
 /// Checks the throttle of an API with a burst of requests to one route. Their body violates the model, so that they do
-/// not reach the function.
+/// not reach the function, or the route has a fixed answer.
 pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -> Check {
     let stage = ApiIds(name).stage(&api.stage);
     let subject = format!("stage {}", stage.parts().1);
     let claim = CheckSpec::new(Layer::Functions, subject, "a burst above a route's limit is throttled");
     let claim = claim.expects("429 Too Many Requests for some requests");
-    let most = api.rate_limit.saturating_add(api.burst_limit).saturating_mul(3).min(BURST_AT_MOST);
+    // A burst with an API key would use up the key's quota.
+    let targets = || Target::all((name, api)).filter(|target| !target.route.key && context.path_url(*target).is_ok());
+    let refused = targets().find_map(|target| {
+        let body = sample::breaking(&context.schema(target.route)?, &marker())?;
+        Some((target, Some(body)))
+    });
+    // A burst to a fixed answer reaches nothing either.
+    let is_fixed = |target: &Target<'_>| matches!(target.route.target, RouteTarget::Mock { .. });
+    let found = refused.or_else(|| targets().find(is_fixed).map(|target| (target, None)));
+    let api_wide = RouteLimits { rate: api.rate_limit, burst: api.burst_limit };
+    let allows = found.as_ref().map_or(api_wide, |(target, ..)| api.limits(target.route));
+    let most = allows.rate.saturating_add(allows.burst).saturating_mul(3).min(BURST_AT_MOST);
     if api.kind == ApiKind::Http && !context.at_aws() {
         return claim.known(CheckResult::not_tried("this endpoint does not throttle HTTP APIs"));
     }
-    let bursts = match affordable(context, api, most) {
+    let bursts = match affordable(context, allows, most) {
         Ok(bursts) => bursts,
         Err(why) => return claim.known(CheckResult::not_tried(why)),
     };
-    let found = Target::all((name, api)).find_map(|target| {
-        let body = sample::breaking(&context.schema(target.route)?, &marker())?;
-        Some((target, context.url(target).ok()?, body))
-    });
-    let Some((target, url, body)) = found else {
+    let Some((target, body)) = found else {
         let why = "the gateway checks no route's body, so a burst would reach the functions";
         return claim.known(CheckResult::not_tried(why));
     };
-    let token = match context.own_tokens(target.route) {
-        Ok(tokens) => tokens.map(|tokens| &tokens.id),
+    let own = context.own_caller(target.route);
+    let (own, url) = match own.and_then(|own| Ok((own, context.url_of(target, &own)?))) {
+        Ok(found) => found,
         Err(result) => return claim.known(result),
     };
-    let request = Request { method: target.method(), url: &url, token, body: Some(Body::json(&body)) };
-    let words = token.map_or("no Authorization header", |_| "authorization: an ID token of the route's pool");
-    let claim = claim.sent(format!("up to {most} requests: {}", evidence::sent(&request, words)));
+    let body = body.as_deref().map(Body::json);
+    let request = Request { method: target.method(), url: &url, token: own.token, body };
+    let claim = claim.sent(format!("up to {most} requests: {}", evidence::sent(&request, &credential(target))));
     // The first request shows whether the others would reach the function.
-    let first = context.prober.ask(&request).await.map(|answer| body_refused(&answer, context.destination(target)));
+    let first = ask(context, target, &own, body).await.map(|answer| match body {
+        Some(_) => body_refused(&answer, context.destination(target)),
+        None => accepted_by(&answer, context.destination(target), target),
+    });
     match first {
         Ok(CheckResult { verdict: Verdict::Pass, .. }) => {}
         Ok(CheckResult { received, .. }) => {
-            let why = format!("a request with such a body got {received}, so a burst might reach the function");
+            let why = format!("such a request got {received}, so a burst might reach the function");
             return claim.known(CheckResult::not_tried(why));
         }
         Err(result) => return claim.known(result),
     }
-    let limits = limits(settings::drift(context.subject.seen, stage.as_str()).as_deref());
+    let limits = limits(live_limits(context, target, stage.as_str()).as_deref());
     claim
         .by(async {
-            let made = bursts_until_throttled(context, &request, api, &limits, (bursts, most)).await;
-            classify(&made, api, &limits, context.at_aws())
+            let request = (&request, own.headers);
+            let made = bursts_until_throttled(context, request, allows, &limits, (bursts, most)).await;
+            classify(&made, allows, &limits, context.at_aws())
         })
         .await
 }
 
 /// How many bursts of this size can be sent, or the reason why none can.
-fn affordable(context: &VerifyContext<'_>, api: &Api, most: u32) -> Result<usize, String> {
-    if api.rate_limit > MAX_TESTED_RATE {
-        return Err(format!("the limit of {} requests per second is too high to be tested", api.rate_limit));
+fn affordable(context: &VerifyContext<'_>, allows: RouteLimits, most: u32) -> Result<usize, String> {
+    if allows.rate > MAX_TESTED_RATE {
+        return Err(format!("the limit of {} requests per second is too high to be tested", allows.rate));
     }
     // The firewall counts the requests of this machine. If it blocked the machine, the next proof would fail too.
     let per_ip = context.subject.stack.firewall.as_ref().and_then(|firewall| firewall.rate_per_ip);
@@ -131,11 +146,23 @@ fn affordable(context: &VerifyContext<'_>, api: &Api, most: u32) -> Result<usize
     }
 }
 
+/// The differences of the stage, and of the route's own limits if it has any; `None` if they could not be read.
+fn live_limits(context: &VerifyContext<'_>, target: Target<'_>, stage: &str) -> Option<Vec<Drift>> {
+    let (ids, seen) = (ApiIds(target.name), context.subject.seen);
+    let own = match (target.route.is_limited(), target.by_http()) {
+        (false, _) => Some(Vec::new()),
+        (true, false) => settings::drift(seen, ids.release().as_str()),
+        (true, true) => settings::drift(seen, ids.http_route_limits().as_str()),
+    };
+    Some([settings::drift(seen, stage)?, own?].concat())
+}
+
 /// `drift`: the differences of the stage; `None` if it could not be read.
 fn limits(drift: Option<&[Drift]>) -> Limits {
     let Some(drift) = drift else { return Limits::Unread };
     // A route's own settings are one setting, whose value contains its limits.
-    let is_limit = |drift: &&Drift| format!("{} {}", drift.field, drift.live).to_lowercase().contains("throttling");
+    let is_limit =
+        |drift: &&Drift| format!("{} {} {}", drift.field, drift.want, drift.live).to_lowercase().contains("throttling");
     let words: Vec<String> = drift
         .iter()
         .filter(is_limit)
@@ -147,14 +174,14 @@ fn limits(drift: Option<&[Drift]>) -> Limits {
 /// Sends bursts until one is throttled or another one cannot give a new result.
 async fn bursts_until_throttled(
     context: &VerifyContext<'_>,
-    request: &Request<'_>,
-    api: &Api,
+    request: (&Request<'_>, &[(String, SecretValue)]),
+    allows: RouteLimits,
     limits: &Limits,
     (bursts, most): (usize, u32),
 ) -> Vec<Burst> {
     let mut made = vec![send(context, request, most).await];
     for pause in PAUSES.into_iter().take(bursts.saturating_sub(1)) {
-        let useful = made.last().is_some_and(|last| last.throttled == 0 && last.exceeds(api));
+        let useful = made.last().is_some_and(|last| last.throttled == 0 && last.exceeds(allows));
         if !useful || *limits != Limits::Match {
             break;
         }
@@ -169,11 +196,15 @@ async fn bursts_until_throttled(
 }
 
 /// Sends requests until one is throttled, and waits for the answers of those already sent.
-async fn send(context: &VerifyContext<'_>, request: &Request<'_>, most: u32) -> Burst {
+async fn send(
+    context: &VerifyContext<'_>,
+    (request, headers): (&Request<'_>, &[(String, SecretValue)]),
+    most: u32,
+) -> Burst {
     let began = Instant::now();
     let throttled = AtomicBool::new(false);
     let ask = |_| async {
-        if throttled.load(Ordering::Relaxed) { None } else { context.prober.ask_once(request).await.ok() }
+        if throttled.load(Ordering::Relaxed) { None } else { context.prober.ask_once(request, headers).await.ok() }
     };
     let mut answers = stream::iter(0..most).map(ask).buffer_unordered(BURST_AT_ONCE);
     let mut burst = Burst::default();
@@ -197,7 +228,7 @@ fn is_throttled(answer: &Answer) -> bool {
     answer.status == 429 && OfGateway::read(answer).is_some()
 }
 
-fn classify(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> CheckResult {
+fn classify(bursts: &[Burst], allows: RouteLimits, limits: &Limits, at_aws: bool) -> CheckResult {
     let answered: u32 = bursts.iter().map(|burst| burst.answered).sum();
     let times = if bursts.len() == 1 { String::new() } else { format!(" of {} bursts", bursts.len()) };
     if let Some(hit) = bursts.iter().find(|burst| burst.throttled > 0) {
@@ -218,7 +249,7 @@ fn classify(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> Check
         Limits::Match if answered == 0 => return CheckResult::fail("no request of the burst was answered"),
         Limits::Match => {}
     }
-    let why = if !bursts.iter().any(|burst| burst.exceeds(api)) {
+    let why = if !bursts.iter().any(|burst| burst.exceeds(allows)) {
         "which is within the limits, and this machine cannot send faster"
     } else if at_aws {
         "although the limits are set: AWS applies them on a best-effort basis"
@@ -235,11 +266,7 @@ mod tests {
     use crate::engine::Resource;
     use crate::verify::Verdict::{Fail, NotTried, Pass};
 
-    fn api() -> Api {
-        let text = "[functions.F]\nsource = \"f\"\n[api]\nstage = \"s\"\nrate_limit = 50\nburst_limit = 50\n\
-                    [[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nauth = \"none\"\n";
-        crate::spec::parse(text).expect("a stack").api.expect("an API")
-    }
+    const ALLOWS: RouteLimits = RouteLimits { rate: 50, burst: 50 };
 
     fn sent(answered: u32, throttled: u32, seconds: u64) -> Burst {
         let took = Duration::from_secs(seconds);
@@ -248,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_429_passes_and_its_absence_is_not_tried_if_the_limits_are_set() {
-        let verdict = |bursts: &[Burst], limits: &Limits, at_aws| classify(bursts, &api(), limits, at_aws).verdict;
+        let verdict = |bursts: &[Burst], limits: &Limits, at_aws| classify(bursts, ALLOWS, limits, at_aws).verdict;
         let lifted = Limits::Other("methodSettings.*/*.throttlingRateLimit is 10000, wanted 50".into());
         for (bursts, limits, at_aws, expected) in [
             (vec![sent(90, 3, 1)], Limits::Match, true, Pass),
@@ -271,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_result_says_how_many_requests_were_throttled_and_when() {
-        let received = |bursts: &[Burst], at_aws| classify(bursts, &api(), &Limits::Match, at_aws).received;
+        let received = |bursts: &[Burst], at_aws| classify(bursts, ALLOWS, &Limits::Match, at_aws).received;
         assert_eq!(received(&[sent(90, 3, 1)], true), "429 for 3 of 90 requests, first after 1.0 s");
         let none = received(&[sent(300, 0, 1); 3], true);
         assert!(none.starts_with("no 429 for 900 requests of 3 bursts in 3.0 s"), "{none}");
@@ -300,6 +327,7 @@ mod tests {
             deployment_id: None,
             rate_limit: 50.0,
             burst_limit: 50,
+            limits: std::collections::BTreeMap::new(),
             access_log: None,
             execution_log: crate::choices::ExecutionLog::Off,
             account: "123456789012".into(),
@@ -330,15 +358,16 @@ mod tests {
             name: "s".into(),
             rate_limit: 50.0,
             burst_limit: 50,
+            limited: std::collections::BTreeSet::new(),
             log_group_arn: "arn".into(),
         };
         let lifted = apigatewayv2::LiveHttpStage { rate: Some(10_000.0), burst: Some(50), ..Default::default() };
         assert!(matches!(limits(Some(&http.drift(&lifted))), Limits::Other(_)));
-        let route = ("GET /x".to_owned(), Some(900.0), None);
+        let own = apigatewayv2::LiveHttpRouteLimit { rate: Some(900.0), ..Default::default() };
         let lifted = apigatewayv2::LiveHttpStage {
             rate: Some(50.0),
             burst: Some(50),
-            routes: vec![route],
+            routes: [("GET /x".to_owned(), own)].into(),
             ..Default::default()
         };
         assert!(matches!(limits(Some(&http.drift(&lifted))), Limits::Other(_)));

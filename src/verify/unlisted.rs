@@ -133,7 +133,8 @@ fn destination(context: &VerifyContext<'_>, api: &Api) -> Destination {
         ApiKind::Rest => context.exposure,
         ApiKind::Http => super::classify::FirewallExposure::Open,
     };
-    Destination { at_aws: context.at_aws(), exposure }
+    let admission = super::allow_from::admission(api, context.address);
+    Destination { exposure, admission, ..Destination::of(context.at_aws()) }
 }
 
 /// `/notes/{id}`, or `Age /notes/{id}` for a named API.

@@ -308,10 +308,11 @@ fn plant(user: &User, outputs: &Value, hole: &Hole) {
 }
 
 /// The settings of the resource in which it differs, and whether each weakens.
-fn differences(status: &Value, id: &str) -> Vec<(String, bool)> {
+pub fn differences(status: &Value, id: &str) -> Vec<(String, bool)> {
     let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
     // A function that was changed may still be settling.
-    let drift = row["drift"].as_array().into_iter().flatten().filter(|one| one["field"] != "State");
+    let settles = |one: &&Value| one["field"] == "State" && id.starts_with("function.");
+    let drift = row["drift"].as_array().into_iter().flatten().filter(|one| !settles(one));
     drift.map(|one| (one["field"].as_str().unwrap().to_owned(), one["weakens"].as_bool().unwrap())).collect()
 }
 

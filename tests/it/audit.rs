@@ -102,7 +102,7 @@ fn merge(into: &mut toml::Value, value: toml::Value) {
 fn tables(lines: &str) -> BTreeSet<String> {
     let table = |line: &str| {
         let path: Vec<&str> = line.split(" = ").next().unwrap().split('.').collect();
-        let named = ["apis", "functions", "pools", "secrets", "service_users", "topics"].contains(&path[0]);
+        let named = ["apis", "functions", "pools", "secrets", "service_users", "tables", "topics"].contains(&path[0]);
         path[..if named { 2 } else { 1 }].join(".")
     };
     lines.lines().map(table).collect()
@@ -155,11 +155,15 @@ const EMULATOR: [&str; 6] = [
 /// Sets every key that a failure names, at most one in each table of the stack file at a time, runs `up` and audits again.
 /// Then exactly the failures that named these keys are gone, and each of them has passed: a key cannot pass because of
 /// another one. Ends when nothing fails. Returns the controls that failed at first.
-fn every_key_works(blueprint: &str) -> BTreeSet<String> {
+///
+/// `more` are further tables of the stack file.
+fn every_key_works(blueprint: &str, more: &str) -> BTreeSet<String> {
     let user = User::newcomer().with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["init", "--blueprint", blueprint]).ends(0);
     let path = user.folder.path().join("securelambda.toml");
     let mut file: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    file.extend(toml::from_str::<toml::Table>(more).unwrap());
+    std::fs::write(&path, toml::to_string(&file).unwrap()).unwrap();
     user.run(&["up", "--yes"]).ends(0);
     let matters = owners_matters(&user);
     let supplied = |text: &str| {
@@ -249,11 +253,11 @@ fn each_key_that_a_failure_of_the_built_in_stack_names_makes_it_pass() {
         secretsmanager_secret_rotated_periodically sns_topics_kms_encryption_at_rest_enabled \
         wafv2_webacl_logging_enabled wafv2_webacl_managed_rule_groups_enabled \
         API2 API6 API8 waf-2 waf-3 waf-4 secrets-4";
-    assert_eq!(every_key_works("tutorial"), words(expected));
+    assert_eq!(every_key_works("tutorial", ""), words(expected));
 }
 
 #[test]
-fn each_key_that_a_failure_of_an_http_api_names_makes_it_pass() {
+fn each_key_that_a_failure_of_an_http_api_with_a_table_names_makes_it_pass() {
     let expected = "CloudWatch.16 Cognito.1 Cognito.3 Cognito.4 Cognito.5 Cognito.6 Lambda.3 Lambda.7 \
         awslambda_function_env_vars_not_encrypted_with_cmk awslambda_function_inside_vpc \
         awslambda_function_no_dead_letter_queue cloudwatch_log_group_kms_encryption_enabled \
@@ -262,8 +266,10 @@ fn each_key_that_a_failure_of_an_http_api_names_makes_it_pass() {
         cognito_user_pool_blocks_potential_malicious_sign_in_attempts cognito_user_pool_deletion_protection_enabled \
         cognito_user_pool_mfa_enabled cognito_user_pool_password_policy_lowercase \
         cognito_user_pool_password_policy_minimum_length_14 cognito_user_pool_password_policy_symbol \
-        cognito_user_pool_self_registration_disabled cognito_user_pool_waf_acl_attached API2 API6 auth-2";
-    assert_eq!(every_key_works("http-jwt"), words(expected));
+        cognito_user_pool_self_registration_disabled cognito_user_pool_waf_acl_attached DynamoDB.2 DynamoDB.6 \
+        dynamodb_table_deletion_protection_enabled dynamodb_tables_kms_cmk_encryption_enabled \
+        dynamodb_tables_pitr_enabled API2 API6 auth-2";
+    assert_eq!(every_key_works("http-jwt", "[tables.notes]\nkey = \"id\"\nstream = \"new\"\n"), words(expected));
 }
 
 #[test]
@@ -281,7 +287,7 @@ fn each_key_that_a_failure_of_two_apis_names_makes_it_pass() {
         secretsmanager_has_restrictive_resource_policy secretsmanager_secret_rotated_periodically \
         wafv2_webacl_logging_enabled wafv2_webacl_managed_rule_groups_enabled \
         API2 API5 API6 API8 auth-1 waf-2 waf-3 waf-4 secrets-4";
-    assert_eq!(every_key_works("api-to-api"), words(expected));
+    assert_eq!(every_key_works("api-to-api", ""), words(expected));
 }
 
 pub fn words(text: &str) -> BTreeSet<String> {

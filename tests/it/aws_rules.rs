@@ -48,6 +48,8 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         let path = "/restapis/a/resources/r/methods/GET/integration";
         rest("apigateway", "PUT", path, &json!({ "timeoutInMillis": timeout }))
     };
+    let of_kind =
+        |settings: Value| rest("apigateway", "PUT", "/restapis/a/resources/r/methods/GET/integration", &settings);
     let http_integration =
         |timeout: u32| rest("apigateway", "POST", "/v2/apis/a/integrations", &json!({ "timeoutInMillis": timeout }));
     let cors = |settings: Value| rest("apigateway", "PATCH", "/v2/apis/a", &json!({ "corsConfiguration": settings }));
@@ -60,6 +62,16 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         query("sns", "CreateTopic", &[("Name", "t"), ("Tags.member.1.Key", key), ("Tags.member.1.Value", "v")])
     };
     let pool_tag = |value: &str| target("cognito-idp", "CreateUserPool", &json!({ "UserPoolTags": { "k": value } }));
+    let pool = |settings: Value| target("cognito-idp", "CreateUserPool", &settings);
+    let machine = |more: Value| {
+        let mut settings = json!({ "AllowedOAuthFlows": ["client_credentials"] });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        target("cognito-idp", "CreateUserPoolClient", &settings)
+    };
+    let rotating = |flow: &str| {
+        let settings = json!({ "RefreshTokenRotation": { "Feature": "ENABLED" }, "ExplicitAuthFlows": [flow] });
+        target("cognito-idp", "UpdateUserPoolClient", &settings)
+    };
     let ip_set = |tags: Value| target("wafv2", "CreateIPSet", &json!({ "Tags": tags, "Addresses": ["1.2.3.4/32"] }));
     let function = |name: &str, variable: &str, value: &str| {
         let body = json!({ "FunctionName": name, "Environment": { "Variables": { variable: value } } });
@@ -71,6 +83,11 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
     };
     let model = |name: &str| rest("apigateway", "POST", "/restapis/a/models", &json!({ "name": name }));
     let rest_stage = |name: &str| rest("apigateway", "POST", "/restapis/a/stages", &json!({ "stageName": name }));
+    let limited = |method: &str| {
+        let path = format!("/~1orders/{method}/throttling/rateLimit");
+        let changes = json!({ "patchOperations": [{ "op": "replace", "path": path, "value": "5" }] });
+        rest("apigateway", "PATCH", "/restapis/a/stages/s", &changes)
+    };
     let path = |part: &str| rest("apigateway", "POST", "/restapis/a/resources/r", &json!({ "pathPart": part }));
     let secret = |name: &str| target("secretsmanager", "CreateSecret", &json!({ "Name": name }));
     let topic = |name: &str| query("sns", "CreateTopic", &[("Name", name)]);
@@ -117,6 +134,16 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
             ),
         ),
         ("API Gateway: a timeout out of range", integration(29_001), integration(29_000)),
+        (
+            "API Gateway: an integration without the method to call it with",
+            of_kind(json!({ "type": "HTTP_PROXY", "uri": "https://example.com" })),
+            of_kind(json!({ "type": "HTTP_PROXY", "uri": "https://example.com", "httpMethod": "ANY" })),
+        ),
+        (
+            "API Gateway: an integration over HTTP without a URL",
+            of_kind(json!({ "type": "HTTP_PROXY", "httpMethod": "GET", "uri": "example.com" })),
+            of_kind(json!({ "type": "MOCK" })),
+        ),
         ("API Gateway: a timeout of an HTTP API out of range", http_integration(30_001), http_integration(30_000)),
         (
             "API Gateway: every origin with credentials",
@@ -187,8 +214,39 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         ("CloudWatch Logs: days that are none of the allowed", retention(15), retention(14)),
         ("WAF: an address set of everything", addresses("::/0"), addresses("10.0.0.0/8")),
         ("WAF: two rules of one priority", priorities(0), priorities(1)),
+        (
+            "Cognito: a custom attribute that every user must have",
+            pool(json!({ "Schema": [{ "Name": "tenant", "AttributeDataType": "String", "Required": true }] })),
+            pool(json!({ "Schema": [{ "Name": "family_name", "AttributeDataType": "String", "Required": true }] })),
+        ),
+        (
+            "Cognito: a standard attribute of another type",
+            pool(json!({ "Schema": [{ "Name": "family_name", "AttributeDataType": "Number" }] })),
+            pool(json!({ "Schema": [{ "Name": "updated_at", "AttributeDataType": "Number" }] })),
+        ),
+        (
+            "Cognito: names and other names at once",
+            pool(json!({ "UsernameAttributes": ["email"], "AliasAttributes": ["email"] })),
+            pool(json!({ "AliasAttributes": ["email"] })),
+        ),
+        (
+            "Cognito: client credentials without a secret",
+            machine(json!({})),
+            machine(json!({ "GenerateSecret": true })),
+        ),
+        (
+            "Cognito: client credentials beside another flow",
+            machine(json!({ "GenerateSecret": true, "AllowedOAuthFlows": ["client_credentials", "code"] })),
+            machine(json!({ "GenerateSecret": true, "AllowedOAuthFlows": ["code", "implicit"] })),
+        ),
+        (
+            "Cognito: rotation of refresh tokens beside the flow that renews without it",
+            rotating("ALLOW_REFRESH_TOKEN_AUTH"),
+            rotating("ALLOW_USER_SRP_AUTH"),
+        ),
         ("Cognito: flows of two generations in one client", flows("ADMIN_NO_SRP_AUTH"), flows("ALLOW_USER_AUTH")),
         ("API Gateway: an enhanced security policy without an access mode", tls(Value::Null), tls(json!("STRICT"))),
+        ("API Gateway: limits of the method ANY", limited("ANY"), limited("GET")),
         (
             "API Gateway: an enhanced security policy without an access mode",
             rest(

@@ -119,6 +119,9 @@ fn a_request_arrives_as_it_was_asked_for() {
     let csv = ["PUT /files/a", "--data", "a;b", "--header", "content-type: text/csv"];
     assert_eq!(echo(&csv)["type"], "text/csv");
     std::fs::write(user.folder.path().join("picture.png"), b"\x89PNG\r\n\xff\0").unwrap();
+    let piped = output(&user, b"\x89PNG\r\n\xff\0", &[&["call", "--json"][..], &post[..], &["@-"]].concat());
+    let piped: Value = serde_json::from_slice(&piped.stdout).unwrap();
+    assert_eq!(piped["body"]["type"], "application/octet-stream", "{piped}");
     let sent = data("@picture.png", "");
     assert_eq!(sent["type"], "application/octet-stream", "{sent}");
 

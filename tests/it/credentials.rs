@@ -35,6 +35,22 @@ fn every_error_in_a_profile_is_named() {
             &["home/.aws/config on line 3: Expected an '=' sign"],
         ),
         ("[profile a\nregion = eu-central-1\n", "a", &["home/.aws/config on line 1: "]),
+        ("\u{feff}[profile a]\nregion = eu-central-1\n", "a", &["home/.aws/config begins with a byte order mark"]),
+        (
+            "[profile a]\nregion = eu-central-1\nrole_arn = arn:aws:iam::123456789012:role/x\nweb_identity_token_file = /nonexistent/token\n",
+            "a",
+            &["/nonexistent/token"],
+        ),
+        (
+            "[profile a]\nregion = eu-central-1\ncredential_process = /nonexistent/program\n",
+            "a",
+            &["the credential_process of the profile a failed"],
+        ),
+        (
+            "[profile a]\nregion = eu-central-1\nrole_arn = arn:aws:iam::123456789012:role/x\ncredential_source = Environment\n",
+            "a",
+            &["the profile a has credential_source = Environment, but no variables have credentials"],
+        ),
         (
             "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = bas\n[profile base]\n",
             "a",

@@ -214,12 +214,19 @@ fn partners_get_quotes_from_a_rust_function_if_they_sign_their_requests() {
     build_quote(&example);
     example.is_built();
     let signed = format!("x-partner-signature: {}", signature(&example, "GET /quotes/bolt"));
-    let call = |header: &str| example.call(&["GET /quotes/bolt", "--header", header]);
+    let call = |header: &str| example.call(&["GET /quotes/bolt", "--key", "acme", "--header", header]);
     let quote: Value = serde_json::from_str(&call(&signed).ends(0).stdout).unwrap();
     assert_eq!(quote, json!({ "article": "bolt", "cents": 12 }));
     call("x-partner-signature: 00").ends(1).says("403");
     // AWS answers 401. The emulator asks the authorizer nevertheless.
-    example.call(&["GET /quotes/bolt"]).ends(1).says("40");
+    example.call(&["GET /quotes/bolt", "--key", "acme"]).ends(1).says("40");
+    // A signature without a key does not say who calls, and a key without a signature opens nothing.
+    example.call(&["GET /quotes/bolt", "--header", &signed]).ends(2).says("pass --key with one of acme, umbrella");
+    example.call(&["GET /quotes/bolt", "--header", &signed, "--anonymous"]).ends(1).says("403");
+    let key = example.user.run(&["outputs", "--keys", "umbrella"]).ends(0).stdout;
+    assert!(key.trim().len() >= 20, "{} characters", key.trim().len());
+    let curl = example.call(&["GET /quotes/bolt", "--key", "umbrella", "--curl"]).ends(0);
+    assert!(!curl.stdout.contains(key.trim()) && curl.stdout.contains("API_KEY=$("), "{}", curl.stdout);
     example.is_proven_and_changed("timeout_s    = 5", "timeout_s    = 6");
     example.is_removed(&[]);
 }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use securelambda::aws::apigateway::refusals::{API_AUTHORIZER_VISIBLE, API_BUSY, API_DELETE_RATE, API_UPDATING};
+use securelambda::aws::apigateway::refusals::{
+    API_AUTHORIZER_VISIBLE, API_BUSY, API_DELETE_RATE, API_UPDATING, NEW_STAGE,
+};
 use securelambda::aws::cognito::refusals::COGNITO_BUSY;
 use securelambda::aws::iam::refusals::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE};
 use securelambda::aws::lambda::refusals::{FUNCTION_BUSY, ROLE};
@@ -38,6 +40,7 @@ name = "weather"
 [tables.notes]
 key = "userId"
 recovery = true
+stream = "new"
 [queues.work]
 dead_letter_after = 3
 [secrets.LambdaSNSTopicARN]
@@ -55,12 +58,16 @@ secrets   = ["LambdaSNSTopicARN"]
 publishes = ["greetings"]
 [pools.MyUserPool1]
 [pools.MyUserPool2]
+[plans.partner]
+keys = ["acme"]
 [api]
 stage = "development"
 [[functions.ExternalLambda1.triggers]]
 queue = "work"
 [[functions.ExternalLambda1.triggers]]
 schedule = "rate(1 day)"
+[[functions.ExternalLambda1.triggers]]
+stream = "notes"
 [[api.routes]]
 route    = "POST /lambda1"
 function = "ExternalLambda1"
@@ -75,6 +82,8 @@ body     = "lambdas/external/request.schema.json"
 route    = "PUT /people/{id}"
 function = "ExternalLambda2"
 pool     = "MyUserPool1"
+key      = true
+rate_limit = 40
 [[api.routes]]
 route    = "POST /people/{id}/friends"
 function = "ExternalLambda2"
@@ -166,6 +175,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
         &LOGS_BUSY,
         &DEAD_LETTER_QUEUE,
         &SCHEDULER_ROLE,
+        &NEW_STAGE,
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
@@ -290,21 +300,15 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
 }
 
 #[test]
-fn down_names_a_foreign_domain_that_keeps_a_pool() {
+fn down_removes_a_foreign_domain_before_its_pool() {
     let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
     let (_proxy, user) = user_behind(&rules, STACK);
     user.run(&["up", "--yes"]).ends(0);
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
     assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
-    let ran = user
-        .run(&["down", "--yes", "--remove-table", "notes"])
-        .ends(4)
-        .says("It has a domain configured")
-        .says("somebody gave this pool a domain");
-    let way = format!("--user-pool-id {pool} --domain {}`", domain["Domain"].as_str().unwrap());
-    assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
-    assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
-    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("domain.MyUserPool1").says("0 left");
     assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
+    let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": domain["Domain"] }));
+    assert!(found["DomainDescription"].get("UserPoolId").is_none(), "{found}");
 }

@@ -29,6 +29,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         stack: stack.name.clone(),
+        ..Scope::default()
     };
     let graph = topology::desired(&stack, &scope, None, &bundles, &SecretValues::default(), None);
     let ids = graph.ids().map(|(id, kind)| (id.to_string(), kind)).collect();

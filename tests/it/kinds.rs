@@ -22,6 +22,7 @@ fn all() -> BTreeSet<&'static str> {
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         stack: "demo".into(),
+        ..Scope::default()
     };
     registry(&Clients::new(offline(), scope)).kinds().collect()
 }

@@ -36,12 +36,15 @@ schedule = "rate(1 day)"
 [functions.Open]
 source = "f"
 [pools.People]
+[plans.partner]
+keys = ["acme"]
 [api]
 stage = "live"
 [[api.routes]]
 route = "GET /a"
 function = "Open"
 pool = "People"
+key = true
 "#;
 
 const NO_ROLES: &str = "<ListRolesResponse><ListRolesResult><Roles/><IsTruncated>false</IsTruncated></ListRolesResult></ListRolesResponse>";

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::services::{OURS, SERVICES, StackIdentity, Usage, needs};
 use crate::support::botocore;
+use crate::support::domains;
 use crate::support::emulator::{account, default_account, endpoint, python};
 use crate::support::iam::{Operator, allows, policies, reduced_for_ministack};
 use crate::support::program::User;
@@ -16,8 +17,8 @@ use crate::support::simulator;
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const REGION: &str = "eu-central-1";
 
-/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6,
-/// a log and a rule of its own, which also filters a pool.
+/// A larger stack with nearly every feature: several topics, secrets and pools, a layer, an image, MFA, and a firewall with
+/// IPv4 and IPv6, a log and a rule of its own, which also filters a pool.
 const LARGER: &str = r#"
 [stack]
 name = "larger"
@@ -56,6 +57,8 @@ trigger = { topic = "orders" }
 on_failure = { queue = "dead" }
 [functions.Reader]
 source = "lambdas/internal"
+layers = ["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3"]
+ephemeral_mb = 1024
 [[functions.Reader.triggers]]
 topic = "news"
 [[functions.Reader.triggers]]
@@ -63,14 +66,29 @@ queue = "work"
 [[functions.Reader.triggers]]
 schedule = "rate(1 day)"
 [[functions.Reader.triggers]]
+stream = "notes"
+[[functions.Reader.triggers]]
 service = "s3.amazonaws.com"
 source_arn = "arn:aws:s3:::photos"
+[functions.Pictures]
+image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pictures@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+ephemeral_mb = 2048
 [pools.Customers]
 mfa = "optional"
 firewall = true
 [pools.Staff]
+groups = ["staff", "old"]
+attributes = { tenant = { mutable = false } }
+scopes = { orders = ["read"], old = ["all"] }
+login = { domain = "larger-of-the-tests" }
+clients = { partner = { secret = true, flows = ["client-credentials"], scopes = ["orders/read"] }, app = {} }
+[plans.partner]
+quota = { requests = 1000, per = "day" }
+keys = ["acme"]
 [api]
 stage = "live"
+domain = { name = "api.example.com", certificate = "{certificate}", zone = "example.com" }
+default_endpoint = false
 cors = { origins = ["https://app.example.com"], headers = ["Authorization"] }
 [[api.routes]]
 route = "POST /orders/{id}"
@@ -81,6 +99,8 @@ body = "lambdas/external/request.schema.json"
 route = "POST /news"
 function = "News"
 pool = "Staff"
+key = true
+rate_limit = 40
 [firewall]
 mode = "block"
 addresses = ["203.0.113.7/32", "2001:db8::/48"]
@@ -92,6 +112,11 @@ name = "admin"
 path = "/admin/*"
 unless_address = ["203.0.113.0/24"]
 "#;
+
+/// The stack file with some certificate. No policy depends on which.
+fn unnamed(file: &str) -> String {
+    file.replace("{certificate}", "arn:aws:acm:eu-central-1:123456789012:certificate/a")
+}
 
 /// The documents that `policy` prints without credentials.
 fn policy(user: &User, account: &str, args: &[&str]) -> Vec<Value> {
@@ -209,7 +234,8 @@ fn the_policy_for_one_command_suffices_for_that_command() {
 fn of_the_larger_stack() -> (Operator, Vec<Value>) {
     let operator = Operator::new(&account(), &endpoint());
     with_sources(&operator.user);
-    operator.user.write("securelambda.toml", LARGER);
+    let root = User::of(operator.account(), &endpoint());
+    operator.user.write("securelambda.toml", &domains::filled_in(&root, LARGER));
     let least = policy(&operator.user, operator.account(), &[]);
     (operator, least)
 }
@@ -258,12 +284,17 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "PassRolesToLambda",
         "PassRolesToScheduler",
         "DeliverAccessLogs",
+        "DomainParts",
+        "OwnDomains",
+        "OwnRecords",
         "PutBeforePools",
         "RequestValidators",
         "SubscribeAddresses",
         "SubscribeFunctions",
         "TagNewKeys",
         "TagWhatIsMade",
+        "UseImages",
+        "UseLayers",
         "UseOwnKey",
     ];
     let all: BTreeSet<String> = tested.into_iter().chain(elsewhere).map(str::to_owned).collect();
@@ -303,7 +334,7 @@ impl Life<'_> {
     fn policy(&self) -> Vec<Value> {
         let planner = User::bare();
         if let Some(text) = self.file {
-            planner.write("securelambda.toml", text);
+            planner.write("securelambda.toml", &unnamed(text));
         }
         policy(&planner, self.account, self.flags)
     }
@@ -323,13 +354,18 @@ impl Life<'_> {
         let user = User::of(self.account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.1");
         if let Some(text) = file {
             with_sources(&user);
-            user.write("securelambda.toml", text);
+            user.write("securelambda.toml", &domains::filled_in(&User::of(self.account, &endpoint()), text));
         }
         let run = |args: &[&str]| user.run(&[args, flags].concat()).ends(0);
         run(&["plan"]);
         run(&["up", "--yes"]);
-        run(&["add-user", "ivy@example.com", "--pool", pool, "--generate"]);
+        let more: &[&str] = if file.is_some() { &["--group", "staff", "--attribute", "name=Ivy"] } else { &[] };
+        run(&[&["add-user", "ivy@example.com", "--pool", pool, "--generate"], more].concat());
         run(&["users"]);
+        if file.is_some() {
+            run(&["users", "--group", "staff"]);
+            run(&["groups"]);
+        }
         if self.account == "test" {
             run(&["verify"]);
         }
@@ -346,10 +382,14 @@ impl Life<'_> {
                 .replace("rate_per_ip = 500", "rate_per_ip = 600")
                 .replace("stream = \"new\"", "stream = \"old\"")
                 .replace("POST /news", "PUT /news")
-                .replace("[pools.Staff]", "[pools.Staff]\nself_sign_up = false")
+                .replace("groups = [\"staff\", \"old\"]", "groups = [\"staff\"]\nself_sign_up = false")
+                .replace("orders = [\"read\"], old = [\"all\"]", "orders = [\"read\", \"write\"]")
+                .replace("app = {} }", "web = { flows = [\"srp\"] } }")
+                .replace("login = { domain = \"larger-of-the-tests\" }", "login = { domain = \"larger-of-the-test\" }")
+                .replace("tenant = { mutable = false }", "tenant = { mutable = false }, colour = {}")
                 .replace("https://app.example.com", "https://www.example.com")
                 .replace("stage = \"live\"", "stage = \"live\"\nrate_limit = 70");
-            user.write("securelambda.toml", &text);
+            user.write("securelambda.toml", &domains::filled_in(&User::of(self.account, &endpoint()), &text));
             open_a_function(self.account);
             run(&["up", "--yes"]);
             run(&["up", "--yes", "--rotate", "Other"]);
@@ -502,7 +542,9 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
     for (partition, region, identity_pools) in ELSEWHERE {
         let planner = User::bare();
         if let Some(text) = life.file {
-            planner.write("securelambda.toml", text);
+            // It names a layer and an image by their regions.
+            let text = text.replace("arn:aws:", &format!("arn:{partition}:")).replace(REGION, region);
+            planner.write("securelambda.toml", &unnamed(&text));
         }
         let least = policies(&planner, &[&["--account", account, "--region", region], life.flags].concat());
         let there = |need: &Usage| -> Usage {
@@ -548,7 +590,7 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
 fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
     let user = User::bare();
     with_sources(&user);
-    user.write("securelambda.toml", LARGER);
+    user.write("securelambda.toml", &unnamed(LARGER));
     let mut all = policy(&user, "123456789012", &[]);
     for (blueprint, _) in BLUEPRINTS {
         all.extend(policy(&User::bare(), "123456789012", &["--blueprint", blueprint, "--stack", "larger"]));

@@ -13,22 +13,22 @@ use crate::support::emulator::{cache, default_account, endpoint};
 use crate::support::program::{User, share_tools};
 
 /// A folder with a stack of one function, `F`, whose source is `f`.
-struct Project {
-    folder: tempfile::TempDir,
+pub struct Project {
+    pub folder: tempfile::TempDir,
     source: &'static str,
     runtime: &'static str,
     handler: &'static str,
     /// More lines of the function's table.
     keys: &'static str,
     environment: Vec<(String, String)>,
-    notes: Mutex<Vec<String>>,
+    pub notes: Mutex<Vec<String>>,
 }
 
 /// The files of a package, by their path.
-type Packed = BTreeMap<String, String>;
+pub type Packed = BTreeMap<String, String>;
 
 impl Project {
-    fn new(runtime: &'static str, files: &[(&str, &str)]) -> Self {
+    pub fn new(runtime: &'static str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         share_tools(&folder.path().join("cache"));
         let environment = std::env::vars().collect();
@@ -45,44 +45,33 @@ impl Project {
         project
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) {
+    pub fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.folder.path().join("f").join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Adds a wheel to the folder `wheels`. `tag` is as in `py3-none-any`.
     fn wheel(self, name: &str, version: &str, tag: &str, requires: &str) -> Self {
-        let mut wheel = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        let about = format!("{name}-{version}.dist-info");
-        let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
-        for (path, text) in [
-            (format!("{name}/__init__.py"), format!("version = '{version} {tag}'\n")),
-            (
-                format!("{about}/METADATA"),
-                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"),
-            ),
-            (
-                format!("{about}/WHEEL"),
-                format!("Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n"),
-            ),
-            (format!("{about}/RECORD"), String::new()),
-        ] {
-            wheel.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
-            wheel.write_all(text.as_bytes()).unwrap();
-        }
-        let bytes = wheel.finish().unwrap().into_inner();
-        self.write(&format!("wheels/{name}-{version}-{tag}.whl"), &bytes);
+        self.write(&format!("wheels/{name}-{version}-{tag}.whl"), &wheel(name, version, tag, requires));
+        self
+    }
+
+    /// The same without settings of pip, npm and uv.
+    pub fn without_settings(mut self) -> Self {
+        let is_setting = |name: &str| ["PIP_", "UV_", "NPM_CONFIG_"].iter().any(|start| name.starts_with(start));
+        self.environment.retain(|(name, _)| !is_setting(&name.to_uppercase()));
         self
     }
 
     /// Packs the function for Lambda. An error is a text.
-    fn pack(&self) -> Result<Packed, String> {
+    pub fn pack(&self) -> Result<Packed, String> {
         let Self { source, runtime, handler, keys, .. } = self;
         let text = format!(
             "[stack]\nname = \"demo\"\n[functions.F]\nsource = \"{source}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\n{keys}\n"
@@ -122,7 +111,7 @@ impl Project {
     }
 
     #[track_caller]
-    fn packs(&self) -> Packed {
+    pub fn packs(&self) -> Packed {
         self.pack().unwrap_or_else(|why| panic!("{why}"))
     }
 
@@ -135,6 +124,23 @@ impl Project {
     fn kept(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("cache/packages")).map_or(0, Iterator::count)
     }
+}
+
+/// A wheel with one module, which depends on `requires`.
+pub fn wheel(name: &str, version: &str, tag: &str, requires: &str) -> Vec<u8> {
+    let mut wheel = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let about = format!("{name}-{version}.dist-info");
+    let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
+    for (path, text) in [
+        (format!("{name}/__init__.py"), format!("version = '{version} {tag}'\n")),
+        (format!("{about}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}")),
+        (format!("{about}/WHEEL"), format!("Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n")),
+        (format!("{about}/RECORD"), String::new()),
+    ] {
+        wheel.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel.write_all(text.as_bytes()).unwrap();
+    }
+    wheel.finish().unwrap().into_inner()
 }
 
 fn python(files: &[(&str, &str)]) -> Project {
@@ -172,6 +178,22 @@ fn wheels_fit_the_processor_and_the_glibc_of_lambda() {
     let newer = python(&[("requirements.txt", &asked)]).wheel("native", "2", "cp39-abi3-manylinux_2_35_aarch64", "");
     newer.fails("wheels for python3.13 on arm64");
     assert_eq!(newer.kept(), 0, "nothing half-made is kept");
+    // Older runtimes have glibc 2.26, which uv does not know.
+    let old = |tag: &str| {
+        Project::new("python3.11", &[("requirements.txt", &format!("{asked}pure\n"))])
+            .wheel("native", "1", tag, "")
+            .wheel("pure", "1", "py3-none-any", "")
+    };
+    for tag in
+        ["cp39-abi3-manylinux2014_aarch64", "cp39-abi3-manylinux_2_24_aarch64", "cp311-cp311-manylinux_2_26_aarch64"]
+    {
+        assert_eq!(old(tag).packs()["native/__init__.py"], format!("version = '1 {tag}'\n"));
+    }
+    for tag in
+        ["cp39-abi3-manylinux_2_27_aarch64", "cp39-abi3-manylinux_2_28_aarch64", "cp312-cp312-manylinux_2_24_aarch64"]
+    {
+        old(tag).fails("wheels for python3.11 on arm64");
+    }
 }
 
 #[test]
@@ -193,6 +215,34 @@ fn no_code_of_a_dependency_runs() {
         tar.current_dir(project.folder.path().join("f")).status().unwrap();
         project.fails(words);
         assert!(!mark.exists(), "{requirements}");
+    }
+}
+
+/// Also not when npm takes a package from a repository, which it would prepare.
+#[test]
+fn no_code_of_a_package_of_npm_runs() {
+    let project = Project::new("nodejs24.x", &[]);
+    let mark = project.folder.path().join("ran");
+    let touch = |script: &str| format!("\"{script}\":\"touch {}\"", mark.display());
+    let scripts = ["preinstall", "install", "postinstall", "prepare", "prepack", "build"].map(touch).join(",");
+    let manifest = format!(r#"{{"name":"own","version":"1.0.0","scripts":{{{scripts}}}}}"#);
+    for path in ["parts/own", "repository"] {
+        project.write(&format!("{path}/package.json"), manifest.as_bytes());
+        project.write(&format!("{path}/index.js"), b"");
+        // npm compiles what has this file, although no script says so.
+        project.write(&format!("{path}/binding.gyp"), b"{}");
+    }
+    let repository = project.folder.path().join("f/repository");
+    let commit = "git init -q . && git add . && git -c user.email=a@example.com -c user.name=a commit -qm a";
+    assert!(std::process::Command::new("sh").args(["-c", commit]).current_dir(&repository).status().unwrap().success());
+    let away = project.folder.path().join("repository");
+    std::fs::rename(&repository, &away).unwrap();
+    project.write(".npmrc", b"ignore-scripts=false\n");
+    for from in ["file:./parts/own".to_owned(), format!("git+file://{}", away.display())] {
+        let package = format!(r#"{{"dependencies":{{"own":"{from}"}},"scripts":{{{scripts}}}}}"#);
+        project.write("package.json", package.as_bytes());
+        assert!(project.packs().contains_key("node_modules/own/index.js"), "{from}");
+        assert!(!mark.exists(), "{from}");
     }
 }
 
@@ -238,6 +288,27 @@ fn settings_of_the_user_do_not_change_the_package() {
         .with("UV_NO_DEPS", "1")
         .with("UV_TARGET", "/nonexistent");
     assert!(project.packs().contains_key("own/__init__.py"));
+    // The same from files.
+    let home = tempfile::TempDir::new().unwrap();
+    let at = |file: &str| home.path().join(file).display().to_string();
+    std::fs::create_dir_all(home.path().join(".config/pip")).unwrap();
+    std::fs::create_dir_all(home.path().join(".config/uv")).unwrap();
+    let pip = "[global]\nuser = true\nrequire-virtualenv = true\nno-deps = true\n[install]\ntarget = /nonexistent\n";
+    std::fs::write(at(".config/pip/pip.conf"), pip).unwrap();
+    std::fs::write(at(".config/uv/uv.toml"), "no-index = true\n[pip]\nno-deps = true\ntarget = \"/nonexistent\"\n")
+        .unwrap();
+    std::fs::write(
+        at(".npmrc"),
+        "dry-run=true\nglobal=true\nomit[]=optional\nignore-scripts=false\nprefix=/nonexistent\n",
+    )
+    .unwrap();
+    let project = python(&[("requirements.txt", &format!("{LOCAL}own\n"))])
+        .wheel("own", "1", "py3-none-any", "other")
+        .wheel("other", "1", "py3-none-any", "")
+        .with("HOME", &at(""));
+    assert!(project.packs().contains_key("other/__init__.py"), "with what it depends on");
+    let project = node(r#"{"optionalDependencies":{"own":"file:./parts/own"}}"#).with("HOME", &at(""));
+    assert!(project.packs().contains_key("node_modules/own/index.js"));
     let project = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#)
         .with("npm_config_dry_run", "true")
         .with("NPM_CONFIG_GLOBAL", "true")
@@ -274,10 +345,80 @@ fn workspaces_are_installed_without_any_dependency() {
     assert_eq!(packed["node_modules/own/index.js"], "module.exports = 1;");
 }
 
+/// Editors on Windows write it.
 #[test]
-fn a_byte_order_mark_in_package_json_is_ignored() {
-    let packed = node("\u{feff}{\"dependencies\":{\"own\":\"file:./parts/own\"}}").packs();
+fn a_byte_order_mark_in_front_of_a_list_of_packages_or_of_code_is_ignored() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let packed = node(&marked(r#"{"dependencies":{"own":"file:./parts/own"}}"#)).packs();
     assert!(packed.contains_key("node_modules/own/index.js"));
+    // A lock file, and the manifests of what is installed.
+    let lock = r#"{"name":"f","lockfileVersion":3,"requires":true,"packages":{"":{"dependencies":{"own":"file:./parts/own"}},
+        "node_modules/own":{"resolved":"parts/own","link":true},"parts/own":{"name":"own","version":"1.0.0"}}}"#;
+    let locked = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#);
+    locked.write("package-lock.json", marked(lock).as_bytes());
+    locked.write("parts/own/package.json", marked(r#"{"name":"own","version":"1.0.0"}"#).as_bytes());
+    assert!(locked.packs().contains_key("node_modules/own/index.js"));
+
+    let project = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.13'\ndependencies = ['own']\n";
+    let uv_lock = "version = 1\nrevision = 3\nrequires-python = '>=3.13'\n\n[[package]]\nname = 'own'\nversion = '1'\n\
+                   source = { registry = 'https://pypi.org/simple' }\n\n[[package]]\nname = 'x'\nversion = '1'\n\
+                   source = { virtual = '.' }\ndependencies = [{ name = 'own' }]\n";
+    let pipfile = r#"{"_meta":{"sources":[]},"default":{"own":{"version":"==1"}}}"#;
+    for files in [
+        vec![("requirements.txt", "-r more.txt\n"), ("more.txt", "own==1\n")],
+        vec![("requirements.txt", "own\n-c limits.txt\n"), ("limits.txt", "own==1\n")],
+        vec![("pyproject.toml", project)],
+        vec![("uv.lock", uv_lock), ("pyproject.toml", project)],
+        vec![("Pipfile.lock", pipfile)],
+    ] {
+        let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (*path, marked(text))).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let project = python(&files).wheel("own", "1", "py3-none-any", "");
+        let wheels = project.folder.path().join("f/wheels").display().to_string();
+        let project = project.with("PIP_FIND_LINKS", &wheels).with("PIP_NO_INDEX", "1");
+        assert!(project.packs().contains_key("own/__init__.py"), "{files:?}");
+    }
+
+    let code = marked("import lib\n\ndef handler(event, context): pass\n");
+    let packed = python(&[("index.py", &code), ("lib.py", &marked("x = 1\n"))]).packs();
+    assert!(packed["index.py"].starts_with('\u{feff}'), "it is packed as it is");
+    Project::new("python3.10", &[("index.py", &marked("x = = 1\n"))]).fails("index.py, line 1");
+    let typescript = Project {
+        keys: "bundler = \"esbuild\"",
+        ..Project::new(
+            "nodejs22.x",
+            &[
+                ("index.ts", &marked("import { x } from './x';\nexport const handler = async () => x;\n")),
+                ("x.ts", &marked("export const x: number = 1;\n")),
+                ("tsconfig.json", &marked("{}")),
+            ],
+        )
+    };
+    std::fs::remove_file(typescript.folder.path().join("f/index.mjs")).unwrap();
+    typescript.packs();
+    Project::new("nodejs24.x", &[("index.mjs", &marked("export const handler = () => {};"))]).packs();
+}
+
+#[test]
+fn a_byte_order_mark_in_the_stack_file_and_in_a_body_schema_is_ignored() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let stack = "\u{feff}[stack]\nname = \"own\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n[api]\n[[api.routes]]\n\
+                 route = \"POST /\"\nfunction = \"F\"\nauth = \"none\"\nbody = \"body.json\"\nverify = true\n";
+    user.write("securelambda.toml", stack);
+    user.write("f/index.mjs", "\u{feff}export const handler = async () => ({ statusCode: 200, body: 'ran' });\n");
+    user.write("body.json", "\u{feff}{\"type\":\"object\",\"required\":[\"a\"]}");
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    assert_eq!(user.run(&["call", "POST /", "--data", "{\"a\":1}"]).ends(0).stdout, "ran");
+    user.run(&["call", "POST /", "--data", "{}"]).ends(1).says("does not match the route's schema");
+    // A mistake after the mark is shown at its place.
+    user.write("securelambda.toml", &stack.replace("auth = \"none\"", "auth = \"nobody\""));
+    let ran = user.run(&["plan", "--json"]).ends(2);
+    let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!(error["mistakes"][0]["line"], 10, "{error:#}");
+    user.write("securelambda.toml", stack);
+    user.run(&["down", "--yes"]).ends(0);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::io::Read;
 use std::process::Command;
 
 use securelambda::scope::Scope;
-use securelambda::spec::{self, policies};
+use securelambda::spec;
+use securelambda::spec::policies::{self, Known};
 use serde_json::{Value, json};
 
 use crate::services::Usage;
@@ -44,8 +45,9 @@ fn document() -> Value {
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         stack: "demo".into(),
+        ..Scope::default()
     };
-    let planned = policies::planned(&stack, &scope, &|_| None);
+    let planned = policies::planned(&stack, &scope, &Known { secret: &|_| None, pool: &|_| None });
     let (_, policy) = planned.into_iter().find(|(name, _)| name == "Notes").unwrap();
     serde_json::from_str(&policy.to_string()).unwrap()
 }

@@ -90,6 +90,7 @@ fn scope(name: &str, region: &str) -> Scope {
         account: "123456789012".to_owned(),
         region: region.to_owned(),
         stack: name.to_owned(),
+        ..Scope::default()
     }
 }
 

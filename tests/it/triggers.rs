@@ -1,15 +1,17 @@
-//! What calls functions besides routes: queues, several topics, and services outside the stack.
+//! What calls functions besides routes: queues, streams, several topics, and services outside the stack.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::botocore::accepted;
+use crate::access::differences;
+use crate::support::botocore::{accepted, call};
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
 const CODE: &str = "export const handler = async (event) => {\n  for (const one of event.Records) {\n    \
-                    console.log(`got ${one.body}`);\n    if (one.body === \"bad\") throw new Error(\"bad\");\n  }\n};\n";
+                    const data = one.kinesis && Buffer.from(one.kinesis.data, \"base64\").toString();\n    \
+                    console.log(`got ${one.body ?? data ?? one.dynamodb.Keys.id.S}`);\n    if (one.body === \"bad\") throw new Error(\"bad\");\n  }\n};\n";
 
 fn owner(triggers: &str) -> User {
     let user = User::of(&account(), &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
@@ -50,11 +52,7 @@ fn statements(user: &User) -> Vec<Value> {
 
 /// The fields of a resource that differ, and whether each weakens the stack.
 fn drift(user: &User, id: &str) -> Vec<(String, bool)> {
-    let status = user.run(&["status", "--json"]).ends(0).json();
-    let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
-    let drift = row["drift"].as_array().cloned().unwrap_or_default();
-    let drift = drift.iter().filter(|one| one["field"] != "State" || id != "function.Worker");
-    drift.map(|one| (one["field"].as_str().unwrap().to_owned(), one["weakens"] == true)).collect()
+    differences(&user.run(&["status", "--json"]).ends(0).json(), id)
 }
 
 #[track_caller]
@@ -79,14 +77,144 @@ fn messages_of_a_queue_call_the_function_and_failing_ones_become_dead_letters() 
         let message = json!({ "QueueUrl": queues["work"]["url"], "MessageBody": body });
         accepted(&user, "sqs", "send_message", &message);
     }
-    let logged = |words: &str| {
-        let search = json!({ "logGroupName": "/aws/lambda/events-Worker", "filterPattern": format!("\"{words}\"") });
-        !accepted(&user, "logs", "filter_log_events", &search)["events"].as_array().unwrap().is_empty()
-    };
-    until("the function gets the message", || logged("got good"));
+    until("the function gets the message", || logged(&user, "got good"));
     until("the message that fails is a dead letter", || attributes("work-dead")["ApproximateNumberOfMessages"] == "1");
     assert_eq!(attributes("work")["ApproximateNumberOfMessages"], "0");
     user.run(&["verify", "--json"]);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+fn logged(user: &User, words: &str) -> bool {
+    let search = json!({ "logGroupName": "/aws/lambda/events-Worker", "filterPattern": format!("\"{words}\"") });
+    !accepted(user, "logs", "filter_log_events", &search)["events"].as_array().unwrap().is_empty()
+}
+
+/// A statement of the worker's own policy.
+fn statement(user: &User, sid: &str) -> Value {
+    let role = json!({ "RoleName": "events-Worker", "PolicyName": "securelambda" });
+    let policy = accepted(user, "iam", "get_role_policy", &role)["PolicyDocument"].clone();
+    policy["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == sid).cloned().unwrap_or_default()
+}
+
+const NOTES: &str = "[tables.notes]\nkey = \"id\"\nstream = \"keys\"\n";
+
+#[test]
+fn changes_of_a_table_call_the_function() {
+    let insertions = "filters = ['{\"eventName\": [\"INSERT\"]}']\nbatch = 5\nretries = 2\n";
+    let trigger = format!("stream = \"notes\"\n{insertions}on_failure = {{ topic = \"a\" }}");
+    let user = owner(&format!("{}{NOTES}", entries(&[&trigger])));
+    let outputs = up(&user);
+    let [made] = mappings(&user).try_into().unwrap();
+    let stream = |user: &User| {
+        accepted(user, "dynamodb", "describe_table", &json!({ "TableName": "events-notes" }))["Table"]
+            ["LatestStreamArn"]
+            .clone()
+    };
+    assert_eq!(made["EventSourceArn"], stream(&user));
+    assert_eq!((&made["BatchSize"], &made["StartingPosition"]), (&json!(5), &json!("TRIM_HORIZON")));
+    assert_eq!(made["DestinationConfig"]["OnFailure"]["Destination"], outputs["topics"]["a"]["arn"], "{made:#}");
+    let table =
+        accepted(&user, "dynamodb", "describe_table", &json!({ "TableName": "events-notes" }))["Table"]["TableArn"]
+            .clone();
+    let read = statement(&user, "ReadTableStreams");
+    assert_eq!(read["Resource"], json!([format!("{}/stream/*", table.as_str().unwrap())]), "{read:#}");
+    assert_eq!(statement(&user, "TellOfFailedEvents")["Resource"], json!([outputs["topics"]["a"]["arn"]]));
+    let put = json!({ "TableName": "events-notes", "Item": { "id": { "S": "ada" } } });
+    accepted(&user, "dynamodb", "put_item", &put);
+    until("the function gets the change", || logged(&user, "got ada"));
+    assert!(drift(&user, "mapping.Worker.notes.stream").is_empty());
+
+    // Somebody turns it off and limits its retries.
+    let changed = json!({ "UUID": made["UUID"], "Enabled": false, "MaximumRetryAttempts": 0 });
+    accepted(&user, "lambda", "update_event_source_mapping", &changed);
+    let expected = [("State".to_owned(), true), ("MaximumRetryAttempts".to_owned(), false)];
+    assert_eq!(drift(&user, "mapping.Worker.notes.stream"), expected);
+    assert!(drift(&user, "function.Worker").is_empty());
+    up(&user);
+    assert_eq!(mappings(&user)[0]["State"], "Enabled");
+
+    // Another view of the changes is another stream.
+    written(&user, &format!("{}{}", entries(&[&trigger]), NOTES.replace("keys", "new")));
+    up(&user);
+    let moved = mappings(&user);
+    assert_eq!((moved.len(), &moved[0]["EventSourceArn"]), (1, &stream(&user)));
+    // Without the key, the stream is off and nothing reads it.
+    written(&user, "[tables.notes]\nkey = \"id\"\n");
+    up(&user);
+    assert!(mappings(&user).is_empty());
+    assert!(statement(&user, "ReadTableStreams").is_null());
+    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn records_of_a_stream_that_another_tool_made_call_the_function() {
+    let user = owner("");
+    accepted(&user, "kinesis", "create_stream", &json!({ "StreamName": "clicks", "ShardCount": 1 }));
+    let described = accepted(&user, "kinesis", "describe_stream_summary", &json!({ "StreamName": "clicks" }));
+    let arn = described["StreamDescriptionSummary"]["StreamARN"].as_str().unwrap().to_owned();
+    written(&user, &format!("trigger = {{ stream_arn = \"{arn}\", start = \"latest\", bisect = true }}\n"));
+    up(&user);
+    let [made] = mappings(&user).try_into().unwrap();
+    assert_eq!((&made["EventSourceArn"], &made["BisectBatchOnFunctionError"]), (&json!(arn), &json!(true)));
+    assert_eq!(statement(&user, "ReadStreams")["Resource"], json!([arn]));
+    let keys = &statement(&user, "DecryptStream1")["Condition"]["StringEquals"];
+    assert_eq!(keys["kms:EncryptionContext:aws:kinesis:arn"], json!(arn));
+    until("the function gets the record", || {
+        let record = json!({ "StreamName": "clicks", "Data": "hello", "PartitionKey": "a" });
+        accepted(&user, "kinesis", "put_record", &record);
+        logged(&user, "got hello")
+    });
+    // A run without a record finds the mapping by its tags, and leaves the stream alone.
+    user.run(&["sweep", "--stack", "events", "--yes"]).ends(0);
+    assert!(mappings(&user).is_empty());
+    accepted(&user, "kinesis", "describe_stream_summary", &json!({ "StreamName": "clicks" }));
+}
+
+#[test]
+fn queues_and_addresses_are_subscribed_to_a_topic() {
+    let user = User::of(&account(), &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
+    let file = |subscribers: &str| {
+        let text = format!("[stack]\nname = \"events\"\n[queues.work]\n[topics.news]\nsubscribers = [{subscribers}]\n");
+        user.write("securelambda.toml", &text);
+    };
+    file("{ queue = \"work\", raw = true }, { email = \"ops@example.com\" }");
+    let outputs = up(&user);
+    let topic = outputs["topics"]["news"]["arn"].clone();
+    let queue = &outputs["queues"]["work"];
+    let subscriptions = || {
+        let listed = accepted(&user, "sns", "list_subscriptions_by_topic", &json!({ "TopicArn": topic }));
+        let mut found: Vec<(String, String)> = listed["Subscriptions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let text = |name: &str| one[name].as_str().unwrap().to_owned();
+                (text("Protocol"), text("Endpoint"))
+            })
+            .collect();
+        found.sort();
+        found
+    };
+    let arn = queue["arn"].as_str().unwrap().to_owned();
+    let expected = [("email".to_owned(), "ops@example.com".to_owned()), ("sqs".to_owned(), arn)];
+    assert_eq!(subscriptions(), expected);
+    accepted(&user, "sns", "publish", &json!({ "TopicArn": topic, "Message": "hello" }));
+    let received =
+        accepted(&user, "sqs", "receive_message", &json!({ "QueueUrl": queue["url"], "WaitTimeSeconds": 2 }));
+    assert_eq!(received["Messages"][0]["Body"], "hello", "{received:#}");
+    let all = json!({ "QueueUrl": queue["url"], "AttributeNames": ["Policy"] });
+    let policy = accepted(&user, "sqs", "get_queue_attributes", &all)["Attributes"]["Policy"].clone();
+    let policy: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+    let allowed = policy["Statement"].as_array().unwrap().iter().find(|one| one["Effect"] == "Allow").unwrap();
+    assert_eq!(allowed["Condition"]["ArnEquals"]["aws:SourceArn"], json!([topic]), "{policy:#}");
+
+    // A stranger subscribes; then the queue leaves the stack file.
+    let stranger = json!({ "TopicArn": topic, "Protocol": "email", "Endpoint": "eve@example.com" });
+    accepted(&user, "sns", "subscribe", &stranger);
+    assert_eq!(drift(&user, "topic.news"), [("Subscriptions".to_owned(), true)]);
+    file("{ email = \"ops@example.com\" }");
+    up(&user);
+    assert_eq!(subscriptions(), expected[..1]);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
@@ -121,11 +249,7 @@ fn a_trigger_moves_to_another_queue_and_becomes_one_of_several() {
     up(&user);
     let moved = mappings(&user);
     assert_eq!((moved.len(), &moved[0]["EventSourceArn"]), (1, &queues["other"]["arn"]));
-    let role = json!({ "RoleName": "events-Worker", "PolicyName": "securelambda" });
-    let policy = accepted(&user, "iam", "get_role_policy", &role)["PolicyDocument"].clone();
-    let reads =
-        policy["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == "ReceiveFromOwnQueues").unwrap();
-    assert_eq!(reads["Resource"], json!([queues["other"]["arn"]]));
+    assert_eq!(statement(&user, "ReceiveFromOwnQueues")["Resource"], json!([queues["other"]["arn"]]));
 
     written(&user, "trigger = { topic = \"a\" }\n");
     let topics = up(&user)["topics"].clone();
@@ -200,6 +324,16 @@ fn schedules_have_roles_of_their_own_and_are_repaired() {
     fields.sort();
     assert_eq!(fields, ["ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target.Input"]);
     up(&user);
+    assert_eq!(schedule("Worker")["Target"], made["Target"]);
+
+    // Somebody adds another schedule to the group, which calls the function.
+    let added = json!({ "GroupName": "events-schedules", "Name": "stranger", "ScheduleExpression": "rate(1 day)",
+        "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": made["Target"] });
+    accepted(&user, "scheduler", "create_schedule", &added);
+    assert_eq!(drift(&user, "schedules.group"), [("other schedules".to_owned(), true)]);
+    up(&user);
+    let gone = json!({ "GroupName": "events-schedules", "Name": "stranger" });
+    assert!(call(&user, "scheduler", "get_schedule", &gone).get("Error").is_some());
     assert_eq!(schedule("Worker")["Target"], made["Target"]);
 
     // Two schedules have a name each; the group goes with the last one.

@@ -8,14 +8,14 @@ from ..hole import Hole
 SCHEDULE_NAME = {"GroupName": "events-schedules", "Name": "Nightly"}
 
 
-def mappings(s):
-    return s.lambda_.list_event_source_mappings(FunctionName=s.function("Worker"))["EventSourceMappings"]
+def mappings(s, function="Worker"):
+    return s.lambda_.list_event_source_mappings(FunctionName=s.function(function))["EventSourceMappings"]
 
 
-def of_mapping(*path):
+def of_mapping(*path, function="Worker"):
     """A setting of the mapping, at the end of a path of members."""
     def read(s):
-        value = mappings(s)
+        value = mappings(s, function)
         value = value[0] if value else {}
         for member in path:
             value = (value or {}).get(member)
@@ -23,9 +23,17 @@ def of_mapping(*path):
     return read
 
 
-def update_mapping(**change):
-    return lambda s: s.lambda_.update_event_source_mapping(UUID=of_mapping("UUID")(s), **{
+def update_mapping(function="Worker", **change):
+    return lambda s: s.lambda_.update_event_source_mapping(UUID=of_mapping("UUID", function=function)(s), **{
         name: value(s) if callable(value) else value for name, value in change.items()})
+
+
+def of_stream(*path):
+    return of_mapping(*path, function="Follower")
+
+
+def update_stream(**change):
+    return update_mapping("Follower", **change)
 
 
 def schedule(s):
@@ -53,7 +61,20 @@ def update_schedule(target=None, **change):
 
 UPDATE = "lambda UpdateEventSourceMapping "
 SCHEDULED = "scheduler UpdateSchedule "
-MAPPING, SCHEDULE = ["mapping.Worker.work"], ["schedule.Nightly"]
+MAPPING, STREAM, SCHEDULE = ["mapping.Worker.work"], ["mapping.Follower.notes.stream"], ["schedule.Nightly"]
+GROUP = ["schedules.group"]
+
+
+def group(s):
+    return sorted(one["Name"] for one in s.scheduler.list_schedules(GroupName="events-schedules")["Schedules"])
+
+
+def add_schedule(s):
+    """A further schedule in the stack's group, which calls the function with another event."""
+    target = {**schedule(s)["Target"], "Input": "{}"}
+    s.scheduler.create_schedule(GroupName="events-schedules", Name="stranger", ScheduleExpression="rate(1 minute)",
+                                FlexibleTimeWindow={"Mode": "OFF"}, Target=target)
+
 
 MAPPINGS = [
     Hole("the queue no longer calls the function", "events", [UPDATE + "Enabled|UUID"], MAPPING,
@@ -72,6 +93,23 @@ MAPPINGS = [
          weakens=False),
     Hole("the queue calls a function less often at a time", "events", [UPDATE + "ScalingConfig.MaximumConcurrency"], MAPPING,
          update_mapping(ScalingConfig={"MaximumConcurrency": 2}), of_mapping("ScalingConfig"), weakens=False),
+]
+
+STREAMS = [
+    Hole("the stream's given up changes are told to a stranger's queue", "events",
+         [UPDATE + "DestinationConfig.OnFailure.Destination"], STREAM,
+         update_stream(DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:999999999999:strangers"}}),
+         of_stream("DestinationConfig")),
+    Hole("a call that failed is not repeated", "events", [UPDATE + "MaximumRetryAttempts"], STREAM,
+         update_stream(MaximumRetryAttempts=0), of_stream("MaximumRetryAttempts"), weakens=False),
+    Hole("changes are too old after a minute", "events", [UPDATE + "MaximumRecordAgeInSeconds"], STREAM,
+         update_stream(MaximumRecordAgeInSeconds=60), of_stream("MaximumRecordAgeInSeconds"), weakens=False),
+    Hole("changes of a failed call are halved", "events", [UPDATE + "BisectBatchOnFunctionError"], STREAM,
+         update_stream(BisectBatchOnFunctionError=True), of_stream("BisectBatchOnFunctionError"), weakens=False),
+    Hole("a shard is read by several calls at a time", "events", [UPDATE + "ParallelizationFactor"], STREAM,
+         update_stream(ParallelizationFactor=4), of_stream("ParallelizationFactor"), weakens=False),
+    Hole("calls of a stream are added up over some time", "events", [UPDATE + "TumblingWindowInSeconds"], STREAM,
+         update_stream(TumblingWindowInSeconds=30), of_stream("TumblingWindowInSeconds"), weakens=False),
 ]
 
 SCHEDULES = [
@@ -104,6 +142,9 @@ SCHEDULES = [
          of_schedule("Target", "RetryPolicy"), weakens=False),
     Hole("the schedule is deleted after its last call", "events", [SCHEDULED + "ActionAfterCompletion"], SCHEDULE,
          update_schedule(ActionAfterCompletion="DELETE"), of_schedule("ActionAfterCompletion"), weakens=False),
+    Hole("a stranger's schedule is in the stack's group", "events",
+         ["scheduler CreateSchedule Name|GroupName|ScheduleExpression|Target.Arn|Target.RoleArn|Target.Input"], GROUP,
+         add_schedule, group),
 ]
 
-HOLES = MAPPINGS + SCHEDULES
+HOLES = MAPPINGS + STREAMS + SCHEDULES

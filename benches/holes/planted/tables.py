@@ -36,7 +36,15 @@ def recovery(s):
 
 
 def ttl(s):
-    return s.dynamodb.describe_time_to_live(**NAME)["TimeToLiveDescription"]
+    """The attribute, while items expire: the emulator remembers it afterwards, AWS does not."""
+    found = s.dynamodb.describe_time_to_live(**NAME)["TimeToLiveDescription"]
+    return found.get("AttributeName") if found["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
+
+
+def encryption(s):
+    """The key, while there is one of KMS: the emulator describes the encryption also while it is off, AWS does not."""
+    found = table(s).get("SSEDescription", {})
+    return found.get("KMSMasterKeyArn") if found.get("Status") in ("ENABLED", "ENABLING", "UPDATING") else None
 
 
 def destinations(s):
@@ -57,7 +65,7 @@ HOLES = [
     Hole("a stranger's key encrypts the table", "tables",
          ["dynamodb UpdateTable SSESpecification.Enabled|SSESpecification.SSEType|SSESpecification.KMSMasterKeyId"], TABLE,
          update(SSESpecification=lambda s: {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": s.foreign_key()}),
-         lambda s: table(s).get("SSEDescription")),
+         encryption),
     Hole("items are deleted when a time that others set has passed", "tables",
          ["dynamodb UpdateTimeToLive TimeToLiveSpecification.Enabled|TimeToLiveSpecification.AttributeName"], TABLE,
          lambda s: s.dynamodb.update_time_to_live(

@@ -6,6 +6,7 @@
 //! end of the run, when no dependent uses the old resource any more, it is removed like any resource that is no longer
 //! desired.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ use super::graph::Graph;
 use super::order::Cleanup;
 use super::plan::{record, unwanted};
 use super::refresh::{ReadResult, Refresh, Refreshed, make};
+use super::save::save;
 use super::scheduler::{Begin, Phase, Run, Steps, schedule};
 use super::targets::unwanted_targets;
 use super::task::{CancellationToken, StopLevel, Task};
@@ -33,7 +35,11 @@ use crate::state::{Record, State, Status};
 /// the summary has a `save_error`.
 pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: Cleanup, lag: bool) -> Summary {
     let mut steps = Apply::new(graph, &refresh, run.state);
+    // Saved with the first intent, so before any resource gets one.
+    let former = run.state.tags.clone();
+    run.state.tags.extend(run.registry.tag_keys().cloned());
     let mut summary = schedule(run, &mut steps).await;
+    forget_tags(run, &former, &mut summary).await;
     let unwanted = unwanted(graph, run.state);
     if !summary.succeeded() || unwanted.is_empty() {
         return summary;
@@ -45,6 +51,15 @@ pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: 
     let removed = remove_unwanted(run, graph, cleanup).await;
     summary.merge(removed);
     summary
+}
+
+/// Once every resource is as desired, none carries a tag that is not wanted any more.
+async fn forget_tags(run: &mut Run<'_>, former: &BTreeSet<String>, summary: &mut Summary) {
+    let wanted: BTreeSet<String> = run.registry.tag_keys().cloned().collect();
+    if summary.succeeded() && *former != wanted {
+        run.state.tags = wanted;
+        save(run, Vec::new(), summary).await;
+    }
 }
 
 /// Waits if an update of this run may not have reached all servers yet and its old settings may use one of these
@@ -161,9 +176,9 @@ impl Steps for Apply<'_> {
         let intent = Some(record(self.graph, index, &desired, status, outputs));
         let unanswered = state.unanswered_at(node.id.as_str(), &desired.key);
         let provider = registry.of(node.kind);
-        let parts = state.parts_of(node.id.as_str());
+        let (parts, tags) = (state.parts_of(node.id.as_str()), state.tags.clone());
         let work = Box::new(move |task: Task| {
-            let task = task.with_parts(parts);
+            let task = task.with_parts(parts).with_former_tags(&tags);
             Box::pin(async move { bring(&*provider?, desired, known, start, unanswered, &task).await }) as _
         });
         Begin::Calls { verb, intent, work }

@@ -30,7 +30,7 @@ impl Drift {
 }
 
 /// What the difference between a live and a wanted setting means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// The values mean the same.
     Same,
@@ -106,6 +106,13 @@ impl Comparison {
         let effect = Effect::weakens_unless(unwanted.is_empty());
         let live = if unwanted.is_empty() { "none".to_owned() } else { unwanted.join(", ") };
         self.judged(field, "none", live, effect)
+    }
+
+    /// Adds all settings of another comparison.
+    #[must_use]
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.settings.extend(other.settings.iter().cloned());
+        self
     }
 
     /// All settings, whether they differ or not.

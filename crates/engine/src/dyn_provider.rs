@@ -18,6 +18,7 @@ use super::comparison::{Comparison, Drift};
 use super::failure::{Cause, Failure};
 use super::inventory::Listing;
 use super::resource::{Found, Provider, Resource};
+use super::tags::{Tags, TagsCompared};
 use super::task::Task;
 use crate::owner::Whose;
 
@@ -48,7 +49,7 @@ impl Desired {
     }
 
     pub(super) fn compare(&self, result: &Observed) -> Comparison {
-        (self.compare)(&*self.want, &*result.live)
+        (self.compare)(&*self.want, &*result.live).and(&result.tags.comparison)
     }
 
     pub(super) fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
@@ -61,6 +62,7 @@ impl Desired {
 pub(super) struct Observed {
     pub outputs: Value,
     live: Arc<dyn Any + Send + Sync>,
+    tags: TagsCompared,
 }
 
 /// A [`Provider`] without its type.
@@ -83,7 +85,42 @@ pub(super) trait DynProvider: Send + Sync {
     fn removal_command(&self, outputs: &Value) -> Option<String>;
 }
 
-struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
+struct Erase<R, P> {
+    provider: P,
+    /// The tags that people want on every resource.
+    tags: Arc<Tags>,
+    kind: std::marker::PhantomData<fn() -> R>,
+}
+
+impl<R: Resource, P: Provider<R>> Erase<R, P> {
+    /// Reads a resource, and its tags if anybody ever wanted some. The tags of the recorded one are read at the same time.
+    async fn look(
+        &self,
+        key: &R::Key,
+        known: Option<&R::Outputs>,
+        task: &Task,
+    ) -> Result<Option<(Found<R>, TagsCompared)>, Failure> {
+        let former = task.former_tags();
+        if task.only_finds() || (self.tags.is_empty() && former.is_empty()) {
+            let found = self.provider.read(key, known, task).await?;
+            return Ok(found.map(|found| (found, TagsCompared::default())));
+        }
+        let of_recorded = async {
+            match known {
+                Some(known) => self.provider.tags(known, task).await,
+                None => Ok(None),
+            }
+        };
+        let (found, recorded) = tokio::join!(self.provider.read(key, known, task), of_recorded);
+        let Some(found) = found? else { return Ok(None) };
+        let tags = match known {
+            Some(known) if *known == found.outputs => recorded?,
+            _ => self.provider.tags(&found.outputs, task).await?,
+        };
+        let compared = tags.map(|tags| TagsCompared::new(&self.tags, former, &tags)).unwrap_or_default();
+        Ok(Some((found, compared)))
+    }
+}
 
 impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn name_is_unique(&self) -> bool {
@@ -103,20 +140,24 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
             let key = parse::<R::Key>(R::KIND, key)?;
             // Outputs that cannot be read are not needed: the key finds the resource too.
             let known = known.and_then(|known| serde_json::from_value::<R::Outputs>(known).ok());
-            let found = self.0.read(&key, known.as_ref(), &task).await?;
-            Ok(found.map(|Found { outputs, live }| Observed { outputs: write(&outputs), live: Arc::new(live) }))
+            let found = self.look(&key, known.as_ref(), &task).await?;
+            Ok(found.map(|(Found { outputs, live }, tags)| Observed {
+                outputs: write(&outputs),
+                live: Arc::new(live),
+                tags,
+            }))
         })
     }
 
     fn predict(&self, desired: &Desired) -> Option<Value> {
         let want = desired.want.downcast_ref::<R>()?;
-        self.0.predict(want).map(|outputs| write(&outputs))
+        self.provider.predict(want).map(|outputs| write(&outputs))
     }
 
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value> {
         Box::pin(async move {
             let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
-            Ok(write(&self.0.create(want, &task).await?))
+            Ok(write(&self.provider.create(want, &task).await?))
         })
     }
 
@@ -126,20 +167,29 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
             let outputs = parse::<R::Outputs>(R::KIND, result.outputs)?;
             let live = result.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
             let found = Found::<R> { outputs, live: live.clone() };
-            Ok(write(&self.0.update(want, &found, &task).await?))
+            let outputs = if want.drift(&found.live).is_empty() {
+                found.outputs
+            } else {
+                self.provider.update(want, &found, &task).await?
+            };
+            // What protects the stack comes first.
+            if !result.tags.change.is_empty() {
+                self.provider.retag(&outputs, &result.tags.change, &task).await?;
+            }
+            Ok(write(&outputs))
         })
     }
 
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool> {
-        Box::pin(async move { self.0.vouch(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
+        Box::pin(async move { self.provider.vouch(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
     }
 
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()> {
-        Box::pin(async move { self.0.delete(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
+        Box::pin(async move { self.provider.delete(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
     }
 
     fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing> {
-        Box::pin(self.0.list(whose))
+        Box::pin(self.provider.list(whose))
     }
 
     fn identity(&self, outputs: &Value) -> Option<String> {
@@ -158,16 +208,28 @@ pub struct Registry {
     /// In the order of their registration.
     kinds: Vec<&'static str>,
     unlisted: HashSet<&'static str>,
+    tags: Arc<Tags>,
 }
 
 impl Registry {
+    /// For a stack whose resources carry these tags, beside those that say whose they are.
+    pub fn tagging(tags: Tags) -> Self {
+        Self { tags: Arc::new(tags), ..Self::default() }
+    }
+
+    /// The keys of the tags that every resource carries.
+    pub(super) fn tag_keys(&self) -> impl Iterator<Item = &String> {
+        self.tags.keys()
+    }
+
     /// Adds the provider for `R`'s kind.
     ///
     /// # Panics
     /// If the kind has a provider already: two types under one kind would read each other's documents.
     #[must_use]
     pub fn with<R: Resource>(mut self, provider: impl Provider<R>) -> Self {
-        let dyn_provider = Arc::new(Erase(provider, std::marker::PhantomData));
+        let tags = Arc::clone(&self.tags);
+        let dyn_provider = Arc::new(Erase { provider, tags, kind: std::marker::PhantomData });
         assert!(self.providers.insert(R::KIND, dyn_provider).is_none(), "{} is registered twice", R::KIND);
         self.kinds.push(R::KIND);
         self

@@ -34,6 +34,7 @@ mod save;
 mod scheduler;
 mod spared;
 pub mod state;
+mod tags;
 mod targets;
 mod task;
 mod workers;
@@ -57,6 +58,7 @@ pub use removal::{LINGERS, Removal, Removed};
 pub use resource::{Does, Found, Lag, Provider, Resource};
 pub use scheduler::Run;
 pub use spared::Spared;
+pub use tags::{Retag, Tags};
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, read_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 

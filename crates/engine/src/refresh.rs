@@ -116,12 +116,10 @@ pub async fn refresh(
             let Some((_, desired)) = &pending[index] else { continue };
             let (key, known) = (desired.key.clone(), state.known(node.id.as_str(), &desired.key).cloned());
             let provider = registry.of(node.kind)?;
-            let parts = state.parts_of(node.id.as_str());
-            workers.spawn(
-                index,
-                &node.id,
-                |task| async move { provider.read(key, known, task.with_parts(parts)).await },
-            );
+            let (parts, tags) = (state.parts_of(node.id.as_str()), state.tags.clone());
+            workers.spawn(index, &node.id, |task| async move {
+                provider.read(key, known, task.with_parts(parts).with_former_tags(&tags)).await
+            });
         }
         // Reads can be abandoned without loss.
         let event = tokio::select! {

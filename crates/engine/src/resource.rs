@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::comparison::{Comparison, Drift};
 use super::failure::Failure;
 use super::inventory::Listing;
+use super::tags::{Retag, Tags};
 use super::task::Task;
 use crate::owner::Whose;
 
@@ -95,12 +96,22 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
         None
     }
 
-    /// Creates the resource. At most one call of it must not be repeated, and that call sets our tags. All other calls
-    /// are ones that `update` would make too.
+    /// Creates the resource. At most one call of it must not be repeated, and that call sets our tags and those that people
+    /// want. All other calls are ones that `update` would make too.
     fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
 
     /// Changes the settings in which the resource differs from what is wanted ([`Resource::drift`]), and no others.
     fn update(&self, want: &R, found: &Found<R>, task: &Task) -> impl Does<R::Outputs>;
+
+    /// The tags of a resource that exists; `None` if its kind has none, or if it is gone.
+    fn tags(&self, _of: &R::Outputs, _task: &Task) -> impl Does<Option<Tags>> {
+        std::future::ready(Ok(None))
+    }
+
+    /// Changes the tags of a resource. Those that the change does not mention stay.
+    fn retag(&self, _of: &R::Outputs, _change: &Retag, _task: &Task) -> impl Does<()> {
+        std::future::ready(Ok(()))
+    }
 
     /// For a recorded resource that [`read`](Self::read) could not read: whether deleting it cannot affect anybody
     /// else's resource. If it is gone, the answer is yes. Changes nothing.

@@ -1,7 +1,7 @@
 //! The state of a stack, which is kept between runs: the kind, the progress and the ids of every resource. It contains
 //! neither secrets nor desired settings. A [`StateBackend`] stores it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -26,6 +26,9 @@ pub struct State {
     /// The endpoint through which the stack was created, if it is not AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The keys of tags that the resources may carry because a stack file wanted them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
     /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
     /// By id within the stack.
@@ -221,6 +224,7 @@ impl State {
             account,
             region,
             endpoint: endpoint.map(str::to_owned),
+            tags: BTreeSet::new(),
             serial: 0,
             resources: BTreeMap::new(),
         }

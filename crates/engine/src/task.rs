@@ -1,5 +1,6 @@
 //! The connection of an operation to the loop: it reports why it waits, and learns that it should stop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,12 +97,14 @@ pub struct Task {
     notes: mpsc::UnboundedSender<(Id, String)>,
     /// The kind and the key of each part of the resource that is on record.
     parts: Arc<[(String, Value)]>,
+    /// The keys of tags that runs have wanted so far.
+    former_tags: Arc<BTreeSet<String>>,
     only_finds: bool,
 }
 
 impl Task {
     pub(super) fn new(id: Id, stop: CancellationToken, notes: mpsc::UnboundedSender<(Id, String)>) -> Self {
-        Self { id, stop, notes, parts: Arc::default(), only_finds: false }
+        Self { id, stop, notes, parts: Arc::default(), former_tags: Arc::default(), only_finds: false }
     }
 
     /// The same task, for a read whose settings nobody compares.
@@ -120,6 +123,17 @@ impl Task {
     #[must_use]
     pub(super) fn with_parts(self, parts: Vec<(String, Value)>) -> Self {
         Self { parts: parts.into(), ..self }
+    }
+
+    /// The same task, for a stack whose runs have wanted tags with these keys so far.
+    #[must_use]
+    pub(super) fn with_former_tags(self, keys: &BTreeSet<String>) -> Self {
+        Self { former_tags: Arc::new(keys.clone()), ..self }
+    }
+
+    /// The keys of tags that runs have wanted so far, whether they are still wanted or not.
+    pub(super) fn former_tags(&self) -> &BTreeSet<String> {
+        &self.former_tags
     }
 
     /// The same task, for a resource with these recorded parts. For tests of providers.

@@ -6,7 +6,7 @@ use super::super::{Finding, Outcome};
 use super::number;
 use crate::aws::{apigateway, apigatewayv2, cognito, wafv2};
 use crate::engine::Resource as Kind;
-use crate::spec::{Api, Route};
+use crate::spec::{Api, Route, RouteTarget};
 
 /// The limit that API Gateway has for all APIs of an account together, in requests a second. A stage with this limit
 /// has none of its own.
@@ -83,7 +83,27 @@ pub(super) fn throttled(estate: &Estate<'_>) -> Vec<Finding> {
     };
     let mut findings = limits(apigateway::Stage::KIND, "methodSettings.*/*.throttlingRateLimit");
     findings.extend(limits(apigatewayv2::HttpStage::KIND, "DefaultRouteSettings.ThrottlingRateLimit"));
+    if estate.stack.all_apis().any(|(_, api)| api.limited_routes().next().is_some()) {
+        findings.extend(throttled_by_themselves(estate, apigateway::Release::KIND, "methodSettings."));
+        findings.extend(throttled_by_themselves(estate, apigatewayv2::HttpRouteLimits::KIND, "RouteSettings "));
+    }
+    let passes = |value: &str| number(value).is_some_and(|rate| (1..ACCOUNT_RATE).contains(&rate));
+    let fix = |plan: &Resource<'_>| Fix::set(format!("plans.{}.rate_limit = 50", plan.name()));
+    findings.extend(estate.field(apigateway::UsagePlan::KIND, "throttle.rateLimit", passes, fix));
     findings
+}
+
+/// Whether the routes that have limits of their own have some that limit. Without their own, their stage's hold.
+fn throttled_by_themselves(estate: &Estate<'_>, kind: &str, prefix: &str) -> Vec<Finding> {
+    estate.all(kind, |resource| {
+        let own = resource.settings().filter_map(|setting| {
+            let route = setting.field.strip_prefix(prefix)?;
+            let rate = setting.live.to_lowercase().split_once("throttlingratelimit ").map(|(_, rate)| number(rate));
+            let passes = rate.flatten().is_none_or(|rate| (0..ACCOUNT_RATE).contains(&rate));
+            Some(found(resource.id, passes, format!("{route}: {}", setting.live), Fix::Up))
+        });
+        own.collect()
+    })
 }
 
 /// Whether each live route of a REST API with a method that has a body validates it. AWS validates no bodies of HTTP
@@ -184,11 +204,20 @@ pub(super) fn pools_behind_a_firewall(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether stages authenticate to their backends with a certificate. They have none: Lambda is not reached over TLS that
-/// the stage opens.
+/// Whether stages authenticate to their backends with a certificate. Lambda is not reached over TLS that the stage opens;
+/// servers that answer routes are.
 pub(super) fn backend_certificate(estate: &Estate<'_>) -> Vec<Finding> {
+    let servers = |stage: &Resource<'_>| {
+        let served = |route: &&Route| matches!(route.target, RouteTarget::Http { .. });
+        api(estate, stage).is_some_and(|api| api.routes.iter().any(|route| served(&route)))
+    };
     estate.each(apigateway::Stage::KIND, |stage| match stage.value("clientCertificateId") {
         None => not_tried(stage.id, "clientCertificateId was not read"),
+        Some("none") if servers(stage) => {
+            let observed = "clientCertificateId: none, although servers answer routes: they cannot tell this API's \
+                            requests from others. The program makes no certificates";
+            found(stage.id, false, observed, Fix::Accept)
+        }
         Some("none") => not_applicable(
             stage.id,
             "clientCertificateId: none. Lambda functions answer every route, and API Gateway shows them no certificate. \

@@ -49,7 +49,9 @@ pub(super) fn zones(estate: &Estate<'_>) -> Vec<Finding> {
 /// Whether a function that answers routes ends before the API stops waiting. What runs longer costs money, and nobody
 /// gets the answer.
 pub(super) fn timeout(estate: &Estate<'_>) -> Vec<Finding> {
-    let answers = |name: &str| estate.stack.all_routes().any(|(_, route)| route.function == name);
+    let answers = |name: &str| {
+        estate.stack.all_routes().any(|(_, route)| route.function().is_some_and(|function| function == name))
+    };
     estate.each(lambda::Function::KIND, |function| match function.setting("Timeout") {
         None => not_tried(function.id, "Timeout was not read"),
         Some(setting) if !answers(function.name()) => {

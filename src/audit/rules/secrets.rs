@@ -18,9 +18,15 @@ fn table(estate: &Estate<'_>, secret: &Resource<'_>) -> String {
     if service_user { format!("service_users.{name}") } else { format!("secrets.{name}.settings") }
 }
 
-/// What makes a secret rotated. `up --rotate` replaces a service user's password; no function can.
+/// Whether it is the secret of an app client, whom its owner gives it to.
+fn is_of_client(secret: &Resource<'_>) -> bool {
+    secret.id.parts().0 == "client-secret"
+}
+
+/// What makes a secret rotated. `up --rotate` replaces a service user's password; no function can. Cognito makes the
+/// secret of an app client.
 fn rotate(estate: &Estate<'_>, secret: &Resource<'_>) -> Fix {
-    if estate.stack.service_users.contains_key(secret.name()) {
+    if estate.stack.service_users.contains_key(secret.name()) || is_of_client(secret) {
         return Fix::Accept;
     }
     Fix::set(format!("{}.rotation = {{ function = \"FUNCTION\", days = 30 }}", table(estate, secret)))
@@ -91,6 +97,11 @@ pub(super) fn has_a_policy(estate: &Estate<'_>) -> Vec<Finding> {
         secretsmanager::Secret::KIND,
         "ResourcePolicy",
         |value| value != "none",
-        |secret| Fix::set(format!("{}.resource_policy = true", table(estate, secret))),
+        |secret| {
+            if is_of_client(secret) {
+                return Fix::Accept;
+            }
+            Fix::set(format!("{}.resource_policy = true", table(estate, secret)))
+        },
     )
 }

@@ -15,13 +15,14 @@ use super::super::settle::{confirmed, settled, until};
 use super::super::tags::{pairs, tag_map};
 use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
 use super::tls::ACCESS_MODE;
-use super::{APIS, ApiGateway, BELOW, LiveGatewayResponse, LiveRestApi, Mends, PAGE};
+use super::{APIS, ApiGateway, BELOW, LiveGatewayResponse, LiveRestApi, Mends, PAGE, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::choices::Tls;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
+use crate::policy::Policy;
 use crate::scope::Whose;
 
 /// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
@@ -29,6 +30,7 @@ const POLICY_CHANGE_S: u64 = 1500;
 
 /// A regional REST API, empty.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct RestApi {
     /// Its id in the stack, for its tags.
     pub id: String,
@@ -43,6 +45,12 @@ pub struct RestApi {
     pub has_signed_routes: bool,
     /// The content types of bodies that are passed on as bytes.
     pub binary: BTreeSet<String>,
+    /// Whether it answers at the host name that AWS gives it.
+    pub default_endpoint: bool,
+    /// Who may call it from where, with `execute-api:/` for its own ARN. None: everybody whom a route admits.
+    pub policy: Option<Policy>,
+    /// The beginning of that ARN, up to the API's id: `arn:aws:execute-api:<region>:<account>:`.
+    pub invoked_as: String,
     /// Its gateway responses are a resource of the stack: [`super::GatewayResponses`].
     pub has_gateway_responses: bool,
 }
@@ -98,8 +106,16 @@ impl Described for RestApi {
         label: "REST API",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::ApiGateway,
-        gone_before: &[],
+        gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::Retag,
+                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PUT", "apigateway:DELETE"] },
+                ],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: APIS,
@@ -113,7 +129,7 @@ impl Described for RestApi {
                 on: BELOW,
                 rights: &[
                     Permissions {
-                        needs: &[Usage::Update],
+                        needs: &[Usage::Create, Usage::Update],
                         actions: &["apigateway:PATCH", "apigateway:UpdateRestApiPolicy"],
                     },
                     // An update resets answers of the gateway.
@@ -275,7 +291,7 @@ impl Provider<RestApi> for ApiGateway {
                 // Set at creation the policy takes effect at once; a later change takes about 15 minutes.
                 let call = call.security_policy(want.policy());
                 let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
-                let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
+                let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(!want.default_endpoint);
                 let binary = (!want.binary.is_empty()).then(|| want.binary.iter().cloned().collect());
                 call.set_binary_media_types(binary)
                     .set_tags(Some(tag_map(&self.scope, &want.id)))
@@ -300,8 +316,11 @@ impl Provider<RestApi> for ApiGateway {
             made.security_policy.as_ref().map(SecurityPolicy::as_str),
             made.endpoint_access_mode.as_ref().map(EndpointAccessMode::as_str),
         );
-        if !dropped.patches.is_empty() {
-            self.patch_api(&id, &want.name, dropped.patches, task).await?;
+        // To set the policy in the first call, an operator would have to be allowed to set that of every API.
+        let policy = want.policy.as_ref().map(|policy| replace("/policy", policy));
+        let patches: Vec<PatchOperation> = dropped.patches.into_iter().chain(policy).collect();
+        if !patches.is_empty() {
+            self.patch_api(&id, &want.name, patches, task).await?;
         }
         let root_resource_id = self.root(&id, made.root_resource_id).await?;
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
@@ -318,6 +337,14 @@ impl Provider<RestApi> for ApiGateway {
         }
         let revision = found.outputs.revision + u32::from(awaits_deployment);
         Ok(RestApiOutputs { name: want.name.clone(), revision, ..found.outputs.clone() })
+    }
+
+    async fn tags(&self, of: &RestApiOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&self.arn(&format!("/restapis/{}", of.id))).await
+    }
+
+    async fn retag(&self, of: &RestApiOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.arn(&format!("/restapis/{}", of.id)), change, task).await
     }
 
     async fn delete(&self, gone: &RestApiOutputs, task: &Task) -> Result<(), Failure> {
@@ -365,6 +392,9 @@ pub(super) mod tests {
             enhanced_tls: true,
             tls: Tls::V1_2,
             has_signed_routes: false,
+            default_endpoint: true,
+            policy: None,
+            invoked_as: "arn:aws:execute-api:eu-central-1:123456789012:".into(),
             has_gateway_responses: false,
             binary: BTreeSet::new(),
         }

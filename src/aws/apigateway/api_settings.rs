@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{LiveGatewayResponse, Mends, RestApi, given, listed, remove, replace, segment};
 use crate::engine::Effect;
+use crate::policy::Policy;
 
 /// AWS's default: callers send API keys in a header. Routes demand none.
 const API_KEY_SOURCE: &str = "HEADER";
@@ -28,6 +29,7 @@ const GATEWAY_RESPONSES: &str = "gatewayResponses";
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveRestApi {
+    pub id: String,
     pub name: String,
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
@@ -54,6 +56,7 @@ impl LiveRestApi {
     pub(super) fn of(api: types::RestApi, gateway_responses: BTreeMap<String, LiveGatewayResponse>) -> Self {
         let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types).unwrap_or_default();
         Self {
+            id: api.id.unwrap_or_default(),
             name: api.name.unwrap_or_default(),
             description: api.description.unwrap_or_default(),
             endpoint_types: types.iter().map(|kind| kind.as_str().to_owned()).collect(),
@@ -89,7 +92,7 @@ fn effects(policy: &str) -> Option<Vec<(String, bool)>> {
 impl RestApi {
     /// A statement that allows opens IAM-signed routes to callers whom their own policies do not allow to call. Denying
     /// statements take callers away (docs/aws.md, Resource policies of REST APIs).
-    fn policy_effect(&self, policy: Option<&str>) -> Effect {
+    fn foreign_policy_effect(&self, policy: Option<&str>) -> Effect {
         let Some(policy) = policy else { return Effect::Same };
         let Some(effects) = effects(policy) else { return Effect::Weakens };
         let allows = effects.iter().any(|(effect, _)| effect == "Allow");
@@ -97,6 +100,22 @@ impl RestApi {
         let narrows = effects.iter().any(|(effect, conditional)| effect == "Deny" || *conditional);
         let narrows = narrows && (!allows || !self.has_signed_routes);
         if narrows { Effect::Differs } else { Effect::Weakens }
+    }
+
+    /// The text with the API's own ARN in place of its short form, which is how API Gateway returns it.
+    fn spelled_out(&self, policy: &str, api_id: &str) -> String {
+        policy.replace("\"execute-api:/", &format!("\"{}{api_id}/", self.invoked_as))
+    }
+
+    fn policy_effect(&self, live: &LiveRestApi) -> Effect {
+        let Some(want) = &self.policy else { return self.foreign_policy_effect(live.policy.as_deref()) };
+        let denies = want.statements().any(|statement| statement["Effect"] == "Deny");
+        let Some(policy) = &live.policy else { return Effect::of_difference(denies) };
+        let [want, live] = [&want.to_string(), policy].map(|text| Policy::parse(&self.spelled_out(text, &live.id)));
+        match (want, live) {
+            (Ok(want), Ok(live)) => want.judge(&live),
+            _ => Effect::Weakens,
+        }
     }
 
     /// The customised answers of the gateway itself, which nothing of the stack explains.
@@ -114,7 +133,11 @@ impl RestApi {
         let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
         // AWS refuses a change of the type alone (docs/aws.md, TLS of REST APIs).
         let with_policy = [kind].into_iter().chain(self.tls_patches());
-        let policy = live.policy.as_deref();
+        let policy = live.policy.as_deref().unwrap_or("none");
+        let wanted = self.policy.as_ref().map(ToString::to_string);
+        let set = replace("/policy", wanted.as_deref().unwrap_or_default());
+        let wanted = wanted.map_or("none".to_owned(), |text| self.spelled_out(&text, &live.id));
+        let endpoint = endpoint_effect(self.default_endpoint, live.execute_api_disabled);
         let key_source = live.api_key_source.as_deref().unwrap_or(API_KEY_SOURCE);
         let binary = self.binary_patches(live);
         let size = live.minimum_compression_size.map_or("none".to_owned(), |size| size.to_string());
@@ -122,13 +145,14 @@ impl RestApi {
             .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
             .plain("description", &self.description, &live.description, [replace("/description", &self.description)])
             .plain("endpointConfiguration.types", "REGIONAL", listed(&live.endpoint_types), with_policy)
-            .plain(
+            .judged(
                 "disableExecuteApiEndpoint",
-                false,
+                !self.default_endpoint,
                 live.execute_api_disabled,
-                [replace("/disableExecuteApiEndpoint", false)],
+                endpoint,
+                [replace("/disableExecuteApiEndpoint", !self.default_endpoint)],
             )
-            .judged("policy", "none", policy.unwrap_or("none"), self.policy_effect(policy), [replace("/policy", "")])
+            .judged("policy", wanted, policy, self.policy_effect(live), [set])
             .plain("apiKeySource", API_KEY_SOURCE, key_source, [replace("/apiKeySource", API_KEY_SOURCE)])
             .plain("binaryMediaTypes", listed(&self.binary), listed(&live.binary_media_types), binary)
             .plain("minimumCompressionSize", "none", size, [unset("/minimumCompressionSize")]);
@@ -163,6 +187,16 @@ impl RestApi {
     }
 }
 
+/// An API that can be called by a name that the stack closed is less protected. One that cannot be called by its own name
+/// only differs.
+pub(in crate::aws) fn endpoint_effect(open: bool, disabled: bool) -> Effect {
+    match (open, disabled) {
+        (false, false) => Effect::Weakens,
+        (true, true) => Effect::Differs,
+        (true, false) | (false, true) => Effect::Same,
+    }
+}
+
 /// A patch that takes a value away: `replace` without one (docs/aws.md, Creating and finding REST APIs).
 fn unset(path: &str) -> types::PatchOperation {
     types::PatchOperation::builder().op(types::Op::Replace).path(path).build()
@@ -171,6 +205,8 @@ fn unset(path: &str) -> types::PatchOperation {
 #[cfg(test)]
 mod tests {
     use super::super::api::tests::{live, want};
+    use serde_json::json;
+
     use super::*;
     use crate::engine::Resource;
 
@@ -204,6 +240,30 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_of_the_stacks_own_weakens_if_it_admits_more() {
+        let deny = |network: &str| {
+            json!({ "Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*",
+                "Condition": { "NotIpAddress": { "aws:SourceIp": network } } })
+        };
+        let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/live/GET/x" });
+        let policy = Policy::new([deny("203.0.113.0/24"), allow.clone()]);
+        let want = RestApi { policy: Some(policy.clone()), ..want() };
+        // As API Gateway returns it: with the API's own ARN.
+        let spelled = policy.to_string().replace("execute-api:/", "arn:aws:execute-api:eu-central-1:123456789012:abc/");
+        let with = |policy: Option<String>| LiveRestApi { id: "abc".into(), policy, ..live() };
+        assert_eq!(weakens(&want, &with(Some(spelled))), None);
+        assert_eq!(weakens(&want, &with(Some(policy.to_string()))), None);
+        assert_eq!(weakens(&want, &with(None)), Some(true));
+        let wider = Policy::new([deny("203.0.113.0/20"), allow.clone()]);
+        assert_eq!(weakens(&want, &with(Some(wider.to_string()))), Some(true));
+        assert_eq!(weakens(&want, &with(Some(Policy::new([allow]).to_string()))), Some(true));
+        assert_eq!(weakens(&want, &with(Some(Policy::new([deny("203.0.113.0/24")]).to_string()))), Some(false));
+        let mends = want.mends(&with(None));
+        assert!(mends.patches[0].value().is_some_and(|value| value.contains("NotIpAddress")));
+        assert!(RestApi::awaits_deployment(&mends));
+    }
+
+    #[test]
     fn a_policy_is_read_as_api_gateway_writes_it() {
         assert_eq!(unescaped(r#"{\"Statement\":[]}"#), r#"{"Statement":[]}"#);
         assert_eq!(unescaped(r#"{"Statement":[]}"#), r#"{"Statement":[]}"#);
@@ -227,6 +287,17 @@ mod tests {
             let own = RestApi { has_gateway_responses: true, ..want() };
             assert_eq!((weakens(&own, &live), own.foreign_responses(&live).count()), (None, 0));
         }
+    }
+
+    #[test]
+    fn a_closed_endpoint_that_somebody_opened_weakens() {
+        let shut = RestApi { default_endpoint: false, ..want() };
+        assert_eq!(weakens(&shut, &live()), Some(true));
+        let mends = shut.mends(&live());
+        assert_eq!(mends.patches[0].value(), Some("true"));
+        assert!(RestApi::awaits_deployment(&mends));
+        let disabled = LiveRestApi { execute_api_disabled: true, ..live() };
+        assert_eq!((weakens(&shut, &disabled), weakens(&want(), &disabled)), (None, Some(false)));
     }
 
     #[test]

@@ -32,6 +32,15 @@ pub enum Answering {
     Function { uri: String },
     /// API Gateway itself.
     Mock(Mock),
+    /// A server elsewhere, which sees the whole request.
+    Server {
+        /// Its URL, in which parameters of the path stand in braces.
+        uri: String,
+        /// The method with which requests are sent there, or `ANY` for the caller's.
+        method: String,
+        /// The parameters of the path that the URL contains.
+        path: BTreeSet<String>,
+    },
 }
 
 impl Answering {
@@ -39,13 +48,14 @@ impl Answering {
         match self {
             Self::Function { .. } => IntegrationType::AwsProxy,
             Self::Mock(_) => IntegrationType::Mock,
+            Self::Server { .. } => IntegrationType::HttpProxy,
         }
     }
 
     /// Where requests go; `None` if they go nowhere.
     fn uri(&self) -> Option<&str> {
         match self {
-            Self::Function { uri } => Some(uri),
+            Self::Function { uri } | Self::Server { uri, .. } => Some(uri),
             Self::Mock(_) => None,
         }
     }
@@ -54,14 +64,25 @@ impl Answering {
     fn http_method(&self) -> Option<&str> {
         match self {
             Self::Function { .. } => Some(INVOKE),
+            Self::Server { method, .. } => Some(method),
             Self::Mock(_) => None,
         }
     }
 
     pub(super) fn mock(&self) -> Option<&Mock> {
         match self {
-            Self::Function { .. } => None,
+            Self::Function { .. } | Self::Server { .. } => None,
             Self::Mock(mock) => Some(mock),
+        }
+    }
+
+    /// What is put into requests beside what the caller sent: parameters of the path into the URL (docs/aws.md, HTTP
+    /// integrations).
+    fn parameters(&self) -> BTreeMap<String, String> {
+        let of = |name: &String| (format!("integration.request.path.{name}"), format!("method.request.path.{name}"));
+        match self {
+            Self::Server { path, .. } => path.iter().map(of).collect(),
+            Self::Function { .. } | Self::Mock(_) => BTreeMap::new(),
         }
     }
 }
@@ -90,6 +111,8 @@ pub struct LiveIntegration {
     pub templates: BTreeMap<String, String>,
     /// `CONVERT_TO_TEXT`, or none.
     pub content_handling: Option<String>,
+    /// What happens to requests with a content type without a template: `NEVER` refuses them.
+    pub passthrough: Option<String>,
     /// How answers are turned into those of the method, by status code.
     pub answers: BTreeMap<String, LiveAnswer>,
 }
@@ -108,6 +131,7 @@ impl LiveIntegration {
             parameters: integration.request_parameters.unwrap_or_default().into_iter().collect(),
             templates: integration.request_templates.unwrap_or_default().into_iter().collect(),
             content_handling: integration.content_handling.map(|handling| handling.as_str().to_owned()),
+            passthrough: integration.passthrough_behavior,
             answers: integration
                 .integration_responses
                 .unwrap_or_default()
@@ -153,7 +177,7 @@ impl Integration {
             .guard(field(".tlsConfig.insecureSkipVerification"), false, live.trusts_any_certificate)
             .plain(field(".cacheKeyParameters"), "none", listed(&live.cache_keys))
             // A function may trust a header that only the gateway sets.
-            .guard(field(".requestParameters"), "none", pairs(&live.parameters, "="))
+            .guard(field(".requestParameters"), pairs(&self.answer.parameters(), "="), pairs(&live.parameters, "="))
     }
 }
 
@@ -219,6 +243,9 @@ impl ApiGateway {
             let call = call.set_integration_http_method(answer.http_method().map(str::to_owned));
             let call = call.set_uri(answer.uri().map(str::to_owned)).timeout_in_millis(*timeout_ms);
             let call = call.set_request_templates(mock.map(Mock::request_templates));
+            let call = call.set_passthrough_behavior(mock.and_then(Mock::passthrough).map(str::to_owned));
+            let parameters = answer.parameters();
+            let call = call.set_request_parameters((!parameters.is_empty()).then(|| parameters.into_iter().collect()));
             let call = call.set_content_handling(mock.map(|_| TEXT));
             call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
         });
@@ -234,6 +261,40 @@ impl ApiGateway {
 mod tests {
     use super::super::routes::tests::{integration, method};
     use super::*;
+
+    #[test]
+    fn requests_that_go_to_another_server_weaken() {
+        let answer = Answering::Server {
+            uri: "https://example.com/items/{id}".into(),
+            method: "GET".into(),
+            path: BTreeSet::from(["id".to_owned()]),
+        };
+        let want = Integration { answer, timeout_ms: TIMEOUT_MS };
+        let parameters = [("integration.request.path.id", "method.request.path.id")];
+        let live = LiveIntegration {
+            kind: "HTTP_PROXY".into(),
+            http_method: "GET".into(),
+            uri: "https://example.com/items/{id}".into(),
+            timeout_ms: TIMEOUT_MS,
+            parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            ..LiveIntegration::default()
+        };
+        assert!(want.compare("", Some(&live)).is_as_wanted());
+        let elsewhere = LiveIntegration { uri: "https://example.net/items/{id}".into(), ..live.clone() };
+        let added =
+            live.parameters.clone().into_iter().chain([("integration.request.header.X-Role".into(), "'admin'".into())]);
+        let table = [
+            (elsewhere, ".uri"),
+            (LiveIntegration { kind: "HTTP".into(), ..live.clone() }, ".type"),
+            (LiveIntegration { http_method: "DELETE".into(), ..live.clone() }, ".httpMethod"),
+            (LiveIntegration { parameters: added.collect(), ..live.clone() }, ".requestParameters"),
+        ];
+        for (live, field) in table {
+            let drift = want.compare("GET /items/{id}", Some(&live)).drift();
+            let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
+            assert_eq!(seen, [(format!("GET /items/{{id}} methodIntegration{field}").as_str(), true)]);
+        }
+    }
 
     #[test]
     fn an_integration_that_uses_a_role_or_checks_nothing_weakens() {

@@ -156,6 +156,14 @@ impl Described for LogRole {
                 ],
             },
             StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: ACCESS_LOGS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["logs:TagResource", "logs:UntagResource"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: ACCESS_LOGS,
                 rights: &[Permissions {
@@ -183,6 +191,14 @@ impl Described for LogRole {
                     },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
+            },
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: EXECUTION_LOGS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["logs:TagResource", "logs:UntagResource"],
+                }],
             },
             StatementTemplate {
                 sid: Sid::MakeOwn,

@@ -39,7 +39,15 @@ enum Step<'a> {
 /// created again, as it is to lose declared answers.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
-    if live.api_key_required || want.required != live.required || want.declared() != live.responses {
+    // An emulator makes a text of the list to which a scope is added.
+    let scopes = want.authorization.scopes();
+    if !scopes.is_subset(&live.scopes) {
+        return None;
+    }
+    if live.api_key_required != want.api_key_required
+        || want.required != live.required
+        || want.declared() != live.responses
+    {
         return None;
     }
     let mut patches = Vec::new();
@@ -50,7 +58,7 @@ fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
         patches.extend(authorizer.map(|id| replace("/authorizerId", id)));
     }
     let scope = |scope| PatchOperation::builder().op(Op::Remove).path("/authorizationScopes").value(scope).build();
-    patches.extend(live.scopes.iter().map(scope));
+    patches.extend(live.scopes.difference(&scopes).map(scope));
     if live.validator_id.as_ref() != Some(validator) {
         patches.push(replace("/requestValidatorId", validator));
     }
@@ -135,10 +143,14 @@ impl ApiGateway {
                 let call = self.client.put_method().rest_api_id(api).resource_id(&method.resource_id);
                 let call = call.http_method(&method.http_method).authorization_type(authorization.kind());
                 let call = call.set_authorizer_id(authorization.authorizer_id().map(str::to_owned));
+                let scopes = Some(Vec::from_iter(authorization.scopes())).filter(|scopes| !scopes.is_empty());
+                let call = call.set_authorization_scopes(scopes);
                 let required = method.required.iter().map(|name| (name.clone(), true)).collect();
                 let call = call.set_request_parameters(Some(required));
                 let call = call.set_request_models(Some(method.models().into_iter().collect()));
-                let call = call.set_request_validator_id(method.validator_id.clone()).api_key_required(false);
+                let call = call
+                    .set_request_validator_id(method.validator_id.clone())
+                    .api_key_required(method.api_key_required);
                 call.send().await.or_fail(&format!("put the method {name}")).map(drop)
             })
         };

@@ -29,6 +29,9 @@ pub struct Mock {
     pub headers: BTreeMap<String, String>,
     /// The body's template, in Velocity's language.
     pub template: String,
+    /// Whether requests with a body that is no JSON are refused. Otherwise API Gateway answers 500 to them, because it
+    /// finds no template with the status (docs/aws.md, Mocks).
+    pub refuses_other_bodies: bool,
 }
 
 /// How an integration's answer is turned into the method's, as AWS has it.
@@ -70,6 +73,11 @@ impl Mock {
         HashMap::from([(JSON.to_owned(), format!(r#"{{"statusCode":{}}}"#, self.status))])
     }
 
+    /// What happens to requests whose content type has no template.
+    pub(super) fn passthrough(&self) -> Option<&'static str> {
+        self.refuses_other_bodies.then_some("NEVER")
+    }
+
     /// The headers that the method declares, by status.
     pub(super) fn declared(&self) -> BTreeMap<String, BTreeSet<String>> {
         let names = self.headers.keys().map(|name| format!("{HEADER}{name}")).collect();
@@ -103,7 +111,12 @@ impl Mock {
         let same = is == Some(&want);
         let opens = |answer: &LiveAnswer| self.opens(&want, answer);
         let effect = if same { Effect::Same } else { Effect::of_difference(is.is_some_and(opens)) };
-        Comparison::default()
+        let mut compared = Comparison::default();
+        if let Some(passthrough) = self.passthrough() {
+            let live = live.passthrough.as_deref().unwrap_or("WHEN_NO_MATCH");
+            compared = compared.plain(format!("{field}.passthroughBehavior"), passthrough, live);
+        }
+        compared
             .plain(format!("{field}.requestTemplates"), pairs(&templates, " "), pairs(&live.templates, " "))
             .plain(format!("{field}.contentHandling"), TEXT.as_str(), or_none(live.content_handling.as_deref()))
             .judged(
@@ -172,7 +185,7 @@ mod tests {
 
     fn mock() -> Mock {
         let headers = BTreeMap::from([("Access-Control-Allow-Origin".to_owned(), "https://a.example.com".to_owned())]);
-        Mock { status: 204, headers, template: String::new() }
+        Mock { status: 204, headers, template: String::new(), refuses_other_bodies: false }
     }
 
     fn live() -> LiveIntegration {

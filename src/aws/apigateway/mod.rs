@@ -9,6 +9,7 @@
 //! with a hundred routes is read as fast as one with two.
 
 mod api;
+mod api_key;
 mod api_settings;
 mod authorizer;
 mod authorizers;
@@ -18,6 +19,7 @@ mod gateway_responses;
 mod integration;
 mod inventory;
 mod lambda_authorizer;
+mod limits;
 mod log_role;
 mod methods;
 mod mock;
@@ -28,8 +30,11 @@ mod route_settings;
 mod routes;
 mod stage;
 mod stage_settings;
+mod tagging;
 mod tls;
 mod urls;
+mod usage_plan;
+mod usage_plan_key;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -52,7 +57,9 @@ use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use api::{RestApi, RestApiKey, RestApiOutputs};
+pub use api_key::{ApiKey, ApiKeyKey, ApiKeyOutputs, ApiKeys, LiveApiKey};
 pub use api_settings::LiveRestApi;
+pub(in crate::aws) use api_settings::endpoint_effect;
 pub use authorizer::{Authorizer, LiveAuthorizer};
 pub use authorizers::{AuthorizerKey, AuthorizerOutputs};
 pub(in crate::aws) use authorizers::{cache_effect, identity_effect};
@@ -61,10 +68,11 @@ pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
 pub use gateway_responses::{GatewayResponses, GatewayResponsesKey, GatewayResponsesOutputs, LiveGatewayResponse};
 pub use integration::{Answering, Integration, LiveIntegration, TIMEOUT_MS};
 pub use lambda_authorizer::{LambdaAuthorizer, LiveLambdaAuthorizer};
+pub use limits::MethodLimits;
 pub use log_role::{LOG_ROLE, LogRole, LogRoleKey, LogRoleOutputs, LogRoles};
 pub use mock::{LiveAnswer, Mock};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
-pub use release::{Release, ReleaseOutputs};
+pub use release::{LiveRelease, Release, ReleaseOutputs};
 pub use route_settings::{LiveMethod, LiveRoutes};
 #[cfg(test)]
 pub(crate) use routes::tests::method as sample_method;
@@ -72,6 +80,8 @@ pub use routes::{Authorization, Method, Routes, RoutesKey, RoutesOutputs};
 pub use stage::{Stage, StageKey, StageOutputs};
 pub use stage_settings::{LiveSetting, LiveStage};
 pub use urls::{integration_uri, stage_url};
+pub use usage_plan::{LiveQuota, LiveUsagePlan, PlanQuota, UsagePlan, UsagePlanLookup, UsagePlanOutputs};
+pub use usage_plan_key::{LiveUsagePlanKey, UsagePlanKey, UsagePlanKeyLookup, UsagePlanKeyOutputs};
 
 pub const SERVICE: Service = Service::new("apigateway", "API Gateway");
 

@@ -17,6 +17,7 @@ refusals! {
             "apigateway CreateAuthorizer",
             "apigatewayv2 CreateRoute",
             "apigatewayv2 CreateStage",
+            "apigatewayv2 CreateApiMapping",
         ],
         &["ConflictException"],
     )
@@ -29,9 +30,17 @@ refusals! {
         &["BadRequestException", "ConflictException"],
     )
     .words(&["must be unique"]);
+    /// Somebody has the domain name in the region, perhaps in another account. The older version has the other code.
+    DOMAIN_TAKEN: Exists = Refusal::new(
+        &["apigatewayv2 CreateDomainName"],
+        &["ConflictException", "BadRequestException"],
+    )
+    .words(&["domain name you provided already exists"]);
     /// The permission to tag the new stage is missing.
     MAY_NOT_TAG = Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"])
         .words(&["::/tags/", "apigateway:tagresource"]);
+    /// The usage plan is associated with stages.
+    PLAN_IN_USE = Refusal::new(&["apigateway DeleteUsagePlan"], &["BadRequestException"]).words(&["api stages associated"]);
     /// The REST API cannot be created with these settings; perhaps the region does not know the security policy.
     BAD_REQUEST = Refusal::new(&["apigateway CreateRestApi"], &["BadRequestException"]);
 }
@@ -60,6 +69,16 @@ waits! {
         &["BadRequestException"],
     )
     .words(&["invalid authorizer id"])
+    .pace(500, 2000, 60);
+
+    /// Usage plans may not see a new stage yet.
+    NEW_STAGE = wait(
+        "api-keys-and-usage-plans",
+        "the stage is not visible everywhere yet",
+        &["apigateway CreateUsagePlan"],
+        &["NotFoundException", "BadRequestException"],
+    )
+    .words(&["api stage not found", "invalid api stage"])
     .pace(500, 2000, 60);
 
     /// API Gateway cannot use the account's role for logs yet, or a stage does not see it yet.
@@ -147,6 +166,28 @@ pub(in crate::aws) mod tests {
                     "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS \
                      requires a valid authorizer."),
                 verb: create_routes,
+            },
+            Case {
+                wait: "NEW_STAGE",
+                at: "POST /usageplans",
+                refusal: (404, "NotFoundException", "API Stage not found: abc:live"),
+                verb: |clients, task| {
+                    let want = apigateway::UsagePlan {
+                        id: "plan.p".into(),
+                        name: "demo-p".into(),
+                        description: String::new(),
+                        stages: ["abc:live".to_owned()].into(),
+                        rate_limit: 1.0,
+                        burst_limit: 1,
+                        quota: None,
+                        keys: std::collections::BTreeMap::new(),
+                    };
+                    async move {
+                        Provider::<apigateway::UsagePlan>::create(&apigateway::ApiGateway::new(&clients), &want, &task)
+                            .await
+                            .map(drop)
+                    }.boxed_local()
+                },
             },
             Case {
                 wait: "API_LOG_ROLE",

@@ -2,17 +2,21 @@
 //! it. It is pointed to the new deployment last, when everything that the deployment needs exists.
 //!
 //! A deployment is a snapshot: callers see the old API before this one call and the new API after it. The stage keeps
-//! its address, its throttle and its web ACL.
+//! its address, its throttle and its web ACL. Limits of single methods follow: AWS takes them only for methods that the
+//! stage serves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, BELOW, READ, replace};
+use super::limits::method_of;
+use super::{ApiGateway, BELOW, LiveSetting, LiveStage, Mends, MethodLimits, READ, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::choices::ExecutionLog;
 use crate::engine::{Comparison, Failure, Found, Lag, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -23,6 +27,18 @@ pub struct Release {
     pub api_id: String,
     pub stage: String,
     pub deployment_id: String,
+    /// The limits of methods that have their own, as in `GET /items/{id}`.
+    pub limits: BTreeMap<String, MethodLimits>,
+    /// What the stage logs about these methods, as about all others.
+    pub execution_log: ExecutionLog,
+}
+
+/// What a stage serves.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveRelease {
+    pub deployment_id: String,
+    /// The settings of single methods, by AWS's key.
+    pub settings: BTreeMap<String, LiveSetting>,
 }
 
 /// The outputs are also the key.
@@ -30,6 +46,15 @@ pub struct Release {
 pub struct ReleaseOutputs {
     pub api_id: String,
     pub stage: String,
+}
+
+impl Release {
+    fn limit_mends(&self, live: &LiveRelease) -> Mends {
+        self.limits.iter().fold(Mends::default(), |mends, (method, limits)| {
+            let own = live.settings.iter().filter(|(key, _)| method_of(key) == *method).map(|(_, own)| own);
+            limits.mends(mends, method, self.execution_log, own)
+        })
+    }
 }
 
 impl Resource for Release {
@@ -47,8 +72,7 @@ impl Resource for Release {
     });
     type Key = ReleaseOutputs;
     type Outputs = ReleaseOutputs;
-    /// The id of the deployment that the stage serves.
-    type Live = String;
+    type Live = LiveRelease;
 
     fn key(&self) -> ReleaseOutputs {
         ReleaseOutputs { api_id: self.api_id.clone(), stage: self.stage.clone() }
@@ -62,8 +86,10 @@ impl Resource for Release {
         None
     }
 
-    fn compare(&self, live: &String) -> Comparison {
-        Comparison::default().guard("deploymentId", &self.deployment_id, live)
+    fn compare(&self, live: &LiveRelease) -> Comparison {
+        let mut compared = Comparison::default().guard("deploymentId", &self.deployment_id, &live.deployment_id);
+        compared.extend(self.limit_mends(live).compared);
+        compared
     }
 }
 
@@ -90,18 +116,35 @@ impl Described for Release {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "API",
-            holds: "the stage serves this deployment",
+            holds: "the stage serves this deployment, and limits of single routes match the stack file",
             read: "GetStage",
         },
     };
 }
 
 impl ApiGateway {
-    /// The id of the deployment that a stage serves; `None` if there is no such stage.
-    async fn released(&self, key: &ReleaseOutputs) -> Result<Option<String>, Failure> {
+    /// What a stage serves; `None` if there is no such stage.
+    async fn released(&self, key: &ReleaseOutputs) -> Result<Option<LiveRelease>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.stage);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.stage)).or_absent()?;
-        Ok(stage.map(|stage| stage.deployment_id.unwrap_or_default()))
+        Ok(stage.map(|stage| LiveRelease {
+            deployment_id: stage.deployment_id.unwrap_or_default(),
+            settings: LiveStage::settings(stage.method_settings),
+        }))
+    }
+
+    /// Sets the limits that differ, all in one call.
+    async fn limit(&self, want: &Release, live: &LiveRelease, task: &Task) -> Result<(), Failure> {
+        let patches = want.limit_mends(live).patches;
+        if patches.is_empty() {
+            return Ok(());
+        }
+        let limited = self.write(&want.api_id, task, &[], || async {
+            let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.stage);
+            let call = call.set_patch_operations(Some(patches.clone()));
+            call.send().await.or_fail(&format!("limit single routes of the stage {}", want.stage))
+        });
+        limited.await.map(drop)
     }
 
     async fn release(&self, want: &Release, before: &str, task: &Task) -> Result<(), Failure> {
@@ -135,17 +178,19 @@ impl Provider<Release> for ApiGateway {
     async fn create(&self, want: &Release, task: &Task) -> Result<ReleaseOutputs, Failure> {
         // The stage was just created, with this deployment unless somebody else changed it.
         let before = self.released(&want.key()).await?.unwrap_or_default();
-        if before != want.deployment_id {
-            self.release(want, &before, task).await?;
+        if before.deployment_id != want.deployment_id {
+            self.release(want, &before.deployment_id, task).await?;
         }
+        self.limit(want, &before, task).await?;
         Ok(want.key())
     }
 
     async fn update(&self, want: &Release, found: &Found<Release>, task: &Task) -> Result<ReleaseOutputs, Failure> {
-        let drift = want.drift(&found.live);
-        if !drift.is_empty() {
-            self.release(want, &found.live, task).await?;
+        let before = &found.live.deployment_id;
+        if *before != want.deployment_id {
+            self.release(want, before, task).await?;
         }
+        self.limit(want, &found.live, task).await?;
         Ok(found.outputs.clone())
     }
 
@@ -168,7 +213,13 @@ mod tests {
     const STAGE: &str = r#"{"stageName":"development","deploymentId":"d1"}"#;
 
     fn want(deployment: &str) -> Release {
-        Release { api_id: "abc".into(), stage: "development".into(), deployment_id: deployment.into() }
+        Release {
+            api_id: "abc".into(),
+            stage: "development".into(),
+            deployment_id: deployment.into(),
+            limits: BTreeMap::new(),
+            execution_log: ExecutionLog::Off,
+        }
     }
 
     fn task() -> Task {
@@ -200,7 +251,10 @@ mod tests {
             {"id":"d1","description":"securelambda y"},{"id":"d2","description":"securelambda z"}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d2"}]}"#;
         let (clients, http) = replay(vec![(200, STAGE), (200, deployments), (200, stages), (202, "")]);
-        let found = Found { outputs: want("d2").key(), live: "d1".to_owned() };
+        let found = Found {
+            outputs: want("d2").key(),
+            live: LiveRelease { deployment_id: "d1".into(), ..LiveRelease::default() },
+        };
         let drift = want("d2").drift(&found.live);
         assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
         Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &task()).await.expect("moved");
@@ -208,6 +262,35 @@ mod tests {
         assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d2"}]}"#);
         assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");
         assert_eq!(asked.len(), 4, "the one before is kept: {asked:?}");
+    }
+
+    #[tokio::test]
+    async fn limits_of_single_routes_follow_the_deployment_that_has_the_routes() {
+        let none = r#"{"item":[]}"#;
+        let limits = BTreeMap::from([("GET /a".to_owned(), MethodLimits { rate: 5.0, burst: 10 })]);
+        let want = Release { limits, ..want("d2") };
+        let live = r#"{"stageName":"development","deploymentId":"d1","methodSettings":{
+            "*/*":{"throttlingRateLimit":50.0,"throttlingBurstLimit":50},
+            "~1a/GET":{"throttlingRateLimit":5.0,"throttlingBurstLimit":10,"loggingLevel":"OFF"}}}"#;
+        // A new route, and a lost limit.
+        let (clients, http) = replay(vec![(200, STAGE), (200, STAGE), (200, none), (200, none), (200, STAGE)]);
+        let gateway = ApiGateway::new(&clients);
+        let found = Provider::<Release>::read(&gateway, &want.key(), None, &task()).await.expect("no failure");
+        let found = found.expect("found");
+        assert!(want.drift(&found.live).iter().all(|drift| drift.weakens));
+        Provider::<Release>::update(&gateway, &want, &found, &task()).await.expect("limited");
+        let asked = asked(&http);
+        assert!(asked[1].1.contains("/deploymentId"), "{asked:?}");
+        assert!(
+            asked[4].1.contains(r#"{"op":"replace","path":"/~1a/GET/throttling/rateLimit","value":"5"}"#),
+            "{asked:?}"
+        );
+        // Nothing to do.
+        let (clients, _) = replay(vec![(200, live)]);
+        let gateway = ApiGateway::new(&clients);
+        let found = Provider::<Release>::read(&gateway, &want.key(), None, &task()).await.expect("no failure");
+        let drift = want.drift(&found.expect("found").live);
+        assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
     }
 
     #[tokio::test]

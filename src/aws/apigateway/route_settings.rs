@@ -83,6 +83,12 @@ pub(super) fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
     listed(all.iter().map(|(name, value)| format!("{name}{between}{value}")))
 }
 
+/// The effect of scopes. Without any, only ID tokens pass; with some, access tokens that have one of them.
+fn wider(want: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
+    let more = live.is_empty() || !live.is_subset(want);
+    if want == live { Effect::Same } else { Effect::of_difference(more) }
+}
+
 impl Method {
     /// Without a required parameter more requests reach the function. A path has its parameters in any case.
     fn lost_parameters(&self, live: &LiveMethod) -> Effect {
@@ -104,19 +110,25 @@ impl Method {
         let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
         let (want, is) = (named(authorizer), named(live.authorizer_id.as_deref()));
+        // Without a key nobody knows who calls, and no plan limits them.
+        let keys = match (self.api_key_required, live.api_key_required) {
+            (true, false) => Effect::Weakens,
+            (want, is) => Effect::differs_unless(want == is),
+        };
         // More validation refuses more requests.
         let validation = match (self.validator_id == live.validator_id, &self.validator_id) {
             (true, _) => Effect::Same,
             (false, Some(_)) => Effect::Weakens,
             (false, None) => Effect::Differs,
         };
+        let scopes = self.authorization.scopes();
         // An authorizer of an open method has no effect.
         let idle = authorizer.is_none() && kind == live.authorization;
         let effect = if idle || want == is { Effect::Same } else { differs };
         compared
             .judged(field("authorizerId"), want, is, effect)
-            .guard(field("authorizationScopes"), "none", listed(&live.scopes))
-            .plain(field("apiKeyRequired"), false, live.api_key_required)
+            .judged(field("authorizationScopes"), listed(&scopes), listed(&live.scopes), wider(&scopes, &live.scopes))
+            .judged(field("apiKeyRequired"), self.api_key_required, live.api_key_required, keys)
             .judged(
                 field("requestValidatorId"),
                 or_none(self.validator_id.as_deref()),
@@ -146,6 +158,28 @@ mod tests {
         let drift = open.compare("POST /x", &live, &BTreeMap::new()).drift();
         let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
         assert_eq!(seen, [("POST /x authorizationType", false), ("POST /x authorizerId", false)]);
+    }
+
+    #[test]
+    fn other_scopes_weaken_unless_they_are_fewer() {
+        let set = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<BTreeSet<String>>();
+        for (want, live, expected) in [
+            (&["a/r", "a/w"][..], &["a/w", "a/r"][..], Effect::Same),
+            (&["a/r", "a/w"], &["a/r"], Effect::Differs),
+            (&["a/r"], &["a/r", "a/w"], Effect::Weakens),
+            (&["a/r"], &[], Effect::Weakens),
+            (&[], &["a/r"], Effect::Weakens),
+        ] {
+            assert_eq!(wider(&set(want), &set(live)), expected, "{want:?} {live:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_no_longer_asks_for_a_key_weakens() {
+        let keyed = Method { api_key_required: true, ..method() };
+        let live = super::super::routes::tests::live_method();
+        let drift = keyed.compare("POST /x", &live, &BTreeMap::new()).drift();
+        assert_eq!(drift, [crate::engine::Drift::weakening("POST /x apiKeyRequired", true, false)]);
     }
 
     #[test]

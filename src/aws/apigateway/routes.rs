@@ -39,6 +39,8 @@ pub struct Method {
     pub http_method: String,
     /// Who may call it.
     pub authorization: Authorization,
+    /// Whether callers must also send an API key of a usage plan.
+    pub api_key_required: bool,
     /// The id of the validator that checks its requests.
     pub validator_id: Option<String>,
     /// The name of the model of its JSON bodies.
@@ -51,8 +53,9 @@ pub struct Method {
 /// Who may call a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// Callers with a token that this authorizer accepts.
-    Cognito { authorizer_id: String },
+    /// Callers with a token that this authorizer accepts: an ID token or, if there are scopes, an access token with one of
+    /// them.
+    Cognito { authorizer_id: String, scopes: BTreeSet<String> },
     /// Callers whom the function of this authorizer admits.
     Custom { authorizer_id: String },
     /// Callers who sign with AWS credentials that allow it.
@@ -74,8 +77,16 @@ impl Authorization {
 
     pub(super) fn authorizer_id(&self) -> Option<&str> {
         match self {
-            Self::Cognito { authorizer_id } | Self::Custom { authorizer_id } => Some(authorizer_id),
+            Self::Cognito { authorizer_id, .. } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
+        }
+    }
+
+    /// The scopes of which a token must have one; none if an ID token is wanted.
+    pub(super) fn scopes(&self) -> BTreeSet<String> {
+        match self {
+            Self::Cognito { scopes, .. } => scopes.clone(),
+            Self::Custom { .. } | Self::Iam | Self::None => BTreeSet::new(),
         }
     }
 }
@@ -134,6 +145,13 @@ impl Routes {
             part(&method.http_method);
             part(method.authorization.kind());
             part(method.authorization.authorizer_id().unwrap_or_default());
+            for scope in method.authorization.scopes() {
+                part(&scope);
+            }
+            // A stack without keys keeps the hash that it had in older versions.
+            if method.api_key_required {
+                part("API key");
+            }
             part(method.validator_id.as_deref().unwrap_or_default());
             for (kind, model) in method.models() {
                 part(&kind);
@@ -240,7 +258,8 @@ pub(super) mod tests {
         Method {
             resource_id: "p1".into(),
             http_method: "POST".into(),
-            authorization: Authorization::Cognito { authorizer_id: "a1".into() },
+            authorization: Authorization::Cognito { authorizer_id: "a1".into(), scopes: BTreeSet::new() },
+            api_key_required: false,
             validator_id: Some("v1".into()),
             model: Some("Request".into()),
             required: BTreeSet::from(["method.request.path.id".into()]),
@@ -384,7 +403,9 @@ pub(super) mod tests {
             each(|method| method.resource_id = "p2".into()),
             each(|method| method.http_method = "ANY".into()),
             each(|method| method.authorization = Authorization::None),
-            each(|method| method.authorization = Authorization::Cognito { authorizer_id: "a2".into() }),
+            each(|method| {
+                method.authorization = Authorization::Cognito { authorizer_id: "a2".into(), scopes: BTreeSet::new() }
+            }),
             each(|method| method.validator_id = None),
             each(|method| method.model = None),
             each(|method| method.required.clear()),

@@ -1,7 +1,7 @@
 //! The stage, which callers reach. It is public as soon as it exists, so its throttle is set at once. It cannot be
 //! created without a deployment; which one it serves later is a [`Release`](super::Release).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,12 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::tags::tag_map;
 use super::refusals::{API_LOG_ROLE, MAY_NOT_TAG};
 use super::stage_settings::LiveStage;
-use super::{ApiGateway, BELOW, READ};
+use super::{ApiGateway, BELOW, MethodLimits, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::choices::ExecutionLog;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -37,6 +37,9 @@ pub struct Stage {
     pub rate_limit: f64,
     /// The burst, for each method.
     pub burst_limit: i32,
+    /// The limits of methods that have their own, as in `GET /items/{id}`. Those of an existing stage belong to its
+    /// [`Release`](super::Release).
+    pub limits: BTreeMap<String, MethodLimits>,
     /// The ARN of the access log's group, without `:*` at its end; `None` for no access log.
     pub access_log: Option<String>,
     pub execution_log: ExecutionLog,
@@ -105,8 +108,16 @@ impl Described for Stage {
         label: "stage",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
-        gone_before: &[],
+        gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::Retag,
+                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PUT", "apigateway:DELETE"] },
+                ],
+            },
             READ,
             // Creating it deletes deployments that no stage uses any more.
             StatementTemplate {
@@ -136,7 +147,7 @@ impl Described for Stage {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "stage {}",
-            holds: "throttling of each route matches the stack file, and there are no other stages",
+            holds: "throttling matches the stack file, and there are no other stages",
             read: "GetStages",
         },
     };
@@ -206,7 +217,7 @@ impl Provider<Stage> for ApiGateway {
         // An interrupted `down` may have left deployments of an earlier stage.
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
-        tokio::join!(self.patch_stage(want, want.throttle().into(), task), prune).0?;
+        tokio::join!(self.patch_stage(want, want.all_limits(), task), prune).0?;
         // After the throttle, which must not wait for the account's role for logs.
         let logs = want.logs();
         if !logs.is_empty() {
@@ -226,6 +237,16 @@ impl Provider<Stage> for ApiGateway {
             self.delete_stage(&want.api_id, name, task).await?;
         }
         Ok(self.stage_outputs(&want.api_id, &want.name))
+    }
+
+    async fn tags(&self, of: &StageOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        let answer = self.client.get_stage().rest_api_id(&of.api_id).stage_name(&of.name).send().await;
+        let answer = answer.or_fail(&format!("read the tags of the stage {}", of.name)).or_absent()?;
+        Ok(answer.map(|answer| crate::aws::tags::read(crate::aws::tags::pairs(answer.tags()))))
+    }
+
+    async fn retag(&self, of: &StageOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn delete(&self, gone: &StageOutputs, task: &Task) -> Result<(), Failure> {
@@ -255,6 +276,7 @@ pub(super) mod tests {
             deployment_id: Some("d1".into()),
             rate_limit: 50.0,
             burst_limit: 50,
+            limits: BTreeMap::new(),
             access_log: None,
             execution_log: ExecutionLog::Off,
             account: "123456789012".into(),

@@ -1,9 +1,10 @@
 //! The settings of a stage as AWS has them, and their comparison with the wanted ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_apigateway::types::{self, PatchOperation};
 
+use super::limits::method_of;
 use super::stage::FORMAT;
 use super::{Mends, Stage, given, listed, remove, replace, segment};
 use crate::choices::ExecutionLog;
@@ -61,12 +62,11 @@ pub struct LiveSetting {
 
 impl LiveStage {
     pub(super) fn of(stage: types::Stage, others: Vec<String>) -> Self {
-        let settings = stage.method_settings.unwrap_or_default().into_iter();
         let log = stage.access_log_settings;
         Self {
             others,
             canary_percent: stage.canary_settings.map(|canary| canary.percent_traffic),
-            settings: settings.map(|(key, setting)| (key, LiveSetting::of(&setting))).collect(),
+            settings: Self::settings(stage.method_settings),
             cache_cluster: stage.cache_cluster_enabled,
             variables: stage.variables.unwrap_or_default().into_keys().collect(),
             client_certificate_id: given(stage.client_certificate_id.as_deref()),
@@ -75,6 +75,11 @@ impl LiveStage {
             access_log_format: given(log.as_ref().and_then(|log| log.format())),
             tracing: stage.tracing_enabled,
         }
+    }
+
+    /// The settings of some methods, by AWS's key.
+    pub(super) fn settings(given: Option<HashMap<String, types::MethodSetting>>) -> BTreeMap<String, LiveSetting> {
+        given.into_iter().flatten().map(|(key, setting)| (key, LiveSetting::of(&setting))).collect()
     }
 }
 
@@ -102,6 +107,17 @@ impl std::fmt::Display for LiveSetting {
             "throttlingRateLimit {rate}, throttlingBurstLimit {burst}, loggingLevel {logging_level}, \
              dataTraceEnabled {data_trace}, cachingEnabled {caching}, metricsEnabled {metrics}"
         )
+    }
+}
+
+impl ExecutionLog {
+    /// Logging less weakens, logging more does not.
+    pub(super) fn effect_of(self, live: &str) -> Effect {
+        let rank = |level: &str| ["OFF", "ERROR", "INFO"].iter().position(|known| *known == level);
+        match (rank(live), rank(self.level())) {
+            (Some(live), Some(want)) if live >= want => Effect::differs_unless(live == want),
+            _ => Effect::Weakens,
+        }
     }
 }
 
@@ -147,7 +163,7 @@ impl Stage {
                 "methodSettings.*/*.loggingLevel",
                 self.execution_log.level(),
                 level,
-                self.level_effect(level),
+                self.execution_log.effect_of(level),
                 [self.level_patch()],
             )
             .guard("methodSettings.*/*.dataTraceEnabled", false, is(|all| all.data_trace), [trace])
@@ -185,18 +201,15 @@ impl Stage {
         )
     }
 
-    /// A method's own setting overrides the stage's. Settings that protect more are kept. Of the others only the whole
-    /// setting can be removed, not a single value (docs/aws.md, Stages).
+    /// A method's own setting overrides the stage's. Only the whole setting can be removed, not a single value
+    /// (docs/aws.md, Stages). Those of methods that have limits of their own belong to the release.
     fn own_settings(&self, mends: Mends, live: &LiveStage) -> Mends {
         let mut mends = mends;
-        for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
+        let unwanted = |key: &String| key != ALL && !self.limits.contains_key(&method_of(key));
+        for (key, own) in live.settings.iter().filter(|(key, _)| unwanted(key)) {
             let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
-            let level = self.level_effect(&own.logging_level);
-            let effect = if lifted || own.data_trace || own.caching || level == Effect::Weakens {
-                Effect::Weakens
-            } else {
-                Effect::differs_unless(level == Effect::Same && !own.metrics)
-            };
+            let level = self.execution_log.effect_of(&own.logging_level);
+            let effect = Effect::of_difference(lifted || own.data_trace || own.caching || level == Effect::Weakens);
             let field = format!("methodSettings.{key}");
             mends = mends.judged(field, "none of its own", own, effect, [remove(pointer(key))]);
         }
@@ -226,22 +239,18 @@ impl Stage {
         }
     }
 
-    /// Logging less weakens, logging more does not.
-    fn level_effect(&self, live: &str) -> Effect {
-        let rank = |level: &str| ["OFF", "ERROR", "INFO"].iter().position(|known| *known == level);
-        match (rank(live), rank(self.execution_log.level())) {
-            (Some(live), Some(want)) if live >= want => Effect::differs_unless(live == want),
-            _ => Effect::Weakens,
-        }
-    }
-
     fn level_patch(&self) -> PatchOperation {
         replace("/*/*/logging/loglevel", self.execution_log.level())
     }
 
-    /// The settings that `CreateStage` cannot make (docs/aws.md, Stages).
-    pub(super) fn throttle(&self) -> [PatchOperation; 2] {
+    fn throttle(&self) -> [PatchOperation; 2] {
         [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
+    }
+
+    /// The limits of a new stage, which `CreateStage` cannot make (docs/aws.md, Stages). Its execution log is not on yet.
+    pub(super) fn all_limits(&self) -> Vec<PatchOperation> {
+        let own = self.limits.iter().flat_map(|(method, limits)| limits.patches(method, ExecutionLog::Off));
+        self.throttle().into_iter().chain(own).collect()
     }
 
     /// The wanted logs of a new stage.
@@ -265,12 +274,12 @@ fn log_group(arn: &str) -> &str {
     arn.trim_end_matches(":*")
 }
 
-fn same(a: f64, b: f64) -> bool {
+pub(super) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
 
 /// Whether a limit allows more than the wanted one.
-fn lifts(limit: f64, most: f64) -> bool {
+pub(super) fn lifts(limit: f64, most: f64) -> bool {
     limit < 0.0 || (limit > most && !same(limit, most))
 }
 
@@ -284,6 +293,7 @@ fn pointer(key: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::MethodLimits;
     use super::super::stage::tests::want;
     use super::*;
     use crate::choices::ExecutionLog;
@@ -321,8 +331,6 @@ pub(super) mod tests {
     fn settings_that_allow_more_weaken_and_are_patched() {
         let all = (ALL, setting(50.0, 50, false));
         assert_eq!(want().drift(&throttled(50.0, 50)), vec![]);
-        let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
-        assert_eq!(want().drift(&live(&[all.clone(), stricter])), vec![]);
         let cached = LiveSetting { caching: true, ..setting(50.0, 50, false) };
         let table = [
             (LiveStage { canary_percent: Some(10.0), ..throttled(50.0, 50) }, vec!["/canarySettings"]),
@@ -343,6 +351,23 @@ pub(super) mod tests {
             assert!(mends.compared.drift().iter().all(|drift| drift.weakens), "{mends:?}");
             assert_eq!(paths(&mends), patched);
         }
+    }
+
+    #[test]
+    fn a_methods_own_limits_are_removed_unless_the_stack_file_has_some() {
+        let own = live(&[(ALL, setting(50.0, 50, false)), ("~1lambda1/POST", setting(50.0, 10, false))]);
+        let mends = want().mends(&own);
+        let drift = mends.compared.drift();
+        assert_eq!(
+            (drift.len(), drift[0].weakens, drift[0].field.as_str()),
+            (1, false, "methodSettings.~1lambda1/POST")
+        );
+        assert_eq!(paths(&mends), ["/~1lambda1/POST"]);
+        let limits = MethodLimits { rate: 1.0, burst: 1 };
+        let limited = Stage { limits: BTreeMap::from([("POST /lambda1".into(), limits)]), ..want() };
+        assert_eq!(limited.drift(&own), [], "the release compares them");
+        let made: Vec<String> = limited.all_limits().iter().filter_map(|one| one.path().map(str::to_owned)).collect();
+        assert_eq!(made[2], "/~1lambda1/POST/throttling/rateLimit");
     }
 
     fn all(live: &mut LiveStage) -> &mut LiveSetting {

@@ -28,6 +28,7 @@ mod tests {
             account: "123456789012".into(),
             region: region.into(),
             stack: "demo".into(),
+            ..Scope::default()
         }
     }
 

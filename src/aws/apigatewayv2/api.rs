@@ -9,10 +9,10 @@ use super::super::pages::{as_far_as_pages_go, whole};
 use super::super::settle::settled;
 use super::super::tags::tag_map;
 use super::{APIS, ApiGatewayV2, BELOW, HttpCors, MADE, PAGE, PARTS, given};
-use crate::aws::apigateway::SERVICE;
+use crate::aws::apigateway::{SERVICE, endpoint_effect};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -30,6 +30,8 @@ pub struct HttpApi {
     pub description: String,
     /// What browsers allow to pages of other origins.
     pub cors: Option<HttpCors>,
+    /// Whether it answers at the host name that AWS gives it.
+    pub default_endpoint: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,10 +83,11 @@ impl Resource for HttpApi {
 
     fn compare(&self, live: &LiveHttpApi) -> Comparison {
         let key_source = live.api_key_selection_expression.as_deref().unwrap_or(API_KEY_SOURCE);
+        let endpoint = endpoint_effect(self.default_endpoint, live.execute_api_disabled);
         let compared = Comparison::default()
             .plain("Name", &self.name, &live.name)
             .plain("Description", &self.description, &live.description)
-            .plain("DisableExecuteApiEndpoint", false, live.execute_api_disabled)
+            .judged("DisableExecuteApiEndpoint", !self.default_endpoint, live.execute_api_disabled, endpoint)
             .plain("ApiKeySelectionExpression", API_KEY_SOURCE, key_source);
         HttpCors::compare(compared, self.cors.as_ref(), live.cors.as_ref())
     }
@@ -96,8 +99,13 @@ impl Described for HttpApi {
         label: "HTTP API",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::ApiGateway,
-        gone_before: &[],
+        gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::Retag,
+                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: APIS,
@@ -223,6 +231,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
             let call = self.once.create_api().name(&want.name).protocol_type(ProtocolType::Http);
             let call = call.description(&want.description).set_tags(Some(tag_map(&self.scope, &want.id)));
             let call = call.set_cors_configuration(want.cors.as_ref().map(HttpCors::sent));
+            let call = call.disable_execute_api_endpoint(!want.default_endpoint);
             call.send().await.or_fail(&format!("create the HTTP API {}", want.name))
         });
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
@@ -247,10 +256,18 @@ impl Provider<HttpApi> for ApiGatewayV2 {
             let call = self.client.update_api().api_id(id).name(&want.name).description(&want.description);
             let call = call.set_api_key_selection_expression(key_source.clone());
             let call = call.set_cors_configuration(cors.clone());
-            call.disable_execute_api_endpoint(false).send().await.or_fail(&doing)
+            call.disable_execute_api_endpoint(!want.default_endpoint).send().await.or_fail(&doing)
         });
         updated.await?;
         Ok(HttpApiOutputs { name: want.name.clone(), ..found.outputs.clone() })
+    }
+
+    async fn tags(&self, of: &HttpApiOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&self.arn(&format!("/apis/{}", of.id))).await
+    }
+
+    async fn retag(&self, of: &HttpApiOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.arn(&format!("/apis/{}", of.id)), change, task).await
     }
 
     async fn delete(&self, gone: &HttpApiOutputs, task: &Task) -> Result<(), Failure> {
@@ -280,7 +297,13 @@ mod tests {
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}}"#;
 
     fn want() -> HttpApi {
-        HttpApi { id: "api.http".into(), name: "demo-api".into(), description: "d".into(), cors: None }
+        HttpApi {
+            id: "api.http".into(),
+            name: "demo-api".into(),
+            description: "d".into(),
+            cors: None,
+            default_endpoint: true,
+        }
     }
 
     fn outputs() -> HttpApiOutputs {

@@ -1,4 +1,6 @@
-//! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for one app client.
+//! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for some of its app clients.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
 
@@ -22,8 +24,8 @@ pub struct JwtAuthorizer {
     pub name: String,
     /// `https://cognito-idp.<region>.amazonaws.com/<pool>`, with no slash at its end.
     pub issuer: String,
-    /// The app client whose tokens it accepts.
-    pub audience: String,
+    /// The app clients whose tokens it accepts.
+    pub audience: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +52,10 @@ fn source_effect(live: &[String]) -> Effect {
 
 impl JwtAuthorizer {
     fn configuration(&self) -> JwtConfiguration {
-        JwtConfiguration::builder().issuer(&self.issuer).audience(&self.audience).build()
+        JwtConfiguration::builder()
+            .issuer(&self.issuer)
+            .set_audience(Some(self.audience.iter().cloned().collect()))
+            .build()
     }
 }
 
@@ -78,11 +83,15 @@ impl Resource for JwtAuthorizer {
     }
 
     fn compare(&self, live: &LiveJwtAuthorizer) -> Comparison {
+        let audience: BTreeSet<String> = live.audience.iter().cloned().collect();
+        // Without any, tokens of every client pass.
+        let fewer = !audience.is_empty() && audience.is_subset(&self.audience);
+        let effect = if audience == self.audience { Effect::Same } else { Effect::of_difference(!fewer) };
         Comparison::default()
             .guard("AuthorizerType", TYPE, &live.kind)
             .judged("IdentitySource", SOURCE, listed(&live.identity_source), source_effect(&live.identity_source))
             .guard("JwtConfiguration.Issuer", &self.issuer, &live.issuer)
-            .guard("JwtConfiguration.Audience", &self.audience, listed(&live.audience))
+            .judged("JwtConfiguration.Audience", listed(&self.audience), listed(&audience), effect)
     }
 }
 
@@ -98,7 +107,7 @@ impl Described for JwtAuthorizer {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "authorizer {}",
-            holds: "it trusts only its own pool and client",
+            holds: "it trusts only its own pool and clients",
             read: "GetAuthorizers",
         },
     };
@@ -187,7 +196,12 @@ mod tests {
     const ISSUER: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_A";
 
     fn want() -> JwtAuthorizer {
-        JwtAuthorizer { api_id: "abc".into(), name: "Users".into(), issuer: ISSUER.into(), audience: "c1".into() }
+        JwtAuthorizer {
+            api_id: "abc".into(),
+            name: "Users".into(),
+            issuer: ISSUER.into(),
+            audience: BTreeSet::from(["c1".into()]),
+        }
     }
 
     fn live() -> LiveJwtAuthorizer {

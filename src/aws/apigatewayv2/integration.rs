@@ -11,6 +11,9 @@ use crate::engine::{Comparison, Failure, Task};
 /// The format of requests to functions: the newer, smaller one.
 const PAYLOAD: &str = "2.0";
 
+/// The only format for integrations without a function (docs/aws.md, HTTP integrations).
+const ONLY_PAYLOAD: &str = "1.0";
+
 /// The longest time that an answer may take. A function's own timeout comes first.
 pub const HTTP_TIMEOUT_MS: i32 = 30_000;
 
@@ -27,24 +30,42 @@ pub struct HttpIntegration {
 pub enum HttpAnswering {
     /// The function with this ARN, which sees the whole request.
     Function(String),
+    /// A server elsewhere, which sees the whole request.
+    Server {
+        /// Its URL, in which parameters of the path stand in braces.
+        url: String,
+        /// The method with which requests are sent there, or `ANY` for the caller's.
+        method: String,
+    },
 }
 
 impl HttpAnswering {
     fn kind(&self) -> IntegrationType {
         match self {
             Self::Function(_) => IntegrationType::AwsProxy,
+            Self::Server { .. } => IntegrationType::HttpProxy,
         }
     }
 
     fn uri(&self) -> &str {
         match self {
             Self::Function(arn) => arn,
+            Self::Server { url, .. } => url,
         }
     }
 
     fn payload(&self) -> &'static str {
         match self {
             Self::Function(_) => PAYLOAD,
+            Self::Server { .. } => ONLY_PAYLOAD,
+        }
+    }
+
+    /// The method with which requests are sent; functions are always invoked by POST.
+    fn method(&self) -> Option<&str> {
+        match self {
+            Self::Function(_) => None,
+            Self::Server { method, .. } => Some(method),
         }
     }
 }
@@ -58,6 +79,8 @@ pub struct LiveHttpIntegration {
     pub uri: String,
     /// The format of requests to functions.
     pub payload: String,
+    /// The method with which requests are sent.
+    pub method: Option<String>,
     /// In milliseconds; none is AWS's default.
     pub timeout_ms: Option<i32>,
     /// The role that calls the function instead of API Gateway itself.
@@ -76,6 +99,7 @@ impl LiveHttpIntegration {
             kind: one.integration_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             uri: one.integration_uri.unwrap_or_default(),
             payload: one.payload_format_version.unwrap_or_default(),
+            method: given(one.integration_method),
             timeout_ms: one.timeout_in_millis,
             credentials: given(one.credentials_arn),
             vpc_link: given(one.connection_id),
@@ -92,7 +116,11 @@ impl HttpIntegration {
         let field = |what: &str| format!("{key} Integration.{what}");
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         let parameters = live.request_parameters.iter().map(|(name, value)| format!("{name}={value}"));
-        Comparison::default()
+        let mut compared = Comparison::default();
+        if let Some(method) = self.answer.method() {
+            compared = compared.guard(field("IntegrationMethod"), method, or_none(&live.method));
+        }
+        compared
             .guard(field("IntegrationType"), self.answer.kind().as_str(), &live.kind)
             .guard(field("IntegrationUri"), self.answer.uri(), &live.uri)
             // A function that expects one format may misread the other.
@@ -120,6 +148,7 @@ impl ApiGatewayV2 {
             let call = self.once.create_integration().api_id(api).integration_type(kind.clone());
             let call = call.integration_uri(uri).payload_format_version(want.answer.payload());
             let call = call.timeout_in_millis(want.timeout_ms);
+            let call = call.set_integration_method(want.answer.method().map(str::to_owned));
             call.send().await.or_fail(&format!("create the integration of {uri}"))
         });
         Ok(made.await?.integration_id.unwrap_or_default())
@@ -139,6 +168,29 @@ pub(super) mod tests {
     pub(crate) fn live(arn: &str) -> LiveHttpIntegration {
         let (kind, payload) = ("AWS_PROXY".to_owned(), PAYLOAD.to_owned());
         LiveHttpIntegration { kind, payload, uri: arn.to_owned(), ..LiveHttpIntegration::default() }
+    }
+
+    #[test]
+    fn requests_that_go_to_another_server_or_by_another_method_weaken() {
+        let answer = HttpAnswering::Server { url: "https://example.com/{id}".into(), method: "GET".into() };
+        let want = HttpIntegration { answer, timeout_ms: HTTP_TIMEOUT_MS };
+        let live = LiveHttpIntegration {
+            kind: "HTTP_PROXY".into(),
+            uri: "https://example.com/{id}".into(),
+            payload: "1.0".into(),
+            method: Some("GET".into()),
+            ..LiveHttpIntegration::default()
+        };
+        assert!(want.is(&live));
+        for (live, field) in [
+            (LiveHttpIntegration { uri: "https://example.net/{id}".into(), ..live.clone() }, "IntegrationUri"),
+            (LiveHttpIntegration { method: Some("DELETE".into()), ..live.clone() }, "IntegrationMethod"),
+            (LiveHttpIntegration { method: None, ..live.clone() }, "IntegrationMethod"),
+        ] {
+            let drift = want.compare("GET /{id}", &live).drift();
+            assert!(drift.len() == 1 && drift[0].weakens && drift[0].field.ends_with(field), "{drift:?}");
+            assert!(!want.is(&live));
+        }
     }
 
     #[test]

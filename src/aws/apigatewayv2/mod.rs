@@ -8,13 +8,17 @@
 mod api;
 mod authorizer;
 mod cors;
+mod domain;
 mod integration;
 mod inventory;
 mod lambda_authorizer;
+mod mapping;
 pub mod refusals;
+mod route_limits;
 mod route_settings;
 mod routes;
 mod stage;
+mod tagging;
 mod urls;
 
 use std::collections::HashMap;
@@ -26,6 +30,7 @@ use aws_sdk_apigatewayv2::Client;
 use super::Clients;
 use super::apigateway::refusals::API_BUSY;
 use super::retries::{client, once};
+use super::route53::Route53;
 use super::service::AwsService;
 use super::settle::{Wait, settled};
 use super::tags::pairs;
@@ -36,12 +41,15 @@ use crate::scope::Scope;
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, LiveJwtAuthorizer};
 pub use cors::HttpCors;
+pub use domain::{DomainName, DomainNameKey, DomainNameOutputs, LiveDomainName};
 pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
 pub use lambda_authorizer::{HttpLambdaAuthorizer, LiveHttpLambdaAuthorizer};
+pub use mapping::{ApiMapping, ApiMappingKey, ApiMappingOutputs, LiveApiMapping};
+pub use route_limits::{HttpRouteLimit, HttpRouteLimits, HttpRouteLimitsOutputs, LiveHttpRouteLimit};
 pub use route_settings::{LiveHttpRoute, LiveHttpRoutes};
 pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
-pub use urls::http_stage_url;
+pub use urls::{domain_url, http_stage_url};
 
 pub(super) const ABOUT: AwsService = AwsService {
     names: &["apigatewayv2"],
@@ -113,7 +121,9 @@ pub struct ApiGatewayV2 {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: held by the current write.
+    /// The records of custom domains.
+    dns: Route53,
+    /// For each API or domain name: held by the current write.
     locks: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
@@ -123,8 +133,14 @@ impl ApiGatewayV2 {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),
             once: once!(aws_sdk_apigatewayv2, &clients.once),
             scope: clients.scope.clone(),
+            dns: Route53::new(clients),
             locks: Arc::default(),
         }
+    }
+
+    /// An ARN of API Gateway, which contains no account.
+    fn arn(&self, path: &str) -> String {
+        format!("arn:{}:apigateway:{}::{path}", self.scope.partition, self.scope.region)
     }
 
     /// Makes a call that writes to the API with this id, after our earlier writes to it.

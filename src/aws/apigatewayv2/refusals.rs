@@ -48,7 +48,7 @@ pub(in crate::aws) mod tests {
                         api_id: "abc".into(),
                         name: "Users".into(),
                         issuer: "https://issuer".into(),
-                        audience: "c1".into(),
+                        audience: ["c1".to_owned()].into(),
                     };
                     async move {
                         apigatewayv2::ApiGatewayV2::new(&clients).create(&want, &task).await.map(drop)
@@ -66,6 +66,7 @@ pub(in crate::aws) mod tests {
                         name: "$default".into(),
                         rate_limit: 50.0,
                         burst_limit: 50,
+                        limited: std::collections::BTreeSet::new(),
                         log_group_arn: "arn:logs".into(),
                     };
                     async move {

@@ -45,6 +45,12 @@ impl LiveHttpRoute {
     }
 }
 
+/// The effect of scopes. Without any, every token of the authorizer's clients passes; with some, fewer do.
+fn wider(want: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
+    let fewer = want.is_empty() || !live.is_empty() && live.is_subset(want);
+    if want == live { Effect::Same } else { Effect::of_difference(!fewer) }
+}
+
 impl HttpRoutes {
     /// Contains an authorizer's name instead of its id, for messages.
     fn named<'a>(&'a self, id: Option<&'a str>) -> &'a str {
@@ -66,13 +72,18 @@ impl HttpRoutes {
             (false, false) => Effect::Differs,
         };
         let (ours, theirs) = (self.named(want.authorization.authorizer()), self.named(route.authorizer_id.as_deref()));
+        let scopes = want.authorization.scopes();
         let mut compared = Comparison::default()
             .judged(field("AuthorizationType"), kind.as_str(), &route.authorization_type, {
                 judge(kind.as_str() == route.authorization_type)
             })
             .judged(field("AuthorizerId"), ours, theirs, judge(ours == theirs))
-            // Fewer tokens pass.
-            .plain(field("AuthorizationScopes"), "none", listed(&route.scopes));
+            .judged(
+                field("AuthorizationScopes"),
+                listed(&scopes),
+                listed(&route.scopes),
+                wider(&scopes, &route.scopes),
+            );
         let missing = LiveHttpIntegration::default();
         let integration = live.integrations.get(&route.integration_id).unwrap_or(&missing);
         compared.extend(want.integration.compare(key, integration));
@@ -116,5 +127,24 @@ impl HttpRoutes {
             listed(others),
             unnamed,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_scopes_weaken_unless_they_are_fewer() {
+        let set = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<BTreeSet<String>>();
+        for (want, live, expected) in [
+            (&["a/r", "a/w"][..], &["a/w", "a/r"][..], Effect::Same),
+            (&["a/r", "a/w"], &["a/r"], Effect::Differs),
+            (&["a/r"], &["a/r", "a/w"], Effect::Weakens),
+            (&["a/r"], &[], Effect::Weakens),
+            (&[], &["a/r"], Effect::Differs),
+        ] {
+            assert_eq!(wider(&set(want), &set(live)), expected, "{want:?} {live:?}");
+        }
     }
 }

@@ -40,8 +40,8 @@ pub struct HttpRoute {
 /// Who may call a route.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HttpAuthorization {
-    /// Callers with a token that this authorizer accepts.
-    Jwt { authorizer_id: String },
+    /// Callers with a token that this authorizer accepts and that, if there are scopes, has one of them.
+    Jwt { authorizer_id: String, scopes: BTreeSet<String> },
     /// Callers whom the function of this authorizer admits.
     Custom { authorizer_id: String },
     /// Callers who sign and whom IAM allows to call.
@@ -74,8 +74,16 @@ impl HttpAuthorization {
 
     pub(super) fn authorizer(&self) -> Option<&str> {
         match self {
-            Self::Jwt { authorizer_id } | Self::Custom { authorizer_id } => Some(authorizer_id),
+            Self::Jwt { authorizer_id, .. } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
+        }
+    }
+
+    /// The scopes of which a token must have one, if there are any.
+    pub(super) fn scopes(&self) -> BTreeSet<String> {
+        match self {
+            Self::Jwt { scopes, .. } => scopes.clone(),
+            Self::Custom { .. } | Self::Iam | Self::None => BTreeSet::new(),
         }
     }
 }
@@ -235,6 +243,8 @@ impl ApiGatewayV2 {
             let call = self.once.create_route().api_id(api).route_key(key).set_target(target.clone());
             let call = call.authorization_type(route.authorization.kind());
             let call = call.set_authorizer_id(route.authorization.authorizer().map(str::to_owned));
+            let scopes = Some(Vec::from_iter(route.authorization.scopes())).filter(|scopes| !scopes.is_empty());
+            let call = call.set_authorization_scopes(scopes);
             call.send().await.or_fail(&format!("create the route {key}"))
         });
         made.await.map(drop)
@@ -250,12 +260,13 @@ impl ApiGatewayV2 {
         task: &Task,
     ) -> Result<(), Failure> {
         // An update keeps what it leaves out, so an empty list takes scopes away, and an empty text an authorizer.
-        let no_scopes = (!is.scopes.is_empty()).then(Vec::new);
+        let scopes = route.authorization.scopes();
+        let scopes = (is.scopes != scopes).then(|| Vec::from_iter(scopes));
         let wanted = route.authorization.authorizer().map(str::to_owned);
         let authorizer = wanted.or_else(|| is.authorizer_id.as_ref().map(|_| String::new()));
         let changed = self.write(api, task, &[], || async {
             let call = self.client.update_route().api_id(api).route_id(&is.id).set_target(target.clone());
-            let call = call.set_authorization_scopes(no_scopes.clone());
+            let call = call.set_authorization_scopes(scopes.clone());
             let call = call.authorization_type(route.authorization.kind());
             let call = call.set_authorizer_id(authorizer.clone());
             call.send().await.or_fail(&format!("update the route {key}"))
@@ -317,7 +328,7 @@ mod tests {
     const HELLO: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-Hello";
 
     fn want() -> HttpRoutes {
-        let authorization = HttpAuthorization::Jwt { authorizer_id: "a1".into() };
+        let authorization = HttpAuthorization::Jwt { authorizer_id: "a1".into(), scopes: BTreeSet::new() };
         HttpRoutes {
             api_id: "abc".into(),
             routes: [("GET /hello".to_owned(), HttpRoute { authorization, integration: function(HELLO) })].into(),

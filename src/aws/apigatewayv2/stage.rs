@@ -1,7 +1,7 @@
 //! The stage of an HTTP API, which callers reach. It deploys changes by itself, throttles each route, and logs every
 //! request without the caller's identity.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,12 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::pages::to_the_end;
 use super::super::tags::tag_map;
 use super::refusals::API_LOG_GROUP;
-use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PAGE, PARTS, READ, listed};
+use super::{ApiGatewayV2, BELOW, LOG_GROUPS, LiveHttpRouteLimit, MADE, PAGE, PARTS, READ, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -35,6 +35,8 @@ pub struct HttpStage {
     pub rate_limit: f64,
     /// The burst, for each route.
     pub burst_limit: i32,
+    /// The routes that have limits of their own ([`HttpRouteLimits`](super::HttpRouteLimits)), as in `GET /items/{id}`.
+    pub limited: BTreeSet<String>,
     /// The log group's ARN, without `:*` at its end.
     pub log_group_arn: String,
 }
@@ -70,8 +72,8 @@ pub struct LiveHttpStage {
     pub log_destination: String,
     /// The format of a line.
     pub log_format: String,
-    /// Routes with settings of their own, and these settings.
-    pub routes: Vec<(String, Option<f64>, Option<i32>)>,
+    /// The settings of routes that have their own.
+    pub routes: BTreeMap<String, LiveHttpRouteLimit>,
 }
 
 impl HttpStage {
@@ -94,8 +96,13 @@ impl HttpStage {
     }
 
     /// Whether a route's own setting allows more than the stage's. A rate of 0 means "not set".
-    fn lifts(&self, (_, rate, burst): &(String, Option<f64>, Option<i32>)) -> bool {
-        rate.is_some_and(|rate| rate > self.rate_limit) || burst.is_some_and(|burst| burst > self.burst_limit)
+    fn lifts(&self, own: &LiveHttpRouteLimit) -> bool {
+        own.rate.is_some_and(|rate| rate > self.rate_limit) || own.burst.is_some_and(|burst| burst > self.burst_limit)
+    }
+
+    /// The routes with settings of their own that the stack file does not give them.
+    fn unwanted<'a>(&'a self, live: &'a LiveHttpStage) -> impl Iterator<Item = (&'a String, &'a LiveHttpRouteLimit)> {
+        live.routes.iter().filter(|(route, _)| !self.limited.contains(*route))
     }
 }
 
@@ -144,22 +151,15 @@ impl Resource for HttpStage {
             .guard("AccessLogSettings.DestinationArn", &self.log_group_arn, or_none(group))
             .plain("AccessLogSettings.Format", FORMAT, or_none(&live.log_format))
             .plain("StageVariables", "none", listed(&live.variables));
-        for route in &live.routes {
-            let (key, rate, burst) = route;
-            let limit = |limit: Option<String>| limit.unwrap_or_else(|| "the stage's".to_owned());
-            let own = format!(
-                "ThrottlingRateLimit {}, ThrottlingBurstLimit {}",
-                limit(rate.map(|rate| rate.to_string())),
-                limit(burst.map(|burst| burst.to_string()))
-            );
-            let effect = Effect::weakens_unless(!self.lifts(route));
-            compared = compared.judged(format!("RouteSettings {key}"), "none of its own", own, effect);
+        for (route, own) in self.unwanted(live) {
+            let effect = Effect::of_difference(self.lifts(own));
+            compared = compared.judged(format!("RouteSettings {route}"), "none of its own", own.shown(), effect);
         }
         compared.nothing_else("other stages", &live.others)
     }
 }
 
-fn same(a: f64, b: f64) -> bool {
+pub(super) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
 
@@ -169,8 +169,16 @@ impl Described for HttpStage {
         label: "stage",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
-        gone_before: &[],
+        gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::Retag,
+                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] },
+                ],
+            },
             READ,
             StatementTemplate {
                 sid: Sid::OwnHttpApis,
@@ -243,6 +251,14 @@ impl Described for HttpStage {
                 ],
             },
             StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["logs:TagResource", "logs:UntagResource"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: LOG_GROUPS,
                 rights: &[Permissions {
@@ -300,7 +316,7 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             burst: defaults.as_ref().and_then(RouteSettings::throttling_burst_limit),
             log_destination: log.as_ref().and_then(|log| log.destination_arn.clone()).unwrap_or_default(),
             log_format: log.and_then(|log| log.format).unwrap_or_default(),
-            routes: routes.map(|(route, own)| (route, own.throttling_rate_limit, own.throttling_burst_limit)).collect(),
+            routes: routes.map(|(route, own)| (route, LiveHttpRouteLimit::of(&own))).collect(),
         };
         let outputs = HttpStageOutputs { api_id: key.api_id.clone(), name: key.name.clone() };
         Ok(Some(Found { outputs, live }))
@@ -336,17 +352,21 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         updated.await?;
         // An update keeps what it leaves out, so a call of its own removes a route's setting (docs/aws.md, Updates of
         // HTTP APIs).
-        for (route, ..) in found.live.routes.iter().filter(|route| want.lifts(route)) {
-            let removed = self.write(&want.api_id, task, &[], || async {
-                let call = self.client.delete_route_settings().api_id(&want.api_id).stage_name(&want.name);
-                call.route_key(route).send().await.or_fail(&doing)
-            });
-            removed.await.or_absent()?;
+        for (route, _) in want.unwanted(&found.live) {
+            self.unlimit(&want.api_id, &want.name, route, task).await?;
         }
         for name in &found.live.others {
             self.delete_stage(&want.api_id, name, task).await?;
         }
         Ok(want.outputs())
+    }
+
+    async fn tags(&self, of: &HttpStageOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&self.arn(&format!("/apis/{}/stages/{}", of.api_id, of.name))).await
+    }
+
+    async fn retag(&self, of: &HttpStageOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.arn(&format!("/apis/{}/stages/{}", of.api_id, of.name)), change, task).await
     }
 
     async fn delete(&self, gone: &HttpStageOutputs, task: &Task) -> Result<(), Failure> {
@@ -372,8 +392,13 @@ mod tests {
             name: "$default".into(),
             rate_limit: 50.0,
             burst_limit: 50,
+            limited: BTreeSet::from(["GET /calm".into()]),
             log_group_arn: GROUP.into(),
         }
+    }
+
+    fn own(route: &str, rate: Option<f64>, burst: Option<i32>) -> BTreeMap<String, LiveHttpRouteLimit> {
+        BTreeMap::from([(route.to_owned(), LiveHttpRouteLimit { rate, burst, metrics: false })])
     }
 
     fn live() -> LiveHttpStage {
@@ -383,7 +408,7 @@ mod tests {
             burst: Some(50),
             log_destination: GROUP.into(),
             log_format: FORMAT.into(),
-            routes: vec![("GET /calm".into(), Some(5.0), Some(5))],
+            routes: own("GET /calm", Some(5.0), Some(5)),
             ..LiveHttpStage::default()
         }
     }
@@ -414,11 +439,8 @@ mod tests {
             (LiveHttpStage { metrics: true, ..live() }, "DefaultRouteSettings.DetailedMetricsEnabled", false),
             (LiveHttpStage { variables: BTreeSet::from(["a".into()]), ..live() }, "StageVariables", false),
             (LiveHttpStage { others: vec!["open".into()], ..live() }, "other stages", true),
-            (
-                LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() },
-                "RouteSettings GET /x",
-                true,
-            ),
+            (LiveHttpStage { routes: own("GET /x", Some(900.0), None), ..live() }, "RouteSettings GET /x", true),
+            (LiveHttpStage { routes: own("GET /x", Some(5.0), Some(5)), ..live() }, "RouteSettings GET /x", false),
         ];
         for (live, field, weakens) in table {
             let drift = want().drift(&live);
@@ -440,9 +462,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_higher_limit_of_one_route_is_removed() {
+    async fn a_limit_of_one_route_that_the_stack_file_does_not_have_is_removed() {
         let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
-        let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
+        let live = LiveHttpStage { routes: own("GET /x", Some(900.0), None), ..live() };
         let found = Found { outputs: want().outputs(), live };
         let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &task()).await;
         assert_eq!(done, Ok(want().outputs()));

@@ -16,6 +16,11 @@ pub fn http_stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage
     if stage == DEFAULT { host } else { format!("{host}/{stage}") }
 }
 
+/// The URL of a custom domain, without a slash at the end. It has no stage.
+pub fn domain_url(name: &str) -> String {
+    format!("https://{name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +32,7 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             stack: "demo".into(),
+            ..Scope::default()
         };
         let at = |endpoint, stage| http_stage_url(endpoint, &scope, "abc", stage);
         assert_eq!(at(None, "$default"), "https://abc.execute-api.eu-central-1.amazonaws.com");

@@ -11,7 +11,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::tags::tags;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -237,6 +237,14 @@ impl Described for Alarm {
         gone_before: &[],
         permissions: &[
             StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: ALARMS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["cloudwatch:TagResource", "cloudwatch:UntagResource"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::FindOwn,
                 on: ALARMS,
                 rights: &[Permissions {
@@ -360,6 +368,14 @@ impl Provider<Alarm> for CloudWatch {
             self.put(want).await?;
         }
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &AlarmOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &AlarmOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn vouch(&self, recorded: &AlarmOutputs, _: &Task) -> Result<bool, Failure> {

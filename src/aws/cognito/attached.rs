@@ -1,5 +1,5 @@
-//! What belongs to a user pool besides our app client: other app clients, resource servers, identity providers,
-//! domains, groups with a role. The stack file names none of them, and each lets somebody sign in, or gives somebody more.
+//! What belongs to a user pool besides what the stack file names: other app clients, resource servers, identity
+//! providers, domains, groups with a role. Each lets somebody sign in, or gives somebody more.
 
 use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
 use aws_sdk_cognitoidentityprovider::types::UserPoolType;
@@ -27,9 +27,10 @@ pub(super) struct Attached {
     pub factors: Option<GetUserPoolMfaConfigOutput>,
 }
 
-/// The domains of a pool's sign-in pages.
-fn domains(pool: &UserPoolType) -> impl Iterator<Item = &str> {
-    [pool.domain(), pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
+/// The domains of a pool that should have none. `PoolDomain` itself reports another one in the place of the stack file's.
+fn foreign_domains<'a>(want: &'a UserPool, pool: &'a UserPoolType) -> impl Iterator<Item = &'a str> {
+    let prefix = pool.domain().filter(|_| !want.has_domain);
+    [prefix, pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
 }
 
 impl Attached {
@@ -38,16 +39,26 @@ impl Attached {
         self.clients.iter().filter(|(_, name)| !want.clients.contains(name))
     }
 
+    /// The resource servers that the stack file does not name.
+    fn foreign_servers<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a String> {
+        self.resource_servers.iter().filter(|server| !want.resource_servers.contains(server))
+    }
+
+    /// The groups that the stack file does not name. `UserGroup` itself reports the role of one that it names.
+    fn foreign_groups<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a Group> {
+        self.groups.iter().filter(|group| !want.groups.contains(&group.name))
+    }
+
     pub(super) fn compare(&self, want: &UserPool, pool: &UserPoolType) -> Comparison {
         let clients = self.foreign_clients(want).map(|(id, name)| format!("{name} ({id})"));
         let role = |group: &Group| group.role.as_ref().map(|role| format!("{}: {role}", group.name));
         let copies: Vec<&str> = self.groups.iter().filter_map(Group::copy_of).collect();
         Comparison::default()
             .nothing_else("UserPoolClients", clients)
-            .nothing_else("ResourceServers", &self.resource_servers)
+            .nothing_else("ResourceServers", self.foreign_servers(want))
             .nothing_else("IdentityProviders", &self.identity_providers)
-            .nothing_else("Domains", domains(pool))
-            .nothing_else("Groups.RoleArn", self.groups.iter().filter_map(role))
+            .nothing_else("Domains", foreign_domains(want, pool))
+            .nothing_else("Groups.RoleArn", self.foreign_groups(want).filter_map(role))
             .plain("Groups", "complete", if copies.is_empty() { "complete".into() } else { unfinished(&copies) })
     }
 }
@@ -120,21 +131,14 @@ impl Cognito {
             });
             deleted.await.or_absent()?;
         }
-        for server in &attached.resource_servers {
-            let deleted = settled(task, &[&COGNITO_BUSY], || async {
-                let call = self.client.delete_resource_server().user_pool_id(id).identifier(server);
-                call.send().await.or_fail(&format!("delete the resource server {server}"))
-            });
-            deleted.await.or_absent()?;
+        for server in attached.foreign_servers(want) {
+            self.delete_resource_server(id, server, task).await?;
         }
-        for domain in domains(pool) {
-            let deleted = settled(task, &[&COGNITO_BUSY], || async {
-                let call = self.client.delete_user_pool_domain().user_pool_id(id).domain(domain);
-                call.send().await.or_fail(&format!("delete the domain {domain}"))
-            });
-            deleted.await.or_absent()?;
+        for domain in foreign_domains(want, pool) {
+            self.delete_domain(id, domain, task).await?;
         }
-        self.take_roles(id, &attached.groups, task).await
+        let foreign: Vec<Group> = attached.foreign_groups(want).cloned().collect();
+        self.take_roles(id, &foreign, task).await
     }
 
     /// Deletes an app client; one that is gone is no failure.

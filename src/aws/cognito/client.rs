@@ -3,7 +3,8 @@
 use aws_sdk_cognitoidentityprovider::types::{PreventUserExistenceErrorTypes, UserPoolClientType};
 use serde::{Deserialize, Serialize};
 
-use super::client_settings::{self, SESSION_MINUTES, TokenRules, read_attributes, units, write_attributes};
+use super::client_secret::{self, ClientSecretLive};
+use super::client_settings::{self, ClientAttributes, SESSION_MINUTES, TokenRules, units};
 use super::refusals::COGNITO_BUSY;
 use super::threat::Risk;
 use super::{Cognito, POOLS};
@@ -19,15 +20,21 @@ use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resour
 use crate::layer::Layer;
 use crate::scope::Whose;
 
-/// A public client of a pool, without a secret, through which users sign in.
+/// A client of a pool, through which users sign in, or a program that gets access tokens for itself.
 #[derive(Debug, Clone)]
 pub struct AppClient {
     pub pool_id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
-    /// At least one.
+    /// How users sign in. Empty for a program that gets tokens for itself, which has scopes.
     pub flows: Vec<SignInFlow>,
+    /// What such a program may ask for, as in `orders/read`.
+    pub scopes: Vec<String>,
+    /// The name of the secret that gets `{"client_id", "client_secret"}`. `None`: the client is public and has no secret.
+    pub secret_name: Option<String>,
     pub tokens: TokenRules,
+    /// The attributes that tokens may contain, and those that users may set. An empty list would mean nearly all.
+    pub attributes: ClientAttributes,
     /// Whether its pool has threat protection, so that a client can have reactions to risks of its own.
     pub watched: bool,
 }
@@ -40,6 +47,9 @@ pub struct AppClientKey {
     /// Whether to read its reactions to risks.
     #[serde(default)]
     pub(super) watched: bool,
+    /// Where the copy of its secret is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) secret_name: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +68,8 @@ pub struct AppClientLive {
     pub(super) twins: Vec<String>,
     /// Whether it has reactions to risks of its own, instead of the pool's.
     pub(super) overrides: bool,
+    /// `None` if it has no secret, or should have none.
+    pub(super) secret: Option<ClientSecretLive>,
     /// Whether an emulator gave the answer.
     pub(super) emulator: bool,
 }
@@ -73,7 +85,12 @@ impl Resource for AppClient {
     type Live = AppClientLive;
 
     fn key(&self) -> AppClientKey {
-        AppClientKey { pool_id: self.pool_id.clone(), name: self.name.clone(), watched: self.watched }
+        AppClientKey {
+            pool_id: self.pool_id.clone(),
+            name: self.name.clone(),
+            watched: self.watched,
+            secret_name: self.secret_name.clone(),
+        }
     }
 
     fn identity(outputs: &AppClientOutputs) -> String {
@@ -88,13 +105,12 @@ impl Resource for AppClient {
     }
 
     fn compare(&self, live: &AppClientLive) -> Comparison {
-        client_settings::compare(self, live)
+        client_secret::compare(client_settings::compare(self, live), self, live)
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
-        drift.iter().find(|drift| drift.field == "ClientSecret")?;
-        let message = format!("the app client {} has a secret, which AWS cannot remove", self.name);
-        Some(Failure::refused(message).hint("delete the app client, and run `securelambda up` again to create it"))
+        let changed = drift.iter().find(|drift| ["ClientSecret", client_secret::REPLACED].contains(&&*drift.field))?;
+        Some(client_secret::unchangeable(self, changed.field != "ClientSecret" || changed.live == "set"))
     }
 }
 
@@ -122,7 +138,11 @@ impl Described for AppClient {
                 rights: &[
                     Permissions {
                         needs: &[Usage::Read],
-                        actions: &["cognito-idp:DescribeRiskConfiguration", "cognito-idp:DescribeUserPoolClient"],
+                        actions: &[
+                            "cognito-idp:DescribeRiskConfiguration",
+                            "cognito-idp:DescribeUserPoolClient",
+                            "cognito-idp:ListUserPoolClientSecrets",
+                        ],
                     },
                     Permissions {
                         needs: &[Usage::Create, Usage::ShortLivedClient],
@@ -132,6 +152,7 @@ impl Described for AppClient {
                         needs: &[Usage::Update],
                         actions: &[
                             "cognito-idp:DeleteUserPoolClient",
+                            "cognito-idp:DeleteUserPoolClientSecret",
                             "cognito-idp:SetRiskConfiguration",
                             "cognito-idp:UpdateUserPoolClient",
                         ],
@@ -183,6 +204,11 @@ impl Cognito {
         Ok(matches!(risk, Some(Risk::Read(risk)) if is_own(&risk)))
     }
 
+    /// A list for an update. AWS resets one that is left out, an emulator only one that is sent.
+    fn unless_empty<T: Clone>(&self, list: &[T]) -> Option<Vec<T>> {
+        (self.emulator || !list.is_empty()).then(|| list.to_vec())
+    }
+
     /// The pool itself as a provider, if the client names it; no other one.
     fn providers(&self, live: &UserPoolClientType) -> Option<Vec<String>> {
         let own: Vec<String> =
@@ -200,6 +226,10 @@ impl Cognito {
         let (client, clients, overrides) =
             tokio::join!(self.app_client(&key.pool_id, id), clients, self.overrides_risks(key, id));
         let Some(client) = client? else { return Ok(None) };
+        let secret = match &key.secret_name {
+            Some(name) if client.client_secret().is_some() => Some(self.secret_of(&client, name).await?),
+            _ => None,
+        };
         let twins = clients?.into_iter().filter(|(other, name)| other != id && *name == key.name);
         let outputs = AppClientOutputs {
             pool_id: key.pool_id.clone(),
@@ -207,7 +237,7 @@ impl Cognito {
             name: client.client_name().unwrap_or_default().to_owned(),
         };
         let twins = twins.map(|(id, _)| id).collect();
-        let live = AppClientLive { client, twins, overrides: overrides?, emulator: self.emulator };
+        let live = AppClientLive { client, twins, overrides: overrides?, secret, emulator: self.emulator };
         Ok(Some(Found { outputs, live }))
     }
 }
@@ -241,7 +271,10 @@ impl Provider<AppClient> for Cognito {
                 .create_user_pool_client()
                 .user_pool_id(&want.pool_id)
                 .client_name(&want.name)
-                .generate_secret(false)
+                .generate_secret(want.secret_name.is_some())
+                .set_allowed_o_auth_flows_user_pool_client(want.is_machine().then_some(true))
+                .set_allowed_o_auth_flows(want.is_machine().then(|| want.grants().to_vec()))
+                .set_allowed_o_auth_scopes(want.is_machine().then(|| want.scopes.clone()))
                 .set_explicit_auth_flows(Some(want.flows()))
                 .prevent_user_existence_errors(PreventUserExistenceErrorTypes::Enabled)
                 .enable_token_revocation(true)
@@ -250,14 +283,18 @@ impl Provider<AppClient> for Cognito {
                 .refresh_token_validity(want.tokens.refresh_days.into())
                 .token_validity_units(units())
                 .set_refresh_token_rotation(rotation.clone())
-                .set_read_attributes(Some(read_attributes()))
-                .set_write_attributes(Some(write_attributes()))
+                .set_read_attributes(Some(want.attributes.read.clone()))
+                .set_write_attributes(Some(want.attributes.write.clone()))
                 .send()
                 .await
                 .or_fail(&format!("create the app client {}", want.name))
         });
-        let made = made.await?.user_pool_client.and_then(|client| client.client_id);
-        let client_id = made.ok_or_else(|| empty(&format!("the app client {}", want.name)))?;
+        let nothing = || empty(&format!("the app client {}", want.name));
+        let made = made.await?.user_pool_client.ok_or_else(nothing)?;
+        if let Some(name) = &want.secret_name {
+            self.copy_secret(&made, name, task).await?;
+        }
+        let client_id = made.client_id.ok_or_else(nothing)?;
         Ok(AppClientOutputs { pool_id: want.pool_id.clone(), client_id, name: want.name.clone() })
     }
 
@@ -276,10 +313,14 @@ impl Provider<AppClient> for Cognito {
             let reset = call.send().await.or_fail(&format!("reset the reactions to risks of {}", want.name));
             unless_unsupported(self.emulator, reset)?;
         }
+        if let (Some(name), Some(secret)) = (&want.secret_name, &found.live.secret) {
+            self.take_added_secrets(live, &secret.added, task).await?;
+            if !secret.is_copied(live) {
+                self.copy_secret(live, name, task).await?;
+            }
+        }
         let rotates = want.tokens.rotate || live.refresh_token_rotation().is_some();
         let rotation = rotates.then(|| want.rotation()).transpose()?;
-        // An emulator resets lists only if they are sent.
-        let none = || self.emulator.then(Vec::new);
         let updated = settled(task, &[&COGNITO_BUSY], || async {
             self.client
                 .update_user_pool_client()
@@ -294,18 +335,18 @@ impl Provider<AppClient> for Cognito {
                 .refresh_token_validity(want.tokens.refresh_days.into())
                 .token_validity_units(units())
                 .set_refresh_token_rotation(rotation.clone())
-                .set_read_attributes(Some(read_attributes()))
-                .set_write_attributes(Some(write_attributes()))
+                .set_read_attributes(Some(want.attributes.read.clone()))
+                .set_write_attributes(Some(want.attributes.write.clone()))
                 .auth_session_validity(SESSION_MINUTES)
                 .enable_propagate_additional_user_context_data(false)
                 // There is no hosted sign-in, no analysis and no other provider, so these settings are left out and
                 // reset.
-                .allowed_o_auth_flows_user_pool_client(false)
+                .allowed_o_auth_flows_user_pool_client(want.is_machine())
                 .set_supported_identity_providers(self.providers(live))
                 .set_callback_urls(self.emulator.then(Vec::new))
                 .set_logout_urls(self.emulator.then(Vec::new))
-                .set_allowed_o_auth_scopes(self.emulator.then(Vec::new))
-                .set_allowed_o_auth_flows(none())
+                .set_allowed_o_auth_scopes(self.unless_empty(&want.scopes))
+                .set_allowed_o_auth_flows(self.unless_empty(want.grants()))
                 .send()
                 .await
                 .or_fail(&format!("update the app client {}", want.name))
@@ -329,6 +370,7 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::{asked, replay};
+    use crate::choices::SignIn;
     use crate::engine::Cause;
 
     fn want() -> AppClient {
@@ -336,7 +378,10 @@ mod tests {
             pool_id: "p1".into(),
             name: "demo-client".into(),
             flows: vec![SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword],
+            scopes: Vec::new(),
+            secret_name: None,
             tokens: TokenRules { id_minutes: 60, access_minutes: 60, refresh_days: 30, rotate: false },
+            attributes: ClientAttributes::of(&[], &[SignIn::Email]),
             watched: false,
         }
     }

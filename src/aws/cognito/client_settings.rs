@@ -3,21 +3,15 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cognitoidentityprovider::types::{
-    ExplicitAuthFlowsType as Flow, FeatureType, PreventUserExistenceErrorTypes, RefreshTokenRotationType,
-    TimeUnitsType, TokenValidityUnitsType, UserPoolClientType,
+    ExplicitAuthFlowsType as Flow, FeatureType, OAuthFlowType, PreventUserExistenceErrorTypes,
+    RefreshTokenRotationType, TimeUnitsType, TokenValidityUnitsType, UserPoolClientType,
 };
 
 use super::{AppClient, AppClientLive};
 use crate::aws::error::built;
 use crate::aws::unsupported::UNSUPPORTED;
-use crate::choices::SignInFlow;
+use crate::choices::{SignIn, SignInFlow, UserAttribute};
 use crate::engine::{Comparison, Effect, Failure};
-
-/// The attributes that tokens may contain.
-const READ: [&str; 2] = ["email", "email_verified"];
-
-/// The attributes that a user may set. Without a list these are nearly all.
-const WRITE: [&str; 1] = ["email"];
 
 /// For how many minutes a session of several steps of signing in is valid; AWS's least and default.
 pub(super) const SESSION_MINUTES: i32 = 3;
@@ -39,10 +33,48 @@ pub struct TokenRules {
     pub rotate: bool,
 }
 
+/// What an app client lets programs do with users' attributes, by Cognito's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAttributes {
+    /// Those that tokens contain.
+    pub read: Vec<String>,
+    /// Those that users may set.
+    pub write: Vec<String>,
+}
+
+impl ClientAttributes {
+    /// Users may change their address, which Cognito then verifies, and what the stack file lets them set. A number
+    /// that they sign in with they may not change: the pool sends no messages to verify one. What every user must have,
+    /// they must be able to set when they sign up.
+    pub fn of(attributes: &[UserAttribute], sign_in: &[SignIn]) -> Self {
+        let numbers = ["phone_number", "phone_number_verified"].map(|name| (name, sign_in.contains(&SignIn::Phone)));
+        let shown = [("email", true), ("email_verified", true)].into_iter().chain(numbers);
+        let shown = shown.filter(|(_, shown)| *shown).map(|(name, _)| name.to_owned());
+        let read: BTreeSet<String> = shown.chain(attributes.iter().map(|one| one.name.clone())).collect();
+        let theirs = attributes.iter().filter(|one| one.writable || one.required).map(|one| one.name.clone());
+        let write: BTreeSet<String> = std::iter::once("email".to_owned()).chain(theirs).collect();
+        Self { read: read.into_iter().collect(), write: write.into_iter().collect() }
+    }
+}
+
 impl AppClient {
+    /// Whether it is a program that gets access tokens for itself.
+    pub(super) fn is_machine(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// How it gets tokens at the pool's domain.
+    pub(super) fn grants(&self) -> &'static [OAuthFlowType] {
+        if self.is_machine() { &[OAuthFlowType::ClientCredentials] } else { &[] }
+    }
+
     /// The flows as AWS calls them. Where refresh tokens are rotated, the flow that renews tokens without a new refresh
     /// token is not allowed.
     pub(super) fn flows(&self) -> Vec<Flow> {
+        // Without any, users could sign in with those of AWS's default. Nobody has a token that this one renews.
+        if self.is_machine() {
+            return vec![Flow::AllowRefreshTokenAuth];
+        }
         let flow = |flow: &SignInFlow| match flow {
             SignInFlow::Srp => Flow::AllowUserSrpAuth,
             SignInFlow::Password => Flow::AllowUserPasswordAuth,
@@ -60,14 +92,6 @@ impl AppClient {
             rotation.feature(FeatureType::Disabled).build()
         })
     }
-}
-
-pub(super) fn read_attributes() -> Vec<String> {
-    READ.map(str::to_owned).to_vec()
-}
-
-pub(super) fn write_attributes() -> Vec<String> {
-    WRITE.map(str::to_owned).to_vec()
 }
 
 /// The units of [`TokenRules`].
@@ -99,11 +123,12 @@ fn limited(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTree
 }
 
 pub(super) fn compare(want: &AppClient, seen: &AppClientLive) -> Comparison {
-    let AppClientLive { client: live, twins, overrides, emulator } = seen;
+    let AppClientLive { client: live, twins, overrides, emulator, secret: _ } = seen;
     let (flows, has_flows) = (set(&want.flows()), set(live.explicit_auth_flows()));
     let found = limited(Comparison::default(), "ExplicitAuthFlows", &flows, &has_flows);
-    let found = limited(found, "ReadAttributes", &set(&READ), &set(live.read_attributes()));
-    let found = limited(found, "WriteAttributes", &set(&WRITE), &set(live.write_attributes()));
+    let (read, write) = (set(&want.attributes.read), set(&want.attributes.write));
+    let found = limited(found, "ReadAttributes", &read, &set(live.read_attributes()));
+    let found = limited(found, "WriteAttributes", &write, &set(live.write_attributes()));
     let hidden = live.prevent_user_existence_errors().map_or("LEGACY", PreventUserExistenceErrorTypes::as_str);
     let mut found = found.guard("PreventUserExistenceErrors", "ENABLED", hidden).guard(
         "EnableTokenRevocation",
@@ -117,14 +142,13 @@ pub(super) fn compare(want: &AppClient, seen: &AppClientLive) -> Comparison {
     let found =
         found.judged("AuthSessionValidity", SESSION_MINUTES, session, longer(SESSION_MINUTES.into(), session.into()));
     let found = rotation(found, want, live, *emulator);
-    let found = hosted(found, live);
+    let found = hosted(found, want, live);
     let analytics = live
         .analytics_configuration()
         .map(|analytics| analytics.application_arn().or(analytics.application_id()).unwrap_or("set").to_owned());
     // With it, a client tells Cognito the address that a user has.
     let context = live.enable_propagate_additional_user_context_data().unwrap_or_default();
     found
-        .plain("ClientSecret", "none", live.client_secret().map_or("none", |_| "set"))
         .nothing_else("AnalyticsConfiguration", analytics)
         .guard("EnablePropagateAdditionalUserContextData", false, context)
         .nothing_else("RiskConfiguration", overrides.then_some("the client has its own"))
@@ -155,15 +179,23 @@ fn rotation(found: Comparison, want: &AppClient, live: &UserPoolClientType, emul
     found.judged("RefreshTokenRotation.Feature", word(want.tokens.rotate), word(is_on), effect)
 }
 
-/// Signing in on pages of Cognito's, which no stack uses.
-fn hosted(found: Comparison, live: &UserPoolClientType) -> Comparison {
+/// Adds a set of which more members weaken.
+fn at_most(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTreeSet<String>) -> Comparison {
+    let effect = if want == live { Effect::Same } else { Effect::of_difference(!live.is_subset(want)) };
+    found.judged(field, words(want), words(live), effect)
+}
+
+/// What can be had at the pool's domain: tokens of a program for itself. No stack signs in on pages of Cognito's.
+fn hosted(found: Comparison, want: &AppClient, live: &UserPoolClientType) -> Comparison {
+    let (machine, has) = (want.is_machine(), live.allowed_o_auth_flows_user_pool_client() == Some(true));
+    let effect = if machine == has { Effect::Same } else { Effect::of_difference(has) };
+    let found = found.judged("AllowedOAuthFlowsUserPoolClient", machine, has, effect);
+    let found = at_most(found, "AllowedOAuthFlows", &set(want.grants()), &set(live.allowed_o_auth_flows()));
+    let found = at_most(found, "AllowedOAuthScopes", &set(&want.scopes), &set(live.allowed_o_auth_scopes()));
     let others = live.supported_identity_providers().iter().filter(|provider| *provider != "COGNITO");
     let redirect = live.default_redirect_uri().filter(|url| !url.is_empty());
     found
         .nothing_else("SupportedIdentityProviders", others)
-        .guard("AllowedOAuthFlowsUserPoolClient", false, live.allowed_o_auth_flows_user_pool_client() == Some(true))
-        .nothing_else("AllowedOAuthFlows", live.allowed_o_auth_flows())
-        .nothing_else("AllowedOAuthScopes", live.allowed_o_auth_scopes())
         .nothing_else("CallbackURLs", live.callback_urls())
         .nothing_else("LogoutURLs", live.logout_urls())
         .nothing_else("DefaultRedirectURI", redirect)
@@ -192,4 +224,31 @@ fn lifetimes(want: &AppClient, live: &UserPoolClientType) -> [(&'static str, i64
         ("IdTokenValidity", i64::from(id_minutes) * 60, id),
         ("RefreshTokenValidity", i64::from(refresh_days) * day, refresh),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choices::UserAttributeType;
+
+    fn attribute(name: &str, writable: bool, required: bool) -> UserAttribute {
+        UserAttribute { name: name.into(), kind: UserAttributeType::String, mutable: true, writable, required }
+    }
+
+    #[test]
+    fn users_set_only_what_the_stack_file_lets_them_set() {
+        let plain = ClientAttributes::of(&[], &[SignIn::Email]);
+        assert_eq!((plain.read.join(" "), plain.write.join(" ")), ("email email_verified".into(), "email".into()));
+        let attributes = [
+            attribute("custom:tenant", false, false),
+            attribute("custom:colour", true, false),
+            attribute("family_name", false, true),
+        ];
+        let own = ClientAttributes::of(&attributes, &[SignIn::Email]);
+        assert_eq!(own.read.join(" "), "custom:colour custom:tenant email email_verified family_name");
+        assert_eq!(own.write.join(" "), "custom:colour email family_name");
+        let phone = ClientAttributes::of(&[], &[SignIn::Phone]);
+        assert_eq!(phone.read.join(" "), "email email_verified phone_number phone_number_verified");
+        assert_eq!(phone.write.join(" "), "email", "nobody verifies a number");
+    }
 }

@@ -1,67 +1,315 @@
-//! A domain that somebody gave to one of our pools.
+//! The domain of a user pool, at which programs get their tokens.
+//!
+//! A domain has no tags: it is ours because the pool is. Its name is unlike that of every other pool of the region, and is
+//! free for everybody once it is deleted.
 
-use super::refusals::HAS_DOMAIN;
-use super::{Cognito, UserPoolOutputs};
-use crate::engine::Failure;
+use aws_sdk_cognitoidentityprovider::types::DomainStatusType;
+use serde::{Deserialize, Serialize};
+
+use super::refusals::COGNITO_BUSY;
+use super::{Cognito, POOLS, TARGET};
+use crate::aws::cognito::COGNITO_IDP;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::settle::{confirmed, settled, until};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::scope::{Scope, Whose};
+
+/// How often a domain is looked at while it is being created or deleted, in milliseconds.
+const PACE: (u64, u64) = (1000, 4000);
+
+/// For how many seconds. A domain takes up to a minute (docs/aws.md, Scopes and machine clients).
+const BUDGET: u64 = 120;
+
+/// The first part of a pool's domain.
+#[derive(Debug, Clone)]
+pub struct PoolDomain {
+    pub pool_id: String,
+    /// 1 to 63 of `a-z 0-9 -`.
+    pub domain: String,
+}
+
+/// A pool has one domain, beside one with a certificate of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PoolDomainKey {
+    pub(super) pool_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PoolDomainOutputs {
+    pub pool_id: String,
+    pub domain: String,
+}
+
+/// A domain, as read from AWS.
+#[derive(Debug, Clone)]
+pub struct PoolDomainLive {
+    domain: String,
+}
+
+/// Where programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
+pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
+    match endpoint {
+        Some(endpoint) => format!("{}/oauth2/token", endpoint.trim_end_matches('/')),
+        None => format!("https://{domain}.{}/oauth2/token", scope.sign_in_pages()),
+    }
+}
+
+impl Resource for PoolDomain {
+    const KIND: &'static str = "cognito.domain";
+    // AWS refuses to delete a pool that has one.
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    // A domain of this name may be another pool's by now, but deleting it takes the id of our pool too.
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
+    type Key = PoolDomainKey;
+    type Outputs = PoolDomainOutputs;
+    type Live = PoolDomainLive;
+
+    fn key(&self) -> PoolDomainKey {
+        PoolDomainKey { pool_id: self.pool_id.clone() }
+    }
+
+    fn identity(outputs: &PoolDomainOutputs) -> String {
+        format!("{}/{}", outputs.pool_id, outputs.domain)
+    }
+
+    fn removal_command(outputs: &PoolDomainOutputs) -> Option<String> {
+        Some(format!(
+            "aws cognito-idp delete-user-pool-domain --user-pool-id {} --domain {}",
+            outputs.pool_id, outputs.domain
+        ))
+    }
+
+    fn compare(&self, live: &PoolDomainLive) -> Comparison {
+        Comparison::default().guard("Domain", &self.domain, &live.domain)
+    }
+}
+
+impl Described for PoolDomain {
+    const ABOUT: Kind = Kind {
+        service: COGNITO_IDP,
+        label: "domain of a user pool",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPool"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Update, Usage::Delete],
+                    actions: &["cognito-idp:DescribeUserPoolDomain"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolDomain"] },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &["cognito-idp:CreateUserPoolDomain", "cognito-idp:DeleteUserPoolDomain"],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolDomain"] },
+                ],
+            },
+        ],
+        rates: &[
+            Rate::per_second(20, Calls::Operations(TARGET, &["DescribeUserPoolDomain"])),
+            Rate::per_second(15, Calls::Operations(TARGET, &["CreateUserPoolDomain"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "domain of {}",
+            holds: "it is that of the stack file",
+            read: "DescribeUserPool",
+        },
+    };
+}
 
 impl Cognito {
-    /// Explains the refusal to delete a pool that has a domain. Returns any other refusal unchanged.
-    ///
-    /// The pool is ours, but its domain is not: this program creates none, so somebody may sign in through it, and once
-    /// it is deleted anybody in the region may take its name. So it is not deleted together with the pool.
-    pub(super) async fn explained(&self, pool: &UserPoolOutputs, refusal: Failure) -> Failure {
-        if !HAS_DOMAIN.is(&refusal) {
-            return refusal;
-        }
-        let live = self.pool(&pool.id).await.ok().flatten();
-        let names = |live: &aws_sdk_cognitoidentityprovider::types::UserPoolType| {
-            [live.custom_domain(), live.domain()].into_iter().flatten().map(str::to_owned).collect::<Vec<_>>()
-        };
-        let names = live.as_ref().map(names).filter(|names| !names.is_empty());
-        let names = names.unwrap_or_else(|| vec!["NAME".to_owned()]);
-        let (id, region) = (&pool.id, &self.scope.region);
-        let commands: Vec<String> = names
-            .iter()
-            .map(|name| {
-                format!(
-                    "`aws cognito-idp delete-user-pool-domain --region {region} --user-pool-id {id} --domain {name}`"
-                )
+    /// The status of a domain and the id of its pool; `None` if nobody has the domain. AWS then describes it without any
+    /// member.
+    async fn pool_of_domain(&self, domain: &str) -> Result<Option<(String, DomainStatusType)>, Failure> {
+        let call = self.client.describe_user_pool_domain().domain(domain);
+        let answer = call.send().await.or_fail(&format!("read the domain {domain}")).or_absent()?;
+        let found = answer.and_then(|answer| answer.domain_description);
+        let pool =
+            found.and_then(|found| Some((found.user_pool_id?, found.status.unwrap_or(DomainStatusType::Active))));
+        Ok(pool.filter(|(pool, _)| !pool.is_empty()))
+    }
+
+    /// Deletes a domain of a pool, once AWS is ready for that, and waits until its name is free. One that is gone, or is
+    /// another pool's by now, is no failure.
+    pub(super) async fn delete_domain(&self, pool_id: &str, domain: &str, task: &Task) -> Result<(), Failure> {
+        let ours = async || Ok::<_, Failure>(self.pool_of_domain(domain).await?.filter(|(pool, _)| pool == pool_id));
+        let ready = until(task, "the domain is being created", PACE, BUDGET, || async {
+            Ok(match ours().await? {
+                Some((_, DomainStatusType::Creating | DomainStatusType::Updating)) => None,
+                found => Some(found.filter(|(_, status)| *status != DomainStatusType::Deleting)),
             })
-            .collect();
-        let hint = format!(
-            "somebody gave this pool a domain; remove it with {}, then run `securelambda down` again",
-            commands.join(" and ")
-        );
-        refusal.hint(hint)
+        });
+        let is_there = match ready.await {
+            // Whoever may not look may still delete.
+            Err(failure) if failure.call.is_some() && !failure.ends_all() => true,
+            ready => ready?.is_some(),
+        };
+        if is_there {
+            let deleted = settled(task, &[&COGNITO_BUSY], || async {
+                let call = self.client.delete_user_pool_domain().user_pool_id(pool_id).domain(domain);
+                call.send().await.or_fail(&format!("delete the domain {domain}"))
+            });
+            deleted.await.or_absent()?;
+        }
+        let gone = until(task, "the domain is being deleted", PACE, BUDGET, || async {
+            Ok(ours().await?.is_none().then_some(()))
+        });
+        confirmed(gone.await)
+    }
+}
+
+impl Provider<PoolDomain> for Cognito {
+    async fn read(
+        &self,
+        key: &PoolDomainKey,
+        _: Option<&PoolDomainOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<PoolDomain>>, Failure> {
+        let domain = self.pool(&key.pool_id).await?.and_then(|pool| pool.domain).filter(|domain| !domain.is_empty());
+        Ok(domain.map(|domain| Found {
+            outputs: PoolDomainOutputs { pool_id: key.pool_id.clone(), domain: domain.clone() },
+            live: PoolDomainLive { domain },
+        }))
+    }
+
+    async fn create(&self, want: &PoolDomain, task: &Task) -> Result<PoolDomainOutputs, Failure> {
+        let made = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.once.create_user_pool_domain().user_pool_id(&want.pool_id).domain(&want.domain);
+            call.send().await.or_fail(&format!("create the domain {}", want.domain))
+        });
+        made.await.map_err(|failure| {
+            failure.hint("the domain may be another account's: choose another one in `login` of the stack file")
+        })?;
+        Ok(PoolDomainOutputs { pool_id: want.pool_id.clone(), domain: want.domain.clone() })
+    }
+
+    async fn update(
+        &self,
+        want: &PoolDomain,
+        found: &Found<PoolDomain>,
+        task: &Task,
+    ) -> Result<PoolDomainOutputs, Failure> {
+        // A pool takes no second one.
+        self.delete_domain(&want.pool_id, &found.live.domain, task).await?;
+        self.create(want, task).await
+    }
+
+    async fn delete(&self, gone: &PoolDomainOutputs, task: &Task) -> Result<(), Failure> {
+        self.delete_domain(&gone.pool_id, &gone.domain, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::aws::cognito::{Cognito, UserPool, UserPoolOutputs};
+    use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::{Cause, Provider, Task};
+    use crate::engine::Drift;
+
+    fn want() -> PoolDomain {
+        PoolDomain { pool_id: "p1".into(), domain: "demo-login".into() }
+    }
+
+    fn outputs() -> PoolDomainOutputs {
+        PoolDomainOutputs { pool_id: "p1".into(), domain: "demo-login".into() }
+    }
+
+    async fn read(pool: &str) -> Result<Option<Found<PoolDomain>>, Failure> {
+        let (clients, _) = replay(vec![(200, pool)]);
+        Provider::<PoolDomain>::read(&Cognito::new(&clients), &want().key(), None, &Task::detached("x")).await
+    }
 
     #[tokio::test]
-    async fn a_pool_with_a_domain_explains_how_to_remove_it() {
-        let refusal = r#"{"__type":"InvalidParameterException","message":
-            "User pool cannot be deleted. It has a domain configured that should be deleted first."}"#;
-        let described = r#"{"UserPool":{"Id":"p1","Domain":"login","CustomDomain":"login.example.com"}}"#;
-        let (clients, http) = replay(vec![(400, refusal), (200, described)]);
-        let pool = UserPoolOutputs {
-            id: "p1".into(),
-            arn: "arn:p1".into(),
-            name: "demo-users".into(),
-            deletion_protection: false,
+    async fn a_pool_has_the_domain_another_one_or_none() {
+        let found =
+            read(r#"{"UserPool":{"Id":"p1","Domain":"demo-login"}}"#).await.expect("an answer").expect("a domain");
+        assert_eq!((found.outputs, want().drift(&found.live)), (outputs(), vec![]));
+        let other = read(r#"{"UserPool":{"Id":"p1","Domain":"theirs"}}"#).await.expect("an answer").expect("a domain");
+        assert_eq!(want().drift(&other.live), [Drift::weakening("Domain", "demo-login", "theirs")]);
+        assert!(read(r#"{"UserPool":{"Id":"p1"}}"#).await.expect("an answer").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_pool_gives_up_its_domain_before_it_takes_another_one() {
+        let other = r#"{"UserPool":{"Id":"p1","Domain":"theirs"}}"#;
+        let active = r#"{"DomainDescription":{"UserPoolId":"p1","Status":"ACTIVE"}}"#;
+        let free = r#"{"DomainDescription":{}}"#;
+        let (clients, http) = replay([other, active, "{}", free, "{}"].map(|body| (200, body)).to_vec());
+        let cognito = Cognito::new(&clients);
+        let task = Task::detached("x");
+        let found = Provider::<PoolDomain>::read(&cognito, &want().key(), None, &task).await;
+        let found = found.expect("an answer").expect("a domain");
+        assert_eq!(cognito.update(&want(), &found, &task).await, Ok(outputs()));
+        let calls: Vec<String> = asked(&http).into_iter().skip(1).map(|(call, _)| call).collect();
+        let look = "DescribeUserPoolDomain";
+        assert_eq!(calls, [look, "DeleteUserPoolDomain", look, "CreateUserPoolDomain"]);
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_is_taken_leads_to_another_one() {
+        let taken =
+            r#"{"__type":"InvalidParameterException","message":"Domain already associated with another user pool."}"#;
+        let (clients, http) = replay(vec![(400, taken)]);
+        let made = Cognito::new(&clients).create(&want(), &Task::detached("x")).await;
+        assert!(made.expect_err("refused").hint.is_some_and(|hint| hint.contains("choose another")));
+        assert_eq!(asked(&http)[0].1, r#"{"Domain":"demo-login","UserPoolId":"p1"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_domain_is_deleted_once_it_is_ready_and_gone_when_its_name_is_free() {
+        let is = |status: &str| format!(r#"{{"DomainDescription":{{"UserPoolId":"p1","Status":"{status}"}}}}"#);
+        let (creating, active, deleting) = (is("CREATING"), is("ACTIVE"), is("DELETING"));
+        let free = (200, r#"{"DomainDescription":{}}"#);
+        let answers = vec![(200, &*creating), (200, &*active), (200, "{}"), (200, &*deleting), free];
+        let (clients, http) = replay(answers);
+        let cognito = Cognito::new(&clients);
+        let task = Task::detached("x");
+        assert_eq!(Provider::<PoolDomain>::delete(&cognito, &outputs(), &task).await, Ok(()));
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        let look = "DescribeUserPoolDomain";
+        assert_eq!(calls, [look, look, "DeleteUserPoolDomain", look, look]);
+        // Another pool has the name by now.
+        let theirs = (200, r#"{"DomainDescription":{"UserPoolId":"p9","Status":"ACTIVE"}}"#);
+        let (clients, http) = replay(vec![theirs, theirs]);
+        assert_eq!(Cognito::new(&clients).delete_domain("p1", "demo-login", &task).await, Ok(()));
+        assert!(!asked(&http).iter().any(|(call, _)| call.starts_with("Delete")));
+    }
+
+    #[test]
+    fn tokens_come_from_the_domain_or_from_the_emulator() {
+        let scope = |region: &str| Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: region.into(),
+            stack: "demo".into(),
+            ..Scope::default()
         };
-        let deleted = Provider::<UserPool>::delete(&Cognito::new(&clients), &pool, &Task::detached("pool.users")).await;
-        let failure = deleted.expect_err("refused");
-        assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.to_string().contains("It has a domain configured"), "{failure}");
-        let hint = failure.hint.expect("a hint");
-        for words in ["--user-pool-id p1 --domain login`", "--domain login.example.com`", "`securelambda down`"] {
-            assert!(hint.contains(words), "{hint}");
-        }
-        assert_eq!(asked(&http).len(), 2);
+        let at = |region: &str| token_url(None, &scope(region), "demo-login");
+        assert_eq!(at("eu-central-1"), "https://demo-login.auth.eu-central-1.amazoncognito.com/oauth2/token");
+        assert_eq!(at("us-gov-west-1"), "https://demo-login.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token");
+        let local = token_url(Some("http://127.0.0.1:4577/"), &scope("eu-central-1"), "demo-login");
+        assert_eq!(local, "http://127.0.0.1:4577/oauth2/token");
     }
 }

@@ -8,7 +8,8 @@ use aws_sdk_cognitoidentityprovider::types::ChallengeNameType;
 use ring::hmac;
 
 use super::Users;
-use super::users::{Tokens, explained, granted, tokens};
+use super::user_advice::explained;
+use super::users::{Tokens, granted, tokens};
 use crate::aws::error::{OrFail, empty, without_quotes};
 use crate::engine::Failure;
 use crate::secret::SecretValue;

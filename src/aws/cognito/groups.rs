@@ -4,10 +4,10 @@
 //! group loses its role only by being created again. That would lose its members, who are therefore copied to another
 //! group first. An interrupted run leaves that copy, from which the next one continues.
 
-use aws_sdk_cognitoidentityprovider::types::{GroupType, UserType};
+use aws_sdk_cognitoidentityprovider::types::GroupType;
 
 use super::refusals::COGNITO_BUSY;
-use super::{Cognito, PAGE};
+use super::{Cognito, members};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
 use crate::engine::{Cause, Failure, Task};
@@ -39,6 +39,11 @@ impl From<GroupType> for Group {
 }
 
 impl Group {
+    /// A group without anything but its name.
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), role: None, description: None, precedence: None }
+    }
+
     /// The name of the group that this one is a copy of.
     pub(super) fn copy_of(&self) -> Option<&str> {
         self.name.strip_prefix(COPY)
@@ -56,13 +61,7 @@ impl Group {
 
 impl Cognito {
     pub(super) async fn groups(&self, pool_id: &str) -> Result<Vec<Group>, Failure> {
-        let mut pages = self.client.list_groups().user_pool_id(pool_id).limit(PAGE).into_paginator().send();
-        let mut all = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.or_fail(&format!("list the groups of {pool_id}"))?;
-            all.extend(page.groups.unwrap_or_default().into_iter().map(Group::from));
-        }
-        Ok(all)
+        members::groups(&self.client, pool_id).await
     }
 
     /// Takes the role from every group that has one, and finishes what an interrupted run began. Members, description
@@ -92,7 +91,7 @@ impl Cognito {
     }
 
     /// Creates a group without a role, if there is none of this name.
-    async fn create_group(&self, pool_id: &str, group: &Group, task: &Task) -> Result<(), Failure> {
+    pub(super) async fn create_group(&self, pool_id: &str, group: &Group, task: &Task) -> Result<(), Failure> {
         let made = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.create_group().user_pool_id(pool_id).group_name(&group.name);
             let call = call.set_description(group.description.clone()).set_precedence(group.precedence);
@@ -104,7 +103,8 @@ impl Cognito {
         }
     }
 
-    async fn delete_group(&self, pool_id: &str, name: &str, task: &Task) -> Result<(), Failure> {
+    /// Deletes a group; one that is gone is no failure.
+    pub(super) async fn delete_group(&self, pool_id: &str, name: &str, task: &Task) -> Result<(), Failure> {
         let deleted = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.delete_group().user_pool_id(pool_id).group_name(name);
             call.send().await.or_fail(&format!("delete the group {name}"))
@@ -113,13 +113,7 @@ impl Cognito {
     }
 
     async fn copy_members(&self, pool_id: &str, from: &str, to: &str, task: &Task) -> Result<(), Failure> {
-        let call = self.client.list_users_in_group().user_pool_id(pool_id).group_name(from).limit(PAGE);
-        let mut pages = call.into_paginator().send();
-        let mut members: Vec<UserType> = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.or_fail(&format!("list the members of the group {from}"))?;
-            members.extend(page.users.unwrap_or_default());
-        }
+        let members = members::members(&self.client, pool_id, from).await?;
         for name in members.into_iter().filter_map(|member| member.username) {
             let added = settled(task, &[&COGNITO_BUSY], || async {
                 let call = self.client.admin_add_user_to_group().user_pool_id(pool_id).group_name(to).username(&name);

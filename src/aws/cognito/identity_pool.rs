@@ -19,7 +19,9 @@ use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::{pairs, tag_map};
-use crate::engine::{Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{
+    Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
+};
 use crate::layer::Layer;
 use crate::scope::{Owner, Scope, Whose};
 
@@ -163,6 +165,14 @@ impl Described for IdentityPool {
         gone_before: &[],
         permissions: &[
             StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: &["{arn:cognito-identity}:identitypool/*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["cognito-identity:TagResource", "cognito-identity:UntagResource"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::FindOwn,
                 on: IDENTITY_POOLS,
                 rights: &[Permissions {
@@ -276,6 +286,16 @@ impl Provider<IdentityPool> for CognitoIdentity {
         });
         updated.await?;
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &IdentityPoolOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        let answer = self.client.describe_identity_pool().identity_pool_id(&of.id).send().await;
+        let answer = answer.or_fail(&format!("read the tags of the identity pool {}", of.id)).or_absent()?;
+        Ok(answer.map(|answer| crate::aws::tags::read(pairs(answer.identity_pool_tags()))))
+    }
+
+    async fn retag(&self, of: &IdentityPoolOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.arn(&of.id), change, task).await
     }
 
     async fn delete(&self, gone: &IdentityPoolOutputs, task: &Task) -> Result<(), Failure> {

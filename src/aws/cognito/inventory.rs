@@ -1,7 +1,10 @@
 //! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
-use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
+use super::{
+    AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, PoolDomain, PoolDomainKey, PoolDomainOutputs, UserPool,
+    UserPoolKey,
+};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::tags::pairs;
@@ -22,13 +25,27 @@ impl Cognito {
             Err(failure) => (Vec::new(), Some(Unread::new::<AppClient>(format!("of {}", outputs.name), failure))),
         };
         let under = clients.into_iter().map(|(client_id, name)| {
-            let key = AppClientKey { pool_id: id.clone(), name: name.clone(), watched: false };
+            let key = AppClientKey { pool_id: id.clone(), name: name.clone(), watched: false, secret_name: None };
             let of = Id::new("client", listed.id.parts().1);
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
             InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs)
         });
-        let under: Vec<InventoryItem> = under.collect();
+        // A pool that has one is not deleted, so it goes before the pool, whoever gave it to the pool.
+        let domains = [pool.domain(), pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty());
+        let domains = domains.map(|domain| {
+            let of = Id::new("domain", listed.id.parts().1);
+            let outputs = PoolDomainOutputs { pool_id: id.clone(), domain: domain.to_owned() };
+            let place = format!("{}/domain/{domain}", listed.arn);
+            InventoryItem::under::<PoolDomain>(
+                &listed,
+                of,
+                (domain, &place),
+                &PoolDomainKey { pool_id: id.clone() },
+                &outputs,
+            )
+        });
+        let under: Vec<InventoryItem> = under.chain(domains).collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 

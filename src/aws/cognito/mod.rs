@@ -6,44 +6,61 @@
 
 mod attached;
 mod client;
+mod client_secret;
 mod client_settings;
 mod domain;
 mod enrolment;
+mod foreign_domain;
+mod group;
 mod groups;
 mod identities;
 mod identity_pool;
 mod identity_pool_roles;
+mod identity_tagging;
 mod inventory;
+mod members;
+mod new_user;
 mod occupancy;
 mod password;
 mod pool;
 mod pool_calls;
 mod pool_comparison;
+mod pool_kind;
 mod pool_settings;
 pub mod refusals;
+mod resource_server;
+mod schema;
 mod service_user;
+mod tagging;
 mod test_clients;
 mod threat;
+mod user_advice;
 mod users;
 
 use super::service::AwsService;
 use crate::aws::Clients;
 use crate::aws::retries::{client, once};
+use crate::aws::secretsmanager::SecretsManager;
 use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
-pub use client_settings::TokenRules;
+pub use client_settings::{ClientAttributes, TokenRules};
+pub use domain::{PoolDomain, PoolDomainKey, PoolDomainLive, PoolDomainOutputs, token_url};
 pub use enrolment::SignedIn;
+pub use group::{UserGroup, UserGroupLive, UserGroupOutputs};
 pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
 pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
+pub use members::{GroupInfo, Members};
+pub use new_user::{NewUser, is_email, is_phone, is_username, placeholders};
 pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
+pub use resource_server::{ResourceServer, ResourceServerLive, ResourceServerOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use test_clients::TestClients;
-pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
+pub use users::{AddUser, Added, SignedUp, Tokens, User, Users};
 
 pub const COGNITO_IDP: Service = Service::new("cognito-idp", "Cognito user pools");
 
@@ -84,6 +101,8 @@ pub struct Cognito {
     client: aws_sdk_cognitoidentityprovider::Client,
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_cognitoidentityprovider::Client,
+    /// For the secrets of app clients.
+    secrets: SecretsManager,
     scope: Scope,
     /// Whether the endpoint is an emulator, which lacks some operations and settings.
     emulator: bool,
@@ -95,6 +114,7 @@ impl Cognito {
             emulator: clients.is_emulator(),
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
             once: once!(aws_sdk_cognitoidentityprovider, &clients.once),
+            secrets: SecretsManager::new(clients),
             scope: clients.scope.clone(),
         }
     }
@@ -115,6 +135,7 @@ mod tests {
                 account: "123456789012".into(),
                 region: region.into(),
                 stack: "demo".into(),
+                ..Scope::default()
             };
             assert_eq!(provider(&scope, "p"), format!("{host}/p"));
             assert_eq!(issuer(&scope, "p"), format!("https://{host}/p"));

@@ -8,7 +8,7 @@ use crate::aws::error::OrFail;
 use crate::engine::Failure;
 
 /// The most pages that are counted: 600 users are as good a warning as 60,000.
-const PAGES: usize = 10;
+pub(super) const PAGES: usize = 10;
 
 /// Reasons not to delete a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! User pools.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, UserPoolPolicyType, UserPoolType, UsernameAttributeType, UsernameConfigurationType,
-    VerifiedAttributeType,
+    AdminCreateUserConfigType, AliasAttributeType, UserPoolPolicyType, UserPoolType, UsernameAttributeType,
+    UsernameConfigurationType, VerifiedAttributeType,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -11,23 +11,20 @@ use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
 use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
 use super::refusals::COGNITO_BUSY;
+use super::schema::{self, is_attribute};
 use super::threat::{Risk, add_ons, is_risk, tier};
-use super::{Cognito, POOLS, PasswordPolicy, TARGET};
-use crate::aws::cognito::COGNITO_IDP;
+use super::{Cognito, PasswordPolicy};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
-use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
-use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::tag_map;
-use crate::choices::{Mfa, Plan, ThreatProtection};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
-use crate::layer::Layer;
+use crate::choices::{Mfa, Plan, SignIn, ThreatProtection, UserAttribute};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::scope::Whose;
 
 /// The fields that AWS cannot change later.
 const FIXED: [&str; 3] = ["UsernameAttributes", "AliasAttributes", "UsernameConfiguration.CaseSensitive"];
 
-/// A directory of users who sign in with their e-mail address, which Cognito verifies.
+/// A directory of users. Cognito verifies their e-mail addresses.
 #[derive(Debug, Clone)]
 pub struct UserPool {
     /// Its id in the stack, for its tags.
@@ -48,6 +45,30 @@ pub struct UserPool {
     /// The names of the stack's own app clients of this pool. Any other one lets programs sign in that the stack file
     /// does not name.
     pub clients: Vec<String>,
+    /// The names of the stack's own groups of this pool. Other groups are people's data, and stay without a role.
+    pub groups: Vec<String>,
+    /// The identifiers of the stack's own resource servers of this pool.
+    pub resource_servers: Vec<String>,
+    /// Whether the stack file gives it a domain.
+    pub has_domain: bool,
+    /// The attributes of its users that the stack file names.
+    pub attributes: Vec<UserAttribute>,
+    /// What its users sign in with: at least one.
+    pub sign_in: Vec<SignIn>,
+}
+
+impl UserPool {
+    /// What identifies a user when signing in, in Cognito's words. Where users choose a name, addresses and numbers are
+    /// other names of theirs; otherwise they are the only ones.
+    pub(super) fn sign_in_attributes(&self) -> (Vec<UsernameAttributeType>, Vec<AliasAttributeType>) {
+        let (email, phone) = (self.sign_in.contains(&SignIn::Email), self.sign_in.contains(&SignIn::Phone));
+        if self.sign_in.contains(&SignIn::Username) {
+            let aliases = [(email, AliasAttributeType::Email), (phone, AliasAttributeType::PhoneNumber)];
+            return (Vec::new(), aliases.into_iter().filter_map(|(has, alias)| has.then_some(alias)).collect());
+        }
+        let names = [(email, UsernameAttributeType::Email), (phone, UsernameAttributeType::PhoneNumber)];
+        (names.into_iter().filter_map(|(has, name)| has.then_some(name)).collect(), Vec::new())
+    }
 }
 
 /// A pool is found by its name, which is not unique, and our tag.
@@ -66,6 +87,9 @@ pub struct UserPoolOutputs {
     /// Whether it was protected from deletion when it was last read. With the record no call is needed to refuse the
     /// deletion.
     pub deletion_protection: bool,
+    /// The attributes that the stack file gave it, by Cognito's names. AWS cannot remove them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
 }
 
 /// A pool, as read from AWS: complete, because an update resets what it leaves out.
@@ -74,6 +98,8 @@ pub struct UserPoolLive {
     pub(super) pool: UserPoolType,
     pub(super) attached: Attached,
     pub(super) risk: Risk,
+    /// The attributes that are recorded.
+    pub(super) recorded: Vec<String>,
     /// Whether an emulator gave the answer.
     pub(super) emulator: bool,
 }
@@ -105,7 +131,9 @@ impl Resource for UserPool {
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
-        let fixed = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str()))?;
+        let Some(fixed) = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str())) else {
+            return schema::unchangeable(self, drift);
+        };
         let Drift { field, live, want, .. } = fixed;
         let message = format!("AWS cannot change {field} of the user pool {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
@@ -115,140 +143,6 @@ impl Resource for UserPool {
     }
 }
 
-impl Described for UserPool {
-    const ABOUT: Kind = Kind {
-        service: COGNITO_IDP,
-        label: "user pool",
-        listed: Listed::ByItself,
-        cleanup: CleanupGroup::Cognito,
-        gone_before: &[],
-        permissions: &[
-            // Without a stack's tag too: only the settings of a pool show whose it is.
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: POOLS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Delete, Usage::AddUser, Usage::Survivors],
-                    actions: &["cognito-idp:DescribeUserPool"],
-                }],
-            },
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: POOLS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read],
-                    actions: &[
-                        "cognito-idp:DescribeRiskConfiguration",
-                        "cognito-idp:GetUserPoolMfaConfig",
-                        "cognito-idp:ListGroups",
-                        "cognito-idp:ListIdentityProviders",
-                        "cognito-idp:ListResourceServers",
-                        "cognito-idp:ListUserPoolClients",
-                    ],
-                }],
-            },
-            StatementTemplate {
-                sid: Sid::OwnByTag,
-                on: POOLS,
-                rights: &[
-                    Permissions {
-                        needs: &[Usage::Create],
-                        actions: &["cognito-idp:SetRiskConfiguration", "cognito-idp:SetUserPoolMfaConfig"],
-                    },
-                    Permissions {
-                        needs: &[Usage::Update],
-                        actions: &[
-                            "cognito-idp:AdminAddUserToGroup",
-                            "cognito-idp:CreateGroup",
-                            "cognito-idp:DeleteGroup",
-                            "cognito-idp:DeleteIdentityProvider",
-                            "cognito-idp:DeleteResourceServer",
-                            "cognito-idp:DeleteUserPoolClient",
-                            "cognito-idp:DeleteUserPoolDomain",
-                            "cognito-idp:ListUsersInGroup",
-                            "cognito-idp:SetRiskConfiguration",
-                            "cognito-idp:SetUserPoolMfaConfig",
-                            "cognito-idp:UpdateUserPool",
-                        ],
-                    },
-                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPool"] },
-                    Permissions {
-                        needs: &[Usage::AddUser],
-                        actions: &["cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword"],
-                    },
-                    Permissions { needs: &[Usage::ListUsers, Usage::Delete], actions: &["cognito-idp:ListUsers"] },
-                    Permissions { needs: &[Usage::RemoveUser], actions: &["cognito-idp:AdminDeleteUser"] },
-                ],
-            },
-            StatementTemplate {
-                sid: Sid::MakeUserPools,
-                on: &["*"],
-                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPool"] }],
-            },
-            StatementTemplate {
-                sid: Sid::TagWhatIsMade,
-                on: &["{arn:cognito-idp}:userpool/${*}"],
-                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-idp:TagResource"] }],
-            },
-            StatementTemplate {
-                sid: Sid::OnAnything,
-                on: &["*"],
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
-                    actions: &["cognito-idp:ListUserPools"],
-                }],
-            },
-        ],
-        rates: &[
-            // AWS also limits changes to 5 a second for each pool. One pool never needs that many.
-            Rate::per_second(
-                15,
-                Calls::Operations(TARGET, &["DescribeUserPool", "ListUserPools", "GetUserPoolMfaConfig"]),
-            ),
-            Rate::per_second(
-                15,
-                Calls::Operations(
-                    TARGET,
-                    &["CreateUserPool", "UpdateUserPool", "DeleteUserPool", "SetUserPoolMfaConfig"],
-                ),
-            ),
-            Rate::per_second(15, Calls::Operations(TARGET, &["DescribeUserPoolClient", "ListUserPoolClients"])),
-            Rate::per_second(
-                15,
-                Calls::Operations(TARGET, &["CreateUserPoolClient", "UpdateUserPoolClient", "DeleteUserPoolClient"]),
-            ),
-            Rate::per_second(
-                20,
-                Calls::Operations(
-                    TARGET,
-                    &["ListGroups", "ListIdentityProviders", "ListResourceServers", "DescribeRiskConfiguration"],
-                ),
-            ),
-            Rate::per_second(
-                15,
-                Calls::Operations(
-                    TARGET,
-                    &[
-                        "CreateGroup",
-                        "DeleteGroup",
-                        "DeleteIdentityProvider",
-                        "DeleteResourceServer",
-                        "DeleteUserPoolDomain",
-                        "SetRiskConfiguration",
-                    ],
-                ),
-            ),
-            Rate::per_second(25, Calls::Operations(TARGET, &["AdminAddUserToGroup"])),
-        ],
-        check: SettingsCheck {
-            layer: Layer::Authentication,
-            subject: "{}",
-            holds: "settings match the stack file",
-            read: "DescribeUserPool and the lists of what belongs to the pool",
-        },
-    };
-}
-
 pub(super) fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> {
     match (pool.id(), pool.arn()) {
         (Some(id), Some(arn)) => Ok(UserPoolOutputs {
@@ -256,6 +150,7 @@ pub(super) fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs
             arn: arn.to_owned(),
             name: pool.name().unwrap_or(name).to_owned(),
             deletion_protection: is_protected(pool),
+            attributes: Vec::new(),
         }),
         _ => Err(empty(&format!("the user pool {name}"))),
     }
@@ -274,7 +169,7 @@ impl Provider<UserPool> for Cognito {
                 if !self.owns(&pool) {
                     return Err(Failure::foreign("the user pool", &known.arn));
                 }
-                return self.whole_pool(pool, attached, &key.name).await.map(Some);
+                return self.whole_pool(pool, attached, &key.name, &known.attributes).await.map(Some);
             }
         }
         let ids = self.pools_named(&key.name).await?;
@@ -287,7 +182,7 @@ impl Provider<UserPool> for Cognito {
             [] => Ok(None),
             [pool] => {
                 let attached = self.attached(pool.id().unwrap_or_default()).await;
-                self.whole_pool(pool.clone(), attached, &key.name).await.map(Some)
+                self.whole_pool(pool.clone(), attached, &key.name, &[]).await.map(Some)
             }
             all => {
                 let ids: Vec<&str> = all.iter().filter_map(UserPoolType::id).collect();
@@ -300,13 +195,17 @@ impl Provider<UserPool> for Cognito {
         let recovery = email_recovery()?;
         let usernames = built(UsernameConfigurationType::builder().case_sensitive(false).build())?;
         let (add_ons, plan) = (add_ons(want, None)?, tier(want, None));
+        let (names, aliases) = want.sign_in_attributes();
+        let (names, aliases) = (Some(names).filter(|all| !all.is_empty()), Some(aliases).filter(|all| !all.is_empty()));
         let made = settled(task, &[&COGNITO_BUSY], || async {
             let invite = AdminCreateUserConfigType::builder().allow_admin_create_user_only(!want.self_sign_up);
             self.once
                 .create_user_pool()
                 .pool_name(&want.name)
                 .policies(UserPoolPolicyType::builder().password_policy(want.password.to_aws()).build())
-                .username_attributes(UsernameAttributeType::Email)
+                .set_username_attributes(names.clone())
+                .set_alias_attributes(aliases.clone())
+                .set_schema(schema::wanted(want))
                 .username_configuration(usernames.clone())
                 .auto_verified_attributes(VerifiedAttributeType::Email)
                 .user_attribute_update_settings(verify_first())
@@ -321,7 +220,11 @@ impl Provider<UserPool> for Cognito {
                 .or_fail(&format!("create the user pool {}", want.name))
         });
         let pool = made.await?.user_pool.ok_or_else(|| empty(&format!("the user pool {}", want.name)))?;
-        let outputs = UserPoolOutputs { deletion_protection: want.deletion_protection, ..outputs(&pool, &want.name)? };
+        let outputs = UserPoolOutputs {
+            deletion_protection: want.deletion_protection,
+            attributes: schema::recorded(want),
+            ..outputs(&pool, &want.name)?
+        };
         if want.mfa != Mfa::Off {
             self.set_mfa(want, &outputs.id, task).await?;
         }
@@ -338,7 +241,11 @@ impl Provider<UserPool> for Cognito {
         if is(is_attached) {
             self.detach(want, live, attached, task).await?;
         }
-        if is(|field| !is_attached(field) && !is_factor(field) && !is_risk(field)) {
+        if is(is_attribute) {
+            self.add_attributes(want, live, task).await?;
+        }
+        let is_elsewhere = |field: &str| is_attached(field) || is_risk(field) || is_attribute(field);
+        if drift.iter().any(|drift| !is_elsewhere(&drift.field) && !is_factor(&drift.field)) {
             let (recovery, add_ons) = (&email_recovery()?, &add_ons(want, Some(live))?);
             let updated = settled(task, &[&COGNITO_BUSY], || async move {
                 let call = update(&self.client, want, live, self.emulator).user_pool_id(&seen.id);
@@ -349,7 +256,9 @@ impl Provider<UserPool> for Cognito {
         }
         // Also after an update: it is not known for all calls whether they reset the second factor (docs/aws.md,
         // Updates of pools and clients).
-        if is(|field| !is_attached(field) && !is_risk(field)) && (want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off) {
+        if drift.iter().any(|drift| !is_elsewhere(&drift.field))
+            && (want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off)
+        {
             self.set_mfa(want, &seen.id, task).await?;
         }
         let begins = ThreatProtection::Enforced == want.threat_protection
@@ -357,7 +266,20 @@ impl Provider<UserPool> for Cognito {
         if begins {
             self.set_risks(want, &seen.id, risk, task).await?;
         }
-        Ok(UserPoolOutputs { deletion_protection: want.deletion_protection, ..seen.clone() })
+        let attributes = schema::recorded(want);
+        Ok(UserPoolOutputs { deletion_protection: want.deletion_protection, attributes, ..seen.clone() })
+    }
+
+    async fn tags(&self, of: &UserPoolOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        let answer = self.client.describe_user_pool().user_pool_id(&of.id).send().await;
+        let answer = answer.or_fail(&format!("read the tags of the user pool {}", of.id)).or_absent()?;
+        Ok(answer
+            .and_then(|answer| answer.user_pool)
+            .map(|answer| crate::aws::tags::read(crate::aws::tags::pairs(answer.user_pool_tags()))))
+    }
+
+    async fn retag(&self, of: &UserPoolOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn delete(&self, gone: &UserPoolOutputs, task: &Task) -> Result<(), Failure> {
@@ -380,6 +302,29 @@ impl Provider<UserPool> for Cognito {
 
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         self.list_pools(whose).await
+    }
+}
+
+#[cfg(test)]
+impl UserPool {
+    /// A pool without anything that the stack file can add.
+    pub(super) fn bare() -> Self {
+        Self {
+            id: "pool.A".into(),
+            name: "demo-A".into(),
+            password: PasswordPolicy::STRICTEST,
+            self_sign_up: false,
+            mfa: Mfa::Off,
+            deletion_protection: false,
+            threat_protection: ThreatProtection::Off,
+            plan: None,
+            clients: Vec::new(),
+            groups: Vec::new(),
+            resource_servers: Vec::new(),
+            has_domain: false,
+            attributes: Vec::new(),
+            sign_in: vec![SignIn::Email],
+        }
     }
 }
 
@@ -410,6 +355,11 @@ mod tests {
             threat_protection: ThreatProtection::Off,
             plan: None,
             clients: vec!["demo-MyUserPool1-client".into()],
+            groups: vec!["editors".into()],
+            resource_servers: vec!["stock".into()],
+            has_domain: false,
+            attributes: Vec::new(),
+            sign_in: vec![SignIn::Email],
         }
     }
 
@@ -457,6 +407,7 @@ mod tests {
             arn: format!("arn:aws:cognito-idp:::userpool/{id}"),
             name: "demo-MyUserPool1".into(),
             deletion_protection: true,
+            attributes: Vec::new(),
         }
     }
 
@@ -855,7 +806,9 @@ mod tests {
         answer["UserPool"]["Domain"] = json!("login");
         let live = tokio::task::spawn_blocking(move || live_with(&answer, FOREIGN)).await.expect("live");
         let found = Found { outputs: ids("p1"), live };
-        let (clients, http) = replay(vec![(200, "{}"); 20]);
+        let mut answers = vec![(200, "{}"); 20];
+        answers[3] = (200, r#"{"DomainDescription": {"UserPoolId": "p1", "Status": "ACTIVE"}}"#);
+        let (clients, http) = replay(answers);
         Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect("updated");
         let asked = asked(&http);
         let calls: Vec<&str> = asked.iter().map(|(call, _)| call.as_str()).collect();
@@ -863,7 +816,9 @@ mod tests {
             "DeleteUserPoolClient",
             "DeleteIdentityProvider",
             "DeleteResourceServer",
+            "DescribeUserPoolDomain",
             "DeleteUserPoolDomain",
+            "DescribeUserPoolDomain",
             "CreateGroup",
             "ListUsersInGroup",
             "DeleteGroup",
@@ -873,6 +828,6 @@ mod tests {
             "SetUserPoolMfaConfig",
         ];
         assert_eq!(calls, expected, "the pool's own settings are as wanted");
-        assert!(asked[0].1.contains("c9") && asked[3].1.contains("login"), "{asked:?}");
+        assert!(asked[0].1.contains("c9") && asked[4].1.contains("login"), "{asked:?}");
     }
 }

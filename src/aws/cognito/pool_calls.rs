@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use super::attached::Attached;
 use super::pool::outputs;
 use super::refusals::COGNITO_BUSY;
-use super::{Cognito, PAGE, UserPool, UserPoolLive};
+use super::{Cognito, PAGE, UserPool, UserPoolLive, UserPoolOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
 use crate::aws::tags::pairs;
@@ -37,16 +37,20 @@ impl Cognito {
         Ok(ids)
     }
 
-    /// A pool of ours that was just read, with everything else that belongs to it.
+    /// A pool of ours that was just read, with everything else that belongs to it. `recorded`: the attributes that the
+    /// record has.
     pub(super) async fn whole_pool(
         &self,
         pool: UserPoolType,
         attached: Result<Attached, Failure>,
         name: &str,
+        recorded: &[String],
     ) -> Result<Found<UserPool>, Failure> {
         let risk = self.risks_of(&pool).await?;
-        let outputs = outputs(&pool, name)?;
-        Ok(Found { outputs, live: UserPoolLive { pool, attached: attached?, risk, emulator: self.emulator } })
+        let recorded = recorded.to_vec();
+        let outputs = UserPoolOutputs { attributes: recorded.clone(), ..outputs(&pool, name)? };
+        let live = UserPoolLive { pool, attached: attached?, risk, recorded, emulator: self.emulator };
+        Ok(Found { outputs, live })
     }
 
     /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,

@@ -8,7 +8,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 
 use super::pool_settings::{is_protected, is_sent_by_another_account, names, protection, recovery};
-use super::{PasswordPolicy, UserPool, UserPoolLive, threat};
+use super::{PasswordPolicy, UserPool, UserPoolLive, schema, threat};
 use crate::choices::Mfa;
 use crate::engine::{Comparison, Effect};
 
@@ -29,6 +29,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolLive) -> Comparison {
         mail(pool),
         threat::compare(want, pool, &live.risk),
         live.attached.compare(want, pool),
+        schema::compare(want, pool, &live.recorded),
         kept(pool),
     ];
     parts.into_iter().flatten().collect()
@@ -59,9 +60,10 @@ fn sign_in(want: &UserPool, pool: &UserPoolType) -> Comparison {
     } else {
         Effect::differs_unless(protected == is_protected)
     };
+    let (attributes, aliases) = want.sign_in_attributes();
     Comparison::default()
-        .guard("UsernameAttributes", "email", names(pool.username_attributes()))
-        .guard("AliasAttributes", "none", names(pool.alias_attributes()))
+        .guard("UsernameAttributes", names(&attributes), names(pool.username_attributes()))
+        .guard("AliasAttributes", names(&aliases), names(pool.alias_attributes()))
         .guard("UsernameConfiguration.CaseSensitive", false, sensitive)
         .guard("AutoVerifiedAttributes", "email", names(pool.auto_verified_attributes()))
         .guard("UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate", "email", names(verified_first))

@@ -47,6 +47,8 @@ refusals! {
     WRONG_CODE = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
     /// An old code.
     OLD_CODE = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
+    /// A user's attributes do not fit the pool's: a required one is missing, or one cannot be changed.
+    NOT_BY_SCHEMA = Refusal::new(&["cognito-idp"], &["InvalidParameterException"]).words(&["did not conform to the schema"]);
     /// The user made too many attempts.
     TOO_MANY_TRIES = Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
     /// The e-mail could not be sent.
@@ -118,6 +120,7 @@ pub(in crate::aws) mod tests {
                         arn: "arn:p".into(),
                         name: "demo-p".into(),
                         deletion_protection: false,
+                        attributes: Vec::new(),
                     };
                     async move {
                         Provider::<cognito::UserPool>::delete(&cognito::Cognito::new(&clients), &gone, &task).await

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::refusals::COGNITO_BUSY;
 use super::users::attributes;
-use super::{POOLS, PasswordPolicy, TARGET, Users, generate};
+use super::{NewUser, POOLS, PasswordPolicy, TARGET, Users, generate};
 use crate::aws::Clients;
 use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, without_quotes};
@@ -35,6 +35,8 @@ pub struct ServiceUser {
     pub username: String,
     /// The ARN of the secret that gets `{"username", "password"}`.
     pub secret_arn: String,
+    /// Values for the attributes that its pool requires of everybody.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// The outputs are also the key.
@@ -163,7 +165,7 @@ impl ServiceUsers {
     /// Writes a new password into the secret and then sets it for the user. After an interruption at any point,
     /// attribute and version differ.
     async fn renew(&self, want: &ServiceUser, task: &Task) -> Result<(), Failure> {
-        let ServiceUser { pool_id, username, secret_arn } = want;
+        let ServiceUser { pool_id, username, secret_arn, .. } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
         let version = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
         let document = SecretValue::new(json!({ "username": username, "password": password.reveal() }).to_string());
@@ -210,7 +212,8 @@ impl Provider<ServiceUser> for ServiceUsers {
 
     async fn create(&self, want: &ServiceUser, task: &Task) -> Result<ServiceUserOutputs, Failure> {
         // The user is in our pool, so an earlier run created it.
-        self.users.ensure(&want.pool_id, &want.username).await?;
+        let user = NewUser::by_email(&want.username, want.attributes.clone());
+        self.users.ensure(&want.pool_id, &user).await?;
         self.renew(want, task).await?;
         Ok(want.key())
     }
@@ -255,6 +258,7 @@ mod tests {
             pool_id: "eu-central-1_A".into(),
             username: "day@demo.invalid".into(),
             secret_arn: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-day-AbCdEf".into(),
+            attributes: Vec::new(),
         }
     }
 

@@ -274,19 +274,13 @@ mod tests {
     use super::*;
     use crate::aws::cognito::PasswordPolicy;
     use crate::aws::testing::{asked, clients, replay};
-    use crate::choices::Mfa;
 
     fn want(threat_protection: ThreatProtection, plan: Option<Plan>, history: u8) -> UserPool {
         UserPool {
-            id: "pool.A".into(),
-            name: "demo-A".into(),
             password: PasswordPolicy { history, ..PasswordPolicy::STRICTEST },
-            self_sign_up: false,
-            mfa: Mfa::Off,
-            deletion_protection: false,
             threat_protection,
             plan,
-            clients: vec![],
+            ..UserPool::bare()
         }
     }
 

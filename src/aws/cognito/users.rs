@@ -1,6 +1,6 @@
 //! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use aws_sdk_cognitoidentityprovider::Client;
@@ -11,16 +11,14 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::refusals::{
-    BAD_REFRESH_TOKEN, CONFIRMED, DISABLED, HELD_BACK, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER, NOT_CONFIRMED,
-    NOT_DELIVERED, OLD_CODE, PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS,
-    WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
-};
-use super::{PAGE, PasswordPolicy, generate};
+use super::refusals::{CONFIRMED, NO_USER, NOT_BY_SCHEMA};
+use super::user_advice::explained;
+use super::{NewUser, PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, without_quotes};
 use crate::aws::retries::client;
-use crate::engine::{Cause, Failure, Refusal, ServiceError};
+use crate::choices::SignIn;
+use crate::engine::{Cause, Failure, ServiceError};
 use crate::secret::SecretValue;
 
 /// How a user is added.
@@ -57,16 +55,32 @@ pub struct SignedUp {
 /// A user of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// A UUID. Calls accept the e-mail address instead of it.
+    /// The name that the user chose. Where users sign in with an address or a number, it is a UUID, and calls accept the
+    /// address instead of it.
     pub username: String,
     /// The e-mail address; empty if there is none.
     pub email: String,
+    /// All other attributes, by Cognito's names.
+    pub attributes: BTreeMap<String, String>,
     /// As in `CONFIRMED`, `UNCONFIRMED` or `FORCE_CHANGE_PASSWORD`.
     pub status: String,
     /// Whether it may sign in.
     pub enabled: bool,
     /// The time of creation, in seconds since 1970.
     pub created: i64,
+}
+
+impl User {
+    /// What the user signs in with, in a pool in which users sign in in these ways.
+    pub fn called(&self, sign_in: &[SignIn]) -> &str {
+        let number = self.attributes.get("phone_number").filter(|_| sign_in.contains(&SignIn::Phone));
+        match number {
+            _ if sign_in.contains(&SignIn::Username) => &self.username,
+            Some(number) if self.email.is_empty() => number,
+            _ if self.email.is_empty() => &self.username,
+            _ => &self.email,
+        }
+    }
 }
 
 /// The tokens from signing in.
@@ -100,33 +114,45 @@ impl Users {
         self.clock.as_ref().map_or_else(SystemTime::now, TimeSource::now)
     }
 
-    /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again.
-    pub async fn add(&self, pool_id: &str, email: &str, how: AddUser) -> Result<Added, Failure> {
-        match how {
-            AddUser::Password(password) => self.add_with_password(pool_id, email, &password).await,
-            AddUser::Invite => self.invite(pool_id, email).await,
+    /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again, and sets the further
+    /// attributes.
+    pub async fn add(&self, pool_id: &str, user: &NewUser, how: AddUser) -> Result<Added, Failure> {
+        let added = match how {
+            AddUser::Password(password) => self.add_with_password(pool_id, user, &password).await?,
+            AddUser::Invite => self.invite(pool_id, user).await?,
+        };
+        if matches!(added, Added::PasswordSet | Added::Reinvited) && !user.attributes.is_empty() {
+            self.set_attributes(pool_id, &user.name, &user.attributes).await?;
         }
+        Ok(added)
     }
 
-    async fn add_with_password(&self, pool_id: &str, email: &str, password: &SecretValue) -> Result<Added, Failure> {
-        let added = if explained(self.ensure(pool_id, email).await)? { Added::Created } else { Added::PasswordSet };
-        explained(self.set_password(pool_id, email, password).await)?;
+    async fn add_with_password(&self, pool_id: &str, user: &NewUser, password: &SecretValue) -> Result<Added, Failure> {
+        let added = if explained(self.ensure(pool_id, user).await)? { Added::Created } else { Added::PasswordSet };
+        explained(self.set_password(pool_id, &user.name, password).await)?;
         Ok(added)
     }
 
     /// Creates a user who cannot sign in yet; `false` if the name exists.
-    pub(super) async fn ensure(&self, pool_id: &str, email: &str) -> Result<bool, Failure> {
-        let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
+    pub(super) async fn ensure(&self, pool_id: &str, user: &NewUser) -> Result<bool, Failure> {
         // Nobody learns the temporary password. If no other password is set, the user cannot sign in.
         let temporary = generate(&PasswordPolicy::STRICTEST);
-        let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
-        let call = call.set_user_attributes(Some(attributes)).temporary_password(temporary.reveal());
-        let made = call.message_action(MessageActionType::Suppress).send().await;
-        match made.or_fail(&format!("add the user {email}")) {
+        let call = self.client.admin_create_user().user_pool_id(pool_id).username(&user.name);
+        let call = call.set_user_attributes(Some(attributes(&user.vouched_for())?));
+        let call = call.temporary_password(temporary.reveal()).message_action(MessageActionType::Suppress);
+        match call.send().await.or_fail(&format!("add the user {}", user.name)) {
             Ok(_) => Ok(true),
             Err(failure) if failure.cause == Cause::Exists => Ok(false),
+            // AWS's answer may quote the password.
+            Err(failure) if NOT_BY_SCHEMA.is(&failure) => Err(failure),
             Err(failure) => Err(without_quotes(failure)),
         }
+    }
+
+    async fn set_attributes(&self, pool_id: &str, username: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
+        let call = self.client.admin_update_user_attributes().user_pool_id(pool_id).username(username);
+        let set = call.set_user_attributes(Some(attributes(pairs)?)).send().await;
+        explained(set.or_fail(&format!("set the attributes of {username}"))).map(drop)
     }
 
     /// Sets a user's permanent password.
@@ -136,26 +162,25 @@ impl Users {
         set.map(drop).map_err(without_quotes)
     }
 
-    async fn invite(&self, pool_id: &str, email: &str) -> Result<Added, Failure> {
-        let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
-        let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
+    async fn invite(&self, pool_id: &str, user: &NewUser) -> Result<Added, Failure> {
+        let call = self.client.admin_create_user().user_pool_id(pool_id).username(&user.name);
         let call = call.desired_delivery_mediums(DeliveryMediumType::Email);
-        let made = call.clone().set_user_attributes(Some(attributes)).send().await;
-        match explained(made.or_fail(&format!("invite {email}"))) {
+        let made = call.clone().set_user_attributes(Some(attributes(&user.vouched_for())?)).send().await;
+        match explained(made.or_fail(&format!("invite {}", user.name))) {
             Ok(_) => Ok(Added::Invited),
             Err(failure) if failure.cause == Cause::Exists => {
                 let sent = call.message_action(MessageActionType::Resend).send().await;
-                explained(sent.or_fail(&format!("invite {email} again"))).map(|_| Added::Reinvited)
+                explained(sent.or_fail(&format!("invite {} again", user.name))).map(|_| Added::Reinvited)
             }
             Err(failure) => Err(failure),
         }
     }
 
     /// Signs a user up, as the user would do. Cognito mails a code.
-    pub async fn sign_up(&self, client_id: &str, email: &str, password: SecretValue) -> Result<SignedUp, Failure> {
-        let call = self.client.sign_up().client_id(client_id).username(email).password(password.reveal());
-        let answer = call.set_user_attributes(Some(attributes(&[("email", email)])?)).send().await;
-        let answer = explained(answer.or_fail(&format!("sign {email} up"))).map_err(without_quotes)?;
+    pub async fn sign_up(&self, client_id: &str, user: &NewUser, password: SecretValue) -> Result<SignedUp, Failure> {
+        let call = self.client.sign_up().client_id(client_id).username(&user.name).password(password.reveal());
+        let answer = call.set_user_attributes(Some(attributes(&user.signing_up())?)).send().await;
+        let answer = explained(answer.or_fail(&format!("sign {} up", user.name))).map_err(without_quotes)?;
         let sent_to = answer.code_delivery_details.and_then(|details| details.destination);
         Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
     }
@@ -174,9 +199,9 @@ impl Users {
         self.list_where(pool_id, None).await
     }
 
-    /// The users of a pool whose address begins like this: characters that need no escape.
-    pub async fn list_beginning(&self, pool_id: &str, prefix: &str) -> Result<Vec<User>, Failure> {
-        self.list_where(pool_id, Some(format!("email ^= \"{prefix}\""))).await
+    /// The users of a pool of whom this attribute begins like this: characters that need no escape.
+    pub async fn list_beginning(&self, pool_id: &str, attribute: &str, prefix: &str) -> Result<Vec<User>, Failure> {
+        self.list_where(pool_id, Some(format!("{attribute} ^= \"{prefix}\""))).await
     }
 
     async fn list_where(&self, pool_id: &str, filter: Option<String>) -> Result<Vec<User>, Failure> {
@@ -258,38 +283,19 @@ impl Users {
     }
 }
 
-/// Whether this may be an e-mail address. It finds mistakes; only an e-mail shows whether the address exists.
-pub fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-    };
-    // A user name has at most 128 characters.
-    text.chars().count() <= 128
-        && (1..=64).contains(&local.len())
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(c))
-        && domain.contains('.')
-        && domain.split('.').all(label)
+pub(super) fn attributes<T: AsRef<str>>(pairs: &[(T, T)]) -> Result<Vec<AttributeType>, Failure> {
+    let one = |(name, value): &(T, T)| AttributeType::builder().name(name.as_ref()).value(value.as_ref()).build();
+    built(pairs.iter().map(one).collect())
 }
 
-pub(super) fn attributes(pairs: &[(&str, &str)]) -> Result<Vec<AttributeType>, Failure> {
-    let attributes = pairs.iter().map(|(name, value)| AttributeType::builder().name(*name).value(*value).build());
-    built(attributes.collect())
-}
-
-fn user(user: UserType) -> User {
-    let mut attributes: HashMap<String, Option<String>> =
-        user.attributes.unwrap_or_default().into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
+pub(super) fn user(user: UserType) -> User {
+    let attributes = user.attributes.unwrap_or_default().into_iter();
+    let mut attributes: BTreeMap<String, String> =
+        attributes.filter_map(|attribute| Some((attribute.name, attribute.value?))).collect();
     User {
         username: user.username.unwrap_or_default(),
-        email: attributes.remove("email").flatten().unwrap_or_default(),
+        email: attributes.remove("email").unwrap_or_default(),
+        attributes,
         status: user.user_status.map(|status| status.to_string()).unwrap_or_default(),
         enabled: user.enabled,
         created: user.user_create_date.map_or(0, |date| date.secs()),
@@ -343,56 +349,6 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     Failure::refused(format!("could not {doing}: {why}")).answered(answer).hint(hint)
 }
 
-/// The hint for a refusal about a user.
-const ADVICE: [(&Refusal, &str); 17] = [
-    (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
-    (&HELD_BACK, "Cognito has locked this user out after too many wrong passwords: wait some minutes, then try again"),
-    (
-        &NO_PASSWORD_FLOW,
-        "the pool's app client does not let clients send passwords: add \"password\" to the pool's `flows` in the stack \
-         file, or sign in with the application",
-    ),
-    (&DISABLED, "an administrator has disabled this user"),
-    (&BAD_REFRESH_TOKEN, "sign in again with the password"),
-    (
-        &NO_SIGN_UP,
-        "this pool does not allow sign-up: add the user without `--sign-up`, or set `self_sign_up = true` for the pool",
-    ),
-    (
-        &NOT_CONFIRMED,
-        "confirm the address with the code from the e-mail: \
-         `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`",
-    ),
-    (&PASSWORD_RESET, "`securelambda add-user` with the same address sets a new password"),
-    (&WEAK_PASSWORD, "choose a password that meets the pool's rule, or use `--generate`"),
-    (&USED_PASSWORD, "choose a password that was not used before"),
-    (
-        &USER_EXISTS,
-        "if it was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token`",
-    ),
-    (
-        &PAST_INVITATION,
-        "the user has signed in before: set a password with `securelambda add-user`, or remove the user first",
-    ),
-    (&NO_USER, "`securelambda users` lists the users"),
-    (&WRONG_CODE, "check the code; only the code from the latest e-mail is valid"),
-    (&OLD_CODE, "the code has expired or was used: request a new one"),
-    (&TOO_MANY_TRIES, "too many attempts: wait 15 minutes, then try again"),
-    (
-        &NOT_DELIVERED,
-        "Cognito could not send the e-mail: check the address; unless the pool has a sender of its own, Cognito sends \
-         at most 50 a day",
-    ),
-];
-
-/// Adds the hint for a refusal about a user.
-pub(super) fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
-    result.map_err(|failure| match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
-        Some((_, advice)) => failure.hint(*advice),
-        None => failure,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,6 +360,10 @@ mod tests {
         serde_json::json!({"__type": code, "message": message}).to_string()
     }
 
+    fn ann() -> NewUser {
+        NewUser::by_email("ann@example.com", vec![])
+    }
+
     fn hidden(text: &str) -> SecretValue {
         SecretValue::new(text.to_owned())
     }
@@ -411,8 +371,7 @@ mod tests {
     #[tokio::test]
     async fn a_user_is_added_confirmed_and_no_mail_is_sent() {
         let (clients, http) = replay(vec![(200, r#"{"User": {"Username": "u"}}"#), (200, "{}")]);
-        let added =
-            Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("Correct-horse-7"))).await;
+        let added = Users::new(&clients).add("p1", &ann(), AddUser::Password(hidden("Correct-horse-7"))).await;
         assert_eq!(added, Ok(Added::Created));
         let asked = asked(&http);
         let made: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
@@ -428,13 +387,38 @@ mod tests {
     #[tokio::test]
     async fn adding_a_user_twice_succeeds() {
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
-        let added = Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("x"))).await;
+        let added = Users::new(&clients).add("p1", &ann(), AddUser::Password(hidden("x"))).await;
         assert_eq!((added, asked(&http).len()), (Ok(Added::PasswordSet), 2));
         let (clients, _) = replay(vec![(200, "{}")]);
-        assert_eq!(Users::new(&clients).add("p1", "ann@example.com", AddUser::Invite).await, Ok(Added::Invited));
+        assert_eq!(Users::new(&clients).add("p1", &ann(), AddUser::Invite).await, Ok(Added::Invited));
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
-        assert_eq!(Users::new(&clients).add("p1", "ann@example.com", AddUser::Invite).await, Ok(Added::Reinvited));
+        assert_eq!(Users::new(&clients).add("p1", &ann(), AddUser::Invite).await, Ok(Added::Reinvited));
         assert!(asked(&http)[1].1.contains("RESEND"));
+    }
+
+    #[tokio::test]
+    async fn attributes_are_given_to_a_new_user_and_set_for_an_existing_one() {
+        let user = NewUser::by_email("ann@example.com", vec![("custom:tenant".into(), "acme".into())]);
+        let tenant = serde_json::json!({"Name": "custom:tenant", "Value": "acme"});
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+        let added = Users::new(&clients).add("p1", &user, AddUser::Password(hidden("x"))).await;
+        assert_eq!(added, Ok(Added::Created));
+        let made: serde_json::Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
+        assert_eq!(made["UserAttributes"][2], tenant);
+        let (clients, http) = replay(vec![(400, EXISTS), (200, "{}"), (200, "{}")]);
+        let added = Users::new(&clients).add("p1", &user, AddUser::Password(hidden("x"))).await;
+        assert_eq!(added, Ok(Added::PasswordSet));
+        let (call, body) = &asked(&http)[2];
+        let set: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(
+            (call.as_str(), &set["UserAttributes"]),
+            ("AdminUpdateUserAttributes", &serde_json::json!([tenant]))
+        );
+        let refused = error("InvalidParameterException", "Attributes did not conform to the schema: name: required");
+        let (clients, _) = replay(vec![(400, &refused)]);
+        let failure = Users::new(&clients).add("p1", &user, AddUser::Password(hidden("x"))).await.expect_err("refused");
+        assert!(failure.to_string().contains("name: required"), "{failure}");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("--attribute NAME=VALUE")));
     }
 
     #[tokio::test]
@@ -443,7 +427,7 @@ mod tests {
         let (clients, _) = replay(vec![(200, "{}"), (400, &quoting)]);
         let how = AddUser::Password(hidden("Correct-horse-7"));
         assert!(!format!("{how:?}").contains("horse"));
-        let failure = Users::new(&clients).add("p1", "ann@example.com", how).await.expect_err("a refusal");
+        let failure = Users::new(&clients).add("p1", &ann(), how).await.expect_err("a refusal");
         assert_eq!(
             failure.to_string(),
             "could not set the password of ann@example.com: AWS's message is not shown, because it may quote a secret"
@@ -489,6 +473,7 @@ mod tests {
         let ann = User {
             username: "u1".into(),
             email: "ann@example.com".into(),
+            attributes: [("sub".to_owned(), "u1".to_owned())].into(),
             status: "CONFIRMED".into(),
             enabled: true,
             created: 1_700_000_000,
@@ -556,32 +541,5 @@ mod tests {
                 Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");
             assert!(failure.hint.is_some_and(|hint| hint.contains("15 minutes")));
         }
-    }
-
-    #[test]
-    fn email_addresses_are_recognised() {
-        for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "o'neil@example.org", "ünal@beispiel.de"] {
-            assert!(is_email(good), "{good}");
-        }
-        for bad in [
-            "",
-            "ann",
-            "ann@",
-            "@example.com",
-            "ann@example",
-            "ann@@example.com",
-            "ann@.com",
-            "ann@example..com",
-            "a b@example.com",
-            ".ann@example.com",
-            "ann.@example.com",
-            "a..b@example.com",
-            "ann@-example.com",
-            "ann@example.com ",
-            "<ann@example.com>",
-        ] {
-            assert!(!is_email(bad), "{bad}");
-        }
-        assert!(!is_email(&format!("ann@{}.com", "x".repeat(200))));
     }
 }

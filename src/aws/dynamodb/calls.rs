@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::types::{
     BillingMode, DestinationStatus, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType,
-    PointInTimeRecoveryStatus, ProjectionType, TableDescription, TableStatus, Tag, TimeToLiveStatus,
+    PointInTimeRecoveryStatus, ProjectionType, SseDescription, SseStatus, TableDescription, TableStatus, Tag,
+    TimeToLiveStatus,
 };
 
 use super::DynamoDb;
@@ -73,7 +74,7 @@ impl DynamoDb {
             ttl,
             recovery,
             deletion_protection: table.deletion_protection_enabled().unwrap_or(false),
-            kms_key: table.sse_description().and_then(|own| own.kms_master_key_arn()).map(str::to_owned),
+            kms_key: kms_key(&table),
             policy: policy?,
             stream_policy: stream_policy?,
             replicas: table.replicas().iter().filter_map(|copy| copy.region_name()).map(str::to_owned).collect(),
@@ -150,6 +151,12 @@ fn status(table: &TableDescription) -> String {
 /// Whether the table's deletion has begun.
 pub(super) fn is_going(table: &TableDescription) -> bool {
     table.table_status() == Some(&TableStatus::Deleting)
+}
+
+/// The ARN of the key, unless its encryption is off. AWS then describes no encryption; an emulator still names the key.
+fn kms_key(table: &TableDescription) -> Option<String> {
+    let off = |own: &&SseDescription| matches!(own.status(), Some(SseStatus::Disabled | SseStatus::Disabling));
+    table.sse_description().filter(|own| !off(own))?.kms_master_key_arn().map(str::to_owned)
 }
 
 /// The ARN of the stream, while it is on.

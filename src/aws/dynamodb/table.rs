@@ -13,7 +13,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::tags::tags;
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -90,6 +90,14 @@ impl Described for Table {
         cleanup: CleanupGroup::DynamoDb,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::Retag,
+                on: TABLES,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["dynamodb:TagResource", "dynamodb:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: TABLES,
@@ -212,6 +220,14 @@ impl Provider<Table> for DynamoDb {
         }
         let table = self.active(&want.name, task).await?;
         Ok(TableOutputs { arn: want.arn.clone(), stream_arn: stream_arn(&table) })
+    }
+
+    async fn tags(&self, of: &TableOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(of.name()).await
+    }
+
+    async fn retag(&self, of: &TableOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(of.name(), change, task).await
     }
 
     async fn vouch(&self, recorded: &TableOutputs, _: &Task) -> Result<bool, Failure> {

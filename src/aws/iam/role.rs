@@ -12,7 +12,7 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::tags;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
@@ -151,6 +151,11 @@ impl Described for Role {
         cleanup: CleanupGroup::Iam,
         gone_before: &[RolePolicy::KIND],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: ROLES,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["iam:TagRole", "iam:UntagRole"] }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: FINDABLE,
@@ -334,6 +339,18 @@ impl Provider<Role> for Iam {
             self.describe(want, task).await?;
         }
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &RoleOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        let answer = self.client.get_role().role_name(&of.name).send().await;
+        let answer = answer.or_fail(&format!("read the tags of the role {}", of.name)).or_absent()?;
+        Ok(answer
+            .and_then(|answer| answer.role)
+            .map(|answer| crate::aws::tags::read(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+    }
+
+    async fn retag(&self, of: &RoleOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.name, change, task).await
     }
 
     async fn vouch(&self, recorded: &RoleOutputs, _: &Task) -> Result<bool, Failure> {

@@ -125,9 +125,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::aws::kms::NO_PERMISSION;
     use crate::aws::testing::replay;
-
-    const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
 
     fn arn(id: &str) -> String {
         format!("arn:aws:kms:eu-central-1:123456789012:key/{id}")
@@ -169,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn tags_that_may_not_be_read_matter_only_if_the_alias_is_a_stacks() {
         let (all, named) = (keys(&["bare", "k"]), aliases(&[("alias/demo", "k")]));
-        let (clients, _) = replay(vec![(200, &*all), (200, &*named), DENIED, DENIED]);
+        let (clients, _) = replay(vec![(200, &*all), (200, &*named), NO_PERMISSION, NO_PERMISSION]);
         let listed = Kms::new(&clients).keys(&Whose::Stack("demo".into())).await;
         assert!(listed.listed.is_empty());
         let unread: Vec<_> = listed.unread.iter().map(|one| (one.name.as_deref(), one.denied)).collect();

@@ -13,7 +13,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::tags;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
@@ -184,6 +184,11 @@ impl Described for Key {
             "sqs.queue",
         ],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: KEYS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["kms:TagResource", "kms:UntagResource"] }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: KEYS,
@@ -362,6 +367,14 @@ impl Provider<Key> for Kms {
         Ok(found.outputs.clone())
     }
 
+    async fn tags(&self, of: &KeyOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &KeyOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
+    }
+
     async fn delete(&self, gone: &KeyOutputs, task: &Task) -> Result<(), Failure> {
         let days = self.waiting_days(&gone.arn, &gone.alias, task).await?;
         let doing = format!("schedule the deletion of the key {}", gone.arn);
@@ -384,6 +397,7 @@ mod tests {
 
     use super::*;
     use crate::aws::Clients;
+    use crate::aws::kms::NO_PERMISSION;
     use crate::aws::kms::RemovalOf;
     use crate::aws::testing::{asked, replay};
     use crate::engine::{Cause, Drift};
@@ -507,8 +521,6 @@ mod tests {
         assert!(asked().iter().all(|(_, body)| body.contains(ARN)), "{:?}", asked());
     }
 
-    const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
-
     #[tokio::test]
     async fn a_key_without_an_alias_is_found_by_its_tags() {
         let keys = json!({ "Keys": [
@@ -519,7 +531,7 @@ mod tests {
         let alias = |name: &str, key: &str| json!({ "AliasName": name, "TargetKeyId": key });
         let aliases = json!({ "Aliases": [alias("alias/aws/sns", "aws"), alias("alias/theirs", "theirs")] });
         let (keys, aliases, ours, key) = (keys.to_string(), aliases.to_string(), tags("demo"), described("Enabled"));
-        for alias in [GONE, DENIED] {
+        for alias in [GONE, NO_PERMISSION] {
             let answers = vec![alias, (200, &*keys), (200, &*aliases), (200, &*ours), (200, &*key)];
             let (kms, asked) = kms(answers, RemovalOf::Part);
             let found = kms.find(&want().key()).await.unwrap().unwrap();
@@ -533,7 +545,7 @@ mod tests {
     async fn an_alias_of_a_key_that_may_not_be_read_is_not_taken() {
         let keys = json!({ "Keys": [{ "KeyId": "k", "KeyArn": ARN }] }).to_string();
         let aliases = json!({ "Aliases": [{ "AliasName": want().alias, "TargetKeyId": "k" }] }).to_string();
-        let (kms, _) = kms(vec![DENIED, (200, &*keys), (200, &*aliases), DENIED], RemovalOf::Part);
+        let (kms, _) = kms(vec![NO_PERMISSION, (200, &*keys), (200, &*aliases), NO_PERMISSION], RemovalOf::Part);
         let failure = kms.find(&want().key()).await.unwrap_err();
         assert!(crate::aws::refusals::DENIED.is(&failure), "{failure:?}");
     }

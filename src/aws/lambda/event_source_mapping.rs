@@ -1,17 +1,19 @@
 //! What Lambda reads to call a function with it: an event source mapping (docs/aws.md, Event source mappings).
 
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FilterCriteria, FunctionResponseType, ScalingConfig};
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, EventSourcePosition, FunctionResponseType};
 use serde::{Deserialize, Serialize};
 
 use super::access::qualifier_of;
-use super::refusals::{FUNCTION_VISIBLE, MAPPING_BUSY, ROLE};
+use super::mapping_settings::{CONCURRENCY, DESTINATION, FILTER, MappingLive, TUMBLING, UNLIMITED, WINDOW};
+use super::refusals::{FUNCTION_VISIBLE, MAPPING_BUSY, ROLE, STREAM_READER};
 use super::{Lambda, SERVICE};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::tags::{pairs, tag_map};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::choices::StreamStart;
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -22,26 +24,51 @@ const MAPPINGS: &[&str] = &["{arn:lambda}:event-source-mapping:*"];
 const PACE: (u64, u64) = (500, 5000);
 const BUDGET: u64 = 300;
 
-const FILTER: &str = "FilterCriteria";
-const CONCURRENCY: &str = "ScalingConfig.MaximumConcurrency";
-const WINDOW: &str = "MaximumBatchingWindowInSeconds";
-const NONE: &str = "none";
-
-/// Calls a function with the messages of a queue.
+/// Calls a function with the messages of a queue or the records of a stream.
 #[derive(Debug, Clone)]
 pub struct EventSourceMapping {
     /// Its id in the stack, for its tags.
     pub id: String,
     /// The name of the function.
     pub function: String,
-    /// The ARN of the queue.
+    /// The ARN of the queue or the stream.
     pub source_arn: String,
-    /// How many messages a call contains at most: 1 to 10,000.
+    /// How many messages or records a call contains at most: 1 to 10,000.
     pub batch_size: i32,
-    /// How many seconds messages are collected before a call: 0 to 300.
+    /// How many seconds they are collected before a call: 0 to 300.
     pub window_s: i32,
-    /// Whether the function answers which messages of a call it could not handle.
+    /// Whether the function answers which ones of a call it could not handle.
     pub reports_failures: bool,
+    /// Patterns in JSON. The function gets what fits one of them, or everything if there are none.
+    pub filters: Vec<String>,
+    pub reading: Reading,
+}
+
+/// What can be set for one kind of source alone.
+#[derive(Debug, Clone)]
+pub enum Reading {
+    Queue {
+        /// How many calls are made at the same time at most.
+        concurrency: Option<i32>,
+    },
+    Stream(StreamReading),
+}
+
+/// How a stream is read.
+#[derive(Debug, Clone)]
+pub struct StreamReading {
+    /// AWS cannot change it later, when it does not matter any more.
+    pub start: StreamStart,
+    /// How many calls are made at the same time for a shard: 1 to 10.
+    pub parallel: i32,
+    /// How often a failed call is repeated. `None`: until its records are too old.
+    pub retries: Option<i32>,
+    /// After how many seconds a record is too old. `None`: when the stream forgets it.
+    pub max_age_s: Option<i32>,
+    /// Whether the records of a failed call are halved.
+    pub bisect: bool,
+    /// The ARN of the queue or topic that is told of records that were given up.
+    pub on_failure: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,40 +84,8 @@ pub struct MappingKey {
     pub(super) source_arn: String,
 }
 
-#[derive(Debug, Clone)]
-pub struct MappingLive {
-    /// `Enabled` or `Disabled`, also while AWS is still changing it.
-    state: &'static str,
-    batch_size: i32,
-    window_s: i32,
-    response_types: Vec<String>,
-    /// The patterns that messages must match. Others are deleted.
-    filter: String,
-    concurrency: Option<i32>,
-}
-
-impl MappingLive {
-    fn read(mapping: &EventSourceMappingConfiguration) -> Self {
-        let patterns = mapping.filter_criteria().map(FilterCriteria::filters).unwrap_or_default().iter();
-        let patterns: Vec<&str> = patterns.filter_map(|filter| filter.pattern()).collect();
-        let disabled = matches!(mapping.state(), Some("Disabled" | "Disabling"));
-        Self {
-            state: if disabled { "Disabled" } else { "Enabled" },
-            batch_size: mapping.batch_size().unwrap_or_default(),
-            window_s: mapping.maximum_batching_window_in_seconds().unwrap_or_default(),
-            response_types: mapping.function_response_types().iter().map(|kind| kind.as_str().to_owned()).collect(),
-            filter: or_none(&patterns.join(", ")),
-            concurrency: mapping.scaling_config().and_then(ScalingConfig::maximum_concurrency),
-        }
-    }
-}
-
-fn or_none(text: &str) -> String {
-    if text.is_empty() { NONE.to_owned() } else { text.to_owned() }
-}
-
 impl EventSourceMapping {
-    fn response_types(&self) -> Vec<FunctionResponseType> {
+    pub(super) fn response_types(&self) -> Vec<FunctionResponseType> {
         self.reports_failures.then_some(FunctionResponseType::ReportBatchItemFailures).into_iter().collect()
     }
 }
@@ -118,16 +113,7 @@ impl Resource for EventSourceMapping {
     }
 
     fn compare(&self, live: &MappingLive) -> Comparison {
-        let wanted: Vec<String> = self.response_types().iter().map(|kind| kind.as_str().to_owned()).collect();
-        let concurrency = live.concurrency.map_or_else(|| NONE.to_owned(), |most| most.to_string());
-        Comparison::default()
-            .guard("State", "Enabled", live.state)
-            .plain("BatchSize", self.batch_size, live.batch_size)
-            .plain(WINDOW, self.window_s, live.window_s)
-            .plain("FunctionResponseTypes", or_none(&wanted.join(", ")), or_none(&live.response_types.join(", ")))
-            // Messages that it does not let through never reach the function.
-            .guard(FILTER, NONE, &live.filter)
-            .plain(CONCURRENCY, NONE, concurrency)
+        self.compared(live)
     }
 }
 
@@ -139,6 +125,14 @@ impl Described for EventSourceMapping {
         cleanup: CleanupGroup::Lambda,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: MAPPINGS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["lambda:TagResource", "lambda:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: MAPPINGS,
@@ -183,7 +177,8 @@ impl Described for EventSourceMapping {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "{}",
-            holds: "the function is called with every message of its queue",
+            holds: "the function is called with the messages of its queue or the records of its stream, as the stack file \
+                    says, and nobody else receives them",
             read: "ListEventSourceMappings",
         },
     };
@@ -245,13 +240,29 @@ impl Provider<EventSourceMapping> for Lambda {
 
     async fn create(&self, want: &EventSourceMapping, task: &Task) -> Result<MappingOutputs, Failure> {
         let doing = format!("let {} call the function {}", want.source_arn, want.function);
-        let made = settled(task, &[&ROLE, &FUNCTION_VISIBLE], || async {
+        let made = settled(task, &[&ROLE, &STREAM_READER, &FUNCTION_VISIBLE], || async {
             let call = self.once.create_event_source_mapping().function_name(&want.function);
             let call = call.event_source_arn(&want.source_arn).batch_size(want.batch_size);
             // FIFO queues have no window.
             let window = Some(want.window_s).filter(|seconds| *seconds > 0);
             let call = call.set_maximum_batching_window_in_seconds(window);
             let call = call.set_function_response_types(Some(want.response_types()).filter(|kinds| !kinds.is_empty()));
+            let call = call.set_filter_criteria((!want.filters.is_empty()).then(|| want.filter_criteria()));
+            let call = match &want.reading {
+                Reading::Queue { concurrency } => {
+                    call.set_scaling_config(concurrency.is_some().then(|| want.scaling()).flatten())
+                }
+                Reading::Stream(stream) => call
+                    .starting_position(match stream.start {
+                        StreamStart::Oldest => EventSourcePosition::TrimHorizon,
+                        StreamStart::Latest => EventSourcePosition::Latest,
+                    })
+                    .parallelization_factor(stream.parallel)
+                    .bisect_batch_on_function_error(stream.bisect)
+                    .set_maximum_retry_attempts(stream.retries)
+                    .set_maximum_record_age_in_seconds(stream.max_age_s)
+                    .set_destination_config(stream.on_failure.is_some().then(|| stream.destination())),
+            };
             call.set_tags(Some(tag_map(&self.scope, &want.id))).send().await.or_fail(&doing)
         });
         let uuid = made.await?.uuid.unwrap_or_default();
@@ -272,18 +283,33 @@ impl Provider<EventSourceMapping> for Lambda {
         let differs = |field: &str| drift.iter().any(|setting| setting.field == field);
         let uuid = &found.outputs.uuid;
         let doing = format!("change the event source mapping {uuid} of the function {}", want.function);
-        let changed = settled(task, &[&ROLE, &MAPPING_BUSY], || async {
+        let changed = settled(task, &[&ROLE, &STREAM_READER, &MAPPING_BUSY], || async {
             let call = self.client.update_event_source_mapping().uuid(uuid).enabled(true).batch_size(want.batch_size);
             let call = call.set_function_response_types(Some(want.response_types()));
             let call = call.set_maximum_batching_window_in_seconds(differs(WINDOW).then_some(want.window_s));
             // Empty ones remove them.
-            let call = call.set_filter_criteria(differs(FILTER).then(|| FilterCriteria::builder().build()));
-            let call = call.set_scaling_config(differs(CONCURRENCY).then(|| ScalingConfig::builder().build()));
+            let call = call.set_filter_criteria(differs(FILTER).then(|| want.filter_criteria()));
+            let call = call.set_kms_key_arn(found.live.hides_filters().then(String::new));
+            let call = call.set_scaling_config(differs(CONCURRENCY).then(|| want.scaling()).flatten());
+            let Reading::Stream(stream) = &want.reading else { return call.send().await.or_fail(&doing) };
+            let call = call.parallelization_factor(stream.parallel).bisect_batch_on_function_error(stream.bisect);
+            let call = call.maximum_retry_attempts(stream.retries.unwrap_or(UNLIMITED));
+            let call = call.maximum_record_age_in_seconds(stream.max_age_s.unwrap_or(UNLIMITED));
+            let call = call.set_tumbling_window_in_seconds(differs(TUMBLING).then_some(0));
+            let call = call.set_destination_config(differs(DESTINATION).then(|| stream.destination()));
             call.send().await.or_fail(&doing)
         });
         changed.await?;
         self.mapping_ready(uuid, task).await?;
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &MappingOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&self.mapping_arn(&of.uuid)).await
+    }
+
+    async fn retag(&self, of: &MappingOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.mapping_arn(&of.uuid), change, task).await
     }
 
     async fn vouch(&self, recorded: &MappingOutputs, _: &Task) -> Result<bool, Failure> {
@@ -318,7 +344,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::aws::lambda::sample::{ABSENT, ARN};
+    use crate::aws::lambda::mapping_settings::NONE;
+    use crate::aws::lambda::sample::{ABSENT, ARN, STREAM, mapping as of_stream};
     use crate::aws::testing::{replay, requests};
     use crate::engine::{Cause, Drift};
 
@@ -328,11 +355,10 @@ mod tests {
     fn want() -> EventSourceMapping {
         EventSourceMapping {
             id: "mapping.f.work".into(),
-            function: "demo-f".into(),
             source_arn: QUEUE.into(),
             batch_size: 10,
-            window_s: 0,
-            reports_failures: false,
+            reading: Reading::Queue { concurrency: None },
+            ..of_stream()
         }
     }
 
@@ -379,6 +405,95 @@ mod tests {
         }
         assert!(found(&json!({ "State": "Deleting" })).await.is_none());
         assert!(found(&json!({ "FunctionArn": format!("{ARN}:live") })).await.is_none(), "that of an alias");
+    }
+
+    /// As AWS answers of a mapping with a stream and all defaults, with these members instead.
+    fn stream_config(changes: &Value) -> Value {
+        let mut all = json!({
+            "BatchSize": 100, "EventSourceArn": STREAM, "BisectBatchOnFunctionError": false,
+            "DestinationConfig": { "OnFailure": {} }, "LastProcessingResult": "No records processed",
+            "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
+            "StartingPosition": "TRIM_HORIZON", "TumblingWindowInSeconds": 0,
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        config(&all)
+    }
+
+    #[tokio::test]
+    async fn drift_of_every_setting_of_a_stream() {
+        let to = |arn: &str| json!({ "DestinationConfig": { "OnFailure": { "Destination": arn } } });
+        let (own, other) = ("arn:aws:sqs:eu-central-1:123456789012:q", "arn:aws:sqs:eu-central-1:999999999999:q");
+        let hidden = json!({ "FilterCriteriaError": { "ErrorCode": "KMSAccessDeniedException", "Message": "no" } });
+        for (changes, drift) in [
+            (json!({}), None),
+            (json!({ "StartingPosition": "LATEST" }), None),
+            (json!({ "ParallelizationFactor": 2 }), Some(Drift::new("ParallelizationFactor", 1, 2))),
+            (json!({ "MaximumRetryAttempts": 0 }), Some(Drift::new("MaximumRetryAttempts", "unlimited", 0))),
+            (
+                json!({ "MaximumRecordAgeInSeconds": 60 }),
+                Some(Drift::new("MaximumRecordAgeInSeconds", "unlimited", 60)),
+            ),
+            (
+                json!({ "BisectBatchOnFunctionError": true }),
+                Some(Drift::new("BisectBatchOnFunctionError", false, true)),
+            ),
+            (json!({ "TumblingWindowInSeconds": 30 }), Some(Drift::new(TUMBLING, 0, 30))),
+            (to(own), Some(Drift::new(DESTINATION, NONE, own))),
+            (to(other), Some(Drift::weakening(DESTINATION, NONE, other))),
+            (hidden, Some(Drift::weakening(FILTER, NONE, "not readable: KMSAccessDeniedException"))),
+        ] {
+            let list = json!({ "EventSourceMappings": [stream_config(&changes)] }).to_string();
+            let (clients, _) = replay(vec![(200, &list), (200, OURS)]);
+            let lambda = Lambda::new(&clients);
+            let read = Provider::<EventSourceMapping>::read(&lambda, &of_stream().key(), None, &task()).await;
+            assert_eq!(of_stream().drift(&read.unwrap().unwrap().live), Vec::from_iter(drift), "{changes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_filter_may_come_back_in_another_form() {
+        let want = EventSourceMapping { filters: vec!["{ \"b\": [1], \"a\": [2] }".into()], ..want() };
+        let filter = json!({ "FilterCriteria": { "Filters": [{ "Pattern": "{\"a\":[2],\"b\":[1]}" }] } });
+        assert_eq!(want.drift(&found(&filter).await.unwrap().live), []);
+        let gone = want.drift(&found(&json!({})).await.unwrap().live);
+        assert_eq!(gone, [Drift::weakening(FILTER, "{\"a\":[2],\"b\":[1]}", NONE)]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_read_from_its_start_with_the_limits_of_the_stack_file() {
+        let active = stream_config(&json!({})).to_string();
+        let (clients, http) = replay(vec![(202, &active), (200, &active), (202, &active), (200, &active)]);
+        let (lambda, topic) = (Lambda::new(&clients), "arn:aws:sns:eu-central-1:123456789012:demo-t");
+        let Reading::Stream(usual) = of_stream().reading else { unreachable!("it is a stream") };
+        let reading = StreamReading { retries: Some(0), on_failure: Some(topic.into()), ..usual };
+        let want = EventSourceMapping { reading: Reading::Stream(reading), ..of_stream() };
+        Provider::<EventSourceMapping>::create(&lambda, &want, &task()).await.unwrap();
+        let read = MappingLive::read(
+            &aws_sdk_lambda::types::EventSourceMappingConfiguration::builder()
+                .destination_config(
+                    aws_sdk_lambda::types::DestinationConfig::builder()
+                        .on_failure(aws_sdk_lambda::types::OnFailure::builder().destination(topic).build())
+                        .build(),
+                )
+                .tumbling_window_in_seconds(30)
+                .build(),
+        );
+        let found = Found { outputs: MappingOutputs { uuid: "u-1".into() }, live: read };
+        Provider::<EventSourceMapping>::update(&lambda, &of_stream(), &found, &task()).await.unwrap();
+        let calls = requests(&http);
+        let has = |call: &str, parts: &[&str]| {
+            for part in parts {
+                assert!(call.contains(part), "{part} in {call}");
+            }
+        };
+        let told = format!("\"OnFailure\":{{\"Destination\":\"{topic}\"}}");
+        has(&calls[0], &["\"StartingPosition\":\"TRIM_HORIZON\"", "\"MaximumRetryAttempts\":0", &told]);
+        assert!(!calls[0].contains("MaximumRecordAge") && !calls[0].contains("ScalingConfig"), "{}", calls[0]);
+        has(&calls[2], &["\"MaximumRetryAttempts\":-1", "\"MaximumRecordAgeInSeconds\":-1"]);
+        has(&calls[2], &["\"OnFailure\":{\"Destination\":\"\"}", "\"TumblingWindowInSeconds\":0"]);
+        assert!(!calls[2].contains("StartingPosition"), "{}", calls[2]);
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ pub struct Function {
     pub reserved_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
-    /// The ARNs of what may call it by an event source mapping. Each is an
+    /// The ARNs of what may call it by an event source mapping, in which `*` may stand for a part. Each is an
     /// [`EventSourceMapping`](super::EventSourceMapping).
     pub sources: BTreeSet<String>,
     /// The network that it runs in; the default one is none.
@@ -121,6 +121,14 @@ impl Described for Function {
         cleanup: CleanupGroup::Lambda,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["lambda:TagResource", "lambda:UntagResource"],
+                }],
+            },
             // Without the permission to list tags, `GetFunction` leaves them out.
             StatementTemplate {
                 sid: Sid::FindOwn,

@@ -40,9 +40,9 @@ impl Lambda {
     }
 }
 
-/// The last part of an ARN.
+/// What an ARN calls its resource. That of a table's stream has colons in it.
 fn last(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or(arn)
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
 impl Lambda {

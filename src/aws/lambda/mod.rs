@@ -9,17 +9,20 @@
 
 mod access;
 mod code;
+mod configure;
 mod event_source_mapping;
 mod function;
 mod inventory;
 mod invoke;
 mod live;
+mod mapping_settings;
 mod permission;
 pub mod refusals;
 mod repair;
 #[cfg(test)]
 mod sample;
 mod settings;
+mod tagging;
 mod update;
 mod vpc;
 
@@ -34,10 +37,11 @@ use tokio::sync::Mutex as AsyncMutex;
 
 pub use access::Access;
 pub use code::Code;
-pub use event_source_mapping::{EventSourceMapping, MappingKey, MappingLive, MappingOutputs};
+pub use event_source_mapping::{EventSourceMapping, MappingKey, MappingOutputs, Reading, StreamReading};
 pub use function::{Function, FunctionKey, FunctionOutputs};
 pub use invoke::Invoked;
 pub use live::{FunctionLive, State};
+pub use mapping_settings::MappingLive;
 pub use permission::{Permission, PermissionOutputs};
 pub use settings::reserved_concurrency;
 pub use vpc::Vpc;

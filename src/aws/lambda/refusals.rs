@@ -42,6 +42,16 @@ waits! {
     ])
     .pace(500, 2000, 120);
 
+    /// Lambda looks at a stream as the function. Its role may do that for some seconds already, and Lambda does not know.
+    STREAM_READER = wait(
+        "event-source-mappings",
+        "the role cannot read the stream yet",
+        &["lambda CreateEventSourceMapping", "lambda UpdateEventSourceMapping"],
+        &["InvalidParameterValueException"],
+    )
+    .words(&["ensure the role can perform"])
+    .pace(500, 2000, 120);
+
     /// The function was just created or changed.
     FUNCTION_BUSY = wait(
         "states-of-functions",
@@ -114,6 +124,19 @@ pub(in crate::aws) mod tests {
                 },
             },
             Case {
+                wait: "STREAM_READER",
+                at: "POST /2015-03-31/event-source-mappings",
+                refusal: (400, "InvalidParameterValueException",
+                    "Cannot access stream arn:s. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM."),
+                verb: |clients, task| {
+                    let want = sample::mapping();
+                    async move {
+                        let lambda = lambda::Lambda::new(&clients);
+                        Provider::<lambda::EventSourceMapping>::create(&lambda, &want, &task).await.map(drop)
+                    }.boxed_local()
+                },
+            },
+            Case {
                 wait: "FUNCTION_BUSY",
                 at: "DELETE /2015-03-31/functions/demo-f",
                 refusal: (409, "ResourceConflictException",
@@ -164,6 +187,9 @@ pub(in crate::aws) mod tests {
             // Deleted, and seen to be.
             "GET /2015-03-31/functions/demo-f" | "GET /2015-03-31/event-source-mappings/u-1" => {
                 return Some((404, json!({ "__type": "ResourceNotFoundException" }).to_string()));
+            }
+            "POST /2015-03-31/event-source-mappings" | "GET /2015-03-31/event-source-mappings/u-2" => {
+                json!({ "UUID": "u-2", "State": "Enabled" })
             }
             "POST /2015-03-31/functions" => {
                 json!({ "FunctionArn": "arn:f", "State": "Active", "LastUpdateStatus": "Successful" })

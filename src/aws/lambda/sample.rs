@@ -8,8 +8,9 @@ use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use super::{Code, Function, FunctionLive, FunctionOutputs, Lambda, Vpc};
+use super::{Code, EventSourceMapping, Function, FunctionLive, FunctionOutputs, Lambda, Reading, StreamReading, Vpc};
 use crate::aws::{Encryption, testing};
+use crate::choices::StreamStart;
 use crate::engine::{Failure, Found, Provider, Resource, Task};
 
 pub(super) const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-f";
@@ -42,6 +43,30 @@ pub(super) fn want() -> Function {
         dead_letters: None,
         kms_key: Encryption::default(),
         code: Code::Zip { bytes: Arc::new(b"zip".to_vec()), sha256: SHA256.into() },
+    }
+}
+
+pub(super) const STREAM: &str =
+    "arn:aws:dynamodb:eu-central-1:123456789012:table/demo-notes/stream/2026-11-29T18:00:00.123";
+
+/// A mapping between the function and the stream of a table, with all defaults.
+pub(super) fn mapping() -> EventSourceMapping {
+    EventSourceMapping {
+        id: "mapping.f.notes.stream".into(),
+        function: "demo-f".into(),
+        source_arn: STREAM.into(),
+        batch_size: 100,
+        window_s: 0,
+        reports_failures: false,
+        filters: Vec::new(),
+        reading: Reading::Stream(StreamReading {
+            start: StreamStart::Oldest,
+            parallel: 1,
+            retries: None,
+            max_age_s: None,
+            bisect: false,
+            on_failure: None,
+        }),
     }
 }
 

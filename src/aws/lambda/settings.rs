@@ -12,6 +12,7 @@ use super::access::{InvokeConfig, Mapping, Reading, Statement};
 use super::{Code, Function, FunctionLive, State};
 use crate::aws::keys;
 use crate::engine::{Comparison, Effect};
+use crate::policy::covers;
 
 const LOG_FORMAT: &str = "LoggingConfig.LogFormat";
 
@@ -114,8 +115,10 @@ impl Function {
     /// Which event source mappings neither the stack file implies nor the state has.
     pub(super) fn foreign_mappings<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Mapping> {
         live.access.mappings.iter().filter(|mapping| {
-            let known =
-                |source: &String| self.sources.contains(source) || live.access.recorded_sources.contains(source);
+            let known = |source: &String| {
+                self.sources.iter().any(|wanted| covers(wanted, source))
+                    || live.access.recorded_sources.contains(source)
+            };
             mapping.qualifier.is_some() || !mapping.source.as_ref().is_some_and(known)
         })
     }

@@ -8,6 +8,7 @@ mod events;
 mod inventory;
 mod live;
 pub mod refusals;
+mod tagging;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use super::unsupported::UNSUPPORTED;
 use super::{Clients, Encryption, keys};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -180,6 +181,14 @@ impl Described for LogGroup {
         cleanup: CleanupGroup::Logs,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["logs:TagResource", "logs:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: GROUPS,
@@ -397,6 +406,14 @@ impl Provider<LogGroup> for Logs {
             }
         }
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &LogGroupOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &LogGroupOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn vouch(&self, recorded: &LogGroupOutputs, _: &Task) -> Result<bool, Failure> {

@@ -1,16 +1,19 @@
 //! The group of a stack's schedules.
 
-use aws_sdk_scheduler::types::{ScheduleGroupState, Tag};
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::refusals::GROUP_GOING;
 use super::{SERVICE, Scheduler};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::pages::{as_far_as_it_goes, whole};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::tags::tags;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -21,13 +24,23 @@ const GROUPS: &[&str] = &["{arn:scheduler}:schedule-group/{stack}-schedules"];
 const PACE: (u64, u64) = (1000, 5000);
 const BUDGET: u64 = 300;
 
-/// A group of schedules. It has no settings.
+pub(super) const SCHEDULES: &[&str] = &["{arn:scheduler}:schedule/{stack}-schedules/*"];
+
+/// A group of schedules. It has no settings, but only the stack's own schedules may be in it.
 #[derive(Debug, Clone)]
 pub struct ScheduleGroup {
     /// Its id in the stack, for its tags.
     pub id: String,
     /// 1 to 64 of `0-9 A-Z a-z - _ .`.
     pub name: String,
+    /// The names of its schedules.
+    pub schedules: BTreeSet<String>,
+}
+
+/// The ARNs of the targets of a group's schedules, by their names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GroupLive {
+    pub schedules: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +57,13 @@ pub struct GroupKey {
     pub(super) name: String,
 }
 
+impl ScheduleGroup {
+    /// The schedules that the stack file does not have.
+    fn others<'a>(&self, live: &'a GroupLive) -> impl Iterator<Item = (&'a String, &'a String)> {
+        live.schedules.iter().filter(|(name, _)| !self.schedules.contains(*name))
+    }
+}
+
 impl Resource for ScheduleGroup {
     const KIND: &'static str = "scheduler.group";
     const GOES_WITH_PARENT: bool = false;
@@ -52,7 +72,7 @@ impl Resource for ScheduleGroup {
     const GUARDS: bool = false;
     type Key = GroupKey;
     type Outputs = GroupOutputs;
-    type Live = ();
+    type Live = GroupLive;
 
     fn key(&self) -> GroupKey {
         GroupKey { id: self.id.clone(), name: self.name.clone() }
@@ -66,8 +86,9 @@ impl Resource for ScheduleGroup {
         Some(format!("aws scheduler delete-schedule-group --name {}", outputs.name))
     }
 
-    fn compare(&self, (): &()) -> Comparison {
-        Comparison::default()
+    fn compare(&self, live: &GroupLive) -> Comparison {
+        let others = self.others(live).map(|(name, target)| format!("{name} calls {target}"));
+        Comparison::default().nothing_else("other schedules", others)
     }
 }
 
@@ -79,6 +100,14 @@ impl Described for ScheduleGroup {
         cleanup: CleanupGroup::Scheduler,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["scheduler:TagResource", "scheduler:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: GROUPS,
@@ -101,17 +130,25 @@ impl Described for ScheduleGroup {
                 rights: &[Permissions { needs: &[Usage::Delete], actions: &["scheduler:DeleteScheduleGroup"] }],
             },
             StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SCHEDULES,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["scheduler:DeleteSchedule"] }],
+            },
+            StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
-                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["scheduler:ListScheduleGroups"] }],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["scheduler:ListSchedules"] },
+                    Permissions { needs: &[Usage::Survivors], actions: &["scheduler:ListScheduleGroups"] },
+                ],
             },
         ],
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "schedule group",
-            holds: "it is the stack's own",
-            read: "GetScheduleGroup and ListTagsForResource",
+            holds: "it is the stack's own, and has only its schedules",
+            read: "GetScheduleGroup, ListTagsForResource and ListSchedules",
         },
     };
 }
@@ -123,6 +160,18 @@ impl Scheduler {
         let answer = answer.or_fail(&format!("read the schedule group {group}")).or_absent()?;
         Ok(answer.is_some_and(|group| group.state() != Some(&ScheduleGroupState::Deleting)))
     }
+
+    /// The schedules of a group, with the ARNs of their targets; `None` if there is no such group.
+    async fn schedules_of(&self, group: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        let doing = format!("list the schedules of the group {group}");
+        let pages = self.client.list_schedules().group_name(group).into_paginator().items().send();
+        let listed = whole(as_far_as_it_goes!(pages, &doing)).or_absent()?;
+        let named = |one: ScheduleSummary| {
+            let target = one.target.map(|target| target.arn).unwrap_or_default();
+            Some((one.name?, target))
+        };
+        Ok(listed.map(|listed| listed.into_iter().filter_map(named).collect()))
+    }
 }
 
 impl Provider<ScheduleGroup> for Scheduler {
@@ -132,10 +181,11 @@ impl Provider<ScheduleGroup> for Scheduler {
         _: Option<&GroupOutputs>,
         _: &Task,
     ) -> Result<Option<Found<ScheduleGroup>>, Failure> {
-        let (there, ours) = tokio::join!(self.has(&key.name), self.owns(&key.name));
+        let (there, ours, schedules) =
+            tokio::join!(self.has(&key.name), self.owns(&key.name), self.schedules_of(&key.name));
         let outputs = GroupOutputs { name: key.name.clone(), arn: self.group_arn(&key.name) };
         match (there?, ours?) {
-            (true, Some(true)) => Ok(Some(Found { outputs, live: () })),
+            (true, Some(true)) => Ok(schedules?.map(|schedules| Found { outputs, live: GroupLive { schedules } })),
             (true, Some(false)) => Err(Failure::foreign("the schedule group", &outputs.arn)),
             _ => Ok(None),
         }
@@ -155,8 +205,25 @@ impl Provider<ScheduleGroup> for Scheduler {
         Ok(GroupOutputs { name: want.name.clone(), arn: self.group_arn(&want.name) })
     }
 
-    async fn update(&self, _: &ScheduleGroup, found: &Found<ScheduleGroup>, _: &Task) -> Result<GroupOutputs, Failure> {
+    /// Removes the schedules that are not the stack's: the group is, and `down` would remove them with it.
+    async fn update(
+        &self,
+        want: &ScheduleGroup,
+        found: &Found<ScheduleGroup>,
+        _: &Task,
+    ) -> Result<GroupOutputs, Failure> {
+        for (name, _) in want.others(&found.live) {
+            self.remove_schedule(&want.name, name).await?;
+        }
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &GroupOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &GroupOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn vouch(&self, recorded: &GroupOutputs, _: &Task) -> Result<bool, Failure> {
@@ -179,5 +246,35 @@ impl Provider<ScheduleGroup> for Scheduler {
 
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         Ok(self.groups(whose).await)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+    use crate::engine::Drift;
+
+    #[tokio::test]
+    async fn a_strangers_schedule_in_the_group_weakens_and_is_removed() {
+        let want = ScheduleGroup {
+            id: "schedules.group".into(),
+            name: "demo-schedules".into(),
+            schedules: ["Nightly".to_owned()].into(),
+        };
+        let group = r#"{"Name":"demo-schedules","State":"ACTIVE"}"#;
+        let tags = r#"{"Tags":[{"Key":"securelambda:stack","Value":"demo"}]}"#;
+        let schedules =
+            r#"{"Schedules":[{"Name":"Nightly","Target":{"Arn":"arn:f"}},{"Name":"x","Target":{"Arn":"arn:g"}}]}"#;
+        let (clients, http) = replay(vec![(200, group), (200, tags), (200, schedules), (200, "{}")]);
+        let provider = Scheduler::new(&clients);
+        let task = Task::detached("schedules.group");
+        let found = Provider::<ScheduleGroup>::read(&provider, &want.key(), None, &task).await.unwrap().unwrap();
+        assert_eq!(want.compare(&found.live).drift(), [Drift::weakening("other schedules", "none", "x calls arn:g")]);
+        provider.update(&want, &found, &task).await.unwrap();
+        let sent = requests(&http);
+        assert_eq!(sent.len(), 4, "{sent:?}");
+        assert!(sent[3].contains("/schedules/x?groupName=demo-schedules"), "{sent:?}");
     }
 }

@@ -78,7 +78,11 @@ pub(in crate::aws) mod tests {
                 at: "POST /schedule-groups/demo-schedules",
                 refusal: (409, "ConflictException", "Schedule group demo-schedules is being deleted."),
                 verb: |clients, task| {
-                    let want = scheduler::ScheduleGroup { id: "schedules.group".into(), name: "demo-schedules".into() };
+                    let want = scheduler::ScheduleGroup {
+                        id: "schedules.group".into(),
+                        name: "demo-schedules".into(),
+                        schedules: std::collections::BTreeSet::new(),
+                    };
                     async move { scheduler::Scheduler::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
                 },
             },

@@ -6,6 +6,7 @@ use aws_sdk_scheduler::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::group::SCHEDULES;
 use super::refusals::{GROUP_VISIBLE, SCHEDULER_ROLE};
 use super::{SERVICE, Scheduler};
 use crate::aws::error::{OrAbsent, OrFail};
@@ -15,8 +16,6 @@ use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
-
-const SCHEDULES: &[&str] = &["{arn:scheduler}:schedule/{stack}-schedules/*"];
 
 /// How often and for how many seconds Scheduler tries to reach the function: as often as AWS does if it is not told.
 /// Lambda takes the call at once, and repeats what the function could not handle.
@@ -253,8 +252,7 @@ impl Provider<Schedule> for Scheduler {
     }
 
     async fn delete(&self, gone: &ScheduleOutputs, _: &Task) -> Result<(), Failure> {
-        let deleted = self.client.delete_schedule().group_name(&gone.group).name(&gone.name).send().await;
-        deleted.or_fail(&format!("delete the schedule {}", gone.name)).or_absent().map(drop)
+        self.remove_schedule(&gone.group, &gone.name).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {

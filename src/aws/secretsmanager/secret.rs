@@ -223,6 +223,14 @@ impl Described for Secret {
         cleanup: CleanupGroup::SecretsManager,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: SECRETS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["secretsmanager:TagResource", "secretsmanager:UntagResource"],
+                }],
+            },
             // Nobody needs to read a value: the operator writes them, the functions read them.
             StatementTemplate {
                 sid: Sid::FindOwn,

@@ -53,18 +53,18 @@ impl Sns {
         let listed = &mut listing.listed;
         for one in subscriptions {
             let (arn, topic) = (one.subscription_arn().unwrap_or_default(), one.topic_arn().unwrap_or_default());
-            let function = one.endpoint().unwrap_or_default();
-            let name = format!("{} to {}", last(topic), last(function));
-            let key = SubscriptionKey { topic: topic.to_owned(), function: function.to_owned() };
+            let endpoint = one.endpoint().unwrap_or_default();
+            let name = format!("{} to {}", last(topic), last(endpoint));
+            let key = SubscriptionKey { topic: topic.to_owned(), endpoint: endpoint.to_owned() };
             let outputs = SubscriptionOutputs { arn: arn.to_owned() };
             if let Some(parent) = topics.iter().find(|parent| parent.arn == topic) {
                 let prefix =
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
-                let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
+                let id = Id::new("subscription", last(endpoint).strip_prefix(&prefix).unwrap_or(last(endpoint)));
                 listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs));
             } else if matches!(whose, Whose::Stack(_))
                 && !unsure
-                && (whose.may_own(last(topic)) || whose.may_own(last(function)))
+                && (whose.may_own(last(topic)) || whose.may_own(last(endpoint)))
             {
                 // It has no tag, and the topic that could show that it is ours is gone or somebody else's.
                 listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));

@@ -51,7 +51,7 @@ pub(in crate::aws) mod tests {
                         account: "123456789012".into(),
                         subscribers: Vec::new(),
                         functions: Vec::new(),
-                        emails: Vec::new(),
+                        addresses: Vec::new(),
                         alarms: None,
                         tls_only: false,
                         tracing: false,

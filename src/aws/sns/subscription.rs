@@ -1,4 +1,4 @@
-//! The subscription of a function to a topic.
+//! The subscription of a function or a queue to a topic.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,14 @@ use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resou
 use crate::layer::Layer;
 use crate::scope::Whose;
 
-/// A function that is called with every message of a topic.
+/// A function that is called with every message of a topic, or a queue that gets every message.
 #[derive(Debug, Clone)]
 pub struct Subscription {
     pub topic: String,
-    pub function: String,
+    /// The ARN of the function or the queue.
+    pub endpoint: String,
+    /// Whether it gets the message alone, and not in a document about it.
+    pub raw: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,11 +32,24 @@ pub struct SubscriptionOutputs {
     pub arn: String,
 }
 
-/// A subscription is found among those of its topic by its function.
+/// A subscription is found among those of its topic by its endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionKey {
     pub(super) topic: String,
-    pub(super) function: String,
+    /// Earlier states have only functions.
+    #[serde(rename = "function")]
+    pub(super) endpoint: String,
+}
+
+impl SubscriptionKey {
+    fn protocol(&self) -> &'static str {
+        protocol(&self.endpoint)
+    }
+}
+
+/// How SNS reaches what has this ARN.
+fn protocol(arn: &str) -> &'static str {
+    if arn.split(':').nth(2) == Some("sqs") { "sqs" } else { "lambda" }
 }
 
 /// A subscription's settings, by AWS's names. Those without a value are left out.
@@ -71,7 +87,7 @@ impl Resource for Subscription {
     type Live = SubscriptionLive;
 
     fn key(&self) -> SubscriptionKey {
-        SubscriptionKey { topic: self.topic.clone(), function: self.function.clone() }
+        SubscriptionKey { topic: self.topic.clone(), endpoint: self.endpoint.clone() }
     }
 
     fn identity(outputs: &SubscriptionOutputs) -> String {
@@ -85,11 +101,11 @@ impl Resource for Subscription {
     fn compare(&self, live: &SubscriptionLive) -> Comparison {
         let queue = live.get("RedrivePolicy");
         Comparison::default()
-            // Messages that it does not let through never reach the function.
+            // Messages that it does not let through never reach the function or the queue.
             .guard("FilterPolicy", "none", live.get("FilterPolicy"))
             .plain(
                 "RawMessageDelivery",
-                "false",
+                self.raw,
                 live.attributes.get("RawMessageDelivery").map_or("false", String::as_str),
             )
             .judged("RedrivePolicy", "none", queue, redrive(queue, &self.topic))
@@ -127,6 +143,11 @@ impl Described for Subscription {
             StatementTemplate {
                 sid: Sid::SubscribeFunctions,
                 on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:Subscribe"] }],
+            },
+            StatementTemplate {
+                sid: Sid::SubscribeQueues,
+                on: &["{queued-topics}"],
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:Subscribe"] }],
             },
         ],
@@ -169,7 +190,7 @@ impl Provider<Subscription> for Sns {
         let (listed, recorded) = tokio::join!(self.subscriptions_of(&key.topic), recorded);
         let listed = listed?.unwrap_or_default();
         let mut ours =
-            listed.iter().filter(|one| one.protocol() == Some("lambda") && one.endpoint() == Some(&key.function));
+            listed.iter().filter(|one| one.protocol() == Some(key.protocol()) && one.endpoint() == Some(&key.endpoint));
         let Some(arn) = ours.find_map(confirmed) else { return Ok(None) };
         let live = match known {
             Some(known) if known.arn == arn => recorded?,
@@ -183,9 +204,12 @@ impl Provider<Subscription> for Sns {
     async fn create(&self, want: &Subscription, task: &Task) -> Result<SubscriptionOutputs, Failure> {
         // A repeated call answers with the same ARN (docs/aws.md, Subscriptions). That is how the program waits for a
         // pending subscription.
-        let doing = format!("subscribe {} to {}", want.function, want.topic);
+        let doing = format!("subscribe {} to {}", want.endpoint, want.topic);
         let made = until(task, "the subscription is not confirmed yet", (500, 2000), 120, || async {
-            let call = self.once.subscribe().topic_arn(&want.topic).protocol("lambda").endpoint(&want.function);
+            let call = self.once.subscribe().topic_arn(&want.topic).endpoint(&want.endpoint);
+            let call = call.protocol(protocol(&want.endpoint));
+            let raw = want.raw.then(|| ("RawMessageDelivery".to_owned(), "true".to_owned()));
+            let call = call.set_attributes(raw.map(|raw| [raw].into()));
             let made = settled(task, &[&SNS_BUSY], || async {
                 call.clone().return_subscription_arn(true).send().await.or_fail(&doing)
             });
@@ -241,7 +265,7 @@ mod tests {
     const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-f";
 
     fn want() -> Subscription {
-        Subscription { topic: TOPIC.into(), function: FUNCTION.into() }
+        Subscription { topic: TOPIC.into(), endpoint: FUNCTION.into(), raw: false }
     }
 
     fn with(name: &str, value: &str) -> SubscriptionLive {
@@ -300,6 +324,21 @@ mod tests {
         let (clients, _) = replay(vec![(200, &pending)]);
         let found = Provider::<Subscription>::read(&Sns::new(&clients), &want().key(), None, &task).await.unwrap();
         assert!(found.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_queue_may_get_the_message_alone() {
+        let queue = "arn:aws:sqs:eu-central-1:123456789012:demo-q";
+        let want = Subscription { topic: TOPIC.into(), endpoint: queue.into(), raw: true };
+        let drift = [Drift::new("RawMessageDelivery", "true", "false")];
+        assert_eq!(want.drift(&SubscriptionLive::default()), drift);
+        assert_eq!(want.drift(&with("RawMessageDelivery", "true")), []);
+        let made = "<SubscribeResponse><SubscribeResult><SubscriptionArn>arn:s:1</SubscriptionArn></SubscribeResult></SubscribeResponse>";
+        let (clients, http) = replay(vec![(200, made)]);
+        let task = Task::detached("subscription.q");
+        Provider::<Subscription>::create(&Sns::new(&clients), &want, &task).await.unwrap();
+        let call = &requests(&http)[0];
+        assert!(call.contains("Protocol=sqs") && call.contains("RawMessageDelivery"), "{call}");
     }
 
     #[tokio::test]

@@ -13,13 +13,14 @@ use crate::aws::settle::settled;
 use crate::aws::sns::SERVICE;
 use crate::aws::tags::tags;
 use crate::aws::{Encryption, keys};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
 
-/// The protocol of e-mail addresses.
+/// The protocols of addresses.
 const EMAIL: &str = "email";
+const HTTPS: &str = "https";
 
 /// The addresses of the stack file that receive nothing.
 const NOBODY: &str = "Subscriptions.Missing";
@@ -34,6 +35,28 @@ const IDENTIFYING: [&str; 6] = [
     "EffectiveDeliveryPolicy",
 ];
 
+/// Somebody outside AWS who receives messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// `email` or `https`.
+    protocol: &'static str,
+    endpoint: String,
+}
+
+impl Address {
+    pub fn email(address: &str) -> Self {
+        Self { protocol: EMAIL, endpoint: address.to_owned() }
+    }
+
+    pub fn https(url: &str) -> Self {
+        Self { protocol: HTTPS, endpoint: url.to_owned() }
+    }
+
+    fn is(&self, one: &Subscribed) -> bool {
+        self.protocol == one.protocol && self.endpoint == one.endpoint
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Topic {
     /// Its id in the stack, for its tags.
@@ -44,12 +67,12 @@ pub struct Topic {
     pub arn: String,
     /// The account that owns the topic: twelve digits.
     pub account: String,
-    /// The ARNs of the functions that receive its messages. Other subscriptions are ended.
+    /// The ARNs of the functions and queues that receive its messages. Other subscriptions are ended.
     pub subscribers: Vec<String>,
     /// The ARNs of all functions of the stack. One that receives the messages all the same is no stranger.
     pub functions: Vec<String>,
-    /// The e-mail addresses that receive its messages, each after its owner has confirmed that.
-    pub emails: Vec<String>,
+    /// The addresses that receive its messages, each after its owner has confirmed that.
+    pub addresses: Vec<Address>,
     /// What the ARNs of the alarms look like that CloudWatch publishes to it.
     pub alarms: Option<String>,
     /// Whether messages must be published over TLS.
@@ -94,17 +117,15 @@ impl Topic {
     /// The subscriptions that the stack does not want.
     fn unwanted<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a Subscribed> {
         let wanted = |one: &Subscribed| match one.protocol.as_str() {
-            "lambda" => self.subscribers.contains(&one.endpoint),
-            EMAIL => self.emails.contains(&one.endpoint),
-            _ => false,
+            "lambda" | "sqs" => self.subscribers.contains(&one.endpoint),
+            _ => self.addresses.iter().any(|address| address.is(one)),
         };
         live.subscriptions.iter().filter(move |one| !wanted(one))
     }
 
     /// The addresses that have no subscription, whether confirmed or not.
-    fn unsubscribed<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a String> {
-        let has = |address: &str| live.subscriptions.iter().any(|one| one.protocol == EMAIL && one.endpoint == address);
-        self.emails.iter().filter(move |address| !has(address))
+    fn unsubscribed<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a Address> {
+        self.addresses.iter().filter(|address| !live.subscriptions.iter().any(|one| address.is(one)))
     }
 
     fn tracing_mode(&self) -> &'static str {
@@ -177,8 +198,8 @@ impl Resource for Topic {
             .judged("Subscriptions.PendingConfirmation", "none", &waiting, Effect::differs_unless(waiting == "none"))
             .plain("TracingConfig", self.tracing_mode(), attribute("TracingConfig", "PassThrough"))
             .judged("SignatureVersion", self.signature_version, signature, signed);
-        if !self.emails.is_empty() {
-            let missing: Vec<&str> = self.unsubscribed(live).map(String::as_str).collect();
+        if !self.addresses.is_empty() {
+            let missing: Vec<&str> = self.unsubscribed(live).map(|address| address.endpoint.as_str()).collect();
             let text = if missing.is_empty() { "none".to_owned() } else { missing.join(", ") };
             compared = compared.guard(NOBODY, "none", text);
         }
@@ -202,6 +223,11 @@ impl Described for Topic {
         cleanup: CleanupGroup::Sns,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["sns:TagResource", "sns:UntagResource"] }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: TOPICS,
@@ -228,6 +254,11 @@ impl Described for Topic {
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:CreateTopic", "sns:TagResource"] }],
             },
             StatementTemplate {
+                sid: Sid::SubscribeAddresses,
+                on: &["{told-topics}"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["sns:Subscribe"] }],
+            },
+            StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
                 rights: &[Permissions {
@@ -247,7 +278,7 @@ impl Described for Topic {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "topic {}",
-            holds: "only the stack's functions receive its messages, and only this account can use it",
+            holds: "nobody but the subscribers of the stack file receives its messages, and only this account can use it",
             read: "GetTopicAttributes and ListSubscriptionsByTopic",
         },
     };
@@ -265,14 +296,15 @@ impl Sns {
 
     /// Asks the owner of an address to confirm that it receives the topic's messages. A repeated call asks again and
     /// makes no second subscription.
-    async fn subscribe_address(&self, arn: &str, address: &str, task: &Task) -> Result<(), Failure> {
-        let doing = format!("subscribe {address} to {arn}");
+    async fn subscribe_address(&self, arn: &str, address: &Address, task: &Task) -> Result<(), Failure> {
+        let Address { protocol, endpoint } = address;
+        let doing = format!("subscribe {endpoint} to {arn}");
         let asked = settled(task, &[&SNS_BUSY], || async {
-            let call = self.client.subscribe().topic_arn(arn).protocol(EMAIL).endpoint(address);
+            let call = self.client.subscribe().topic_arn(arn).protocol(*protocol).endpoint(endpoint);
             call.send().await.or_fail(&doing)
         });
         asked.await?;
-        task.note(format!("{address} has to confirm the subscription: SNS has sent a message"));
+        task.note(format!("{endpoint} has to confirm the subscription: SNS has sent a message"));
         Ok(())
     }
 }
@@ -318,7 +350,7 @@ impl Provider<Topic> for Sns {
         for (name, value) in want.beyond_defaults() {
             self.set(&arn, name, &value, task).await?;
         }
-        for address in &want.emails {
+        for address in &want.addresses {
             self.subscribe_address(&arn, address, task).await?;
         }
         Ok(TopicOutputs { arn })
@@ -352,6 +384,14 @@ impl Provider<Topic> for Sns {
             }
         }
         Ok(found.outputs.clone())
+    }
+
+    async fn tags(&self, of: &TopicOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &TopicOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn vouch(&self, recorded: &TopicOutputs, _: &Task) -> Result<bool, Failure> {
@@ -394,7 +434,7 @@ mod tests {
             account: "123456789012".into(),
             subscribers: vec![FUNCTION.into()],
             functions: vec![FUNCTION.into(), OTHER.into()],
-            emails: Vec::new(),
+            addresses: Vec::new(),
             alarms: None,
             tls_only: false,
             tracing: false,
@@ -568,7 +608,8 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_are_subscribed_and_kept() {
-        let told = Topic { emails: vec!["ops@example.com".into(), "dev@example.com".into()], ..want() };
+        let told =
+            Topic { addresses: vec![Address::email("ops@example.com"), Address::email("dev@example.com")], ..want() };
         let ops = also(subscribed("email", "ops@example.com", None));
         let missing = [Drift::weakening("Subscriptions.Missing", "none", "dev@example.com")];
         assert_eq!(told.drift(&ops), missing, "one that is not confirmed yet counts");

@@ -16,7 +16,7 @@ use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::sqs::SERVICE;
 use crate::aws::tags::tag_map;
 use crate::aws::{Encryption, keys};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
@@ -66,6 +66,8 @@ pub struct Queue {
     pub retention_days: u32,
     /// For how long a message is hidden from others once it was received, if the stack file decides that.
     pub visibility_s: Option<u32>,
+    /// The ARNs of the topics that may send to it.
+    pub topics: Vec<String>,
     /// Where messages go that were delivered too often.
     pub dead_letters: Option<Redrive>,
     /// What encrypts it. Without a key, SQS's own encryption.
@@ -101,7 +103,7 @@ pub struct QueueLive {
 }
 
 impl Queue {
-    /// It allows nobody anything: principals of this account need a policy of their own. It denies other accounts
+    /// It allows nobody anything but the stack's topics: principals of this account need a policy of their own. It denies other accounts
     /// everything, and everybody to send, receive and change messages without TLS.
     fn policy(&self) -> Policy {
         let deny = |sid: &str, actions: serde_json::Value, condition: serde_json::Value| {
@@ -119,10 +121,21 @@ impl Queue {
             "StringNotEquals": { "aws:PrincipalAccount": self.account },
             "Bool": { "aws:PrincipalIsAWSService": "false" },
         });
-        Policy::new([
+        let topics = (!self.topics.is_empty()).then(|| {
+            json!({
+                "Sid": "OwnTopics",
+                "Effect": "Allow",
+                "Principal": { "Service": "sns.amazonaws.com" },
+                "Action": "sqs:SendMessage",
+                "Resource": self.arn,
+                "Condition": { "ArnEquals": { "aws:SourceArn": self.topics } },
+            })
+        });
+        let denied = [
             deny("OnlyOverTls", json!(WITH_MESSAGES), json!({ "Bool": { "aws:SecureTransport": "false" } })),
             deny("NoOtherAccounts", json!("sqs:*"), others),
-        ])
+        ];
+        Policy::new(denied.into_iter().chain(topics))
     }
 
     /// The attributes that a new queue is given.
@@ -219,6 +232,11 @@ impl Described for Queue {
         cleanup: CleanupGroup::Sqs,
         gone_before: &[],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: QUEUES,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["sqs:TagQueue", "sqs:UntagQueue"] }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: QUEUES,
@@ -338,6 +356,16 @@ impl Provider<Queue> for Sqs {
         Ok(found.outputs.clone())
     }
 
+    async fn tags(&self, of: &QueueOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        let Some(url) = self.url(of.name()).await? else { return Ok(None) };
+        self.tags_at(&url).await
+    }
+
+    async fn retag(&self, of: &QueueOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        let Some(url) = self.url(of.name()).await? else { return Ok(()) };
+        self.retag_at(&url, change, task).await
+    }
+
     async fn vouch(&self, recorded: &QueueOutputs, _: &Task) -> Result<bool, Failure> {
         let Some(url) = self.url(recorded.name()).await? else { return Ok(true) };
         Ok(self.is_ours(&url).await?.unwrap_or(true))
@@ -384,6 +412,7 @@ mod tests {
             fifo: false,
             retention_days: 14,
             visibility_s: None,
+            topics: Vec::new(),
             dead_letters: None,
             kms_key: Encryption::default(),
         }

@@ -50,6 +50,7 @@ pub(in crate::aws) mod tests {
             fifo: false,
             retention_days: 14,
             visibility_s: None,
+            topics: Vec::new(),
             dead_letters: None,
             kms_key: crate::aws::Encryption::default(),
         }

@@ -13,7 +13,7 @@ use crate::aws::pages::{as_far_as_pages_go, whole};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::wafv2::SERVICE;
-use crate::engine::{Comparison, Drift, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -144,6 +144,14 @@ impl Described for IpSet {
         cleanup: CleanupGroup::Waf,
         gone_before: &[WebAcl::KIND],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["wafv2:TagResource", "wafv2:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: SETS_AND_ACLS,
@@ -322,6 +330,14 @@ impl Provider<IpSet> for Wafv2 {
         Ok(Outputs { lock_token, ..seen.clone() })
     }
 
+    async fn tags(&self, of: &Outputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &Outputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
+    }
+
     async fn delete(&self, gone: &Outputs, task: &Task) -> Result<(), Failure> {
         let read = || self.ip_set_token(gone);
         let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TROUBLE], gone, read, |token| async move {
@@ -494,7 +510,7 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(body["Addresses"], serde_json::json!(["10.0.0.0/8"]));
         assert_eq!(body["Scope"], "REGIONAL");
-        assert_eq!(body["Tags"][0], serde_json::json!({"Key": "securelambda:stack", "Value": "demo"}));
+        assert_eq!(body["Tags"][1], serde_json::json!({"Key": "securelambda:stack", "Value": "demo"}));
         assert_eq!(body.get("Description"), None);
     }
 

@@ -204,6 +204,14 @@ impl Described for Logging {
                 ],
             },
             StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["logs:TagResource", "logs:UntagResource"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: LOG_GROUPS,
                 rights: &[Permissions {

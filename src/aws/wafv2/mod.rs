@@ -14,6 +14,7 @@ pub mod refusals;
 mod rule;
 mod settings;
 mod statement;
+mod tagging;
 mod traffic;
 mod web_acl;
 

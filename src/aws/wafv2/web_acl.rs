@@ -15,7 +15,7 @@ use crate::aws::pages::{as_far_as_pages_go, whole};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::wafv2::SERVICE;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
 
@@ -88,6 +88,14 @@ impl Described for WebAcl {
         cleanup: CleanupGroup::Waf,
         gone_before: &[Association::KIND, PoolAssociation::KIND, Logging::KIND],
         permissions: &[
+            StatementTemplate {
+                sid: Sid::RetagOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["wafv2:TagResource", "wafv2:UntagResource"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: SETS_AND_ACLS,
@@ -300,6 +308,14 @@ impl Provider<WebAcl> for Wafv2 {
         });
         let lock_token = updated.await?.next_lock_token.unwrap_or_default();
         Ok(Outputs { lock_token, ..seen.clone() })
+    }
+
+    async fn tags(&self, of: &Outputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        self.tags_at(&of.arn).await
+    }
+
+    async fn retag(&self, of: &Outputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&of.arn, change, task).await
     }
 
     async fn delete(&self, gone: &Outputs, task: &Task) -> Result<(), Failure> {
@@ -632,7 +648,7 @@ mod tests {
         for rule in sent["Rules"].as_array().expect("rules") {
             assert!(rule["Action"].is_object() ^ rule["OverrideAction"].is_object(), "exactly one of the two: {rule}");
         }
-        assert_eq!(sent["Tags"][0]["Value"], "demo");
+        assert_eq!(sent["Tags"][1]["Value"], "demo");
         sent["ARN"] = json!(ARN);
         sent["Id"] = json!("1-2");
         let echo = json!({"LockToken": "t1", "WebACL": sent});

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tokio::process::Command;
 
+use super::credentials::Credentials;
+use super::native::left_out;
 use super::{DependencyInstaller, Installed, npm};
 use crate::bundle::files::{File, Files};
 use crate::error::Error;
-use crate::spec::Function;
+use crate::spec::Packed;
 
 const VERSION: &str = "0.28.2";
 
@@ -56,7 +58,7 @@ impl DependencyInstaller<'_> {
     pub(in crate::bundle) async fn bundle(
         &self,
         name: &str,
-        function: &Function,
+        function: &Packed,
         own: &Files,
         entry: &str,
         installed: Option<&Installed>,
@@ -94,6 +96,10 @@ impl DependencyInstaller<'_> {
         esbuild.arg(format!("--target=node{node}")).arg(format!("--outfile={}", output.display()));
         // Lambda's runtime has them.
         esbuild.args(["--external:@aws-sdk/*", "--external:@smithy/*", "--external:aws-sdk"]);
+        let left_out = installed.map(|installed| left_out(&installed.files)).unwrap_or_default();
+        esbuild.args(
+            left_out.packages.iter().flat_map(|name| [format!("--external:{name}"), format!("--external:{name}/*")]),
+        );
         esbuild.arg(format!("--banner:js={BANNER}"));
         esbuild.args(["--legal-comments=none", "--log-level=warning", "--log-limit=0", "--color=false"]);
         let ran = esbuild.output().await.map_err(unwritable)?;
@@ -110,7 +116,7 @@ impl DependencyInstaller<'_> {
             CODE.contains(&end) || FOR_TOOLS.contains(&file) || path.starts_with("node_modules/")
         };
         let kept = own.iter().filter(|(path, _)| !is_code(path)).map(|(path, file)| (path.clone(), file.clone()));
-        Ok(kept.chain([(made, File::made(code))]).collect())
+        Ok(kept.chain(left_out.files).chain([(made, File::made(code))]).collect())
     }
 
     /// esbuild from the cache; downloads it first if it is not there.
@@ -146,10 +152,10 @@ impl DependencyInstaller<'_> {
             fs::write(work.path().join(name), text.to_string()).map_err(unwritable)?;
         }
         let settings = tempfile::tempdir().map_err(unwritable)?;
-        let mut npm = npm::isolated("ci", &self.environment, settings.path()).await.map_err(unwritable)?;
+        let (mut npm, sources) = npm::isolated("ci", &self.environment, settings.path()).await.map_err(unwritable)?;
         let failed = |details: String| {
             let mut error = Error::other(format!("esbuild {VERSION} could not be downloaded"));
-            error.details = Some(self.environment.redacted(&details, &[]).into());
+            error.details = Some(Credentials::of([sources.as_str()], &self.environment).hidden_in(&details).into());
             error.hint("npm downloads it from its registry, which must be reachable; `npm --version` must work")
         };
         let ran = npm.current_dir(work.path()).output().await.map_err(|why| failed(why.to_string()))?;

@@ -6,15 +6,17 @@
 //!
 //! - `environment` keeps the user's settings away from the tools, except where packages come from
 //! - `npm`, `uv` and `esbuild` are the tools
+//! - `credentials` hides those of registries in what the tools say
 //! - `verified` checks what they did before it is kept
 
+mod credentials;
 mod environment;
 mod esbuild;
+mod native;
 mod npm;
 mod uv;
 mod verified;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,16 +25,19 @@ use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 
+pub(super) use self::credentials::has_password;
 pub use self::environment::Environment;
 
-use self::uv::{Python, Uv};
+use self::credentials::Credentials;
+use self::uv::{Glibc, Python, Uv};
 use super::files::{self, Files};
 use super::manifest::{INDEXES, Lists, Manifest, REQUIREMENTS, Tool, requirements};
+use super::source::NPMRC;
 use crate::error::Error;
 use crate::local::Note;
-use crate::spec::Function;
+use crate::spec::Packed;
 
-/// Installations that were not used for this long are removed when another one is made.
+/// Entries of the cache that were not used for this long are removed when another one is made.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The machine that runs the functions, for which dependencies must be installed.
@@ -69,7 +74,7 @@ pub(super) struct Installed {
 struct Job<'a> {
     /// The function's name.
     name: &'a str,
-    function: &'a Function,
+    function: &'a Packed,
     manifest: &'a Manifest,
     /// The cache folder.
     cache: &'a Path,
@@ -86,12 +91,7 @@ impl Job<'_> {
 
 impl DependencyInstaller<'_> {
     /// Installs the dependencies of `function`, unless they are installed already.
-    pub(super) async fn install(
-        &self,
-        name: &str,
-        function: &Function,
-        manifest: &Manifest,
-    ) -> Result<Installed, Error> {
+    pub(super) async fn install(&self, name: &str, function: &Packed, manifest: &Manifest) -> Result<Installed, Error> {
         let Some(cache) = &self.cache else {
             return Err(Error::other(format!("there is no cache folder for the dependencies of {name}"))
                 .hint("set SECURELAMBDA_CACHE_DIR to a folder that you can write"));
@@ -110,9 +110,7 @@ impl DependencyInstaller<'_> {
         if !folder.exists() {
             self.build(&Job { name, function, manifest, cache, python }, &folder).await?;
         }
-        // The date protects a folder in use from `sweep`. If it cannot be set, the dependencies are installed again one
-        // day.
-        let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
+        in_use(&folder);
         let files = installed(&folder, manifest.tool);
         let files = files.map_err(|why| Error::other(format!("the dependencies of {name}: {why}")))?;
         Ok(Installed { files, folder })
@@ -140,8 +138,9 @@ impl DependencyInstaller<'_> {
                 let settings = tempfile::tempdir().map_err(unwritable)?;
                 let locked = manifest.tool == Tool::NpmCi;
                 let npm = npm::command(job.function, locked, &self.machine, &self.environment, settings.path()).await;
+                let (npm, sources) = npm.map_err(unwritable)?;
                 self.announce(job);
-                self.run(job, npm.map_err(unwritable)?, work.path()).await?;
+                self.run(job, npm, work.path(), &sources).await?;
                 verified::modules(work.path(), &manifest.names)
             }
             Tool::Uv(lists) => self.install_wheels(job, lists, work.path()).await?,
@@ -149,6 +148,11 @@ impl DependencyInstaller<'_> {
         if let Err(missing) = complete {
             let message = format!("the dependencies of {name} are not complete: {missing}");
             return Err(Error::other(message).hint("run the command again; nothing of this installation was kept"));
+        }
+        // They may have credentials, and the folder is kept.
+        let sources = manifest.inputs.keys().filter(|path| matches!(manifest.tool, Tool::Uv(_)) || *path == NPMRC);
+        for path in sources {
+            fs::remove_file(work.path().join(path)).map_err(unwritable)?;
         }
         let work = work.keep();
         match fs::rename(&work, folder) {
@@ -168,22 +172,36 @@ impl DependencyInstaller<'_> {
                 ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate", "--quiet"];
             let mut export = uv.command(&words, true);
             export.args(["--output-file", REQUIREMENTS]);
-            self.run(job, export, work).await?;
+            self.run(job, export, work, &uv.settings).await?;
         }
         let wanted = required(work).map_err(|why| {
             Error::other(format!("the dependencies of {} cannot be installed: {}: {why}", job.name, job.listed()))
         })?;
         let own_index = wanted.names_index || work.join(INDEXES).exists();
-        let mut install = uv.command(&["pip", "install", "--only-binary", ":all:"], own_index);
-        install.args(["--requirement", REQUIREMENTS, "--target", PYTHON_FOLDER]);
-        if work.join(INDEXES).exists() {
-            install.args(["--requirement", INDEXES]);
-        }
-        if self.machine == Machine::Lambda {
-            install.args(uv::target(&job.function.runtime, &job.function.architecture));
-        }
-        self.run(job, install, work).await?;
+        let install = |target: Option<[String; 4]>| {
+            let mut install = uv.command(&["pip", "install", "--only-binary", ":all:"], own_index);
+            install.args(["--requirement", REQUIREMENTS, "--target", PYTHON_FOLDER]);
+            if work.join(INDEXES).exists() {
+                install.args(["--requirement", INDEXES]);
+            }
+            install.args(target.into_iter().flatten());
+            self.run(job, install, work, &uv.settings)
+        };
         let target = work.join(PYTHON_FOLDER);
+        match (&self.machine, Glibc::of(&job.function.runtime)) {
+            (Machine::This { .. }, _) => install(None).await?,
+            (Machine::Lambda, glibc) => {
+                let platform = |glibc| Some(uv::target(&job.function.runtime, &job.function.architecture, glibc));
+                if let Err(first) = install(platform(glibc.known)).await {
+                    // A wheel may be for a glibc between those that uv knows. It would also take newer ones.
+                    let Some(next) = glibc.next else { return Err(first) };
+                    let _ = fs::remove_dir_all(&target);
+                    if install(platform(next)).await.is_err() || verified::newest_glibc(&target) > glibc.version {
+                        return Err(first);
+                    }
+                }
+            }
+        }
         // All packages of a list may be for other versions or platforms.
         fs::create_dir_all(&target).map_err(|why| Error::other(format!("{}: {why}", target.display())))?;
         Ok(verified::wheels(&target, &wanted.names))
@@ -198,8 +216,8 @@ impl DependencyInstaller<'_> {
         }
     }
 
-    /// Runs a tool to its end in a working folder.
-    async fn run(&self, job: &Job<'_>, mut command: Command, work: &Path) -> Result<(), Error> {
+    /// Runs a tool to its end in a working folder. `sources` are the user's settings that say where packages come from.
+    async fn run(&self, job: &Job<'_>, mut command: Command, work: &Path, sources: &str) -> Result<(), Error> {
         let tool = job.manifest.tool;
         command.current_dir(work).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.map_err(|why| tool.missing(job.name, &why.to_string()))?;
@@ -207,7 +225,12 @@ impl DependencyInstaller<'_> {
             return Ok(());
         }
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        let said = self.environment.redacted(said.trim(), &variables(job.manifest));
+        let lists = job.manifest.lists();
+        let inputs =
+            job.manifest.inputs.iter().filter(|(path, _)| lists.contains(path.as_str()) || path.as_str() == NPMRC);
+        let written: Vec<String> = inputs.filter_map(|(_, file)| file.text().ok()).collect();
+        let settings = written.iter().map(String::as_str).chain([sources]);
+        let said = Credentials::of(settings, &self.environment).hidden_in(said.trim());
         Err(tool.failed(job.name, &job.listed(), said, job.function))
     }
 
@@ -230,16 +253,6 @@ impl DependencyInstaller<'_> {
 fn required(work: &Path) -> Result<requirements::Requirements, String> {
     let files = files::gather(work, &|path| path != PYTHON_FOLDER).map_err(|why| why.to_string())?;
     requirements::read(&files, REQUIREMENTS)
-}
-
-/// The variables that a manifest names as `${NAME}`. They usually have credentials.
-fn variables(manifest: &Manifest) -> Vec<String> {
-    let texts = manifest.inputs.iter().filter(|(path, _)| !path.contains('/')).filter_map(|(_, file)| file.text().ok());
-    let named = |text: String| {
-        let parts = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned());
-        parts.collect::<Vec<_>>()
-    };
-    texts.flat_map(named).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The folder for Python packages, within a working folder.
@@ -281,12 +294,19 @@ fn of_uv(path: &str) -> bool {
     !(is_note || compiled || path == "bin" || path == ".lock")
 }
 
-/// Removes installations that were not used for a long time. Those that cannot be removed stay.
-fn sweep(packages: &Path) {
-    for entry in fs::read_dir(packages).into_iter().flatten().flatten() {
-        let used = entry.metadata().and_then(|about| about.modified()).ok();
-        if used.and_then(|used| used.elapsed().ok()).is_some_and(|age| age > KEPT) {
-            let _ = fs::remove_dir_all(entry.path());
+/// Protects an entry of the cache from [`sweep`] by its date. If that cannot be set, the entry is made again one day.
+pub(super) fn in_use(entry: &Path) {
+    let _ = fs::File::open(entry).and_then(|entry| entry.set_modified(SystemTime::now()));
+}
+
+/// Removes the entries of a folder of the cache that were not used for a long time. Those that cannot be removed stay.
+pub(super) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(about) = entry.metadata() else { continue };
+        let age = about.modified().ok().and_then(|used| used.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) {
+            let path = entry.path();
+            let _ = if about.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
     }
 }
@@ -311,7 +331,7 @@ impl Tool {
         Error::other(format!("{tool} is needed to pack {name}, but cannot be run: {why}")).hint(how)
     }
 
-    fn failed(self, name: &str, manifest: &str, said: String, function: &Function) -> Error {
+    fn failed(self, name: &str, manifest: &str, said: String, function: &Packed) -> Error {
         let mut error = Error::other(format!("`{}` failed for the function {name} and its {manifest}", self.words()));
         let lower = said.to_lowercase();
         error.details = Some(said.into());
@@ -343,6 +363,25 @@ impl Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_used_for_a_month_is_removed_from_the_cache() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let month = SystemTime::now() - KEPT - Duration::from_mins(1);
+        let names = ["folder", "file", "used", "new"];
+        let [folder, file, used, new] = names.map(|name| cache.path().join(name));
+        fs::create_dir(&folder).expect("made");
+        fs::write(folder.join("inside"), "").expect("written");
+        for file in [&file, &used, &new] {
+            fs::write(file, "").expect("written");
+        }
+        for entry in [&folder, &file, &used] {
+            fs::File::open(entry).and_then(|entry| entry.set_modified(month)).expect("dated");
+        }
+        in_use(&used);
+        sweep(cache.path());
+        assert_eq!([folder, file, used, new].map(|entry| entry.exists()), [false, false, true, true]);
+    }
 
     #[test]
     fn programs_and_the_installers_own_files_are_not_packed() {

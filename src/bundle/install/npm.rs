@@ -10,21 +10,28 @@ use tokio::process::Command;
 
 use super::Machine;
 use super::environment::Environment;
-use crate::spec::Function;
+use crate::spec::Packed;
 
-/// npm without the user's settings, except where packages come from. `settings` is a folder for these, outside of the
-/// cache, because they may have credentials.
-pub(super) async fn isolated(command: &str, environment: &Environment, settings: &Path) -> io::Result<Command> {
+/// npm without the user's settings, except where packages come from; and these. `settings` is a folder for them, outside
+/// of the cache, because they may have credentials.
+pub(super) async fn isolated(
+    command: &str,
+    environment: &Environment,
+    settings: &Path,
+) -> io::Result<(Command, String)> {
     let global = machines_settings(environment).await;
     let user = settings.join("npmrc");
     let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&user)?;
-    io::Write::write_all(&mut file, environment.npm_sources(global.as_deref()).as_bytes())?;
+    let sources = environment.npm_sources(global.as_deref());
+    io::Write::write_all(&mut file, sources.as_bytes())?;
     let mut npm = Command::new("npm");
     environment.apply(&mut npm);
     npm.arg(command).args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    // Its own logs would keep what registries answer.
+    npm.arg("--logs-max=0");
     npm.arg("--globalconfig=/dev/null").arg(format!("--userconfig={}", user.display()));
     npm.stdin(Stdio::null()).kill_on_drop(true);
-    Ok(npm)
+    Ok((npm, sources))
 }
 
 /// The file with the settings of all users of this machine. Where it is depends on how npm was installed.
@@ -37,15 +44,15 @@ async fn machines_settings(environment: &Environment) -> Option<PathBuf> {
     answer.status.success().then(|| PathBuf::from(file.trim()))
 }
 
-/// The command that installs the dependencies of a function.
+/// The command that installs the dependencies of a function, and where packages come from.
 pub(super) async fn command(
-    function: &Function,
+    function: &Packed,
     locked: bool,
     machine: &Machine,
     environment: &Environment,
     settings: &Path,
-) -> io::Result<Command> {
-    let mut npm = isolated(if locked { "ci" } else { "install" }, environment, settings).await?;
+) -> io::Result<(Command, String)> {
+    let (mut npm, sources) = isolated(if locked { "ci" } else { "install" }, environment, settings).await?;
     npm.arg("--omit=dev");
     if !locked {
         npm.arg("--no-package-lock");
@@ -54,5 +61,5 @@ pub(super) async fn command(
         let cpu = if function.architecture == "arm64" { "arm64" } else { "x64" };
         npm.args(["--os=linux", "--libc=glibc"]).arg(format!("--cpu={cpu}"));
     }
-    Ok(npm)
+    Ok((npm, sources))
 }

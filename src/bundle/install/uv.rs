@@ -1,7 +1,6 @@
 //! uv, which resolves Python packages for another version and platform than this machine's. It is a wheel on PyPI,
 //! downloaded by pip the first time that a stack needs it.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +10,7 @@ use std::process::Stdio;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use super::credentials::Credentials;
 use super::environment::{self, Environment};
 use crate::error::Error;
 use crate::local::Note;
@@ -83,6 +83,8 @@ pub(super) struct Uv<'a> {
     environment: &'a Environment,
     /// uv's variables for where this machine's pip gets packages from.
     sources: Vec<(&'static str, String)>,
+    /// pip's settings.
+    pub settings: String,
 }
 
 impl<'a> Uv<'a> {
@@ -93,15 +95,15 @@ impl<'a> Uv<'a> {
         environment: &'a Environment,
         note: Note<'_>,
     ) -> Result<Self, Error> {
+        let config = python.pip(environment).args(["config", "list"]).output().await;
+        let settings = config.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let folder = cache.join("tools").join(format!("uv-{VERSION}"));
         if !folder.exists() {
             note(&format!("Downloading uv {VERSION}, which installs Python packages (only once)."));
-            download(&folder, python, environment).await?;
+            download(&folder, python, environment, &settings).await?;
         }
-        let config = python.pip(environment).args(["config", "list"]).output().await;
-        let config = config.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let sources = environment::uv_sources(&config);
-        Ok(Self { program: folder.join("uv"), cache: cache.join("uv"), python, environment, sources })
+        let sources = environment::uv_sources(&settings);
+        Ok(Self { program: folder.join("uv"), cache: cache.join("uv"), python, environment, sources, settings })
     }
 
     /// A command of uv's. The packages come from where pip of this machine has them from, unless `own_index`.
@@ -120,7 +122,7 @@ impl<'a> Uv<'a> {
 }
 
 /// Downloads the wheel beside the final folder, takes the program out of it, and renames the folder at the end.
-async fn download(folder: &Path, python: &Python, environment: &Environment) -> Result<(), Error> {
+async fn download(folder: &Path, python: &Python, environment: &Environment, settings: &str) -> Result<(), Error> {
     let tools = folder.parent().unwrap_or(folder);
     let unwritable = |why: io::Error| {
         Error::other(format!("uv cannot be written to {}: {why}", tools.display()))
@@ -136,7 +138,7 @@ async fn download(folder: &Path, python: &Python, environment: &Environment) -> 
     pip.arg(work.path()).arg("--requirement").arg(&wanted).current_dir(work.path());
     let failed = |details: String| {
         let mut error = Error::other(format!("uv {VERSION} could not be downloaded"));
-        error.details = Some(environment.redacted(&details, &[]).into());
+        error.details = Some(Credentials::of([settings], environment).hidden_in(&details).into());
         error.hint("pip downloads it from PyPI, or from the index that pip is configured to use; it must be reachable")
     };
     let output = pip.output().await.map_err(|why| failed(why.to_string()))?;
@@ -173,17 +175,35 @@ fn unpacked(wheel: &Path) -> Result<Vec<u8>, String> {
     Ok(program)
 }
 
-/// uv's arguments for a Lambda runtime, as in `python3.13`, on `arm64` or `x86_64`.
-///
-/// Runtimes from Python 3.12 on have glibc 2.34, older ones 2.26 (docs/aws.md, Runtimes). uv knows no platform with 2.26;
-/// the next older one is 2.17. It takes wheels for the same glibc or an older one.
-pub(super) fn target(runtime: &str, architecture: &str) -> [OsString; 4] {
+/// The glibc of a runtime, by the second number of its version.
+pub(super) struct Glibc {
+    pub version: u32,
+    /// The newest one that uv knows and that is not newer.
+    pub known: u32,
+    /// The next one that uv knows, if the runtime's own is between the two.
+    pub next: Option<u32>,
+}
+
+impl Glibc {
+    /// Runtimes from Python 3.12 on have glibc 2.34, older ones 2.26 (docs/aws.md, Runtimes).
+    pub(super) fn of(runtime: &str) -> Self {
+        let version = runtime.trim_start_matches("python");
+        let minor: u32 = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default();
+        if minor >= 12 {
+            Self { version: 34, known: 34, next: None }
+        } else {
+            Self { version: 26, known: 17, next: Some(28) }
+        }
+    }
+}
+
+/// uv's arguments for a Lambda runtime, as in `python3.13`, on `arm64` or `x86_64`. It takes wheels for this glibc and for
+/// older ones.
+pub(super) fn target(runtime: &str, architecture: &str, glibc: u32) -> [String; 4] {
     let version = runtime.trim_start_matches("python");
-    let minor: u32 = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default();
-    let libc = if minor >= 12 { "manylinux_2_34" } else { "manylinux_2_17" };
     let processor = if architecture == "arm64" { "aarch64" } else { "x86_64" };
-    let platform = format!("{processor}-{libc}");
-    ["--python-version".into(), version.into(), "--python-platform".into(), platform.into()]
+    let platform = format!("{processor}-manylinux_2_{glibc}");
+    ["--python-version".to_owned(), version.to_owned(), "--python-platform".to_owned(), platform]
 }
 
 #[cfg(test)]
@@ -192,11 +212,11 @@ mod tests {
 
     #[test]
     fn wheels_are_chosen_for_the_glibc_of_the_runtime() {
-        let platform = |runtime, processor| target(runtime, processor)[3].to_string_lossy().into_owned();
+        let platform = |runtime, processor| target(runtime, processor, Glibc::of(runtime).known)[3].clone();
         assert_eq!(platform("python3.13", "arm64"), "aarch64-manylinux_2_34");
         assert_eq!(platform("python3.12", "x86_64"), "x86_64-manylinux_2_34");
         assert_eq!(platform("python3.11", "arm64"), "aarch64-manylinux_2_17");
-        assert_eq!(target("python3.11", "arm64")[1], "3.11");
+        assert_eq!(target("python3.11", "arm64", 17)[1], "3.11");
     }
 
     #[test]

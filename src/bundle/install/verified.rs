@@ -29,6 +29,22 @@ pub(super) fn wheels(folder: &Path, names: &[String]) -> Result<(), String> {
     }
 }
 
+/// The newest glibc that a wheel in a folder needs, by the second number of its version; 0 if none needs any. Of several tags
+/// of a wheel, the one that needs the least counts.
+pub(super) fn newest_glibc(folder: &Path) -> u32 {
+    let wheels = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("WHEEL"));
+    let texts = wheels.filter_map(|wheel| fs::read_to_string(wheel).ok());
+    let need = |text: String| text.lines().filter_map(|line| line.strip_prefix("Tag:").map(glibc)).min();
+    texts.filter_map(need).max().unwrap_or_default()
+}
+
+/// What a tag asks for, as in `cp39-abi3-manylinux_2_24_aarch64`. The old names of platforms are those of 2.5 to 2.17.
+fn glibc(tag: &str) -> u32 {
+    let platform = tag.trim().splitn(3, '-').nth(2).unwrap_or_default();
+    let minor = platform.strip_prefix("manylinux_2_").and_then(|rest| rest.split('_').next()?.parse().ok());
+    minor.unwrap_or_default()
+}
+
 fn recorded(folder: &Path, record: &Path) -> Result<(), String> {
     let text = fs::read_to_string(record).map_err(|why| format!("{} cannot be read: {why}", record.display()))?;
     for line in text.lines() {

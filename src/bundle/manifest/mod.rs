@@ -6,6 +6,7 @@ mod node;
 mod python;
 pub(super) mod requirements;
 
+use std::collections::BTreeSet;
 use std::io;
 
 use sha2::{Digest, Sha256};
@@ -49,9 +50,6 @@ pub(super) struct Dependencies {
 const OTHERS: [&str; 8] =
     ["Gemfile", "go.mod", "Cargo.toml", "pom.xml", "build.gradle", "build.gradle.kts", "composer.json", "mix.exs"];
 
-/// The byte order mark that some editors write in front of a text.
-const BOM: char = '\u{feff}';
-
 impl Tool {
     /// The file that lists the dependencies.
     pub(super) fn manifest(self) -> &'static str {
@@ -80,6 +78,12 @@ impl Manifest {
         Ok(found)
     }
 
+    /// The files of the folder that list packages and where they come from.
+    pub(super) fn lists(&self) -> BTreeSet<&str> {
+        let is_list = |path: &&str| [".txt", ".lock", "package-lock.json"].iter().any(|end| path.ends_with(end));
+        self.inputs.keys().map(String::as_str).filter(is_list).chain([self.tool.manifest()]).collect()
+    }
+
     /// A digest of everything that determines the installation.
     pub(super) fn digest(&self, platform: &str) -> io::Result<String> {
         let mut digest = Sha256::new();
@@ -93,11 +97,10 @@ impl Manifest {
     }
 }
 
-/// The text of a file of the folder, without a byte order mark.
+/// The text of a file of the folder.
 fn text(all: &Files, name: &str) -> Result<Option<String>, String> {
     let Some(file) = all.get(name) else { return Ok(None) };
-    let text = file.text().map_err(|why| format!("{name} cannot be read: {why}"))?;
-    Ok(Some(text.trim_start_matches(BOM).to_owned()))
+    file.text().map(Some).map_err(|why| format!("{name} cannot be read: {why}"))
 }
 
 /// The files of a folder with these names.

@@ -6,9 +6,10 @@ use crate::args;
 use crate::aws::cognito::Identities;
 use crate::aws::sigv4::Keys;
 use crate::commands::session::Session;
-use crate::commands::{add_user, ask, token};
+use crate::commands::{add_user, api_keys, ask, token};
 use crate::error::Error;
 use crate::outputs::Outputs;
+use crate::probe::API_KEY_HEADER;
 use crate::secret::SecretValue;
 use crate::spec::{Auth, IdentityPool, Stack};
 
@@ -48,6 +49,7 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
     if args.identity_pool.is_some() && target.route.auth != Auth::Iam {
         return Err(Error::usage(format!("--identity-pool has no effect: the route {name} takes no signed requests")));
     }
+    key(args, stack, target)?;
     let or = "or --anonymous to see how the route refuses";
     match &target.route.auth {
         Auth::Pool(pool) if !named => Err(Error::usage(format!("the route {name} requires a token of {pool}"))
@@ -59,6 +61,33 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
         Auth::Iam if !args.anonymous => identity_pool(args, stack, target).map(drop),
         _ => Ok(()),
     }
+}
+
+/// Checks that `--key` names a key, and that the route asks for one.
+fn key(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
+    let Some(name) = &args.key else { return Ok(()) };
+    let known: Vec<String> = stack.api_keys().into_keys().map(str::to_owned).collect();
+    if !known.contains(name) {
+        return Err(api_keys::unknown(name, &known));
+    }
+    if !target.route.key {
+        let route = target.route.name();
+        return Err(Error::usage(format!("--key has no effect: the route {route} asks for no API key")));
+    }
+    Ok(())
+}
+
+/// Refuses a request without the API key that the route asks for, unless it is meant to be refused.
+pub(super) fn has_key(args: &args::Call, stack: &Stack, target: &Target<'_>, content: &Content) -> Result<(), Error> {
+    if !target.route.key || args.key.is_some() || args.anonymous || content.has_header(API_KEY_HEADER) {
+        return Ok(());
+    }
+    let names: Vec<&str> = stack.api_keys().into_keys().collect();
+    Err(Error::usage(format!("the route {} requires an API key", target.route.name())).hint(format!(
+        "pass --key with one of {}, or a file with the header {API_KEY_HEADER}: --header @FILE; --anonymous shows how \
+         the route refuses",
+        names.join(", ")
+    )))
 }
 
 /// Signs in as the flags say, and exchanges the token for credentials if the route takes signed requests.
@@ -81,7 +110,7 @@ pub(super) async fn sign_in(
         _ if args.token_stdin => ask::standard_input("token").await?,
         None => return Ok(Caller::Nobody),
         Some(email) => {
-            let email = add_user::check_email(email)?;
+            let email = add_user::check_name(stack, pool.map(String::as_str), email)?;
             let (_, pool) = add_user::pool_in(outputs, session, pool.map(String::as_str))?;
             token::sign_in(session, &pool, &email, &args.sign_in).await?.id
         }

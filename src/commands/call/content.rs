@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use crate::args;
+use crate::commands::headers::header;
 use crate::error::Error;
-use crate::probe::Body;
+use crate::probe::{API_KEY_HEADER, Body};
 use crate::secret::SecretValue;
 
 /// The body and the headers of a request.
@@ -33,6 +34,11 @@ impl Content {
         let binary = std::str::from_utf8(&data).is_err();
         let usual = if binary { "application/octet-stream" } else { "application/json" };
         Ok(Self { headers, media_type: given.unwrap_or_else(|| usual.to_owned()), data: Some(data) })
+    }
+
+    /// Whether the user gave this header, in lower case here.
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name))
     }
 
     pub(super) fn body(&self) -> Option<Body<'_>> {
@@ -80,10 +86,13 @@ async fn data(given: &str) -> Result<Vec<u8>, Error> {
 fn read_headers(given: &str) -> Result<Vec<(String, SecretValue)>, Error> {
     let Some(file) = given.strip_prefix('@') else {
         let (name, value) = header(given)?;
-        if name.eq_ignore_ascii_case("authorization") {
-            let message = "the header Authorization is a secret, and other users of this machine can read arguments";
+        let secrets =
+            [("Authorization", "its value with --token-stdin"), (API_KEY_HEADER, "the key's name with --key")];
+        if let Some((secret, instead)) = secrets.iter().find(|(secret, _)| name.eq_ignore_ascii_case(secret)) {
+            let message =
+                format!("the header {secret} is a secret, and other users of this machine can read arguments");
             return Err(Error::usage(message)
-                .hint("pass its value with --token-stdin, or a file that contains the header with --header @FILE"));
+                .hint(format!("pass {instead}, or a file that contains the header with --header @FILE")));
         }
         return Ok(vec![(name, value)]);
     };
@@ -92,37 +101,15 @@ fn read_headers(given: &str) -> Result<Vec<(String, SecretValue)>, Error> {
     text.lines().filter(|line| !line.trim().is_empty()).map(header).collect()
 }
 
-/// An error does not show the text, because it may be a secret.
-fn header(text: &str) -> Result<(String, SecretValue), Error> {
-    let malformed = || {
-        let hint = "write it as in --header 'X-Tenant: acme'";
-        Error::usage("a header has the form NAME: VALUE").hint(hint)
-    };
-    let (name, value) = text.split_once(':').ok_or_else(malformed)?;
-    let in_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if name.is_empty() || !name.chars().all(in_name) {
-        return Err(malformed());
-    }
-    Ok((name.to_owned(), SecretValue::from(value.trim())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_a_name_and_a_value() {
-        let read = |text: &str| header(text).map(|(name, value)| (name, value.reveal().to_owned())).ok();
-        assert_eq!(read("X-Tenant: acme"), Some(("X-Tenant".into(), "acme".into())));
-        assert_eq!(read("x:a: b "), Some(("x".into(), "a: b".into())));
-        for wrong in ["X-Tenant", ": acme", "X Tenant: acme", ""] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
     fn authorization_is_no_argument() {
         let error = read_headers("authorization: Bearer sentinel").expect_err("refused");
         assert!(!format!("{error:?}").contains("sentinel") && error.hints[0].contains("--token-stdin"));
+        let error = read_headers("X-Api-Key: sentinel").expect_err("refused");
+        assert!(!format!("{error:?}").contains("sentinel") && error.hints[0].contains("--key"));
     }
 }

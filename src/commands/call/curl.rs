@@ -6,8 +6,18 @@ use crate::args;
 use crate::commands::session::Session;
 use crate::error::Error;
 use crate::outputs::Outputs;
+use crate::probe::API_KEY_HEADER;
 use crate::report::{command, quoted};
 use crate::spec::Auth;
+
+/// The line that gets an API key, whose value the command does not contain.
+struct Key(String);
+
+impl Key {
+    fn of(name: &str) -> Self {
+        Self(format!("API_KEY=$({})", command(&format!("outputs --keys {}", quoted(name)))))
+    }
+}
 
 /// Who is to call, as far as curl must know.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +42,8 @@ pub(super) fn text(
     content: &Content,
 ) -> Result<String, Error> {
     let proof = proof(args, session, outputs, target)?;
-    Ok(script(args, target.method, url, content, &proof))
+    let key = args.key.as_deref().map(Key::of);
+    Ok(script(args, target.method, url, content, (&proof, key.as_ref())))
 }
 
 fn proof(args: &args::Call, session: &Session, outputs: &Outputs, target: &Target<'_>) -> Result<Proof, Error> {
@@ -56,7 +67,13 @@ fn proof(args: &args::Call, session: &Session, outputs: &Outputs, target: &Targe
     Ok(Proof::Token(Some(command(&format!("token {}{pool}", quoted(email))))))
 }
 
-fn script(args: &args::Call, method: &str, url: &str, content: &Content, proof: &Proof) -> String {
+fn script(
+    args: &args::Call,
+    method: &str,
+    url: &str,
+    content: &Content,
+    (proof, key): (&Proof, Option<&Key>),
+) -> String {
     let mut curl = "curl".to_owned();
     if args.include {
         curl += " -i";
@@ -78,27 +95,38 @@ fn script(args: &args::Call, method: &str, url: &str, content: &Content, proof: 
         }
         curl += &format!(" --data-binary {}", quoted(data));
     }
-    match proof {
-        Proof::Nothing => curl,
-        Proof::Token(from) => {
-            let from = match from {
-                Some(command) => format!("TOKEN=$({command})"),
-                None => "# TOKEN is the value for the header Authorization".to_owned(),
-            };
-            // A header among the arguments could be read by other users of the machine.
-            format!("{from}\nprintf 'Authorization: %s\\n' \"$TOKEN\" | {curl} -H @-")
-        }
-        Proof::Signature { region, identity_pool } => format!(
+    let key_line = key.map(|Key(from)| format!("{from}\n")).unwrap_or_default();
+    if let Proof::Signature { region, identity_pool } = proof {
+        let key = key.map(|_| format!("header = \"{API_KEY_HEADER}: $API_KEY\"\n")).unwrap_or_default();
+        return format!(
             "# AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN are credentials of the identity pool\n\
              # {identity_pool}: see `aws cognito-identity get-id` and\n\
              # `aws cognito-identity get-credentials-for-identity`\n\
-             {curl} --aws-sigv4 {} --config - <<END\n\
+             {key_line}{curl} --aws-sigv4 {} --config - <<END\n\
              user = \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\"\n\
              header = \"x-amz-security-token: $AWS_SESSION_TOKEN\"\n\
-             END",
+             {key}END",
             quoted(&format!("aws:amz:{region}:execute-api")),
-        ),
+        );
     }
+    // A header among the arguments could be read by other users of the machine.
+    let (from, token) = match proof {
+        Proof::Token(from) => {
+            let from = match from {
+                Some(command) => format!("TOKEN=$({command})\n"),
+                None => "# TOKEN is the value for the header Authorization\n".to_owned(),
+            };
+            (from, Some(("Authorization: %s\\n", "\"$TOKEN\"")))
+        }
+        Proof::Nothing | Proof::Signature { .. } => (String::new(), None),
+    };
+    let key_header = format!("{API_KEY_HEADER}: %s\\n");
+    let key = key.map(|_| (key_header.as_str(), "\"$API_KEY\""));
+    let (headers, values): (Vec<&str>, Vec<&str>) = token.into_iter().chain(key).unzip();
+    if headers.is_empty() {
+        return curl;
+    }
+    format!("{from}{key_line}printf '{}' {} | {curl} -H @-", headers.concat(), values.join(" "))
 }
 
 #[cfg(test)]
@@ -118,7 +146,7 @@ mod tests {
             method,
             "https://abc.example.com/dev/notes?a=1&b=2",
             &Content { media_type, data, ..Content::default() },
-            proof,
+            (proof, args.key.as_deref().map(Key::of).as_ref()),
         )
     }
 
@@ -145,6 +173,15 @@ mod tests {
         insta::assert_snapshot!(curl(&[], "GET", &token), @r#"
         TOKEN=$(securelambda token ada@example.com --pool Users)
         printf 'Authorization: %s\n' "$TOKEN" | curl 'https://abc.example.com/dev/notes?a=1&b=2' -H @-
+        "#);
+        insta::assert_snapshot!(curl(&["--key", "acme"], "GET", &token), @r#"
+        TOKEN=$(securelambda token ada@example.com --pool Users)
+        API_KEY=$(securelambda outputs --keys acme)
+        printf 'Authorization: %s\nx-api-key: %s\n' "$TOKEN" "$API_KEY" | curl 'https://abc.example.com/dev/notes?a=1&b=2' -H @-
+        "#);
+        insta::assert_snapshot!(curl(&["--key", "acme"], "GET", &Proof::Nothing), @r#"
+        API_KEY=$(securelambda outputs --keys acme)
+        printf 'x-api-key: %s\n' "$API_KEY" | curl 'https://abc.example.com/dev/notes?a=1&b=2' -H @-
         "#);
         let signature =
             Proof::Signature { region: "eu-central-1".into(), identity_pool: "Callers (eu-central-1:1)".into() };

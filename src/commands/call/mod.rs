@@ -12,25 +12,26 @@ use self::caller::Caller;
 use self::content::Content;
 use self::route::{Target, Values, find};
 use super::session::{Session, Sources};
-use super::{Ending, add_user};
+use super::{Ending, add_user, api_keys};
 use crate::args;
 use crate::config::Config;
 use crate::error::Error;
-use crate::meaning::{Admits, Asked, Sent, advice};
+use crate::meaning::{Admits, Answerer, Asked, AskedKey, Sent, advice};
 use crate::outputs::{Outputs, SCHEMA_VERSION};
-use crate::probe::{Client, HeaderNames, Request};
+use crate::probe::{API_KEY_HEADER, Client, HeaderNames, Request};
 use crate::report::{answer, say};
-use crate::spec::{ApiKind, Auth};
+use crate::spec::{ApiKind, Auth, Route, RouteTarget};
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     // Mistakes on the command line are reported before any call.
-    args.user.as_deref().map(add_user::check_email).transpose()?;
-    content::check(args)?;
     let stack = config.stack.clone();
+    args.user.as_deref().map(|name| add_user::check_name(&stack, args.pool.as_deref(), name)).transpose()?;
+    content::check(args)?;
     let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
     let target = find(&stack, &args.route, &values)?;
     caller::check(args, &stack, &target)?;
     let content = Content::read(args).await?;
+    caller::has_key(args, &stack, &target, &content)?;
 
     let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
@@ -42,6 +43,10 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let caller = caller::sign_in(args, &session, &outputs, &target).await?;
     let mut headers = caller.signature(&session, (target.method, &url), &content)?;
     headers.extend(content.headers.iter().cloned());
+    if let Some(name) = &args.key {
+        headers.push((API_KEY_HEADER.to_owned(), api_keys::value(&session, &outputs, name).await?));
+    }
+    let sent_key = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(API_KEY_HEADER));
     let request = Request { method: target.method, url: &url, token: caller.token(), body: content.body() };
     let client = Client::new(&session.config.connection.proxies)?;
     let answered = client.send_with(&request, &headers, HeaderNames::LowerCase).await?;
@@ -56,7 +61,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
         return Ok(Ending::Done);
     }
     let error = Error::other(format!("the route returned status {}", answered.status));
-    Err(match advice(&answered, &asked(&session, &target, &caller)) {
+    Err(match advice(&answered, &asked(&session, &target, &caller, sent_key)) {
         Some(advice) => error.hint(advice),
         None => error,
     })
@@ -75,8 +80,17 @@ fn print_curl(script: &str, as_json: bool) {
     }
 }
 
+/// What answers the route.
+fn answerer(route: &Route) -> Answerer<'_> {
+    match &route.target {
+        RouteTarget::Function(name) => Answerer::Function(name),
+        RouteTarget::Http { .. } => Answerer::Server(route.target.host().unwrap_or_default()),
+        RouteTarget::Mock { .. } => Answerer::Fixed,
+    }
+}
+
 /// The route's settings in the stack file, which explain its answer.
-fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller) -> Asked<'a> {
+fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller, sent_key: bool) -> Asked<'a> {
     let http = target.api.kind == ApiKind::Http;
     Asked {
         at_aws: session.endpoint.is_none(),
@@ -92,9 +106,14 @@ fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller) -> Asked<'
             Caller::Token(_) => Sent::Token,
             Caller::Signs(_) => Sent::Signature,
         },
+        key: match (target.route.key, sent_key) {
+            (false, _) => AskedKey::No,
+            (true, false) => AskedKey::NotSent,
+            (true, true) => AskedKey::Sent,
+        },
         checks_body: target.route.body.is_some(),
         firewall: session.config.stack.firewall.is_some() && !http,
-        rate_limit: target.api.rate_limit,
-        function: &target.route.function,
+        rate_limit: target.api.limits(target.route).rate,
+        answerer: answerer(target.route),
     }
 }

@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use crate::spec::names::{body_model, capitalised_words};
-use crate::spec::{Api, ApiKind, Auth, Identity, Route, Stack};
+use crate::spec::{Api, ApiKind, Auth, Identity, Route, RouteTarget, Stack};
 
 /// The methods that `ANY` stands for, as OpenAPI writes them.
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 /// The name of the security scheme for IAM-signed requests.
 const SIGNED: &str = "aws-iam";
+
+/// The name of the security scheme for API keys.
+const API_KEY: &str = "api-key";
 
 /// The OpenAPI 3.0 document of an API of `stack`. `base_url` is the beginning of its routes' URLs, if it exists.
 /// `schemas` are the texts of the body schemas, by the routes' `body`.
@@ -45,6 +48,8 @@ pub fn document(
         .iter()
         .filter_map(|route| Some((scheme(&route.auth)?, scheme_object((stack, api), &route.auth)?)))
         .collect();
+    let keyed = api.asks_for_keys().then(|| (API_KEY.to_owned(), api_key_scheme()));
+    let security: Map<_, _> = security.into_iter().chain(keyed).collect();
     if !security.is_empty() {
         components["securitySchemes"] = security.into();
     }
@@ -127,11 +132,10 @@ fn operation(stack: &Stack, api: &Api, route: &Route, id: &str) -> Value {
             (answer.status().to_owned(), json!({ "$ref": format!("#/components/responses/{name}") }))
         })
         .collect();
-    responses
-        .insert("default".into(), json!({ "description": format!("The answer of the function {}", route.function) }));
+    responses.insert(own_status(route), own_answer(route));
     let mut operation = json!({
         "operationId": id,
-        "security": scheme(&route.auth).map(|scheme| json!({ scheme: [] })).into_iter().collect::<Vec<_>>(),
+        "security": security(route),
         "responses": responses,
     });
     let parameters = required_parameters(route);
@@ -153,6 +157,45 @@ fn required_parameters(route: &Route) -> Vec<Value> {
     let all = route.parameters.query.iter().map(|name| ("query", name)).chain(headers);
     all.map(|(place, name)| json!({ "name": name, "in": place, "required": true, "schema": { "type": "string" } }))
         .collect()
+}
+
+/// What a caller must show: everything in one requirement, because a key is needed beside a token.
+fn security(route: &Route) -> Vec<Value> {
+    let key = route.key.then(|| API_KEY.to_owned());
+    let all: Map<_, _> = scheme(&route.auth).into_iter().chain(key).map(|scheme| (scheme, json!([]))).collect();
+    if all.is_empty() { Vec::new() } else { vec![all.into()] }
+}
+
+fn api_key_scheme() -> Value {
+    json!({
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-api-key",
+        "description": "The API key of a partner. It says who calls, and authorizes nobody",
+    })
+}
+
+/// The status of what answers the route: that of a fixed answer is known.
+fn own_status(route: &Route) -> String {
+    match &route.target {
+        RouteTarget::Mock { status, .. } => status.to_string(),
+        RouteTarget::Function(_) | RouteTarget::Http { .. } => "default".to_owned(),
+    }
+}
+
+fn own_answer(route: &Route) -> Value {
+    match &route.target {
+        RouteTarget::Function(name) => json!({ "description": format!("The answer of the function {name}") }),
+        RouteTarget::Http { url } => json!({ "description": format!("The answer of {url}") }),
+        RouteTarget::Mock { body, .. } if body.is_empty() => json!({ "description": "A fixed answer without a body" }),
+        RouteTarget::Mock { body, .. } => {
+            let (kind, example) = match serde_json::from_str::<Value>(body) {
+                Ok(value) if value.is_object() || value.is_array() => ("application/json", value),
+                _ => ("text/plain", json!(body)),
+            };
+            json!({ "description": "A fixed answer", "content": { kind: { "example": example } } })
+        }
+    }
 }
 
 /// The schemas of all request bodies, and of their parts.
@@ -226,7 +269,10 @@ impl GatewayAnswer {
         let possible = [
             (Self::BadRequest, rest && (route.body.is_some() || !route.parameters.is_empty())),
             (Self::Unauthorized, matches!(route.auth, Auth::Pool(_) | Auth::Lambda(_))),
-            (Self::Forbidden, matches!(route.auth, Auth::Iam | Auth::Lambda(_)) || rest && stack.firewall.is_some()),
+            (
+                Self::Forbidden,
+                route.key || matches!(route.auth, Auth::Iam | Auth::Lambda(_)) || rest && stack.firewall.is_some(),
+            ),
             (Self::TooManyRequests, true),
         ];
         possible.into_iter().filter_map(|(answer, possible)| possible.then_some(answer)).collect()
@@ -258,10 +304,16 @@ impl GatewayAnswer {
                     .to_owned()
             }
             Self::Forbidden => {
-                "The firewall refuses the request, or its signature is missing or not sufficient".to_owned()
+                "The firewall refuses the request, or its signature or API key is missing or not sufficient".to_owned()
             }
             Self::TooManyRequests => {
-                format!("More than {} requests a second, or {} at once, on this route", api.rate_limit, api.burst_limit)
+                let own =
+                    if api.limited_routes().next().is_some() { ", unless the route has limits of its own" } else { "" };
+                let keys = if api.asks_for_keys() { "; or more than the plan of the API key allows" } else { "" };
+                format!(
+                    "More than {} requests a second, or {} at once, on this route{own}{keys}",
+                    api.rate_limit, api.burst_limit
+                )
             }
         };
         let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
@@ -317,6 +369,23 @@ mod tests {
         let (_, item) = files.expect("the route");
         assert_eq!(item["get"]["security"][0], json!({ "Partner": [] }));
         assert!(item["get"]["responses"].get("401").is_some() && item["get"]["responses"].get("403").is_some());
+    }
+
+    #[test]
+    fn an_api_key_is_needed_beside_a_token_and_alone_on_an_open_route() {
+        let file = STACK
+            .replace("auth = \"none\"", "auth = \"none\"\nkey = true")
+            .replace("pool = \"Users\"", "pool = \"Users\"\nkey = true")
+            + "[plans.p]\nkeys = [\"acme\"]\n";
+        let stack = parse(&file).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let of = |path: &str, method: &str| page["paths"][path][method]["security"].clone();
+        assert_eq!(of("/orders/{id}", "post"), json!([{ "Users": [], "api-key": [] }]));
+        assert_eq!(of("/orders/{id}", "get"), json!([{ "aws-iam": [] }]));
+        assert_eq!(of("/files/{proxy}", "get"), json!([{ "api-key": [] }]));
+        assert_eq!(page["components"]["securitySchemes"]["api-key"]["name"], json!("x-api-key"));
+        assert!(example()["components"]["securitySchemes"].get("api-key").is_none());
     }
 
     #[test]

@@ -11,9 +11,11 @@ pub fn mermaid(diagram: &Diagram) -> String {
             NodeKind::Caller => ("([", "])"),
             NodeKind::Route => ("[", "]"),
             NodeKind::Function => ("[[", "]]"),
+            NodeKind::Server => ("{{", "}}"),
             NodeKind::Secret => ("[(", ")]"),
             NodeKind::Topic => (">", "]"),
             NodeKind::Queue => ("[/", "/]"),
+            NodeKind::Table => ("[/", "\\]"),
         };
         format!("{indent}n{index}{open}\"{}\"{close}\n", escaped(&node.name))
     };

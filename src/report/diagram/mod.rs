@@ -4,6 +4,8 @@ mod layout;
 mod mermaid;
 mod svg;
 
+use std::borrow::Cow;
+
 pub use mermaid::mermaid;
 pub use svg::svg;
 
@@ -42,9 +44,12 @@ pub enum NodeKind {
     /// One method on one path.
     Route,
     Function,
+    /// What answers a route instead of a function: a server elsewhere, or API Gateway itself.
+    Server,
     Secret,
     Topic,
     Queue,
+    Table,
 }
 
 /// An arrow between two indexes in [`Diagram::boxes`].
@@ -53,14 +58,14 @@ pub struct Arrow {
     pub from: usize,
     pub to: usize,
     /// What the arrow stands for, such as `ID token`, `calls` or `reads`.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
 }
 
 impl Diagram {
     /// Adds an arrow, and its boxes if they do not exist yet.
-    pub fn arrow(&mut self, from: (NodeKind, &str), to: (NodeKind, &str), label: &'static str) {
+    pub fn arrow(&mut self, from: (NodeKind, &str), to: (NodeKind, &str), label: impl Into<Cow<'static, str>>) {
         let (from, to) = (self.index_of(from.0, from.1), self.index_of(to.0, to.1));
-        self.arrows.push(Arrow { from, to, label });
+        self.arrows.push(Arrow { from, to, label: label.into() });
     }
 
     /// The index of a box, which is added if it does not exist yet.

@@ -67,7 +67,7 @@ pub fn svg(diagram: &Diagram) -> String {
     svg += &frames(diagram, &layout, &rects);
     for (index, arrow) in diagram.arrows.iter().enumerate() {
         let path: Vec<Rect> = layout.path(diagram, index).into_iter().map(|(column, item)| at(column, item)).collect();
-        svg += &format!("<path{} d=\"{}\"/>{}\n", class(arrow.label), line(&path), head_at(path.last()));
+        svg += &format!("<path{} d=\"{}\"/>{}\n", class(&arrow.label), line(&path), head_at(path.last()));
     }
     for (column, items) in layout.columns.iter().enumerate() {
         for item in items {
@@ -173,7 +173,8 @@ fn node(diagram: &Diagram, index: usize, Rect { x, y, w, h }: Rect) -> String {
         NodeKind::Caller => ("caller", 20),
         NodeKind::Route => ("route", 4),
         NodeKind::Function => ("function", 8),
-        NodeKind::Secret => ("secret", 8),
+        NodeKind::Server => ("caller", 8),
+        NodeKind::Secret | NodeKind::Table => ("secret", 8),
         NodeKind::Topic | NodeKind::Queue => ("topic", 8),
     };
     format!(
@@ -208,7 +209,7 @@ fn head_at(rect: Option<&Rect>) -> String {
 fn class(label: &str) -> &'static str {
     match label {
         "reads" => " class=\"reads\"",
-        "publishes" => " class=\"publishes\"",
+        "publishes" | "writes" => " class=\"publishes\"",
         "no token" => " class=\"open\"",
         _ => "",
     }
@@ -218,8 +219,8 @@ fn class(label: &str) -> &'static str {
 fn key(diagram: &Diagram, y: usize) -> (String, usize) {
     let mut labels: Vec<&str> = Vec::new();
     for arrow in &diagram.arrows {
-        if !labels.contains(&arrow.label) {
-            labels.push(arrow.label);
+        if !labels.contains(&arrow.label.as_ref()) {
+            labels.push(&arrow.label);
         }
     }
     // Labels with the same look share an entry.

@@ -60,11 +60,26 @@ pub(in crate::spec) struct WordList<T: 'static> {
     pub key: Key,
     pub words: &'static [&'static str],
     pub values: &'static [T],
-    /// The words of the default with `posture = "hardened"`. Otherwise the default has all words.
+    /// The words of the default.
+    pub default: &'static [&'static str],
+    /// The words of the default with `posture = "hardened"`.
     pub hardened: &'static [&'static str],
 }
 
 impl<T: 'static> WordList<T> {
+    pub(in crate::spec) const fn of(
+        name: &'static str,
+        words: &'static [&'static str],
+        values: &'static [T],
+        default: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        assert!(words.len() == values.len(), "every word has a value");
+        let key = Key::new(name, Holds::Words(words), about).or(Fallback::Texts(default));
+        Self { key, words, values, default, hardened: default }
+    }
+
+    /// The default has all words, and with `posture = "hardened"` those in `hardened`.
     pub(in crate::spec) const fn hardened(
         name: &'static str,
         words: &'static [&'static str],
@@ -72,8 +87,7 @@ impl<T: 'static> WordList<T> {
         hardened: &'static [&'static str],
         about: &'static str,
     ) -> Self {
-        assert!(words.len() == values.len(), "every word has a value");
-        let key = Key::new(name, Holds::Words(words), about).or(Fallback::Texts(words));
-        Self { key: key.hardened(Fallback::Texts(hardened)), words, values, hardened }
+        let Self { key, default, .. } = Self::of(name, words, values, words, about);
+        Self { key: key.hardened(Fallback::Texts(hardened)), words, values, default, hardened }
     }
 }

@@ -172,9 +172,14 @@ fn read_notify(text: &str) -> Option<Notify> {
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
         return fits.then(|| Notify::Topic(text.to_owned()));
     }
-    let (who, domain) = text.split_once('@')?;
-    let fits = !who.is_empty() && domain.contains('.') && !text.contains(char::is_whitespace) && !domain.contains('@');
-    fits.then(|| Notify::Address(text.to_owned()))
+    is_address(text).then(|| Notify::Address(text.to_owned()))
+}
+
+/// Whether this may be an e-mail address.
+pub(super) fn is_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(who, domain)| {
+        !who.is_empty() && domain.contains('.') && !text.contains(char::is_whitespace) && !domain.contains('@')
+    })
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! `allow`: what may be done at AWS beyond what other keys say, in the terms of IAM.
 
+mod references;
 mod rules;
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::Stack;
 use crate::scope::Scope;
 use crate::spec::field::{Conditions, List, Nested, Text};
 use crate::spec::reader::{Item, Located, Reader, Table, joined};
 use crate::spec::section::section;
+
+pub(in crate::spec) use self::references::{Kind, Reference, pools_in, with_pool};
 
 section! {
     ALLOW: AllowKeys = "an entry of allow";
@@ -17,7 +21,7 @@ section! {
         "The actions, as in \"s3:GetObject\". They must be in AWS's service authorization reference. A wildcard needs `because`, and so does an action with which the function could give itself or others further permissions.",
     );
     resources: List = required(
-        "The ARNs of what they are allowed on, as in \"arn:{partition}:s3:::photos/*\". `up` fills in {partition}, {region} and {account}; IAM's own variables such as ${aws:PrincipalTag/team} stay. An ARN that stands for everything of a kind, or for any region or account, needs `because`. \"*\" is for actions that AWS allows on nothing else.",
+        "The ARNs of what they are allowed on, as in \"arn:{partition}:s3:::photos/*\". `up` fills in {partition}, {region} and {account}, and the ARNs of what the stack has: \"{pool.NAME}\", \"{table.NAME}\", \"{queue.NAME}\", \"{topic.NAME}\" and \"{function.NAME}\", which something may follow, as in \"{table.notes}/index/*\". IAM's own variables such as ${aws:PrincipalTag/team} stay. An ARN that stands for everything of a kind, or for any region or account, needs `because`. \"*\" is for actions that AWS allows on nothing else.",
     );
     conditions: Conditions = of(
         "The conditions under which they are allowed, as in { StringEquals = { \"s3:prefix\" = \"photos/\" } }.",
@@ -30,7 +34,8 @@ section! {
 pub struct Allowed {
     /// As in `s3:GetObject`; with wildcards only if `because` gives a reason.
     pub actions: Vec<String>,
-    /// ARNs, in which `{partition}`, `{region}` and `{account}` stand for those of the stack.
+    /// ARNs, in which `{partition}`, `{region}` and `{account}` stand for those of the stack. They may begin with a
+    /// placeholder for something of the stack, such as `{table.notes}`.
     pub resources: Vec<String>,
     /// The values by operator and key, with the same placeholders.
     pub conditions: Block,
@@ -45,9 +50,13 @@ const PLACEHOLDERS: [(&str, &str); 3] =
     [("{partition}", "aws"), ("{region}", "eu-central-1"), ("{account}", "123456789012")];
 
 impl Allowed {
-    /// The resources in this account and region.
-    pub fn resources(&self, scope: &Scope) -> Vec<String> {
-        self.resources.iter().map(|resource| filled_in(resource, scope)).collect()
+    /// The resources in this account and region. The placeholder of a pool stays: only AWS knows its id.
+    pub(in crate::spec) fn resources(&self, stack: &Stack, scope: &Scope) -> Vec<String> {
+        let arn = |resource: &String| match Reference::of(resource) {
+            Some(reference) => reference.arn(stack, scope),
+            None => filled_in(resource, scope),
+        };
+        self.resources.iter().map(arn).collect()
     }
 
     /// The conditions in this account and region.

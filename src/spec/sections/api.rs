@@ -1,8 +1,15 @@
 //! `[api]` and `[apis]`
 
+mod allow_from;
 mod cors;
+mod domain;
+pub(super) mod keys;
+mod limits;
 mod parameters;
+mod resource_policy;
 pub(super) mod routes;
+mod scopes;
+mod targets;
 mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +26,19 @@ use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::section;
 
+use allow_from::{ALLOW_FROM, AllowFromKeys};
 use cors::{CORS, CorsKeys};
+use domain::{DOMAIN, DomainKeys};
 use routes::{ROUTE, RouteKeys};
 
+pub use allow_from::AllowFrom;
 pub use cors::{Cors, ORIGINS_VARIABLE};
+pub use domain::Domain;
+pub use limits::{Limits, Throughput};
 pub use parameters::Parameters;
 pub use routes::{Auth, Route};
+pub use scopes::has_programs;
+pub use targets::RouteTarget;
 
 static ONE: Nested<ApiKeys> = Nested::table("api", &API, "The API.");
 
@@ -71,6 +85,17 @@ section! {
     );
     cors: Nested<CorsKeys> = table(
         &CORS, "Which pages of other origins may call the API. Left out: none. A preflight request never meets an authorizer.",
+    );
+    domain: Nested<DomainKeys> = table(
+        &DOMAIN, "A domain name of your own, by which the API can be called. It accepts TLS 1.2 or later.",
+    );
+    default_endpoint: Flag = hardened(
+        true,
+        false,
+        "Whether the API can also be called by the host name that AWS gives it. False only with a domain, also with the hardened posture.",
+    );
+    allow_from: Nested<AllowFromKeys> = table(
+        &ALLOW_FROM, "From where and for whom the API can be called. Left out: from everywhere. REST APIs only.",
     );
     routes: Nested<RouteKeys> = tables(&ROUTE, "The routes that can be called.");
 }
@@ -131,17 +156,12 @@ pub struct Api {
     /// The content types of bodies that are passed on as bytes. Empty for HTTP APIs, which need none.
     pub binary: Vec<String>,
     pub cors: Option<Cors>,
+    pub domain: Option<Domain>,
+    /// Whether it answers at the host name that AWS gives it. Otherwise it has a domain.
+    pub default_endpoint: bool,
+    /// None for HTTP APIs.
+    pub allow_from: Option<AllowFrom>,
     pub routes: Vec<Route>,
-}
-
-/// The limits of several routes together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Throughput {
-    pub routes: u64,
-    /// Requests per second.
-    pub rate: u64,
-    /// Requests at once.
-    pub burst: u64,
 }
 
 impl Stack {
@@ -156,18 +176,6 @@ impl Stack {
         self.all_apis().flat_map(|(name, api)| {
             let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
             api.routes.iter().enumerate().map(move |(index, route)| (format!("{within}routes.{index}"), route))
-        })
-    }
-
-    /// The limits of all routes of all APIs together. A stage's limits apply to each route separately.
-    pub fn throughput(&self) -> Throughput {
-        self.all_apis().fold(Throughput::default(), |sum, (_, api)| {
-            let routes = u64::try_from(api.routes.len()).unwrap_or(u64::MAX);
-            Throughput {
-                routes: sum.routes + routes,
-                rate: sum.rate + u64::from(api.rate_limit) * routes,
-                burst: sum.burst + u64::from(api.burst_limit) * routes,
-            }
         })
     }
 }
@@ -204,6 +212,7 @@ impl Part for BTreeMap<String, Api> {
             let message = "the API named api and the API without a name would have the same name in AWS";
             checks.report([Diagnostic::new("apis.api", message).help("rename it")]);
         }
+        checks.report(domain::twins(checks.stack));
         for (name, api) in self {
             check(Some(name), api, checks);
         }
@@ -212,12 +221,14 @@ impl Part for BTreeMap<String, Api> {
 
 fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     routes::check(name, api, checks);
+    keys::check(name, api, checks);
     cors::check(name, api, checks);
     let paths = match api.kind {
         ApiKind::Rest => too_many_resources(api),
         ApiKind::Http => too_many_routes(api),
     };
-    checks.report(paths.into_iter().chain(too_many_authorizers(api)).map(|flaw| flaw.within(name)));
+    let flaws = paths.into_iter().chain(too_many_authorizers(api, checks.stack)).chain(allow_from::check(api));
+    checks.report(flaws.map(|flaw| flaw.within(name)));
 }
 
 fn too_many_resources(api: &Api) -> Option<Diagnostic> {
@@ -246,16 +257,17 @@ fn too_many_routes(api: &Api) -> Option<Diagnostic> {
     })
 }
 
-fn too_many_authorizers(api: &Api) -> Option<Diagnostic> {
+fn too_many_authorizers(api: &Api, stack: &Stack) -> Option<Diagnostic> {
     let mut pools = BTreeSet::new();
     let mut over = None;
     for (index, route) in api.routes.iter().enumerate() {
-        if let Auth::Pool(name) | Auth::Lambda(name) = &route.auth
-            && pools.insert(name)
-            && pools.len() > MAX_AUTHORIZERS
-            && over.is_none()
-        {
-            over = Some(index);
+        if let Auth::Pool(name) | Auth::Lambda(name) = &route.auth {
+            let of = stack.pools.get(name).filter(|_| matches!(route.auth, Auth::Pool(_)));
+            let two = api.kind == ApiKind::Http && of.is_some_and(|pool| has_programs(api, name, pool));
+            pools.extend([(name, false)].into_iter().chain(two.then_some((name, true))));
+            if pools.len() > MAX_AUTHORIZERS && over.is_none() {
+                over = Some(index);
+            }
         }
     }
     over.map(|index| {
@@ -273,7 +285,21 @@ pub(super) fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
 }
 
 fn api(reader: &mut Reader, table: &Table) -> Api {
-    let ApiKeys { kind, stage, rate_limit, burst_limit, tls, logs, tracing, binary, cors, routes } = &API;
+    let ApiKeys {
+        kind,
+        stage,
+        rate_limit,
+        burst_limit,
+        tls,
+        logs,
+        tracing,
+        binary,
+        cors,
+        domain,
+        default_endpoint,
+        allow_from,
+        routes,
+    } = &API;
     let kind = reader.word(table, kind);
     let stage = reader.text(table, stage);
     if let Some((stage, span)) = &stage
@@ -284,6 +310,8 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
     let (tls, logs, tracing) = rest_only(reader, table, kind, (tls, logs, tracing));
     let binary = media_types(reader, table, kind, binary);
     let cors = cors::cors(reader, table, kind, cors);
+    let (domain, default_endpoint) = domain::domain(reader, table, (domain, default_endpoint));
+    let allow_from = allow_from::allow_from(reader, table, kind, allow_from);
     let place = table.at(&routes.key);
     let mut sound = Vec::new();
     let given = table.get(&routes.key).is_some();
@@ -306,6 +334,9 @@ fn api(reader: &mut Reader, table: &Table) -> Api {
         tracing,
         binary,
         cors,
+        domain,
+        default_endpoint,
+        allow_from,
         routes: sound,
     }
 }
@@ -380,26 +411,6 @@ fn stage_name(name: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::spec::parse;
-
-    #[test]
-    fn the_throughput_is_the_sum_of_each_route_with_the_limits_of_its_stage() {
-        let route = |api: &str, path: &str| {
-            format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")
-        };
-        let file = [
-            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n",
-            "[api]\nrate_limit = 30\nburst_limit = 7\n",
-            &route("api", "/a"),
-            &route("api", "/b"),
-            &route("api", "/c"),
-            "[apis.Other]\nkind = \"http\"\n",
-            &route("apis.Other", "/a"),
-        ];
-        let throughput = parse(&file.concat()).expect("it is sound").throughput();
-        assert_eq!(throughput, Throughput { routes: 4, rate: 3 * 30 + 50, burst: 3 * 7 + 50 });
-        let none = parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
-        assert_eq!(none.expect("it is sound").throughput(), Throughput::default());
-    }
 
     #[test]
     fn binary_types_are_content_types_of_rest_apis() {

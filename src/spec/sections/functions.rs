@@ -1,6 +1,7 @@
 //! `[functions]`
 
 mod code;
+mod event_sources;
 mod events;
 mod image;
 mod rights;
@@ -11,11 +12,9 @@ mod triggers;
 mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use self::code::Code;
 use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
@@ -28,12 +27,14 @@ use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
-pub use code::Bundler;
+pub use code::{Bundler, Code, Packed};
+pub use event_sources::{Batches, QueueTrigger, StreamSource, StreamTrigger};
+pub use events::Destination;
 pub use image::Image;
 pub use rights::Rights;
 pub use rules::secret_variable;
 pub use runtimes::{Aging, Language, Runtime, aging, deprecated_on, newest_runtime};
-pub use triggers::{OutsideCaller, QueueTrigger, ScheduleTrigger, Trigger};
+pub use triggers::{OutsideCaller, ScheduleTrigger, Trigger};
 pub use vpc::Vpc;
 
 pub(super) static KEY: Nested<FunctionKeys> =
@@ -48,7 +49,7 @@ const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 type Source<'a> = (&'a Text, fn(String) -> Variable);
 
 section! {
-    FUNCTION: FunctionKeys = "a function", Choice::OneOf(&["source", "image"]);
+    FUNCTION: FunctionKeys = "a function", Choice::OneOf(&[&["source", "image"]]);
     source: Text = any(
         "The folder of its code, relative to the stack file. It can also be a .zip file or, with java, a .jar file, which is shipped as it is.",
     );
@@ -107,7 +108,7 @@ section! {
     );
     on_failure: Nested<OnFailureKeys> = table(
         &ON_FAILURE,
-        "Where Lambda sends the events of asynchronous calls, such as a topic's messages, when all retries have failed. With posture = \"hardened\" it is { queue = \"dead\" }.",
+        "Where Lambda sends the events of asynchronous calls, such as a topic's messages, when all retries have failed: to a queue or to a topic. With posture = \"hardened\" it is { queue = \"dead\" }.",
     );
     environment: Nested<VariableFromKeys> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
 }
@@ -127,11 +128,8 @@ section! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
-    /// The folder or the archive of its code, relative to the stack file. Empty with an image, like `runtime` and
-    /// `handler`.
-    pub source: PathBuf,
-    /// The container image that it runs.
-    pub image: Option<Image>,
+    /// What it runs.
+    pub code: Code,
     /// What calls it besides routes.
     pub triggers: Vec<Trigger>,
     /// The secrets it may read.
@@ -142,14 +140,6 @@ pub struct Function {
     pub sends: Vec<String>,
     /// What else it may do.
     pub rights: Rights,
-    pub runtime: String,
-    /// What Lambda calls, in the form of the runtime's language.
-    pub handler: String,
-    pub bundler: Option<Bundler>,
-    /// The ARNs of up to 5 versions of layers, in the order in which they are laid over each other.
-    pub layers: Vec<String>,
-    /// `arm64` or `x86_64`.
-    pub architecture: String,
     /// 128 to 10,240.
     pub memory_mb: u32,
     /// 512 to 10,240.
@@ -164,8 +154,8 @@ pub struct Function {
     pub log_retention_days: u32,
     /// `None`: the stack file says nothing about it.
     pub vpc: Option<Vpc>,
-    /// The name of the queue that receives the events of asynchronous calls that failed.
-    pub on_failure: Option<String>,
+    /// What receives the events of asynchronous calls that failed.
+    pub on_failure: Option<Destination>,
     pub environment: BTreeMap<String, Variable>,
 }
 
@@ -196,7 +186,8 @@ pub enum Variable {
 impl Stack {
     /// The ARNs of the layers of its functions.
     pub fn layers(&self) -> BTreeSet<String> {
-        self.functions.values().flat_map(|function| function.layers.iter().cloned()).collect()
+        let packed = self.functions.values().filter_map(Function::packed);
+        packed.flat_map(|packed| packed.layers.iter().cloned()).collect()
     }
 }
 
@@ -250,13 +241,13 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
             }
             Variable::Table(table) => checks.exists(place, "table", table, &[&tables::KEY.key]),
             Variable::Function(function) => checks.exists(place, "function", function, &[&KEY.key]),
-            Variable::Topic(topic) => checks.exists(place, "topic", topic, &[&topics::KEY.key]),
             Variable::PoolId(pool) | Variable::ClientId(pool) => {
                 checks.exists(place, "pool", pool, &[&pools::KEY.key]);
             }
             Variable::IdentityPoolId(pool) => {
                 checks.exists(place, "identity pool", pool, &[&identity_pools::KEY.key]);
             }
+            Variable::Topic(topic) => checks.exists(place, "topic", topic, &[&topics::KEY.key]),
             Variable::Queue(queue) => queues::exists(checks, place, queue),
             Variable::Url(api) => {
                 checks.exists(place.clone(), "api", api, &[&api::FURTHER.key]);
@@ -312,23 +303,20 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
     } = &FUNCTION;
     let beside = [&source.key, &runtime.key, &handler.key, &bundler.key, &layers.key];
     let image = image::read(reader, table, image, &beside);
-    let code = match image {
-        Some(_) => Code::default(),
-        None => Code::read(reader, table, &code::Keys { source, runtime, handler, bundler, layers }),
+    let architecture = reader.word(table, architecture).to_owned();
+    let code = if let Some(image) = image {
+        Code::Image(Image { architecture, ..image })
+    } else {
+        let keys = code::Keys { source, runtime, handler, bundler, layers };
+        Code::Packed(Packed::read(reader, table, &keys, architecture))
     };
     Function {
-        source: code.source,
-        image,
+        code,
         triggers: triggers::read(reader, table, (trigger, triggers)),
         secrets: reader.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
         publishes: reader.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
         sends: reader.list(table, sends).into_iter().map(|(queue, _)| queue).collect(),
         rights: rights::read(reader, table, (allow, [reads, writes, invokes_functions], reads_parameters)),
-        runtime: code.runtime,
-        handler: code.handler,
-        bundler: code.bundler,
-        layers: code.layers,
-        architecture: reader.word(table, architecture).to_owned(),
         memory_mb: reader.number(table, memory_mb),
         ephemeral_mb: reader.number(table, ephemeral_mb),
         timeout_s: reader.number(table, timeout_s),

@@ -14,6 +14,7 @@ mod authorizers;
 mod firewall;
 mod functions;
 mod identity_pools;
+mod plans;
 mod pools;
 mod queues;
 mod secrets;
@@ -24,7 +25,7 @@ mod topics;
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use super::field::{Key, Nested, Required, Text, Word};
+use super::field::{Key, Nested, Required, TagTexts, Text, Word};
 use super::reader::{Reader, Table};
 use super::section::{Section, section};
 
@@ -45,6 +46,7 @@ macro_rules! sections {
     ($($file:ident { $($(#[$about:meta])* $field:ident: $part:ty),* $(,)? })*) => {
         $(pub use $file::*;)*
         pub use allow::{Allowed, Block};
+        pub(super) use allow::{pools_in, with_pool};
 
         /// A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's
         /// order.
@@ -57,6 +59,8 @@ macro_rules! sections {
             /// The key that encrypts what the stack keeps.
             pub kms_key: Option<KmsKey>,
             pub posture: Posture,
+            /// The tags of everything that takes tags.
+            pub tags: BTreeMap<String, String>,
             /// The ARNs of secrets that somebody else looks after, by name.
             pub existing_secrets: BTreeMap<String, String>,
             $($($(#[$about])* pub $field: $part,)*)*
@@ -76,12 +80,12 @@ macro_rules! sections {
             pub(super) fn read(reader: &mut Reader, root: &Table) -> Self {
                 reader.known(root, &ROOT);
                 // The posture decides the defaults of all other keys.
-                let (name, permissions_boundary, kms_key) = head(reader, root);
+                let Head { name, permissions_boundary, kms_key, tags } = head(reader, root);
                 let posture = reader.posture;
                 $($(let $field = <$part>::read(reader, root);)*)*
                 let existing_secrets = BTreeMap::new();
                 let mut stack =
-                    Self { name, permissions_boundary, kms_key, posture, existing_secrets, $($($field),*),* };
+                    Self { name, permissions_boundary, kms_key, posture, tags, existing_secrets, $($($field),*),* };
                 stack.existing_secrets = secrets::existing(&mut stack.secrets);
                 if let Some(firewall) = firewall::by_posture(reader, root, &stack) {
                     stack.firewall = Some(firewall);
@@ -113,6 +117,10 @@ sections! {
         /// Functions that decide who may call routes, by name.
         authorizers: BTreeMap<String, LambdaAuthorizer>,
     }
+    plans {
+        /// How much partners may use, by name.
+        plans: BTreeMap<String, UsagePlan>,
+    }
     firewall { firewall: Option<Firewall> }
     alarms { alarms: Option<Alarms> }
     audit { accepted: Accepted }
@@ -139,6 +147,9 @@ section! {
     kms_key: Text = form(
         "^(create|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$",
         "The KMS key that encrypts topics, queues, tables, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or keys of this account that somebody set by hand; with posture = \"hardened\": create.",
+    );
+    tags: TagTexts = of(
+        "Tags of everything that the stack makes and that takes tags, as in { team = \"payments\" }. `up` changes and removes them everywhere when they change here; tags that it never set stay. Up to 45, whose keys begin with neither aws: nor securelambda:.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
@@ -187,10 +198,21 @@ impl KmsKey {
     }
 }
 
-/// Reads `[stack]`: its name, permissions boundary and key. The reader keeps the posture.
-fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<KmsKey>) {
-    let StackKeys { name, permissions_boundary, kms_key, posture } = &STACK_KEYS;
-    let Some(table) = &reader.table(root, &STACK) else { return (name.default.to_owned(), None, None) };
+/// What `[stack]` says besides the posture, which the reader keeps.
+struct Head {
+    name: String,
+    permissions_boundary: Option<String>,
+    kms_key: Option<KmsKey>,
+    tags: BTreeMap<String, String>,
+}
+
+/// Reads `[stack]`.
+fn head(reader: &mut Reader, root: &Table) -> Head {
+    let StackKeys { name, permissions_boundary, kms_key, tags, posture } = &STACK_KEYS;
+    let Some(table) = &reader.table(root, &STACK) else {
+        let name = name.default.to_owned();
+        return Head { name, permissions_boundary: None, kms_key: None, tags: BTreeMap::new() };
+    };
     reader.posture = reader.word(table, posture);
     let boundary = reader.text(table, permissions_boundary);
     if let Some((arn, span)) = &boundary
@@ -217,7 +239,8 @@ fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<Km
         reader.diagnostic(span, why, None);
     }
     let name = wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted);
-    (name, boundary.map(|(arn, _)| arn), key)
+    let tags = reader.tags(table, tags);
+    Head { name, permissions_boundary: boundary.map(|(arn, _)| arn), kms_key: key, tags }
 }
 
 /// Checks a stack's name, which is the beginning of the names of roles, pools and paths.
@@ -360,9 +383,9 @@ mod tests {
     #[test]
     fn keys_that_exclude_each_other_exist() {
         for section in sections() {
-            if let Choice::OneOf(names) = section.choice() {
+            if let Choice::OneOf(groups) = section.choice() {
                 let keys: BTreeSet<&str> = section.keys().iter().map(|key| key.name).collect();
-                assert!(names.iter().all(|name| keys.contains(name)), "{}", section.what());
+                assert!(groups.concat().iter().all(|name| keys.contains(name)), "{}", section.what());
             }
         }
     }

@@ -1,19 +1,28 @@
 //! `[pools]`
 
-use std::collections::BTreeMap;
+mod attributes;
+mod clients;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeTable;
 
+use self::attributes::{ATTRIBUTE, ATTRIBUTE_NAME, AttributeKeys};
+pub use self::clients::PoolClient;
+use self::clients::{CLIENT, ClientKeys, LOGIN, LoginKeys};
 use super::{Part, service_users};
-use crate::choices::{Mfa, Plan, SignInFlow, ThreatProtection};
+use crate::choices::{Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, Nested, Number, OptionalWord, Text, Word, WordList};
+use crate::spec::field::{Flag, Key, List, Lists, Nested, Number, OptionalWord, Text, Word, WordList};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::rules::{self, NAME};
 use crate::spec::section::section;
 
 pub(super) static KEY: Nested<PoolKeys> = Nested::named("pools", NAME, &POOL, "Cognito user pools, by name.");
+
+/// In characters.
+const LONGEST_GROUP: usize = 64;
 
 section! {
     POOL: PoolKeys = "a pool";
@@ -48,6 +57,27 @@ section! {
         &["srp", "password"],
         "How users may sign in. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
     );
+    sign_in: WordList<SignIn> = of(
+        &["email", "phone", "username"],
+        &[SignIn::Email, SignIn::Phone, SignIn::Username],
+        &["email"],
+        "What users sign in with. With username, each user has a name, and the others are other names of theirs. Case does not matter. AWS cannot change it later.",
+    );
+    attributes: Nested<AttributeKeys> = named(
+        ATTRIBUTE_NAME,
+        &ATTRIBUTE,
+        "Attributes of users, by name: Cognito's standard ones, such as family_name, and your own, which Cognito calls custom:NAME. Tokens contain them. AWS adds one to a pool and never removes it.",
+    );
+    groups: List = texts(
+        "Groups that users can belong to, by name: 1 to 64 of A-Z, a-z, 0-9 and _ . @ + = -. `add-user --group` adds a user to one, and tokens name the groups of a user. A group has no role.",
+    );
+    scopes: Lists = of(
+        "What programs can be allowed to do, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain none of them.",
+    );
+    clients: Nested<ClientKeys> = named(
+        NAME, &CLIENT, "Further app clients, by name, beside the one that `token`, `call` and `verify` use.",
+    );
+    login: Nested<LoginKeys> = table(&LOGIN, "The domain of the pool.");
     firewall: Flag = hardened(false, true, "Whether the firewall also filters the requests that sign in to the pool.");
 }
 
@@ -73,7 +103,7 @@ section! {
     symbols: Flag = or(true, "At least one of Cognito's symbols.");
 }
 
-/// A user pool, which has one app client.
+/// A user pool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
     /// The name of the API's authorizer for this pool.
@@ -90,8 +120,26 @@ pub struct Pool {
     pub tokens: Tokens,
     /// At least one, in the order of the declaration.
     pub flows: Vec<SignInFlow>,
+    /// What users sign in with: at least one.
+    pub sign_in: Vec<SignIn>,
+    pub attributes: Vec<UserAttribute>,
+    /// The names of its groups, in the order of the stack file.
+    pub groups: Vec<String>,
+    /// The scopes of each API that it names.
+    pub scopes: BTreeMap<String, BTreeSet<String>>,
+    /// Its app clients beside the first one, by name.
+    pub clients: BTreeMap<String, PoolClient>,
+    /// The first part of its domain.
+    pub login: Option<String>,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
+}
+
+impl Pool {
+    /// Its scopes as tokens name them, as in `orders/read`.
+    pub fn scope_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.scopes.iter().flat_map(|(server, scopes)| scopes.iter().map(move |scope| format!("{server}/{scope}")))
+    }
 }
 
 /// How long tokens are valid.
@@ -154,6 +202,15 @@ fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
     };
     let programs = stack.service_users.iter().filter(|(_, user)| user.pool == name);
     let programs: Vec<&str> = programs.map(|(program, _)| program.as_str()).collect();
+    if pool.sign_in == [SignIn::Phone] && pool.self_sign_up {
+        let message = "nobody could confirm a sign-up, because the pool sends no messages to phone numbers".to_owned();
+        flaw("sign_in", message, "set self_sign_up = false, or let people sign in with \"email\" too");
+    }
+    if !programs.is_empty() && (pool.sign_in.contains(&SignIn::Username) || !pool.sign_in.contains(&SignIn::Email)) {
+        let message =
+            format!("{} would sign in with addresses, which the pool {name} does not take", programs.join(", "));
+        flaw("sign_in", message, "let the service users sign in to a pool of their own, with sign_in = [\"email\"]");
+    }
     if pool.mfa == Mfa::On && !programs.is_empty() {
         let message = format!(
             "the pool {name} would demand a code of an authenticator app from {}, which sign in with a password only",
@@ -169,6 +226,11 @@ fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
         let message = "a password history needs the plan essentials or plus".to_owned();
         flaw("plan", message, "remove the key, or set history = 0 in the password rule");
     }
+    clients::check(name, pool, checks);
+    attributes::check(name, &pool.attributes, &pool.sign_in, &programs, checks);
+    let mut flaw = |key: &str, message: String, help: &str| {
+        checks.report([Diagnostic::new(format!("pools.{name}.{key}"), message).help(help)]);
+    };
     let longest = pool.tokens.id_minutes.max(pool.tokens.access_minutes);
     if pool.tokens.refresh_days * 24 * 60 <= longest {
         let message = "refresh tokens would not be valid for longer than the tokens that they renew".to_owned();
@@ -187,6 +249,12 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         plan,
         tokens,
         flows,
+        sign_in,
+        attributes,
+        groups,
+        scopes,
+        clients,
+        login,
         firewall,
     } = &POOL;
     let authorizer = reader.text(table, authorizer);
@@ -196,6 +264,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         reader.diagnostic(span, why, None);
     }
     let none = DeTable::new();
+    let login = reader.table(table, login).map(|table| clients::login(reader, &table));
     let empty = || Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
     let password = reader.table(table, password).unwrap_or_else(empty);
     let tokens = reader.table(table, tokens).unwrap_or_else(empty);
@@ -211,8 +280,31 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         plan: reader.optional_word(table, plan),
         tokens: self::tokens(reader, &tokens),
         flows: reader.words(table, flows),
+        sign_in: reader.words(table, sign_in),
+        attributes: reader.each(table, attributes, attributes::attribute).into_values().collect(),
+        groups: self::groups(reader, table, groups),
+        scopes: clients::scopes(reader, table, scopes),
+        clients: reader.each(table, clients, clients::client),
+        login,
         firewall: reader.flag(table, firewall),
     }
+}
+
+/// The names of groups. Those that are not valid are reported.
+fn groups(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
+    let groups = reader.list(table, key);
+    for (name, span) in groups.iter().filter(|(name, _)| !is_group_name(name)) {
+        let message = format!("{name:?} is not a valid name of a group");
+        let help = format!("names of groups have 1 to {LONGEST_GROUP} characters of A-Z, a-z, 0-9 and _ . @ + = -");
+        reader.diagnostic(span, message, Some(help));
+    }
+    groups.into_iter().map(|(name, _)| name).collect()
+}
+
+/// AWS takes more characters. These need no quotes in a shell, and leave room for the name of a group's copy.
+fn is_group_name(name: &str) -> bool {
+    let charset = |c: char| c.is_ascii_alphanumeric() || "_.@+=-".contains(c);
+    (1..=LONGEST_GROUP).contains(&name.len()) && name.chars().all(charset)
 }
 
 fn tokens(reader: &mut Reader, table: &Table) -> Tokens {
@@ -241,7 +333,7 @@ fn password(reader: &mut Reader, table: &Table) -> Password {
 
 #[cfg(test)]
 mod tests {
-    use crate::choices::{Mfa, Plan, SignInFlow};
+    use crate::choices::{Mfa, Plan, SignIn, SignInFlow};
     use crate::spec::parse;
 
     const ROBOT: &str = "[service_users.Robot]\npool = \"People\"\n";
@@ -279,6 +371,35 @@ mod tests {
         assert_eq!(flows(""), [SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword]);
         assert_eq!(mistakes("flows = []", ""), ["`flows` must have at least one of srp, password, admin-password"]);
         assert_eq!(mistakes("flows = [\"spr\"]", ""), ["`flows` takes srp, password, admin-password, not spr"]);
+    }
+
+    #[test]
+    fn ways_to_sign_in_must_work() {
+        let sign_in =
+            |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].sign_in.clone();
+        assert_eq!(sign_in(""), [SignIn::Email]);
+        assert_eq!(sign_in("sign_in = [\"username\", \"email\"]"), [SignIn::Email, SignIn::Username]);
+        assert_eq!(sign_in("sign_in = [\"phone\"]\nself_sign_up = false"), [SignIn::Phone]);
+        for (pool, more, message) in [
+            ("sign_in = [\"phone\"]", "", "nobody could confirm a sign-up"),
+            ("sign_in = [\"username\", \"email\"]", ROBOT, "Robot would sign in with addresses"),
+            ("sign_in = []", "", "`sign_in` must have at least one of"),
+        ] {
+            let mistakes = mistakes(pool, more);
+            assert!(mistakes.len() == 1 && mistakes[0].contains(message), "{pool}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_groups_are_checked() {
+        let groups =
+            |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].groups.clone();
+        assert_eq!(groups("groups = [\"staff\", \"a.b@c+d=e_f-g\"]"), ["staff", "a.b@c+d=e_f-g"]);
+        assert_eq!(groups(""), Vec::<String>::new());
+        for wrong in ["", "two words", "a/b", "a,b", &"g".repeat(65)] {
+            let mistakes = mistakes(&format!("groups = [\"{wrong}\"]"), "");
+            assert_eq!(mistakes, [format!("{wrong:?} is not a valid name of a group")]);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, Stack};
+use super::{Destination, Function, Part, Stack};
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -72,7 +72,7 @@ impl Stack {
 
     /// The names of the queues that receive events of functions.
     fn failure_queues(&self) -> impl Iterator<Item = &String> {
-        self.functions.values().filter_map(|function| function.on_failure.as_ref())
+        self.functions.values().flat_map(Function::failures).filter_map(Destination::queue)
     }
 
     /// The names of the queues for what could not be handled.
@@ -86,7 +86,7 @@ impl Stack {
     pub fn visibility_s(&self, queue: &str) -> Option<u32> {
         let calls = self.functions.values().flat_map(|function| function.queues().map(move |calls| (function, calls)));
         let calls = calls.filter(|(_, trigger)| trigger.queue == queue);
-        calls.map(|(function, trigger)| 6 * function.timeout_s + trigger.window_s).max()
+        calls.map(|(function, trigger)| 6 * function.timeout_s + trigger.batches.window_s).max()
     }
 
     /// The name of a queue in AWS.
@@ -176,7 +176,13 @@ mod tests {
     #[test]
     fn the_name_of_a_fifo_queue_says_so() {
         let stack = stack("[queues.work]\nfifo = true\n[queues.mail]\n").expect("sound");
-        let scope = Scope { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "demo".into() };
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "1".into(),
+            region: "r".into(),
+            stack: "demo".into(),
+            ..Scope::default()
+        };
         assert_eq!(stack.queue_name(&scope, "work"), "demo-work.fifo");
         assert_eq!(stack.queue_arn(&scope, "mail"), "arn:aws:sqs:r:1:demo-mail");
     }

@@ -145,7 +145,7 @@ impl FaultInjector for FaultPlan {
         if answer["Configuration"]["State"] == "Pending" {
             inner.pending.push((asked.name(), about(asked)));
         }
-        if let Some(kind) = created_by(asked)
+        if let Some(kind) = service(&asked.service).created_by(asked)
             && let Some(id) = kind.id.known().and_then(|at| answer.pointer(at)).and_then(Value::as_str)
         {
             inner.known_ids.insert(id.to_owned(), kind.name);
@@ -157,20 +157,6 @@ impl FaultInjector for FaultPlan {
             None => (status, body),
         }
     }
-}
-
-/// The kind that this call creates.
-fn created_by(asked: &AwsRequest) -> Option<&'static Kind> {
-    // The people who get a topic's messages by e-mail are a setting of the topic.
-    if asked.name() == "sns Subscribe" && asked.field("Protocol").as_deref() == Some("email") {
-        return None;
-    }
-    let mut kinds = service(&asked.service).kinds.iter();
-    // An authorizer that asks a function is a kind of its own.
-    if asked.operation == "CreateAuthorizer" && asked.field("authorizerUri").is_some() {
-        return kinds.find(|kind| kind.name.ends_with(".lambda_authorizer"));
-    }
-    kinds.find(|kind| kind.create.known().is_some_and(|create| *create == asked.operation))
 }
 
 /// The kind that this call deletes.
@@ -191,7 +177,7 @@ impl Inner {
             }
             return;
         }
-        let Some(kind) = created_by(asked).map(|kind| kind.name) else { return };
+        let Some(kind) = service(&asked.service).created_by(asked).map(|kind| kind.name) else { return };
         let state = self.state();
         let rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
         let rows: Vec<&Value> = rows.filter(|row| row["kind"] == kind).collect();

@@ -49,7 +49,8 @@ enum Blueprint {
     Edge,
 }
 
-/// A stack with a key of its own, a table, queues, an event source mapping and alarms, which no blueprint has.
+/// A stack with a key of its own, a table, queues, event source mappings, a layer, an image and alarms, which no blueprint
+/// has.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
@@ -72,12 +73,19 @@ writes = ["notes"]
 on_failure = { queue = "dead" }
 sends = ["work"]
 environment = { QUEUE = { queue = "work" } }
+layers = ["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3"]
+ephemeral_mb = 1024
 [[functions.Reader.triggers]]
 topic = "news"
 [[functions.Reader.triggers]]
 queue = "work"
 [[functions.Reader.triggers]]
 schedule = "rate(1 day)"
+[[functions.Reader.triggers]]
+stream = "notes"
+on_failure = { topic = "news" }
+[functions.Pictures]
+image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pictures@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 [queues.work]
 dead_letter_after = 3
 [alarms]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::fault_plan::{FaultMode, FaultPlan, ObservedCall};
 use crate::support::account_reader::{Account, AccountReader, difference};
+use crate::support::domains;
 use crate::support::emulator::{account, without_proxy};
 use crate::support::program::User;
 use crate::support::proxy::{CallOutcome, Proxy};
@@ -93,7 +94,9 @@ impl TestAccount {
         assert!(self.others.len() > 6, "{:#?}", self.others);
         self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
         if let Some(file) = self.file {
-            self.user.write("securelambda.toml", file);
+            // Without the proxy, which counts the calls of the program.
+            let direct = User::of(&self.account, &without_proxy(&self.proxy.endpoint));
+            self.user.write("securelambda.toml", &domains::filled_in(&direct, file));
             self.user.write("f/index.mjs", "export const handler = async () => ({});\n");
         }
         self.runs = 0;

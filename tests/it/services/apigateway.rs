@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, Lag, List, OURS, Reads, Refusals, Service, StackIdentity, Usage, WrongTime};
+use super::{
+    Asked, Host, Kind, Lag, List, OURS, Reads, Refusals, Service, StackIdentity, Usage, WrongTime, by_operation,
+};
+use crate::support::proxy::AwsRequest;
 
 const PART: &str = "it is part of its parent, whose id identifies it";
 const IN_API: &str = "its API lists it";
@@ -134,6 +137,53 @@ pub const SERVICE: Service = Service {
             outlives: Not(SHOWN_WITH_API),
         },
         Kind {
+            name: "apigateway.api_key",
+            read: "GetApiKey",
+            list: Is(List {
+                operation: "GetApiKeys",
+                arguments: || json!({ "limit": 500 }),
+                of_parent: None,
+                items: "items",
+                name: "name",
+            }),
+            create: Is("CreateApiKey"),
+            id: Is("/id"),
+            lag: Not(NOT_PLAYED),
+            delete: Is("DeleteApiKey"),
+            outlives: Is(Reads { called: "api key ", with_state: &[], without_state: &["GetApiKeys", "GetApiKey"] }),
+        },
+        Kind {
+            name: "apigateway.usage_plan",
+            read: "GetUsagePlan",
+            list: Is(List {
+                operation: "GetUsagePlans",
+                arguments: || json!({ "limit": 500 }),
+                of_parent: None,
+                items: "items",
+                name: "name",
+            }),
+            create: Is("CreateUsagePlan"),
+            id: Is("/id"),
+            lag: Not(NOT_PLAYED),
+            delete: Is("DeleteUsagePlan"),
+            outlives: Is(Reads {
+                called: "usage plan ",
+                with_state: &[],
+                without_state: &["GetUsagePlans", "GetUsagePlan", "GetUsagePlanKeys"],
+            }),
+        },
+        Kind {
+            name: "apigateway.usage_plan_key",
+            // A key's plans.
+            read: "GetUsagePlans",
+            list: Not("its plan lists it"),
+            create: Is("CreateUsagePlanKey"),
+            id: Not("the key's id identifies it"),
+            lag: Not("a plan has a key once"),
+            delete: Not("the program finds it with its plan"),
+            outlives: Not("it goes with its plan, which lists it"),
+        },
+        Kind {
             name: "apigateway.log_role",
             read: "GetAccount",
             list: Not("the account has at most one"),
@@ -144,6 +194,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("no blueprint logs what a REST API does"),
         },
     ],
+    created: created_in_both,
     needs: needs_of_both,
     unused: &[(
         "apigateway:UpdateRestApiPolicy",
@@ -174,8 +225,13 @@ pub fn needs_of_both(asked: &Asked<'_>) -> Vec<Usage> {
         // According to the documentation, all parts of a REST API but one inherit the API's tag. The parts of an HTTP API
         // inherit none: only the API and its stages have tags.
         let parts: Vec<&str> = path.split('/').collect();
-        let tagged_itself = matches!(parts.as_slice(), ["", "apis", _] | ["", "apis", _, "stages", _]);
-        let inherits = parts[1] == "restapis" && parts.get(3) != Some(&"requestvalidators");
+        let tagged_itself = matches!(parts.as_slice(), ["", "apis" | "domainnames", _] | ["", "apis", _, "stages", _]);
+        let inherits = match parts[1] {
+            "restapis" => parts.get(3) != Some(&"requestvalidators"),
+            // Keys and plans have tags, and the keys of a plan inherit the plan's.
+            "usageplans" | "apikeys" => true,
+            _ => false,
+        };
         let has_tag = asked.call.status != 404 && (tagged_itself || inherits);
         needs.push(if has_tag { need.with(OURS, asked.stack.stack) } else { need });
     } else {
@@ -194,7 +250,10 @@ pub fn needs_of_both(asked: &Asked<'_>) -> Vec<Usage> {
     let (tag, on) = match (path.split('/').nth(1).unwrap_or_default(), path.ends_with("/stages")) {
         ("restapis", false) => ("apigateway:PUT", nameless("restapis")),
         ("restapis", true) => ("apigateway:PUT", nameless("restapis%2Fabc%2Fstages")),
+        ("usageplans", _) => ("apigateway:PUT", nameless("usageplans")),
+        ("apikeys", _) => ("apigateway:PUT", nameless("apikeys")),
         ("apis", false) => ("apigateway:POST", nameless("v2%2Fapis")),
+        ("domainnames", false) => ("apigateway:POST", nameless("domainnames")),
         _ => ("apigateway:TagResource", arn(asked.stack, path)),
     };
     if !tags.is_empty() {
@@ -211,4 +270,12 @@ pub fn needs_of_both(asked: &Asked<'_>) -> Vec<Usage> {
 
 fn arn(stack: &StackIdentity<'_>, path: &str) -> String {
     format!("arn:aws:apigateway:{}::{path}", stack.region)
+}
+
+/// An authorizer that asks a function is a kind of its own, and created by the same call as that of a user pool.
+pub fn created_in_both(asked: &AwsRequest, kinds: &'static [Kind]) -> Option<&'static Kind> {
+    if asked.operation == "CreateAuthorizer" && asked.field("authorizerUri").is_some() {
+        return kinds.iter().find(|kind| kind.name.ends_with(".lambda_authorizer"));
+    }
+    by_operation(asked, kinds)
 }

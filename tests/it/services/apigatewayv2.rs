@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::apigateway::{REFUSALS_OF_BOTH, needs_of_both};
+use super::apigateway::{REFUSALS_OF_BOTH, created_in_both, needs_of_both};
 use super::{Host, Kind, Lag, List, Reads, Service};
 
 const IN_API: &str = "its API lists it";
@@ -73,7 +73,49 @@ pub const SERVICE: Service = Service {
             delete: Not(WITH_API),
             outlives: Not(SHOWN_WITH_API),
         },
+        Kind {
+            name: "apigatewayv2.domain_name",
+            read: "GetDomainNames",
+            list: Is(List {
+                operation: "GetDomainNames",
+                arguments: || json!({ "MaxResults": "500" }),
+                of_parent: None,
+                items: "Items",
+                name: "DomainName",
+            }),
+            create: Is("CreateDomainName"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique"),
+            delete: Is("DeleteDomainName"),
+            outlives: Is(Reads {
+                called: "domain ",
+                with_state: &["GetDomainName"],
+                without_state: &["GetDomainNames"],
+            }),
+        },
+        Kind {
+            name: "apigatewayv2.api_mapping",
+            read: "GetApiMappings",
+            list: Not("its domain name lists it"),
+            create: Is("CreateApiMapping"),
+            id: Is("/apiMappingId"),
+            lag: Not("a domain name has one for each path"),
+            delete: Not("the list of domain names shows it with its domain name"),
+            outlives: Not("it goes with its domain name"),
+        },
+        Kind {
+            name: "apigatewayv2.route_limits",
+            // The stage has them.
+            read: "GetStage",
+            list: Not("they are settings of the stage"),
+            create: Not("an update of the stage sets them"),
+            id: Not("the name of a route identifies its limits"),
+            lag: Not("they are settings of the stage"),
+            delete: Not("they go with the stage"),
+            outlives: Not(SHOWN_WITH_API),
+        },
     ],
+    created: created_in_both,
     needs: needs_of_both,
     unused: &[],
     unseen: &[("DeleteRouteSettings", REPLAYED)],

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "cloudwatch",
@@ -29,6 +29,7 @@ pub const SERVICE: Service = Service {
             without_state: &["DescribeAlarms", "ListTagsForResource"],
         }),
     }],
+    created: by_operation,
     needs,
     unused: &[],
     unseen: &[],

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, Lag, List, OURS, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, Lag, List, OURS, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "cognito-identity",
@@ -41,6 +41,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("the account reader shows them in their pool"),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool")],
     unseen: &[

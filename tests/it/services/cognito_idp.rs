@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, Lag, List, OURS, Parent, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, Lag, List, OURS, Parent, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 /// Without these the program does not find a pool, and so nothing in it.
 const POOL: &[&str] = &["ListUserPools", "DescribeUserPool"];
@@ -48,6 +48,36 @@ pub const SERVICE: Service = Service {
             outlives: Is(Reads { called: "client ", with_state: &[], without_state: POOL }),
         },
         Kind {
+            name: "cognito.group",
+            read: "GetGroup",
+            list: Not("its pool lists it"),
+            create: Is("CreateGroup"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in its pool"),
+            delete: Not("it goes with its pool; alone only if the stack file no longer names it"),
+            outlives: Is(Reads { called: "group ", with_state: &[], without_state: POOL }),
+        },
+        Kind {
+            name: "cognito.resource_server",
+            read: "DescribeResourceServer",
+            list: Not("its pool lists it"),
+            create: Is("CreateResourceServer"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in its pool"),
+            delete: Not("it goes with its pool; alone only if the stack file no longer names it"),
+            outlives: Is(Reads { called: "resource server ", with_state: &[], without_state: POOL }),
+        },
+        Kind {
+            name: "cognito.domain",
+            read: "DescribeUserPoolDomain",
+            list: Not("its pool shows it"),
+            create: Is("CreateUserPoolDomain"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in the region"),
+            delete: Not("the program lists it only with its pool"),
+            outlives: Is(Reads { called: "domain ", with_state: &[], without_state: POOL }),
+        },
+        Kind {
             name: "cognito.service_user",
             read: "ListUsers",
             list: Not("its pool lists it"),
@@ -58,24 +88,19 @@ pub const SERVICE: Service = Service {
             outlives: Is(Reads { called: "pool user ", with_state: &[], without_state: POOL }),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[
-        ("cognito-idp:AdminAddUserToGroup", "another tool has given a group a role"),
         ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
-        ("cognito-idp:CreateGroup", "another tool has given a group a role"),
-        ("cognito-idp:DeleteGroup", "another tool has given a group a role"),
         ("cognito-idp:DeleteIdentityProvider", "another tool has added an identity provider"),
-        ("cognito-idp:DeleteResourceServer", "another tool has added a resource server"),
-        ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
-        ("cognito-idp:DeleteUserPoolDomain", "another tool has added a domain"),
         ("cognito-idp:DescribeRiskConfiguration", "pools with threat protection"),
-        ("cognito-idp:ListUsersInGroup", "another tool has given a group a role"),
         ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
-        ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
+        ("cognito-idp:DeleteUserPoolClientSecret", "the emulator knows no further secrets; replayed exchanges test it"),
     ],
     unseen: &[
         ("AdminEnableUser", REPLAYED),
         ("AssociateSoftwareToken", FACTOR),
+        ("DeleteUserPoolClientSecret", REPLAYED),
         ("GetTokensFromRefreshToken", "no command renews tokens; replayed exchanges test the call"),
         ("RespondToAuthChallenge", FACTOR),
         ("UpdateUserAttributes", "not tried on an emulator, which accepts every attribute"),
@@ -98,12 +123,19 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
             let tag = Usage::new("cognito-idp:TagResource", asked.stack.arn("cognito-idp", "userpool/*"));
             vec![asked.need("*").with_tags(&tags), tag.with_tags(&tags)]
         }
-        "ListUserPools" => vec![asked.need("*")],
+        "ListUserPools" | "DescribeUserPoolDomain" => vec![asked.need("*")],
         operation => {
             let pool = asked.stack.arn("cognito-idp", &format!("userpool/{}", asked.text("UserPoolId")));
-            // A missing pool has no tag. AdminGetUser may also fail because the user is missing, and then the pool has
-            // one.
-            let tagged = asked.call.status < 400 || operation == "AdminGetUser";
+            // A missing pool has no tag. These may also fail because something in the pool is missing, and then the pool
+            // has one.
+            let within = [
+                "AdminGetUser",
+                "DescribeUserPoolClient",
+                "DeleteUserPoolClient",
+                "DeleteResourceServer",
+                "ListUserPoolClientSecrets",
+            ];
+            let tagged = asked.call.status < 400 || within.contains(&operation);
             let need = asked.need(pool);
             vec![if tagged { need.with(OURS, asked.stack.stack) } else { need }]
         }

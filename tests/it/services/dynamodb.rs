@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "dynamodb",
@@ -29,6 +29,7 @@ pub const SERVICE: Service = Service {
             without_state: &["DescribeTable", "ListTables", "ListTagsOfResource"],
         }),
     }],
+    created: by_operation,
     needs,
     unused: &[
         ("dynamodb:DeleteResourcePolicy", "another tool has given a table a policy"),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "iam",
@@ -42,6 +42,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("the account reader shows it in its role"),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[
         ("iam:DetachRolePolicy", "another tool has attached a policy"),

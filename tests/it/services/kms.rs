@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::Is;
-use super::{Asked, Host, Kind, Lag, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, Lag, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "kms",
@@ -29,6 +29,7 @@ pub const SERVICE: Service = Service {
             without_state: &["DescribeKey", "ListAliases", "ListKeys", "ListResourceTags"],
         }),
     }],
+    created: by_operation,
     needs,
     unused: &[
         ("kms:PutKeyPolicy", "another tool has changed the policy of a key"),

@@ -1,9 +1,9 @@
 //! Lambda.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 const VPC: &str = "Lambda looks as the caller, if a function has the key `vpc`";
 
@@ -59,6 +59,7 @@ pub const SERVICE: Service = Service {
             }),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[
         ("lambda:UpdateEventSourceMapping", "another tool has changed a mapping"),
@@ -93,6 +94,21 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         let role = asked.body["Role"].as_str();
         role.map(|role| Usage::new("iam:PassRole", role).with("iam:PassedToService", "lambda.amazonaws.com"))
     };
+    // Lambda reads layers and images as the caller.
+    let layers = || {
+        let layers = asked.body["Layers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        layers.map(|layer| Usage::new("lambda:GetLayerVersion", layer)).collect::<Vec<_>>()
+    };
+    let image = || {
+        let image = asked.body["Code"]["ImageUri"].as_str().or(asked.body["ImageUri"].as_str());
+        let repository = image.map(|image| {
+            let (host, name) = image.split_once('/').unwrap();
+            let (account, name) = (host.split('.').next().unwrap(), name.split('@').next().unwrap());
+            format!("arn:aws:ecr:{}:{account}:repository/{name}", host.split('.').nth(3).unwrap())
+        });
+        let actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+        repository.into_iter().flat_map(|arn| actions.map(|action| Usage::new(action, &*arn))).collect::<Vec<_>>()
+    };
     let needs: Vec<Usage> = match (asked.call.sent.method.as_str(), parts.get(1).copied(), parts.get(3).copied()) {
         ("GET", Some("account-settings"), _) => everywhere("GetAccountSettings"),
         ("GET", Some("functions"), None) if parts.len() == 2 => everywhere("ListFunctions"),
@@ -101,8 +117,10 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         ("POST", _, Some("policy")) => one("AddPermission"),
         ("POST", _, Some("invocations")) => one("InvokeFunction"),
         ("DELETE", _, Some("policy")) => one("RemovePermission"),
-        ("PUT", _, Some("code")) => one("UpdateFunctionCode"),
-        ("PUT", _, Some("configuration")) => one("UpdateFunctionConfiguration").into_iter().chain(pass()).collect(),
+        ("PUT", _, Some("code")) => [one("UpdateFunctionCode"), image()].concat(),
+        ("PUT", _, Some("configuration")) => {
+            one("UpdateFunctionConfiguration").into_iter().chain(pass()).chain(layers()).collect()
+        }
         ("GET", Some("event-source-mappings"), _) if parts.len() == 2 => everywhere("ListEventSourceMappings"),
         ("POST", Some("event-source-mappings"), _) => {
             let (tags, mapping) = (asked.map_of_tags("Tags"), asked.stack.arn("lambda", "event-source-mapping:u"));
@@ -138,7 +156,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         ("POST", _, None) => {
             let tags = asked.map_of_tags("Tags");
             let needs = [one("CreateFunction"), one("TagResource")].concat().into_iter();
-            needs.map(|need| need.with_tags(&tags)).chain(pass()).collect()
+            needs.map(|need| need.with_tags(&tags)).chain(pass()).chain(layers()).chain(image()).collect()
         }
         _ => panic!("the permissions for {} are not known", asked.call.name),
     };

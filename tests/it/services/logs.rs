@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 const UNKNOWN: &str = "the emulator does not know it; replayed exchanges test the call";
 
@@ -31,6 +31,7 @@ pub const SERVICE: Service = Service {
             without_state: &["ListTagsForResource", "DescribeLogGroups"],
         }),
     }],
+    created: by_operation,
     needs,
     unused: &[
         ("logs:AssociateKmsKey", "the stack file has a key"),

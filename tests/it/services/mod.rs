@@ -14,7 +14,7 @@ pub use asked::{Asked, OURS, StackIdentity, Usage};
 use serde_json::Value;
 
 use crate::support::facts::recorded_refusal;
-use crate::support::proxy::Fault;
+use crate::support::proxy::{AwsRequest, Fault};
 
 macro_rules! services {
     ($($module:ident),+ $(,)?) => {
@@ -25,6 +25,7 @@ macro_rules! services {
 }
 
 services! {
+    acm,
     apigateway,
     apigatewayv2,
     cloudwatch,
@@ -35,6 +36,7 @@ services! {
     kms,
     lambda,
     logs,
+    route53,
     scheduler,
     secretsmanager,
     sns,
@@ -77,6 +79,8 @@ pub struct Service {
     /// The SDK crate without `aws_sdk_`.
     pub sdk: &'static str,
     pub kinds: &'static [Kind],
+    /// What a call creates. [`by_operation`], unless several kinds have one call for it.
+    pub created: fn(&AwsRequest, &'static [Kind]) -> Option<&'static Kind>,
     /// The permissions and conditions that AWS requires for a call, according to the service authorization reference.
     pub needs: fn(&Asked<'_>) -> Vec<Usage>,
     /// Actions that the operator's policy grants and that no stack of `operator.rs` uses, with reasons.
@@ -184,7 +188,17 @@ pub struct Reads {
     pub without_state: &'static [&'static str],
 }
 
+/// The kind whose [`Kind::create`] is the operation of a call.
+pub fn by_operation(asked: &AwsRequest, kinds: &'static [Kind]) -> Option<&'static Kind> {
+    kinds.iter().find(|kind| kind.create.known().is_some_and(|create| *create == asked.operation))
+}
+
 impl Service {
+    /// The kind that a call creates.
+    pub fn created_by(&self, asked: &AwsRequest) -> Option<&'static Kind> {
+        (self.created)(asked, self.kinds)
+    }
+
     pub fn host_in(&self, region: &str) -> String {
         match self.host {
             Host::Regional(name) => format!("{name}.{region}.amazonaws.com"),

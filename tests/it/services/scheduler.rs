@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "scheduler",
@@ -41,6 +41,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("the account reader shows it in its group"),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[
         ("scheduler:UpdateSchedule", "a schedule was changed"),
@@ -62,7 +63,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let group = |name: &str| asked.stack.arn("scheduler", &format!("schedule-group/{name}"));
     let needs = match (asked.operation(), parts.as_slice()) {
-        ("ListScheduleGroups", _) => vec![asked.need("*")],
+        ("ListScheduleGroups" | "ListSchedules", _) => vec![asked.need("*")],
         ("ListTagsForResource", [_, arn]) => vec![asked.need(arn.replace("%3A", ":").replace("%2F", "/"))],
         ("CreateScheduleGroup", [_, name]) => {
             let tags = asked.list_of_tags("Tags");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "secretsmanager",
@@ -37,6 +37,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("the account reader shows it in its secret"),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[
         ("secretsmanager:CancelRotateSecret", "another tool rotates a secret"),

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, Reads, Refusals, Service, Usage, WrongTime, by_operation};
+use crate::support::proxy::AwsRequest;
 
 pub const SERVICE: Service = Service {
     name: "sns",
@@ -51,6 +52,7 @@ pub const SERVICE: Service = Service {
             }),
         },
     ],
+    created,
     needs,
     unused: &[
         ("sns:SetSubscriptionAttributes", "another tool has changed a subscription"),
@@ -83,4 +85,10 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         needs[0].context.insert(key.to_owned(), asked.text(field));
     }
     asked.with_our_tag(needs, &[])
+}
+
+/// The people who get a topic's messages by e-mail are a setting of the topic.
+fn created(asked: &AwsRequest, kinds: &'static [Kind]) -> Option<&'static Kind> {
+    let by_mail = asked.operation == "Subscribe" && asked.field("Protocol").as_deref() == Some("email");
+    by_operation(asked, kinds).filter(|_| !by_mail)
 }

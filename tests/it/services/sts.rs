@@ -1,6 +1,6 @@
 //! STS: who the caller is. It keeps no resources.
 
-use super::{Host, Refusals, Service, WrongTime};
+use super::{Host, Refusals, Service, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "sts",
@@ -8,6 +8,7 @@ pub const SERVICE: Service = Service {
     sdk: "sts",
     kinds: &[],
     // Everybody may ask who they are.
+    created: by_operation,
     needs: |_| Vec::new(),
     unused: &[],
     unseen: &[],

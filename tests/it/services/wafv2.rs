@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Entry::{Is, Not};
-use super::{Asked, Host, Kind, List, OURS, Reads, Refusals, Service, Usage, WrongTime};
+use super::{Asked, Host, Kind, List, OURS, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
 pub const SERVICE: Service = Service {
     name: "wafv2",
@@ -82,6 +82,7 @@ pub const SERVICE: Service = Service {
             outlives: Not("the account reader shows it in its web ACL"),
         },
     ],
+    created: by_operation,
     needs,
     unused: &[],
     unseen: &[],

@@ -61,7 +61,7 @@ class Account:
     def describe(self):
         found = {}
         for part in (self.keys, self.alarms, self.topics, self.queues, self.tables, self.secrets, self.log_groups, self.roles, self.functions, self.schedules, self.firewall, self.pools,
-                     self.identity_pools, self.apis, self.others):
+                     self.identity_pools, self.apis, self.domains, self.others):
             for name, settings in part():
                 # Two resources of one name get two entries.
                 while name in found:
@@ -241,11 +241,23 @@ class Account:
             # The emulator has no way back from remembering devices to none; both mean the same there.
             if not any(about.get("DeviceConfiguration", {}).values()):
                 about.pop("DeviceConfiguration", None)
+            described = about
             yield "pool " + pool["Name"], about
             for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
                 self.named(client["ClientId"], "client", pool["Name"], client["ClientName"])
                 about = self.call("cognito-idp", "describe_user_pool_client", ClientId=client["ClientId"], **key)
                 yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
+            for server in self.call("cognito-idp", "list_resource_servers", MaxResults=50, **key)["ResourceServers"]:
+                about = self.call("cognito-idp", "describe_resource_server", Identifier=server["Identifier"], **key)
+                yield "resource server " + pool["Name"] + " " + server["Identifier"], about["ResourceServer"]
+            if described.get("Domain"):
+                about = self.call("cognito-idp", "describe_user_pool_domain", Domain=described["Domain"])
+                yield "domain " + pool["Name"] + " " + described["Domain"], about["DomainDescription"]
+            for group in self.call("cognito-idp", "list_groups", **key)["Groups"]:
+                about = self.call("cognito-idp", "get_group", GroupName=group["GroupName"], **key)["Group"]
+                members = self.call("cognito-idp", "list_users_in_group", GroupName=group["GroupName"], **key)["Users"]
+                yield "group " + pool["Name"] + " " + group["GroupName"], {
+                    "about": about, "members": sorted(member["Username"] for member in members)}
             for user in self.call("cognito-idp", "list_users", **key)["Users"]:
                 for attribute in user["Attributes"]:
                     # The random version of a secret, and Cognito's id of the user.
@@ -316,6 +328,9 @@ class Account:
                 self.named(one["RouteId"], "route", one["RouteKey"])
                 yield called + " route " + one["RouteKey"], one
             for one in listed("get_stages"):
+                # The list does not show the limits of single routes on every endpoint.
+                one = self.call("apigatewayv2", "get_stage", StageName=one["StageName"], **key)
+                one.pop("ResponseMetadata", None)
                 # AWS changes these with every deployment.
                 one.pop("DeploymentId", None)
                 one.pop("LastUpdatedDate", None)
@@ -324,9 +339,37 @@ class Account:
         role = self.call("apigateway", "get_account").get("cloudwatchRoleArn")
         if role:
             yield "log role", {"cloudwatchRoleArn": role}
-        for kind in ("usage_plans", "api_keys", "domain_names"):
-            for one in self.call("apigateway", "get_" + kind).get("items", []):
-                yield kind + " " + one.get("name", one.get("domainName", "?")), one
+        for one in self.call("apigateway", "get_api_keys", limit=500).get("items", []):
+            about = self.call("apigateway", "get_api_key", apiKey=one["id"])
+            called = "api key " + about.get("name", "?") + whose(about.get("tags", {}))
+            self.named(one["id"], called)
+            about.pop("value", None)
+            plans = self.call("apigateway", "get_usage_plans", keyId=one["id"], limit=500).get("items", [])
+            yield called, {"about": about, "plans": sorted(plan["id"] for plan in plans)}
+        for one in self.call("apigateway", "get_usage_plans", limit=500).get("items", []):
+            about = self.call("apigateway", "get_usage_plan", usagePlanId=one["id"])
+            called = "usage plan " + about.get("name", "?") + whose(about.get("tags", {}))
+            self.named(one["id"], called)
+            keys = self.call("apigateway", "get_usage_plan_keys", usagePlanId=one["id"], limit=500).get("items", [])
+            yield called, {"about": about, "keys": sorted(key["id"] for key in keys)}
+
+    def domains(self):
+        for one in self.call("acm", "list_certificates")["CertificateSummaryList"]:
+            self.named(one["CertificateArn"], "certificate", one["DomainName"])
+        for domain in self.call("apigatewayv2", "get_domain_names", MaxResults="500").get("Items", []):
+            name = domain["DomainName"]
+            called = "domain " + name + whose(domain.get("Tags", {}))
+            for one in domain["DomainNameConfigurations"]:
+                self.named(one["ApiGatewayDomainName"], "target", name)
+            yield called, domain
+            for one in self.call("apigatewayv2", "get_api_mappings", DomainName=name).get("Items", []):
+                self.named(one["ApiMappingId"], "mapping", name)
+                yield called + " mapping /" + one.get("ApiMappingKey", ""), one
+        for zone in self.call("route53", "list_hosted_zones")["HostedZones"]:
+            self.named(zone["Id"].split("/")[-1], "zone", zone["Name"])
+            for one in self.call("route53", "list_resource_record_sets", HostedZoneId=zone["Id"])["ResourceRecordSets"]:
+                if one["Type"] in ("A", "AAAA", "CNAME", "HTTPS"):
+                    yield "dns record " + one["Name"] + " " + one["Type"], one
 
     def others(self):
         """All resources with our tag, of any service."""

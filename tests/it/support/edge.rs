@@ -31,16 +31,38 @@ source = "f"
 function = "Check"
 identity = ["header:X-Partner"]
 cache_s = 60
+[plans.partner]
+rate_limit = 20
+burst_limit = 40
+quota = { requests = 100000, per = "month" }
+keys = ["acme", "umbrella"]
+[plans.trial]
+rate_limit = 60
+burst_limit = 60
+keys = ["guest"]
 [pools.Users]
+groups = ["staff"]
+attributes = { tenant = { mutable = false }, colour = { writable = true } }
+scopes = { orders = ["read", "write"] }
+login = { domain = "edge-of-securelambda" }
+clients = { partner = { secret = true, flows = ["client-credentials"], scopes = ["orders/read"] }, app = {} }
 [api]
 binary = ["image/*"]
+domain = { name = "api.example.com", certificate = "{certificate}", zone = "example.com" }
+default_endpoint = false
 cors = { origins = ["https://app.example.com", "http://localhost:3000"], headers = ["Authorization"], expose = ["X-Total"] }
 [[api.routes]]
 route = "GET /notes"
 function = "Notes"
 pool = "Users"
 timeout_s = 12
+rate_limit = 30
 parameters = { query = ["from"], headers = ["X-Tenant"] }
+[[api.routes]]
+route = "GET /orders"
+function = "Notes"
+pool = "Users"
+scopes = ["orders/read"]
 [[api.routes]]
 route = "ANY /files/{proxy+}"
 function = "Notes"
@@ -49,22 +71,49 @@ pool = "Users"
 route = "GET /partners/{id}"
 function = "Notes"
 authorizer = "Partner"
+key = true
+[[api.routes]]
+route = "GET /statements"
+function = "Notes"
+pool = "Users"
+key = true
+rate_limit = 20
+burst_limit = 20
+[[api.routes]]
+route = "GET /health"
+auth = "none"
+integration = { mock = { status = 200, body = "{\"state\":\"up\"}" } }
+[[api.routes]]
+route = "GET /items/{id}"
+pool = "Users"
+integration = { http = "https://items.example.invalid/v1/{id}" }
 [apis.Small]
 kind = "http"
+domain = { name = "small.example.com", certificate = "{certificate}" }
 cors = { origins = ["https://app.example.com"], headers = ["Authorization"], credentials = true }
 [[apis.Small.routes]]
 route = "GET /notes"
 function = "Notes"
 pool = "Users"
 timeout_s = 12
+burst_limit = 20
+[[apis.Small.routes]]
+route = "GET /orders"
+function = "Notes"
+pool = "Users"
+scopes = ["orders/read"]
 [[apis.Small.routes]]
 route = "GET /partners"
 function = "Notes"
 authorizer = "Partner"
+[[apis.Small.routes]]
+route = "GET /items/{id}"
+pool = "Users"
+integration = { http = "https://items.example.invalid/v1/{id}" }
 "#;
 
 /// Writes the stack file and the function.
 pub fn write(user: &User, file: &str) {
-    user.write("securelambda.toml", file);
+    user.write("securelambda.toml", &super::domains::filled_in(user, file));
     user.write("f/index.mjs", FUNCTION);
 }

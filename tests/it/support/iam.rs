@@ -31,7 +31,8 @@ fn holds(condition: &Value, need: &Usage) -> bool {
     operators.into_iter().all(|(operator, keys)| {
         keys.as_object().unwrap().iter().all(|(key, wanted)| {
             let Some(value) = need.context.get(key) else {
-                return operator.ends_with("IfExists") || operator == "Null" && wanted == "true";
+                let met = operator.ends_with("IfExists") || operator.starts_with("ForAllValues:");
+                return met || operator == "Null" && wanted == "true";
             };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),

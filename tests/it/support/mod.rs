@@ -11,6 +11,7 @@ pub mod aws_rules;
 pub mod botocore;
 pub mod browser;
 pub mod clock;
+pub mod domains;
 pub mod edge;
 pub mod emulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]

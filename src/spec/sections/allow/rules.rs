@@ -1,9 +1,10 @@
 //! What is wrong with an entry of `allow`, by AWS's service authorization reference and by IAM's language.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Condition, Given, PLACEHOLDERS};
+use super::{Condition, Given, PLACEHOLDERS, Reference, references};
 use crate::authorization::{self, Action, Service};
 use crate::spec::reader::Reader;
 use crate::spelling::nearest;
@@ -71,7 +72,7 @@ pub(super) fn check(reader: &mut Reader, given: &Given) {
     let on_everything = given.resources.iter().any(|(arn, _)| arn == "*");
     let mut sound = true;
     for (arn, span) in given.resources.iter().filter(|(arn, _)| arn != "*") {
-        if let Err((why, help)) = form(arn, excused) {
+        if let Err((why, help)) = form(&plain(arn), excused) {
             reader.diagnostic(span, why, Some(help));
             sound = false;
         }
@@ -120,20 +121,23 @@ fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused
     Some(asked)
 }
 
+/// An ARN in place of one that begins with a placeholder for something of the stack.
+fn plain(arn: &str) -> Cow<'_, str> {
+    Reference::of(arn).map_or(Cow::Borrowed(arn), |reference| Cow::Owned(reference.sample()))
+}
+
 /// Whether this is an ARN of a known partition, with a region and an account unless AWS leaves them out.
 fn form(arn: &str, excused: bool) -> Result<(), (String, String)> {
+    if let Some(unknown) = placeholder(arn) {
+        let known = PLACEHOLDERS.map(|(name, _)| name).join(", ");
+        let help = format!("known: {known}; at the beginning {}; IAM's variables begin with ${{", references::words());
+        return Err((format!("`{unknown}` is not filled in"), help));
+    }
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, service, region, account, name] = parts.as_slice() else {
         let help = "write it as \"arn:{partition}:s3:::photos/*\" or \"arn:{partition}:sqs:{region}:{account}:work\"";
         return Err((format!("{arn:?} is not an ARN"), help.into()));
     };
-    if let Some(unknown) = placeholder(arn) {
-        let known = PLACEHOLDERS.map(|(name, _)| name).join(", ");
-        return Err((
-            format!("`{unknown}` is not filled in"),
-            format!("known: {known}; IAM's variables begin with ${{"),
-        ));
-    }
     if *partition != PLACEHOLDERS[0].0 && !PARTITIONS.contains(partition) {
         return Err((format!("{arn:?} names no partition of AWS"), "write {partition}".into()));
     }
@@ -214,7 +218,7 @@ fn example(action: &Action) -> String {
 
 /// An ARN with samples in place of what is filled in, and `*` in place of IAM's variables.
 fn sample(arn: &str) -> String {
-    let arn = PLACEHOLDERS.iter().fold(arn.to_owned(), |arn, (name, value)| arn.replace(name, value));
+    let arn = PLACEHOLDERS.iter().fold(plain(arn).into_owned(), |arn, (name, value)| arn.replace(name, value));
     let mut parts = arn.split("${");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + "*" + part.split_once('}').map_or("", |(_, rest)| rest))

@@ -135,10 +135,55 @@ fn placeholders_are_filled_in_and_iams_variables_stay() {
         account: "123456789012".into(),
         region: "cn-north-1".into(),
         stack: "demo".into(),
+        ..Scope::default()
     };
-    assert_eq!(allowed.resources(&scope), ["arn:aws-cn:s3:::123456789012-cn-north-1/${aws:username}/*"]);
+    let Ok(stack) = parse(WITH_THINGS) else { panic!("a sound file") };
+    assert_eq!(allowed.resources(&stack, &scope), ["arn:aws-cn:s3:::123456789012-cn-north-1/${aws:username}/*"]);
     assert_eq!(allowed.conditions(&scope)["StringEquals"]["aws:PrincipalAccount"], ["123456789012"]);
     assert_eq!(allowed.other_partition("aws"), None);
     let named = Allowed { resources: vec!["*".into(), "arn:aws:s3:::photos/*".into()], ..allowed };
     assert_eq!((named.other_partition("aws"), named.other_partition("aws-cn")), (None, Some("aws")));
+}
+
+const WITH_THINGS: &str = "[stack]\nname = \"demo\"\n[topics.news]\n[queues.work]\nfifo = true\n[tables.notes]\nkey = \"id\"\n[pools.People]\n[functions.F]\nsource = \"f\"\n";
+
+#[test]
+fn what_the_stack_has_is_named_by_a_placeholder() {
+    let filled = |action: &str, resource: &str| {
+        let text = format!("{WITH_THINGS}allow = [{{ {} }}]", entry(action, resource, ""));
+        let stack = parse(&text).unwrap_or_else(|flaws| panic!("{flaws:?}"));
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "1".into(),
+            region: "r".into(),
+            stack: "demo".into(),
+            ..Scope::default()
+        };
+        stack.functions["F"].rights.allow[0].resources(&stack, &scope).join(" ")
+    };
+    for (action, resource, arn) in [
+        ("dynamodb:DeleteTable", "{table.notes}", "arn:aws:dynamodb:r:1:table/demo-notes"),
+        ("dynamodb:Query", "{table.notes}/index/byDate", "arn:aws:dynamodb:r:1:table/demo-notes/index/byDate"),
+        ("sqs:GetQueueAttributes", "{queue.work}", "arn:aws:sqs:r:1:demo-work.fifo"),
+        ("sns:GetTopicAttributes", "{topic.news}", "arn:aws:sns:r:1:demo-news"),
+        ("lambda:GetFunction", "{function.F}", "arn:aws:lambda:r:1:function:demo-F"),
+        ("cognito-idp:AdminGetUser", "{pool.People}", "{pool.People}"),
+    ] {
+        assert_eq!(filled(action, resource), arn);
+    }
+    let wrong = |action: &str, resource: &str| {
+        let text = format!("{WITH_THINGS}allow = [{{ {} }}]", entry(action, resource, ""));
+        let flaws = parse(&text).err().unwrap_or_default();
+        let [flaw] = flaws.as_slice() else { panic!("{resource}: {flaws:?}") };
+        (flaw.message.clone(), flaw.help.clone().unwrap_or_default())
+    };
+    let (message, help) = wrong("cognito-idp:AdminGetUser", "{pool.Poeple}");
+    assert_eq!((message.as_str(), help.as_str()), ("there is no pool called Poeple", "did you mean `People`?"));
+    assert_eq!(wrong("sqs:SendMessage", "{queue.wrk}").1, "did you mean `work`?");
+    let (message, help) = wrong("s3:GetObject", "{bucket.photos}/*");
+    assert!(message.contains("`{bucket.photos}` is not filled in") && help.contains("{table.NAME}"), "{help}");
+    let text = format!("{WITH_THINGS}allow = [{{ {} }}]", entry("dynamodb:GetItem", "{queue.work}", ""));
+    let flaws = parse(&text).err().unwrap_or_default();
+    assert_eq!(flaws.len(), 2, "{flaws:?}");
+    assert_eq!(flaws[1].message, "no action of this entry is allowed on \"{queue.work}\"");
 }

@@ -95,7 +95,8 @@ impl Stack {
 
     /// The REST APIs with CORS whose routes lead to a function. HTTP APIs send the headers themselves.
     fn cors_of(&self, function: &str) -> impl Iterator<Item = (Option<&str>, &Cors)> {
-        let leads = move |api: &Api| api.routes.iter().any(|route| route.function == function);
+        let leads =
+            move |api: &Api| api.routes.iter().any(|route| route.function().is_some_and(|name| name == function));
         let rest = self.all_apis().filter(move |(_, api)| api.kind == ApiKind::Rest && leads(api));
         rest.filter_map(|(name, api)| Some((name, api.cors.as_ref()?)))
     }
@@ -193,7 +194,7 @@ fn caught_preflights(api: &Api) -> Vec<Diagnostic> {
 
 /// Functions with a variable of their own in the place of ours.
 fn own_variables(api: &Api, stack: &Stack) -> Vec<Diagnostic> {
-    let functions: BTreeSet<&String> = api.routes.iter().map(|route| &route.function).collect();
+    let functions: BTreeSet<&String> = api.routes.iter().filter_map(super::Route::function).collect();
     let own = functions.into_iter().filter(|name| {
         let function = stack.functions.get(*name);
         let has = function.is_some_and(|function| function.environment.contains_key(ORIGINS_VARIABLE));
@@ -211,11 +212,11 @@ fn own_variables(api: &Api, stack: &Stack) -> Vec<Diagnostic> {
 fn differing_origins(name: Option<&str>, api: &Api, stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (index, route) in api.routes.iter().enumerate() {
-        let Some((first, cors)) = stack.cors_of(&route.function).next() else { continue };
+        let Some(function) = route.function() else { continue };
+        let Some((first, cors)) = stack.cors_of(function).next() else { continue };
         if first != name && api.cors.as_ref().is_some_and(|own| own.origins != cors.origins) {
             let message = format!(
-                "{} answers for two APIs with different origins, and has one variable {ORIGINS_VARIABLE}",
-                route.function
+                "{function} answers for two APIs with different origins, and has one variable {ORIGINS_VARIABLE}"
             );
             let flaw = Diagnostic::new(format!("routes.{index}.function"), message);
             flaws.push(flaw.help("give both APIs the same origins, or use two functions").within(name));

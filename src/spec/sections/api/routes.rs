@@ -1,15 +1,16 @@
 //! `[[api.routes]]`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use toml::de::DeValue;
 
 use super::parameters::{PARAMETERS, ParametersKeys};
-use super::{Api, ApiKind, Parameters, parameters, timeouts};
+use super::targets::{INTEGRATION, IntegrationKeys, RouteTarget};
+use super::{Api, ApiKind, Parameters, keys, limits, parameters, scopes, targets, timeouts};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{AuthKey, Flag, Nested, OptionalNumber, Required, Text};
+use crate::spec::field::{AuthKey, Flag, List, Nested, OptionalNumber, Required, Text};
 use crate::spec::names::body_model;
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
@@ -17,12 +18,15 @@ use crate::spec::sections::{authorizers, functions, pools};
 use crate::spelling::nearest;
 
 section! {
-    ROUTE: RouteKeys = "a route", Choice::OneOf(&["pool", "auth", "authorizer"]);
+    ROUTE: RouteKeys = "a route", Choice::OneOf(&[&["function", "integration"], &["pool", "auth", "authorizer"]]);
     route: Required = form(
         "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$",
         "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
     );
-    function: Required = text("The function that answers.");
+    function: Text = any("The function that answers.");
+    integration: Nested<IntegrationKeys> = table(
+        &INTEGRATION, "Instead of a function: a fixed answer, or a server elsewhere that answers.",
+    );
     pool: Text = any("The pool whose users may call the route.");
     auth: AuthKey<RouteAuthKeys, Untokened> = of(
         &AUTH,
@@ -31,11 +35,24 @@ section! {
         "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
     );
     authorizer: Text = any("Instead of a pool: the entry of [authorizers] whose function decides who may call the route.");
+    scopes: List = texts(
+        "Only with a pool: a caller needs an access token with one of these scopes, as in orders/read. A pool names them in its own `scopes`. Without this key, ID tokens of its users pass.",
+    );
+    key: Flag = or(
+        false,
+        "Whether a caller must also send an API key of [plans], in the header X-Api-Key. The key says which partner calls, and never who may call: pool, auth or authorizer decide that. REST APIs only.",
+    );
     body: Text = any(
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
     );
     parameters: Nested<ParametersKeys> = table(
         &PARAMETERS, "What a request must have; without it, the gateway answers 400. REST APIs only.",
+    );
+    rate_limit: OptionalNumber = range(
+        1, 10_000, "Requests a second that this route allows, instead of the API's `rate_limit`.",
+    );
+    burst_limit: OptionalNumber = range(
+        1, 5_000, "Requests at once that this route allows, instead of the API's `burst_limit`.",
     );
     timeout_s: OptionalNumber = range(
         1,
@@ -68,14 +85,22 @@ pub struct Route {
     pub method: String,
     /// As in `/items/{id}`.
     pub path: String,
-    /// The function that answers.
-    pub function: String,
+    /// What answers.
+    pub target: RouteTarget,
     /// Who may call the route.
     pub auth: Auth,
+    /// If there are any, a caller needs an access token with one of them.
+    pub scopes: BTreeSet<String>,
+    /// Whether a caller must also send an API key, which says which partner calls.
+    pub key: bool,
     /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
     /// What requests must have.
     pub parameters: Parameters,
+    /// Requests per second that this route allows, if not as many as the others of its API.
+    pub rate_limit: Option<u32>,
+    /// Requests at once that this route allows, if not as many as the others of its API.
+    pub burst_limit: Option<u32>,
     /// How long API Gateway waits for the answer, if not as long as it can.
     pub timeout_s: Option<u32>,
     /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
@@ -88,9 +113,10 @@ impl Route {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Whether `verify` may send requests that reach its function.
+    /// Whether `verify` may send requests that reach its function or server. A fixed answer changes nothing.
     pub fn may_be_called(&self) -> bool {
-        self.verify || ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
+        let fixed = matches!(self.target, RouteTarget::Mock { .. });
+        fixed || self.verify || ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
     }
 }
 
@@ -112,7 +138,9 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
     for (index, route) in api.routes.iter().enumerate() {
         let place = format!("{within}routes.{index}");
-        checks.exists(format!("{place}.function"), "function", &route.function, &[&functions::KEY.key]);
+        if let Some(function) = route.function() {
+            checks.exists(format!("{place}.function"), "function", function, &[&functions::KEY.key]);
+        }
         match &route.auth {
             Auth::Pool(pool) => checks.exists(format!("{place}.pool"), "pool", pool, &[&pools::KEY.key]),
             Auth::Lambda(name) => {
@@ -121,12 +149,16 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
             Auth::Iam | Auth::None => {}
         }
     }
+    scopes::check(&within, api, checks);
     let flaws = [
         twins(api),
         path_parameters(api),
         without_effect(api),
         parameters::without_effect(api),
         timeouts::too_long(api),
+        keys::without_effect(api),
+        limits::without_effect(api),
+        targets::check(api),
     ]
     .concat();
     checks.report(flaws.into_iter().map(|flaw| flaw.within(name)));
@@ -220,14 +252,33 @@ fn without_effect(api: &Api) -> Vec<Diagnostic> {
 }
 
 pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
-    let RouteKeys { route, function, pool, auth, authorizer, body, parameters, timeout_s, verify } = &ROUTE;
+    let RouteKeys {
+        route,
+        function,
+        integration,
+        pool,
+        auth,
+        authorizer,
+        scopes,
+        key,
+        body,
+        parameters,
+        rate_limit,
+        burst_limit,
+        timeout_s,
+        verify,
+    } = &ROUTE;
     let route = reader.required(table, route);
-    // A mistake in the function or the caller must not hide other mistakes of the route.
-    let function = reader.required_or(table, function);
     let name = route.as_ref().map_or("this route", |(route, _)| route);
+    // A mistake in the target or the caller must not hide other mistakes of the route.
+    let target = targets::target(reader, name, table, (function, integration));
     let auth = self::auth(reader, name, table, (pool, authorizer), auth).unwrap_or(Auth::None);
+    let scopes = reader.list(table, scopes).into_iter().map(|(scope, _)| scope).collect();
+    let key = reader.flag(table, key);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
     let parameters = parameters::parameters(reader, table, parameters);
+    let rate_limit = reader.optional_number(table, rate_limit);
+    let burst_limit = reader.optional_number(table, burst_limit);
     let timeout_s = reader.optional_number(table, timeout_s);
     let verify = reader.flag(table, verify);
     let (route, span) = route?;
@@ -236,7 +287,20 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
         reader.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
     }
     let (method, path) = parts.ok()?;
-    Some(Route { method, path, function, auth, body, parameters, timeout_s, verify })
+    Some(Route {
+        method,
+        path,
+        target,
+        auth,
+        scopes,
+        key,
+        body,
+        parameters,
+        rate_limit,
+        burst_limit,
+        timeout_s,
+        verify,
+    })
 }
 
 fn auth(
@@ -275,7 +339,8 @@ fn auth(
         (Some((auth, _)), None) | (None, Some(auth)) => Some(auth),
         (None, None) => {
             if by_pool.is_none() && by_auth.is_none() {
-                let help = "name a `pool`; for a route that anyone may call, write `auth = \"none\"`";
+                let help = "name a `pool`, or with `authorizer` a function that decides; for a route that anyone may call, write \
+                            `auth = \"none\"`";
                 reader.diagnostic(&table.span, format!("{name} does not say who may call it"), Some(help.into()));
             }
             None

@@ -26,15 +26,15 @@ impl Stack {
     pub fn impatient_routes(&self) -> Vec<String> {
         let of = |(name, api): (Option<&str>, &Api)| -> Vec<String> {
             let outlasts = |route: &Route| {
-                let runs = self.functions.get(&route.function)?.timeout_s;
+                let function = route.function()?;
+                let runs = self.functions.get(function)?.timeout_s;
                 let waits = route.timeout_s.unwrap_or(api.longest_s());
                 let within = name.map(|name| format!("{name} ")).unwrap_or_default();
                 (runs > waits).then(|| {
                     format!(
-                        "{within}{}: API Gateway waits {waits} s, and the function {} may run for {runs} s. Its caller \
+                        "{within}{}: API Gateway waits {waits} s, and the function {function} may run for {runs} s. Its caller \
                          then gets an error although the function goes on; a lower `timeout_s` of the function ends it.",
                         route.name(),
-                        route.function
                     )
                 })
             };

@@ -1,20 +1,34 @@
-//! Reads the keys of a function's code that is packed: its folder, its runtime, its handler, its bundler and its layers.
+//! What a function runs: code that is packed, or a container image. Reads the keys of the former: its folder, its runtime,
+//! its handler, its bundler and its layers.
 
 use std::path::PathBuf;
 
-use super::rules;
+use super::image::Image;
 use super::runtimes::{Language, RUNTIMES, newest_runtime, retired_on};
+use super::{Function, rules};
 use crate::spec::field::{List, OptionalWord, Text, TextOr};
 use crate::spec::reader::{Reader, Table, suggest};
 
-/// Code that is packed. Empty for a function with an image.
-#[derive(Default)]
-pub(super) struct Code {
+/// What a function runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    Packed(Packed),
+    Image(Image),
+}
+
+/// Code that is packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// The folder or the archive of the code, relative to the stack file.
     pub source: PathBuf,
     pub runtime: String,
+    /// What Lambda calls, in the form of the runtime's language.
     pub handler: String,
     pub bundler: Option<Bundler>,
+    /// The ARNs of up to 5 versions of layers, in the order in which they are laid over each other.
     pub layers: Vec<String>,
+    /// `arm64` or `x86_64`.
+    pub architecture: String,
 }
 
 pub(super) struct Keys<'a> {
@@ -25,8 +39,8 @@ pub(super) struct Keys<'a> {
     pub layers: &'a List,
 }
 
-impl Code {
-    pub(super) fn read(reader: &mut Reader, table: &Table, keys: &Keys<'_>) -> Self {
+impl Packed {
+    pub(super) fn read(reader: &mut Reader, table: &Table, keys: &Keys<'_>, architecture: String) -> Self {
         let runtime = runtime(reader, table, keys.runtime);
         Self {
             source: source(reader, table, keys.source),
@@ -34,6 +48,25 @@ impl Code {
             bundler: bundler(reader, table, keys.bundler, &runtime),
             layers: layers(reader, table, keys.layers),
             runtime,
+            architecture,
+        }
+    }
+}
+
+impl Function {
+    /// Its code, unless it runs an image.
+    pub fn packed(&self) -> Option<&Packed> {
+        match &self.code {
+            Code::Packed(packed) => Some(packed),
+            Code::Image(_) => None,
+        }
+    }
+
+    /// The image that it runs.
+    pub fn image(&self) -> Option<&Image> {
+        match &self.code {
+            Code::Packed(_) => None,
+            Code::Image(image) => Some(image),
         }
     }
 }
@@ -147,7 +180,7 @@ mod tests {
     fn java_and_dotnet_need_a_handler_and_a_program_has_a_usual_one() {
         let handler = |keys: &str| {
             let text = format!("[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\n{keys}\n");
-            parse(&text).map(|stack| stack.functions["F"].handler.clone())
+            parse(&text).map(|stack| stack.functions["F"].packed().expect("packed").handler.clone())
         };
         assert_eq!(handler("runtime = \"provided.al2023\"").ok().as_deref(), Some("bootstrap"));
         assert_eq!(handler("runtime = \"ruby4.0\"").ok().as_deref(), Some("index.handler"));

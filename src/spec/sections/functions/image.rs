@@ -22,6 +22,8 @@ pub struct Image {
     pub region: String,
     /// The repository's name, as in `team/resize`.
     pub repository: String,
+    /// The processor for which it was built: `arm64` or `x86_64`.
+    pub architecture: String,
 }
 
 impl Image {
@@ -67,7 +69,8 @@ impl Image {
                 ));
             }
         }
-        Ok(Self { uri: uri.into(), account: account.into(), region: region.into(), repository: repository.into() })
+        let [uri, account, region, repository] = [uri, account, region, repository].map(str::to_owned);
+        Ok(Self { uri, account, region, repository, architecture: String::new() })
     }
 }
 
@@ -98,7 +101,7 @@ fn is_digest(digest: &str) -> bool {
         .is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Reads the image of a function that has one. These keys are mistakes beside it.
+/// Reads the image of a function that has one, without its architecture. These keys are mistakes beside it.
 pub(super) fn read(reader: &mut Reader, table: &Table, key: &Text, others: &[&Key]) -> Option<Image> {
     table.get(&key.key)?;
     for other in others {
@@ -124,12 +127,12 @@ pub(super) fn read(reader: &mut Reader, table: &Table, key: &Text, others: &[&Ke
 impl Stack {
     /// The ARNs of the repositories of its functions' images.
     pub fn image_repositories(&self) -> BTreeSet<String> {
-        self.functions.values().filter_map(|function| function.image.as_ref().map(Image::repository_arn)).collect()
+        self.functions.values().filter_map(|function| function.image().map(Image::repository_arn)).collect()
     }
 
     /// Images that are in another region than this one, which Lambda does not take.
     pub fn images_elsewhere(&self, region: &str) -> Vec<Diagnostic> {
-        let images = self.functions.iter().filter_map(|(name, function)| Some((name, function.image.as_ref()?)));
+        let images = self.functions.iter().filter_map(|(name, function)| Some((name, function.image()?)));
         let elsewhere = images.filter(|(_, image)| image.region != region);
         let flaw = |(name, image): (&String, &Image)| {
             let message = format!("the image is in {}, but the stack is in {region}", image.region);

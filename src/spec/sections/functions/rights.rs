@@ -1,7 +1,7 @@
 //! What a function may do beside using its secrets and topics.
 
-use super::super::allow::{self, AllowKeys, Allowed};
-use super::super::{Stack, tables};
+use super::super::allow::{self, AllowKeys, Allowed, Kind, Reference};
+use super::super::{Stack, pools, queues, tables, topics};
 use super::KEY;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -94,9 +94,27 @@ pub(super) fn check(name: &str, rights: &Rights, checks: &mut Checks) {
             checks.exists(format!("functions.{name}.{key}.{table}"), "table", table, &[&tables::KEY.key]);
         }
     }
+    for (at, allowed) in rights.allow.iter().enumerate() {
+        for resource in &allowed.resources {
+            if let Some(reference) = Reference::of(resource) {
+                exists(format!("functions.{name}.allow.{at}.resources.{resource}"), reference, checks);
+            }
+        }
+    }
     for function in &rights.invokes {
         let place = format!("functions.{name}.invokes_functions.{function}");
         checks.exists(place, "function", function, &[&KEY.key]);
+    }
+}
+
+/// Reports a placeholder for something that the stack does not have.
+fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &mut Checks) {
+    match kind {
+        Kind::Function => checks.exists(place, kind.word(), name, &[&KEY.key]),
+        Kind::Pool => checks.exists(place, kind.word(), name, &[&pools::KEY.key]),
+        Kind::Queue => queues::exists(checks, place, name),
+        Kind::Table => checks.exists(place, kind.word(), name, &[&tables::KEY.key]),
+        Kind::Topic => checks.exists(place, kind.word(), name, &[&topics::KEY.key]),
     }
 }
 

@@ -9,7 +9,7 @@ use super::runtimes::{Language, RUNTIMES, retired_on};
 use super::{Function, Variable};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::policies::{self, MAX_POLICY};
+use crate::spec::policies::{self, Known, MAX_POLICY};
 use crate::spec::sections::api::invoke_arn;
 
 /// A function's variables, names and values together, in bytes.
@@ -136,7 +136,7 @@ pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Ch
 /// The policy of a function, if it is too large.
 pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
     let key = checks.stack.kms_key.as_ref().map(|key| key.arn(&checks.longest));
-    let policy = policies::planned_for(checks.stack, name, function, &checks.longest, key.as_ref(), &|_| None);
+    let policy = policies::planned_for(checks.stack, name, function, &checks.longest, key.as_ref(), &Known::NOTHING);
     let size = policy.to_string().len();
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
@@ -175,11 +175,12 @@ pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
     let routes = apis.flat_map(|(name, api)| api.routes.iter().enumerate().map(move |route| (name, api, route)));
     for (name, api, (index, route)) in routes {
         // The check of routes reports functions that do not exist.
-        let Some(size) = sizes.get_mut(route.function.as_str()) else { continue };
+        let Some(function) = route.function() else { continue };
+        let Some(size) = sizes.get_mut(function.as_str()) else { continue };
         let fitted = *size <= MAX_PERMISSIONS;
-        *size += statement(&route.function, "apigateway.amazonaws.com", &invoke_arn(api, route, scope));
+        *size += statement(function, "apigateway.amazonaws.com", &invoke_arn(api, route, scope));
         if fitted && *size > MAX_PERMISSIONS {
-            let message = format!("too many routes lead to {}: its resource policy would exceed 20 KB", route.function);
+            let message = format!("too many routes lead to {function}: its resource policy would exceed 20 KB");
             let help = "use a greedy path such as ANY /files/{proxy+}, or a second function";
             flaws.push(Diagnostic::new(format!("routes.{index}.function"), message).help(help).within(name));
         }

@@ -2,31 +2,72 @@
 
 use std::collections::BTreeSet;
 
-use super::{Function, schedules};
+use super::events::{ON_FAILURE, OnFailureKeys};
+use super::{Function, QueueTrigger, StreamTrigger, event_sources, schedules};
+use crate::choices::StreamStart;
 use crate::spec::checks::Checks;
-use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, Nested, Number, Text, TextOr};
+use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, Text, TextOr, Word};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::section::{Choice, Section, section};
-use crate::spec::sections::{Stack, queues, topics};
+use crate::spec::sections::{Stack, topics};
 use crate::spelling::nearest;
 
 section! {
-    TRIGGER: TriggerKeys = "a trigger", Choice::OneOf(&["topic", "queue", "schedule", "service"]);
+    TRIGGER: TriggerKeys = "a trigger",
+        Choice::OneOf(&[&["topic", "queue", "stream", "stream_arn", "schedule", "service"]]);
     topic: Text = any("The topic whose messages call the function.");
     queue: Text = any(
         "The queue whose messages call the function. A message that the function could not handle is delivered again after six times the function's timeout.",
     );
-    batch: Number = range(
-        1, 10_000, 10,
-        "With `queue`: how many messages a call contains at most. More than 10 need a window. A FIFO queue takes up to 10.",
+    stream: Text = any(
+        "The table whose changes call the function. The table's own key `stream` says what the function learns of a change.",
+    );
+    stream_arn: Text = form(
+        event_sources::STREAM_FORM,
+        "The ARN of a stream that another tool made, in the stack's region: of Kinesis, or of a table of DynamoDB. The function's role may read it, and may use the key that encrypts it.",
+    );
+    batch: OptionalNumber = range(
+        1, 10_000,
+        "With `queue`, `stream` and `stream_arn`: how many messages or changes a call contains at most. Left out: 10 of a queue, 100 of a stream. More than 10 of a queue need a window. A FIFO queue takes up to 10.",
     );
     window_s: Number = range(
-        0, 300, 0, "With `queue`: how many seconds messages are collected before a call. FIFO queues have no window.",
+        0, 300, 0,
+        "With `queue`, `stream` and `stream_arn`: how many seconds messages or changes are collected before a call. FIFO queues have no window.",
     );
     partial: Flag = or(
         false,
-        "With `queue`: whether the function answers which messages of a call it could not handle, as { batchItemFailures: [{ itemIdentifier }] }. Otherwise all messages of a failed call are delivered again.",
+        "With `queue`, `stream` and `stream_arn`: whether the function answers which messages or changes of a call it could not handle, as { batchItemFailures: [{ itemIdentifier }] }. Otherwise all of a failed call are delivered again.",
+    );
+    filters: List = texts(
+        "With `queue`, `stream` and `stream_arn`: up to 5 patterns in JSON, as in '{\"eventName\": [\"INSERT\"]}'. The function gets what fits one of them. Other messages of a queue are deleted.",
+    );
+    concurrency: OptionalNumber = range(
+        2, 1000, "With `queue`: how many calls are made at the same time at most.",
+    );
+    start: Word<StreamStart> = of(
+        &["oldest", "latest"],
+        &[StreamStart::Oldest, StreamStart::Latest],
+        "With `stream` and `stream_arn`: where reading begins when `up` makes the trigger. oldest (TRIM_HORIZON): with everything that the stream still has. latest (LATEST): with what comes afterwards; what comes in the minutes in which the trigger is made may be missed. If the key changes later, nothing else changes.",
+    );
+    parallel: Number = range(
+        1, 10, 1,
+        "With `stream` and `stream_arn`: how many calls are made at the same time for one shard of the stream. Changes of the same item stay in order.",
+    );
+    retries: OptionalNumber = range(
+        0, 10_000,
+        "With `stream` and `stream_arn`: how often a call that failed is repeated. Left out: until its changes are too old. Until then, later changes wait.",
+    );
+    max_age_s: OptionalNumber = range(
+        60, 604_800,
+        "With `stream` and `stream_arn`: after how many seconds a change is too old to be handled. Left out: when the stream forgets it, for a table after a day.",
+    );
+    bisect: Flag = or(
+        false,
+        "With `stream` and `stream_arn`: whether a call that failed is repeated as two calls with half of its changes each, so that one bad change is found.",
+    );
+    on_failure: Nested<OnFailureKeys> = table(
+        &ON_FAILURE,
+        "With `stream` and `stream_arn`: where Lambda tells which changes were given up, after `retries` or `max_age_s`. It tells their place in the stream, not their content.",
     );
     schedule: Text = form(
         "^(rate|cron|at)\\(.+\\)$",
@@ -52,6 +93,7 @@ pub enum Trigger {
     /// Every message of this topic.
     Topic(String),
     Queue(QueueTrigger),
+    Stream(StreamTrigger),
     Schedule(ScheduleTrigger),
     Service(OutsideCaller),
 }
@@ -64,21 +106,6 @@ pub struct ScheduleTrigger {
     /// As in `Europe/Berlin`.
     pub timezone: String,
 }
-
-/// The messages of a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueTrigger {
-    pub queue: String,
-    /// How many messages a call contains at most: 1 to 10,000.
-    pub batch: u32,
-    /// How many seconds messages are collected before a call: 0 to 300.
-    pub window_s: u32,
-    /// Whether the function answers which messages it could not handle.
-    pub partial: bool,
-}
-
-/// How many messages AWS takes from a queue at once. A larger batch is collected, which needs a window.
-const AT_ONCE: u32 = 10;
 
 /// A service that calls a function for something that another tool made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,6 +172,14 @@ impl Function {
         })
     }
 
+    /// The streams whose records call it.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamTrigger> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::Stream(stream) => Some(stream),
+            _ => None,
+        })
+    }
+
     /// The times at which it is called.
     pub fn schedules(&self) -> impl Iterator<Item = &ScheduleTrigger> {
         self.triggers.iter().filter_map(|trigger| match trigger {
@@ -192,11 +227,46 @@ pub(super) fn read(
 
 /// Reads a trigger. `None` means that a mistake was reported.
 fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
-    let TriggerKeys { topic, queue, batch, window_s, partial, schedule, timezone, service, source_arn, because } =
-        &TRIGGER;
-    let kinds: [(&Key, &[&Key]); 4] = [
+    let TriggerKeys {
+        topic,
+        queue,
+        stream,
+        stream_arn,
+        batch,
+        window_s,
+        partial,
+        filters,
+        concurrency,
+        start,
+        parallel,
+        retries,
+        max_age_s,
+        bisect,
+        on_failure,
+        schedule,
+        timezone,
+        service,
+        source_arn,
+        because,
+    } = &TRIGGER;
+    let of_queue: &[&Key] = &[&batch.key, &window_s.key, &partial.key, &filters.key, &concurrency.key];
+    let of_stream: &[&Key] = &[
+        &batch.key,
+        &window_s.key,
+        &partial.key,
+        &filters.key,
+        &start.key,
+        &parallel.key,
+        &retries.key,
+        &max_age_s.key,
+        &bisect.key,
+        &on_failure.key,
+    ];
+    let kinds: [(&Key, &[&Key]); 6] = [
         (&topic.key, &[]),
-        (&queue.key, &[&batch.key, &window_s.key, &partial.key]),
+        (&queue.key, of_queue),
+        (&stream.key, of_stream),
+        (&stream_arn.key, of_stream),
         (&schedule.key, &[&timezone.key]),
         (&service.key, &[&source_arn.key, &because.key]),
     ];
@@ -213,24 +283,27 @@ fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
             reader.diagnostic(&item.span(), format!("a trigger with `{}` has no `{}`", kind.name, key.name), None);
         }
     }
-    if kind.name == topic.key.name {
-        return reader.text(table, topic).map(|(topic, _)| Trigger::Topic(topic));
-    }
-    if kind.name == queue.key.name {
-        return reader.text(table, queue).map(|(queue, _)| {
-            let (batch, window_s) = (reader.number(table, batch), reader.number(table, window_s));
-            Trigger::Queue(QueueTrigger { queue, batch, window_s, partial: reader.flag(table, partial) })
-        });
-    }
-    if kind.name == schedule.key.name {
-        let (expression, span) = reader.text(table, schedule)?;
-        if let Err(why) = schedules::expression(&expression) {
-            reader.diagnostic(&span, why, None);
+    let batches = event_sources::BatchKeys { batch, window_s, partial, filters };
+    let of_stream = event_sources::StreamKeys { start, parallel, retries, max_age_s, bisect, on_failure };
+    match kind.name {
+        "topic" => reader.text(table, topic).map(|(topic, _)| Trigger::Topic(topic)),
+        "queue" => event_sources::queue(reader, table, (queue, concurrency), &batches).map(Trigger::Queue),
+        "schedule" => scheduled(reader, table, (schedule, timezone)).map(Trigger::Schedule),
+        "service" => outside_caller(reader, table, (service, source_arn, because)).map(Trigger::Service),
+        _ => {
+            let stream = event_sources::stream(reader, table, (stream, stream_arn), &batches, &of_stream);
+            stream.map(Trigger::Stream)
         }
-        let (timezone, _) = reader.text_or(table, timezone);
-        return Some(Trigger::Schedule(ScheduleTrigger { expression, timezone }));
     }
-    outside_caller(reader, table, (service, source_arn, because)).map(Trigger::Service)
+}
+
+fn scheduled(reader: &mut Reader, table: &Table, (schedule, timezone): (&Text, &TextOr)) -> Option<ScheduleTrigger> {
+    let (expression, span) = reader.text(table, schedule)?;
+    if let Err(why) = schedules::expression(&expression) {
+        reader.diagnostic(&span, why, None);
+    }
+    let (timezone, _) = reader.text_or(table, timezone);
+    Some(ScheduleTrigger { expression, timezone })
 }
 
 fn outside_caller(
@@ -292,25 +365,12 @@ pub(super) fn check(name: &str, function: &Function, checks: &mut Checks) {
         let place = one.clone().unwrap_or_else(|| format!("functions.{name}.triggers.{index}"));
         match trigger {
             Trigger::Topic(topic) => checks.exists(format!("{place}.topic"), "topic", topic, &[&topics::KEY.key]),
-            Trigger::Queue(trigger) => check_queue(&place, trigger, checks),
+            Trigger::Queue(trigger) => event_sources::check_queue(&place, trigger, checks),
+            Trigger::Stream(trigger) => event_sources::check_stream(&place, trigger, checks),
             Trigger::Schedule(_) | Trigger::Service(_) => {}
         }
     }
-}
-
-/// AWS's rules for batches (docs/aws.md, Event source mappings).
-fn check_queue(place: &str, QueueTrigger { queue, batch, window_s, .. }: &QueueTrigger, checks: &mut Checks) {
-    queues::exists(checks, format!("{place}.queue"), queue);
-    let fifo = checks.stack.all_queues().get(queue).is_some_and(|queue| queue.fifo);
-    let flaw = match (fifo, *batch > AT_ONCE, *window_s > 0) {
-        (true, true, _) => {
-            (format!("a FIFO queue takes at most {AT_ONCE} messages at once"), "write batch = 10 or less")
-        }
-        (true, _, true) => ("a FIFO queue has no window".to_owned(), "leave `window_s` out"),
-        (false, true, false) => (format!("more than {AT_ONCE} messages must be collected"), "add window_s = 1 or more"),
-        _ => return,
-    };
-    checks.report([Diagnostic::new(format!("{place}.batch"), flaw.0).help(flaw.1)]);
+    event_sources::check_twins(name, function, checks);
 }
 
 #[cfg(test)]
@@ -343,27 +403,6 @@ mod tests {
             (entries(&["topic = \"a\"\nbecause = \"x\""]), "a trigger with `topic` has no `because`"),
         ] {
             assert!(wrong.as_ref().is_err_and(|mistakes| mistakes.contains(why)), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn a_queue_has_a_batch_that_aws_takes() {
-        let queue = |keys: &str| {
-            let sections = "[queues.work]\n[queues.ordered]\nfifo = true\n[[functions.F.triggers]]\n";
-            triggers(&format!("{sections}{keys}"))
-        };
-        let work = QueueTrigger { queue: "work".into(), batch: 10, window_s: 0, partial: false };
-        assert_eq!(queue("queue = \"work\""), Ok(vec![Trigger::Queue(work)]));
-        for sound in ["queue = \"work\"\nbatch = 100\nwindow_s = 5\npartial = true", "queue = \"ordered\"\nbatch = 1"] {
-            assert!(queue(sound).is_ok(), "{sound}");
-        }
-        for (wrong, why) in [
-            ("queue = \"wrk\"", "there is no queue called wrk"),
-            ("queue = \"work\"\nbatch = 11", "must be collected"),
-            ("queue = \"ordered\"\nbatch = 11\nwindow_s = 1", "at most 10 messages"),
-            ("queue = \"ordered\"\nwindow_s = 1", "has no window"),
-        ] {
-            assert!(queue(wrong).is_err_and(|mistakes| mistakes.contains(why)), "{wrong}");
         }
     }
 

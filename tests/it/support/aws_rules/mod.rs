@@ -12,6 +12,7 @@ mod images;
 mod limits;
 mod names;
 mod policies;
+mod pools;
 pub mod routes;
 mod stages;
 mod tags;
@@ -48,6 +49,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         tls::RULES,
         cors::RULES,
         images::RULES,
+        pools::RULES,
     ]
     .into_iter()
     .flatten()

@@ -34,6 +34,43 @@ pub const RULES: &[Rule] = &[
             request.name() == "apigatewayv2 CreateIntegration" && timeout.is_some_and(|ms| !(50..=30_000).contains(&ms))
         },
     },
+    Rule {
+        name: "API Gateway: limits of the method ANY",
+        status: 400,
+        code: "BadRequestException",
+        message: "Invalid method setting path: /{resourcePath}/ANY/throttling/burstLimit",
+        source: "terraform-provider-aws issue 15855",
+        refuses: |request| {
+            let patches = json(request)["patchOperations"].as_array().cloned().unwrap_or_default();
+            let any = |patch: &serde_json::Value| patch["path"].as_str().is_some_and(|path| path.contains("/ANY/"));
+            request.name() == "apigateway UpdateStage" && patches.iter().any(any)
+        },
+    },
+    Rule {
+        name: "API Gateway: an integration without the method to call it with",
+        status: 400,
+        code: "BadRequestException",
+        message: "Enumeration value for HttpMethod must be non-empty",
+        source: "public code, several; moto, exceptions.py",
+        refuses: |request| {
+            let body = json(request);
+            let calls = body["type"].as_str().is_some_and(|kind| kind != "MOCK");
+            request.name() == "apigateway PutIntegration" && calls && body["httpMethod"].as_str().is_none()
+        },
+    },
+    Rule {
+        name: "API Gateway: an integration over HTTP without a URL",
+        status: 400,
+        code: "BadRequestException",
+        message: "Invalid HTTP endpoint specified for URI",
+        source: "public code, once with the request id of API Gateway; moto, exceptions.py",
+        refuses: |request| {
+            let body = json(request);
+            let over_http = ["HTTP", "HTTP_PROXY"].contains(&body["type"].as_str().unwrap_or_default());
+            let url = body["uri"].as_str().is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"));
+            request.name() == "apigateway PutIntegration" && over_http && !url
+        },
+    },
 ];
 
 /// Both members are refused, whatever their values.

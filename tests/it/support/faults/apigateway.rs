@@ -1,9 +1,9 @@
 //! API Gateway: it refuses concurrent writes to one API, second creates, and deletes of resources in use.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, refuse};
 use crate::support::proxy::AwsRequest;
@@ -16,6 +16,9 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
         Box::new(NoUpsert::default()),
         Box::new(AuthorizerInUse::default()),
         Box::new(Undeployable::default()),
+        Box::new(StageUnseen(Window::new(time_scale, 2.0))),
+        Box::new(PlanInUse::default()),
+        Box::new(Unserved::default()),
     ]
 }
 
@@ -262,6 +265,187 @@ impl ConsistencyRule for Undeployable {
             "PutMethod" | "DeleteIntegration" => _ = self.0.insert(method(request).unwrap(), false),
             "DeleteMethod" => _ = self.0.remove(&method(request).unwrap()),
             "DeleteResource" => self.0.retain(|(_, path, _), _| path != request.segments()[3]),
+            _ => {}
+        }
+        false
+    }
+}
+
+/// The stages in a list of a usage plan's stages, as in `abc:live`.
+fn stages_of(body: &Value) -> BTreeSet<String> {
+    let stages = body["apiStages"].as_array().into_iter().flatten();
+    stages.map(|one| format!("{}:{}", text(&one["apiId"]), text(&one["stage"]))).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn patches(request: &AwsRequest) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    body["patchOperations"].as_array().cloned().unwrap_or_default()
+}
+
+/// CreateUsagePlan does not see a new stage yet.
+struct StageUnseen(Window);
+
+impl ConsistencyRule for StageUnseen {
+    fn name(&self) -> &'static str {
+        "API Gateway: a new stage is not seen by CreateUsagePlan"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "apigateway CreateUsagePlan" {
+            return Verdict::NotConcerned;
+        }
+        let stages = stages_of(&serde_json::from_slice(&request.body).unwrap_or_default());
+        match stages.iter().find(|stage| self.0.holds(stage)) {
+            Some(stage) => refuse(request, "stage-unseen", &[("stage", stage)]),
+            None => Verdict::Allows,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "apigateway CreateStage" && answer.is_success() {
+            self.0.begin(format!("{}:{}", request.segments()[1], request.field("stageName").unwrap_or_default()));
+        }
+        false
+    }
+}
+
+/// A usage plan that has stages cannot be deleted.
+#[derive(Default)]
+struct PlanInUse(HashMap<String, BTreeSet<String>>);
+
+impl ConsistencyRule for PlanInUse {
+    fn name(&self) -> &'static str {
+        "API Gateway: a usage plan with stages is not deleted"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "apigateway DeleteUsagePlan" {
+            return Verdict::NotConcerned;
+        }
+        let plan = request.segments()[1];
+        match self.0.get(plan).and_then(BTreeSet::first) {
+            Some(stage) => refuse(request, "plan-in-use", &[("id", plan), ("stage", stage)]),
+            None => Verdict::Allows,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() {
+            return false;
+        }
+        match request.operation.as_str() {
+            "CreateUsagePlan" => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                self.0.insert(text(&answer.json()["id"]).to_owned(), stages_of(&body));
+            }
+            "UpdateUsagePlan" => {
+                let stages = self.0.entry(request.segments()[1].to_owned()).or_default();
+                for patch in patches(request).iter().filter(|patch| patch["path"] == "/apiStages") {
+                    let stage = text(&patch["value"]).to_owned();
+                    if patch["op"] == "remove" {
+                        stages.remove(&stage)
+                    } else {
+                        stages.insert(stage)
+                    };
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+/// A stage takes settings only for methods of the deployment that it serves.
+#[derive(Default)]
+struct Unserved {
+    /// Paths by API and id.
+    paths: HashMap<(String, String), String>,
+    /// By API, path's id and method.
+    methods: BTreeSet<(String, String, String)>,
+    /// The methods by API and deployment, as in `GET /items/{id}`.
+    deployed: HashMap<(String, String), BTreeSet<String>>,
+    /// The deployment by API and stage.
+    served: HashMap<(String, String), String>,
+}
+
+impl Unserved {
+    fn methods_of(&self, api: &str) -> BTreeSet<String> {
+        let of_api = self.methods.iter().filter(|(of, ..)| of == api);
+        let named = of_api.filter_map(|(api, path, method)| {
+            let path = self.paths.get(&(api.clone(), path.clone()))?;
+            Some(format!("{method} {path}"))
+        });
+        named.collect()
+    }
+
+    fn note_paths(&mut self, api: &str, answer: &Value) {
+        let listed = answer["items"].as_array().cloned().unwrap_or_else(|| vec![answer.clone()]);
+        for path in listed {
+            self.paths.insert((api.to_owned(), text(&path["id"]).to_owned()), text(&path["path"]).to_owned());
+        }
+    }
+}
+
+/// The method of a patch of a stage's settings: `GET /items/{id}` of `/~1items~1{id}/GET/throttling/rateLimit`.
+fn limited(change: &Value) -> Option<String> {
+    let parts: Vec<&str> = text(&change["path"]).split('/').collect();
+    let (path, method) = match parts.as_slice() {
+        ["", path, method, "throttling" | "logging" | "caching" | "metrics", _] => (*path, *method),
+        _ => return None,
+    };
+    (path != "*").then(|| format!("{method} {}", path.replace("~1", "/").replace("~0", "~")))
+}
+
+impl ConsistencyRule for Unserved {
+    fn name(&self) -> &'static str {
+        "API Gateway: a stage takes settings only for methods that it serves"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "apigateway UpdateStage" {
+            return Verdict::NotConcerned;
+        }
+        let (api, stage) = (request.segments()[1].to_owned(), request.segments()[3].to_owned());
+        let limits: Vec<String> = patches(request).iter().filter_map(limited).collect();
+        if limits.is_empty() {
+            return Verdict::NotConcerned;
+        }
+        let deployment = self.served.get(&(api.clone(), stage)).cloned().unwrap_or_default();
+        let served = self.deployed.get(&(api, deployment)).cloned().unwrap_or_default();
+        match limits.into_iter().find(|method| !served.contains(method)) {
+            Some(method) => refuse(request, "method-unserved", &[("path", &method)]),
+            None => Verdict::Allows,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() || request.segments()[0] != "restapis" {
+            return false;
+        }
+        let segments = request.segments();
+        let Some(api) = segments.get(1).map(|api| (*api).to_owned()) else { return false };
+        match request.operation.as_str() {
+            "CreateResource" | "GetResources" => self.note_paths(&api, &answer.json()),
+            "PutMethod" => _ = self.methods.insert(method(request).unwrap()),
+            "DeleteMethod" => _ = self.methods.remove(&method(request).unwrap()),
+            "DeleteResource" => self.methods.retain(|(of, path, _)| *of != api || path != segments[3]),
+            "CreateDeployment" => {
+                let id = text(&answer.json()["id"]).to_owned();
+                self.deployed.insert((api.clone(), id), self.methods_of(&api));
+            }
+            "CreateStage" => {
+                let stage = request.field("stageName").unwrap_or_default();
+                self.served.insert((api, stage), request.field("deploymentId").unwrap_or_default());
+            }
+            "UpdateStage" => {
+                for patch in patches(request).iter().filter(|patch| patch["path"] == "/deploymentId") {
+                    self.served.insert((api.clone(), segments[3].to_owned()), text(&patch["value"]).to_owned());
+                }
+            }
             _ => {}
         }
         false

@@ -1,7 +1,7 @@
 //! Lambda: a function is busy after every write, permissions that are added concurrently get lost, and event source
 //! mappings come and go by and by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn Consiste
         Box::new(Pending(Window::new(time_scale, 3.0))),
         Box::new(Updating(Window::new(time_scale, 3.0))),
         Box::new(Deleting { window: Window::new(time_scale, 4.0), known: HashMap::new() }),
+        Box::new(Unreadable { window: Window::new(time_scale, 3.0), known: HashSet::new() }),
         Box::new(NewMapping(Window::new(time_scale, 3.0))),
         Box::new(GoingMapping(Window::new(time_scale, 4.0))),
         Box::new(SideBySide { time_scale, adding: HashMap::new(), damage: damage.clone() }),
@@ -154,6 +155,34 @@ fn mapping(request: &AwsRequest) -> Option<String> {
     let segments = request.segments();
     let is_one = request.service == "lambda" && segments.get(1) == Some(&"event-source-mappings");
     segments.get(2).filter(|_| is_one).map(|&uuid| uuid.to_owned())
+}
+
+/// Lambda does not know at once that a role may read a stream.
+struct Unreadable {
+    window: Window,
+    known: HashSet<String>,
+}
+
+impl ConsistencyRule for Unreadable {
+    fn name(&self) -> &'static str {
+        "Lambda: what a role may read is not known at once"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.service != "lambda" || request.operation != "CreateEventSourceMapping" {
+            return Verdict::NotConcerned;
+        }
+        let Some(stream) = request.field("EventSourceArn").filter(|source| !source.contains(":sqs:")) else {
+            return Verdict::NotConcerned;
+        };
+        if self.known.insert(stream.clone()) {
+            self.window.begin(stream.as_str());
+        }
+        if !self.window.holds(&stream) {
+            return Verdict::Allows;
+        }
+        refuse(request, "stream-not-readable", &[("stream", &stream)])
+    }
 }
 
 /// A new event source mapping is Creating, and cannot be deleted meanwhile.

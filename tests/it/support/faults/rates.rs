@@ -26,6 +26,9 @@ fn api_gateway(operation: &str) -> Rate {
         "CreateResource" => ("CreateResource", 5.0, 1.0),
         "DeleteResource" => ("DeleteResource", 5.0, 1.0),
         "GetResources" => ("GetResources", 5.0, 2.0),
+        "CreateApiKey" => ("CreateApiKey", 5.0, 1.0),
+        "DeleteApiKey" => ("DeleteApiKey", 5.0, 1.0),
+        "UpdateUsagePlan" => ("UpdateUsagePlan", 1.0, 20.0),
         // Ten a second, with a burst of forty.
         _ => ("all others", 40.0, 4.0),
     }

@@ -4,12 +4,12 @@ Each line of standard input is a JSON object: {"method", "path", "headers": {nam
 line {"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. The answer to {"ask": "uncheckable", "operations":
 ["iam CreateRole", ...]} lists the patterns of these operations that Python cannot parse.
 
-A request is parsed back into parameters by its service's protocol (query, json, rest-json, CBOR). Patterns must match a whole
+A request is parsed back into parameters by its service's protocol (query, json, rest-json, rest-xml, CBOR). Patterns must match a whole
 value, like Java's `matches`. Not checked, because the models do not contain it: rules across members, formats inside a
 string, and whatever depends on the account.
 """
 
-import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings
+import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings, xml.etree.ElementTree
 import botocore.parsers, botocore.session
 
 SESSION = botocore.session.get_session()
@@ -335,7 +335,37 @@ def parse_query(service, request):
     return operation, params, extra
 
 
-# rest-json: the path, the query, the headers and the body.
+# rest-json and rest-xml: the path, the query, the headers and the body.
+
+
+def from_xml(shape, element, broken):
+    """Converts an XML element to its shape. What the shape does not have is named in `broken`."""
+    plain = lambda element: element.tag.rpartition("}")[2]
+    kind = shape.type_name
+    if kind == "structure":
+        by_wire = {wire_name(name, member): (name, member) for name, member in shape.members.items()}
+        value = {}
+        for child in element:
+            if plain(child) not in by_wire:
+                broken.append(f"{plain(child)}: unknown member of the body")
+                continue
+            name, member = by_wire[plain(child)]
+            value[name] = from_xml(member, child, broken)
+        return value
+    if kind == "list":
+        wanted = shape.member.serialization.get("name", "member")
+        broken += [f"{plain(child)}: no {wanted}" for child in element if plain(child) != wanted]
+        return [from_xml(shape.member, child, broken) for child in element]
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(element.text, element.text)
+    return scalar(shape, element.text or "")
+
+
+def xml_body(shape, body, broken):
+    try:
+        return from_xml(shape, xml.etree.ElementTree.fromstring(body), broken)
+    except xml.etree.ElementTree.ParseError as error:
+        raise Unreadable(f"the body is not XML: {error}") from None
 
 
 def placed(service, request):
@@ -416,6 +446,8 @@ def parse_rest(service, request):
         held = members[payload]
         if body:
             params[payload] = body if held.type_name == "blob" else from_json(held, json_body(body))
+    elif body and service.metadata["protocol"] == "rest-xml":
+        params.update(xml_body(shape, body, extra))
     elif body:
         value = json_body(body)
         extra += [f"{where}: null" for where in unknown_nulls(value)]
@@ -453,7 +485,7 @@ def parse_cbor(service, request):
     return operation, value, extra
 
 
-PARSERS = {"json": parse_json, "query": parse_query, "rest-json": parse_rest, "smithy-rpc-v2-cbor": parse_cbor}
+PARSERS = {"json": parse_json, "query": parse_query, "rest-json": parse_rest, "rest-xml": parse_rest, "smithy-rpc-v2-cbor": parse_cbor}
 
 
 def service_of(headers):

@@ -1,16 +1,19 @@
 import { randomUUID } from "node:crypto";
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 
 const TableName = process.env.TABLE;
 const table = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+const topics = new SNSClient({});
 
 /** Messages. */
 export async function handler(event: Request) {
   const method = methodOf(event);
   if (method === "DELETE") {
     await table.send(new DeleteCommand({ TableName, Key: keyOf(event) }));
+    await topics.send(new PublishCommand({ TopicArn: process.env.TOPIC_ARN, Message: "deleted" }));
     return answer(200, { deleted: true });
   }
   if (method !== "GET") {

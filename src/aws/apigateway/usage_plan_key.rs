@@ -1,0 +1,286 @@
+//! The usage plan that an API key belongs to. AWS takes a key for a stage in one plan only, so a key that is to move is
+//! taken from its old plan first.
+
+use aws_sdk_apigateway::types;
+use serde::{Deserialize, Serialize};
+
+use super::usage_plan::{PLAN, READ_PLANS};
+use super::{ApiGateway, PAGE};
+use crate::aws::apigateway::SERVICE;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::settle::settled;
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::scope::Whose;
+
+/// The type of a plan's keys. AWS has no other.
+const KEY_TYPE: &str = "API_KEY";
+
+/// An API key in a usage plan.
+#[derive(Debug, Clone)]
+pub struct UsagePlanKey {
+    /// The plan's id.
+    pub plan_id: String,
+    /// The plan's name, for people.
+    pub plan: String,
+    /// The key's id.
+    pub key_id: String,
+}
+
+/// The outputs are also the key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsagePlanKeyOutputs {
+    pub plan_id: String,
+    pub key_id: String,
+}
+
+/// A key belongs to plans by their ids. It is looked up by the key alone: which plan it belongs to is a setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsagePlanKeyLookup {
+    pub(super) key_id: String,
+}
+
+/// A plan that has the key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveUsagePlanKey {
+    pub plan_id: String,
+    pub plan: String,
+}
+
+impl UsagePlanKey {
+    fn outputs(&self) -> UsagePlanKeyOutputs {
+        UsagePlanKeyOutputs { plan_id: self.plan_id.clone(), key_id: self.key_id.clone() }
+    }
+
+    /// One that a plan's list of keys names.
+    pub(super) fn listed(plan_id: &str, key_id: String) -> (UsagePlanKeyLookup, UsagePlanKeyOutputs) {
+        let plan_id = plan_id.to_owned();
+        (UsagePlanKeyLookup { key_id: key_id.clone() }, UsagePlanKeyOutputs { plan_id, key_id })
+    }
+
+    /// The other plans that have the key.
+    fn others<'a>(&'a self, live: &'a [LiveUsagePlanKey]) -> impl Iterator<Item = &'a LiveUsagePlanKey> {
+        live.iter().filter(|plan| plan.plan_id != self.plan_id)
+    }
+}
+
+impl Resource for UsagePlanKey {
+    const KIND: &'static str = "apigateway.usage_plan_key";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
+    type Key = UsagePlanKeyLookup;
+    type Outputs = UsagePlanKeyOutputs;
+    type Live = Vec<LiveUsagePlanKey>;
+
+    fn key(&self) -> UsagePlanKeyLookup {
+        UsagePlanKeyLookup { key_id: self.key_id.clone() }
+    }
+
+    fn identity(outputs: &UsagePlanKeyOutputs) -> String {
+        outputs.key_id.clone()
+    }
+
+    fn removal_command(_: &UsagePlanKeyOutputs) -> Option<String> {
+        None
+    }
+
+    /// Another plan has limits of its own, or none.
+    fn compare(&self, live: &Self::Live) -> Comparison {
+        let there = live.iter().any(|plan| plan.plan_id == self.plan_id);
+        let compared = Comparison::default().plain("plan", &self.plan, if there { self.plan.as_str() } else { "none" });
+        compared.nothing_else("other plans", self.others(live).map(|plan| &plan.plan))
+    }
+}
+
+impl Described for UsagePlanKey {
+    const ABOUT: Kind = Kind {
+        service: SERVICE,
+        label: "API key of a usage plan",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            READ_PLANS,
+            StatementTemplate {
+                sid: Sid::OwnUsagePlans,
+                on: PLAN,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update, Usage::Delete],
+                        actions: &["apigateway:DELETE"],
+                    },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "API key {}",
+            holds: "it belongs to its plan, and to no other",
+            read: "GetUsagePlans, GetUsagePlanKeys",
+        },
+    };
+}
+
+impl ApiGateway {
+    /// The plans that have an API key, whoever made them. Each is asked for its keys as well, because emulators name all
+    /// plans whatever key is asked for.
+    async fn plans_of_key(&self, key: &str) -> Result<Vec<LiveUsagePlanKey>, Failure> {
+        let mut pages = self.client.get_usage_plans().key_id(key).limit(PAGE).into_paginator().send();
+        let mut plans = Vec::new();
+        while let Some(page) = pages.next().await {
+            // A key that was deleted meanwhile has none.
+            let Some(page) = page.or_fail(&format!("read the usage plans of the API key {key}")).or_absent()? else {
+                return Ok(plans);
+            };
+            let plan = |plan: types::UsagePlan| {
+                let plan_id = plan.id?;
+                Some(LiveUsagePlanKey { plan: plan.name.unwrap_or_else(|| plan_id.clone()), plan_id })
+            };
+            for plan in page.items.unwrap_or_default().into_iter().filter_map(plan) {
+                if self.keys_of_plan(&plan.plan_id).await?.contains_key(key) {
+                    plans.push(plan);
+                }
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Takes the key from all other plans, and adds it to its own.
+    async fn assign(&self, want: &UsagePlanKey, live: &[LiveUsagePlanKey], task: &Task) -> Result<(), Failure> {
+        for other in want.others(live) {
+            self.take_key_from_plan(&other.plan_id, &want.key_id, task).await?;
+        }
+        if live.iter().any(|plan| plan.plan_id == want.plan_id) {
+            return Ok(());
+        }
+        let added = settled(task, &[], || async {
+            let call = self.client.create_usage_plan_key().usage_plan_id(&want.plan_id);
+            let call = call.key_id(&want.key_id).key_type(KEY_TYPE);
+            call.send().await.or_fail(&format!("add an API key to the usage plan {}", want.plan))
+        });
+        // The answer contains the key's value, which ends here.
+        match added.await.map(drop) {
+            Ok(()) => Ok(()),
+            // An unanswered attempt may have added it. AWS refuses a second one.
+            Err(failure) => {
+                let there = self.plans_of_key(&want.key_id).await;
+                let done = there.is_ok_and(|plans| plans.iter().any(|plan| plan.plan_id == want.plan_id));
+                if done { Ok(()) } else { Err(failure) }
+            }
+        }
+    }
+}
+
+impl Provider<UsagePlanKey> for ApiGateway {
+    /// `None`: the key is in no plan.
+    async fn read(
+        &self,
+        key: &UsagePlanKeyLookup,
+        known: Option<&UsagePlanKeyOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<UsagePlanKey>>, Failure> {
+        let live = self.plans_of_key(&key.key_id).await?;
+        let Some(first) = live.first() else { return Ok(None) };
+        let recorded = known.filter(|known| live.iter().any(|plan| plan.plan_id == known.plan_id));
+        let plan_id = recorded.map_or_else(|| first.plan_id.clone(), |known| known.plan_id.clone());
+        Ok(Some(Found { outputs: UsagePlanKeyOutputs { plan_id, key_id: key.key_id.clone() }, live }))
+    }
+
+    async fn create(&self, want: &UsagePlanKey, task: &Task) -> Result<UsagePlanKeyOutputs, Failure> {
+        self.assign(want, &[], task).await?;
+        Ok(want.outputs())
+    }
+
+    async fn update(
+        &self,
+        want: &UsagePlanKey,
+        found: &Found<UsagePlanKey>,
+        task: &Task,
+    ) -> Result<UsagePlanKeyOutputs, Failure> {
+        self.assign(want, &found.live, task).await?;
+        Ok(want.outputs())
+    }
+
+    async fn delete(&self, gone: &UsagePlanKeyOutputs, task: &Task) -> Result<(), Failure> {
+        self.take_key_from_plan(&gone.plan_id, &gone.key_id, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Drift;
+
+    fn want() -> UsagePlanKey {
+        UsagePlanKey { plan_id: "u1".into(), plan: "demo-partner".into(), key_id: "k1".into() }
+    }
+
+    fn plan(id: &str, name: &str) -> LiveUsagePlanKey {
+        LiveUsagePlanKey { plan_id: id.into(), plan: name.into() }
+    }
+
+    fn task() -> Task {
+        Task::detached("plan-key.acme")
+    }
+
+    const ADDED: &str = r#"{"id":"k1","type":"API_KEY","name":"demo-acme","value":"sentinel-value-0123456789"}"#;
+
+    #[test]
+    fn a_key_belongs_to_one_plan() {
+        let ours = plan("u1", "demo-partner");
+        let free = plan("u2", "theirs");
+        assert_eq!(want().drift(&vec![ours.clone()]), []);
+        let other = || Drift::weakening("other plans", "none", "theirs");
+        assert_eq!(want().drift(&vec![ours, free.clone()]), [other()]);
+        assert_eq!(want().drift(&vec![free]), [Drift::new("plan", "demo-partner", "none"), other()]);
+    }
+
+    #[tokio::test]
+    async fn the_plans_of_a_key_are_those_that_have_it() {
+        let plans = r#"{"item":[{"id":"u2","name":"theirs"},{"id":"u1","name":"demo-partner"},{"id":"u3"}]}"#;
+        let (keys, none) = (r#"{"item":[{"id":"k1"}]}"#, r#"{"item":[]}"#);
+        let (clients, http) = replay(vec![(200, plans), (200, keys), (200, keys), (200, none), (200, none)]);
+        let gateway = ApiGateway::new(&clients);
+        let read = async |known| Provider::<UsagePlanKey>::read(&gateway, &want().key(), known, &task()).await;
+        let known = want().outputs();
+        let found = read(Some(&known)).await.expect("no failure").expect("found");
+        assert_eq!((found.outputs, found.live.len()), (want().outputs(), 2));
+        assert!(read(None).await.expect("no failure").is_none());
+        assert!(asked(&http)[0].0.contains("keyId=k1"), "{:?}", asked(&http));
+    }
+
+    #[tokio::test]
+    async fn a_key_leaves_its_old_plan_before_it_gets_another() {
+        let (clients, http) = replay(vec![(202, ""), (201, ADDED)]);
+        let found = Found { outputs: want().outputs(), live: vec![plan("u2", "old")] };
+        let done = Provider::<UsagePlanKey>::update(&ApiGateway::new(&clients), &want(), &found, &task()).await;
+        assert_eq!(done, Ok(want().outputs()));
+        let asked = asked(&http);
+        assert!(asked[0].0.starts_with("DELETE") && asked[0].0.ends_with("/usageplans/u2/keys/k1"), "{asked:?}");
+        assert!(asked[1].0.starts_with("POST") && asked[1].0.ends_with("/usageplans/u1/keys"), "{asked:?}");
+        assert_eq!(asked[1].1, r#"{"keyId":"k1","keyType":"API_KEY"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_an_unanswered_attempt_added_is_there() {
+        let conflict = r#"{"__type":"ConflictException","message":"it is there already"}"#;
+        let (plan, keys) = (r#"{"item":[{"id":"u1","name":"demo-partner"}]}"#, r#"{"item":[{"id":"k1"}]}"#);
+        let (clients, _) = replay(vec![(409, conflict), (200, plan), (200, keys)]);
+        let done = Provider::<UsagePlanKey>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert_eq!(done, Ok(want().outputs()));
+        let (clients, _) = replay(vec![(409, conflict), (200, r#"{"item":[]}"#)]);
+        let refused = Provider::<UsagePlanKey>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert!(refused.expect_err("refused").to_string().contains("add an API key to the usage plan"));
+    }
+}

@@ -1,0 +1,250 @@
+//! The mapping of a custom domain name to the stage of an API of either kind.
+
+use aws_sdk_apigatewayv2::types;
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::super::pages::to_the_end;
+use super::{ApiGatewayV2, PAGE};
+use crate::aws::apigateway::SERVICE;
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::scope::Whose;
+
+/// The only mapping of a domain name: all of its paths lead to one stage.
+#[derive(Debug, Clone)]
+pub struct ApiMapping {
+    pub domain: String,
+    pub api_id: String,
+    pub stage: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApiMappingOutputs {
+    pub domain: String,
+    /// Chosen by AWS.
+    pub id: String,
+}
+
+/// It is looked up in its domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApiMappingKey {
+    domain: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveApiMapping {
+    pub api_id: String,
+    pub stage: String,
+    /// The other mappings of the domain, by their ids: the path, and what it leads to.
+    pub others: Vec<(String, String)>,
+}
+
+impl ApiMapping {
+    /// A mapping in a list.
+    pub(super) fn listed(domain: &str, one: &types::ApiMapping) -> (ApiMappingKey, ApiMappingOutputs) {
+        let id = one.api_mapping_id().unwrap_or_default().to_owned();
+        (ApiMappingKey { domain: domain.to_owned() }, ApiMappingOutputs { domain: domain.to_owned(), id })
+    }
+}
+
+impl Resource for ApiMapping {
+    const KIND: &'static str = "apigatewayv2.api_mapping";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
+    type Key = ApiMappingKey;
+    type Outputs = ApiMappingOutputs;
+    type Live = LiveApiMapping;
+
+    fn key(&self) -> ApiMappingKey {
+        ApiMappingKey { domain: self.domain.clone() }
+    }
+
+    fn identity(outputs: &ApiMappingOutputs) -> String {
+        format!("{}/{}", outputs.domain, outputs.id)
+    }
+
+    fn removal_command(outputs: &ApiMappingOutputs) -> Option<String> {
+        let ApiMappingOutputs { domain, id } = outputs;
+        Some(format!("aws apigatewayv2 delete-api-mapping --domain-name {domain} --api-mapping-id {id}"))
+    }
+
+    fn compare(&self, live: &LiveApiMapping) -> Comparison {
+        Comparison::default()
+            .guard("ApiId", &self.api_id, &live.api_id)
+            .guard("Stage", &self.stage, &live.stage)
+            .nothing_else("other mappings", live.others.iter().map(|(_, words)| words))
+    }
+}
+
+impl Described for ApiMapping {
+    const ABOUT: Kind = Kind {
+        service: SERVICE,
+        label: "mapping of a custom domain",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: &["arn:{partition}:apigateway:{region}::/domainnames/*"],
+                rights: &[Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["apigateway:GET"] }],
+            },
+            // Mappings have no tags, and it is not known whether they inherit those of their domain.
+            StatementTemplate {
+                sid: Sid::DomainParts,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/domainnames/{domain}/apimappings",
+                    "arn:{partition}:apigateway:{region}::/domainnames/{domain}/apimappings/*",
+                ],
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Update, Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "custom domain",
+            holds: "it leads to the stack's API, and to nothing else",
+            read: "GetApiMappings",
+        },
+    };
+}
+
+impl ApiGatewayV2 {
+    /// The mappings of a domain; `None` if there is no such domain.
+    pub(super) async fn mappings(&self, domain: &str) -> Result<Option<Vec<types::ApiMapping>>, Failure> {
+        let list = |next| async move {
+            let call = self.client.get_api_mappings().domain_name(domain).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("list the mappings of the domain name {domain}"))?;
+            Ok((page.items, page.next_token))
+        };
+        to_the_end(list).await.or_absent()
+    }
+
+    async fn delete_mapping(&self, domain: &str, id: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(domain, task, &[], || async {
+            let call = self.client.delete_api_mapping().domain_name(domain).api_mapping_id(id);
+            call.send().await.or_fail(&format!("delete a mapping of the domain name {domain}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+/// What a mapping leads to, in words.
+fn words(one: &types::ApiMapping) -> String {
+    let path = one.api_mapping_key().unwrap_or_default();
+    format!("/{path} to {}/{}", one.api_id().unwrap_or_default(), one.stage().unwrap_or_default())
+}
+
+impl Provider<ApiMapping> for ApiGatewayV2 {
+    /// The mapping of all paths is the stack's: the domain name is.
+    async fn read(
+        &self,
+        key: &ApiMappingKey,
+        _: Option<&ApiMappingOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<ApiMapping>>, Failure> {
+        let Some(all) = self.mappings(&key.domain).await? else { return Ok(None) };
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|one| one.api_mapping_key().unwrap_or_default().is_empty());
+        let Some(own) = own.into_iter().next() else { return Ok(None) };
+        let (_, outputs) = ApiMapping::listed(&key.domain, &own);
+        let live = LiveApiMapping {
+            api_id: own.api_id.unwrap_or_default(),
+            stage: own.stage.unwrap_or_default(),
+            others: others
+                .iter()
+                .map(|one| (one.api_mapping_id().unwrap_or_default().to_owned(), words(one)))
+                .collect(),
+        };
+        Ok(Some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &ApiMapping, task: &Task) -> Result<ApiMappingOutputs, Failure> {
+        let made = self.write(&want.domain, task, &[], || async {
+            let call = self.once.create_api_mapping().domain_name(&want.domain);
+            let call = call.api_id(&want.api_id).stage(&want.stage);
+            call.send().await.or_fail(&format!("map the domain name {}", want.domain))
+        });
+        Ok(ApiMappingOutputs { domain: want.domain.clone(), id: made.await?.api_mapping_id.unwrap_or_default() })
+    }
+
+    async fn update(
+        &self,
+        want: &ApiMapping,
+        found: &Found<ApiMapping>,
+        task: &Task,
+    ) -> Result<ApiMappingOutputs, Failure> {
+        let ApiMappingOutputs { domain, id } = &found.outputs;
+        if found.live.api_id != want.api_id || found.live.stage != want.stage {
+            let updated = self.write(domain, task, &[], || async {
+                let call = self.client.update_api_mapping().domain_name(domain).api_mapping_id(id);
+                let call = call.api_id(&want.api_id).stage(&want.stage);
+                call.send().await.or_fail(&format!("update the mapping of the domain name {domain}"))
+            });
+            updated.await?;
+        }
+        for (other, _) in &found.live.others {
+            self.delete_mapping(domain, other, task).await?;
+        }
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &ApiMappingOutputs, task: &Task) -> Result<(), Failure> {
+        self.delete_mapping(&gone.domain, &gone.id, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    fn want() -> ApiMapping {
+        ApiMapping { domain: "api.example.com".into(), api_id: "abc".into(), stage: "live".into() }
+    }
+
+    fn task() -> Task {
+        Task::detached("mapping.api.example.com")
+    }
+
+    #[tokio::test]
+    async fn another_api_and_other_paths_weaken_and_are_set_back() {
+        let mappings = r#"{"items":[{"apiMappingId":"m1","apiMappingKey":"","apiId":"xyz","stage":"live"},
+            {"apiMappingId":"m2","apiMappingKey":"admin","apiId":"abc","stage":"live"}]}"#;
+        let (clients, http) = replay(vec![(200, mappings), (200, "{}"), (204, "")]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<ApiMapping>::read(&gateway, &want().key(), None, &task()).await;
+        let found = found.expect("no failure").expect("found");
+        let drift: Vec<_> =
+            want().drift(&found.live).into_iter().map(|one| (one.field, one.live, one.weakens)).collect();
+        let expected = [("ApiId", "xyz"), ("other mappings", "/admin to abc/live")];
+        assert_eq!(drift, expected.map(|(field, live)| (field.to_owned(), live.to_owned(), true)));
+        Provider::<ApiMapping>::update(&gateway, &want(), &found, &task()).await.expect("updated");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(calls[1].starts_with("PATCH") && calls[1].ends_with("/apimappings/m1"), "{calls:?}");
+        assert!(calls[2].starts_with("DELETE") && calls[2].ends_with("/apimappings/m2"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn without_its_domain_a_mapping_is_absent() {
+        let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#), (200, r#"{"items":[]}"#)]);
+        let gateway = ApiGatewayV2::new(&clients);
+        for _ in 0..2 {
+            let found = Provider::<ApiMapping>::read(&gateway, &want().key(), None, &task()).await;
+            assert!(found.expect("no failure").is_none());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The values of API keys, which are read from AWS when they are needed and kept nowhere.
+
+use serde_json::{Map, json};
+
+use super::Ending;
+use super::session::{Session, Sources};
+use crate::args;
+use crate::aws::apigateway::{ApiKey, ApiKeys};
+use crate::config::Config;
+use crate::engine::{Id, Plan, Resource as _, Target};
+use crate::error::Error;
+use crate::outputs::{Outputs, SCHEMA_VERSION};
+use crate::report::{answer, say};
+use crate::secret::SecretValue;
+use crate::state::State;
+
+/// `outputs --keys`: prints the values, or one of them by the key's name. No other command shows them.
+pub(super) async fn show(args: &args::Outputs, config: Config) -> Result<Ending, Error> {
+    let as_json = config.output.json;
+    let known: Vec<String> = config.stack.api_keys().into_keys().map(str::to_owned).collect();
+    if let Some(name) = args.path.as_ref().filter(|name| !known.contains(name)) {
+        return Err(unknown(name, &known));
+    }
+    if known.is_empty() {
+        say("The stack has no API keys. [plans.NAME] with keys = [\"PARTNER\"] makes some.");
+    }
+    let session = Session::open(config, Sources::Untouched).await?;
+    let outputs = session.outputs(&session.state().await?);
+    let wanted = known.iter().filter(|name| args.path.as_ref().is_none_or(|only| only == *name));
+    let mut values: Vec<(&String, SecretValue)> = Vec::new();
+    for name in wanted {
+        values.push((name, value(&session, &outputs, name).await?));
+    }
+    let only = args.path.as_ref().and(values.first());
+    match only {
+        Some((_, value)) if !as_json => answer(value.reveal()),
+        _ if as_json => {
+            let keys: Map<_, _> = values.iter().map(|(name, value)| ((*name).clone(), json!(value.reveal()))).collect();
+            answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "api_keys": keys })));
+        }
+        _ => values.iter().for_each(|(name, value)| answer(&format!("{name} {}", value.reveal()))),
+    }
+    Ok(Ending::Done)
+}
+
+/// A sentence for each key that `plan` removes.
+pub(super) fn lost_with(state: &State, plan: &Plan) -> Vec<String> {
+    let is_key = |id: &&Id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == ApiKey::KIND);
+    plan.removals.iter().filter(is_key).map(lost).collect()
+}
+
+/// The same for the keys that `down` removes.
+pub(super) fn lost_by_removal(targets: &[Target]) -> Vec<String> {
+    targets.iter().filter(|target| target.kind == ApiKey::KIND).map(|target| lost(&target.id)).collect()
+}
+
+fn lost(id: &Id) -> String {
+    format!(
+        "The API key {} will be deleted: whoever calls with it is refused, and no new key gets its value.",
+        id.parts().1
+    )
+}
+
+/// The value of one key.
+pub(super) async fn value(session: &Session, outputs: &Outputs, name: &str) -> Result<SecretValue, Error> {
+    let Some(key) = outputs.api_keys.get(name) else {
+        let missing = Error::other(format!("the API key {name} does not exist yet"));
+        return Err(missing.hint("run `securelambda up`"));
+    };
+    Ok(ApiKeys::new(&session.clients).value(&key.id, name).await?)
+}
+
+/// The error for a key that the stack file does not have.
+pub(super) fn unknown(name: &str, known: &[String]) -> Error {
+    Error::unknown("API key", name, &known.iter().map(String::as_str).collect::<Vec<_>>())
+}

@@ -1,0 +1,14 @@
+//! The kind of key that has lists of text, by names that the user chose.
+
+use super::{Fallback, Holds, Key};
+
+/// Lists of text, by name. It is empty if it is left out.
+pub(in crate::spec) struct Lists {
+    pub key: Key,
+}
+
+impl Lists {
+    pub(in crate::spec) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Lists, about).or(Fallback::EmptyTable) }
+    }
+}

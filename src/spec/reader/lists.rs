@@ -1,0 +1,63 @@
+//! Reads keys that have lists of text.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::{Item, Located, Reader, Table, joined};
+use crate::spec::field::{Fallback, List, Lists};
+
+impl Reader {
+    /// Texts, each once. Their places are the list's with the text behind it, as in `functions.Hello.secrets.Partner`.
+    pub(in crate::spec) fn list(&mut self, table: &Table, key: &List) -> Vec<Located> {
+        let Some(item) = table.get(&key.key) else {
+            let hardened = if let Fallback::Texts(texts) = key.key.hardened { texts } else { &[] };
+            let default = self.default(&[][..], hardened);
+            return default.iter().map(|text| ((*text).to_owned(), table.span.clone())).collect();
+        };
+        let place = table.at(&key.key);
+        if matches!(item.get_ref(), DeValue::Array(_)) {
+            self.remember(place.clone(), item.span());
+        }
+        self.texts(item, key.key.name, &place)
+    }
+
+    /// The lists, by name, each with the place of its name. Their places are the key's with the name behind it, and with
+    /// the text behind that.
+    pub(in crate::spec) fn lists(&mut self, table: &Table, key: &Lists) -> Vec<(Located, Vec<Located>)> {
+        let Some(item) = table.get(&key.key) else { return Vec::new() };
+        let DeValue::Table(entries) = item.get_ref() else {
+            self.wrong(item, key.key.name, "a table");
+            return Vec::new();
+        };
+        let mut lists = BTreeMap::new();
+        for (name, list) in entries {
+            let place = joined(&table.at(&key.key), name.get_ref());
+            self.remember(place.clone(), name.span());
+            let texts = self.texts(list, name.get_ref(), &place);
+            lists.insert(name.get_ref().to_string(), (name.span(), texts));
+        }
+        lists.into_iter().map(|(name, (span, texts))| ((name, span), texts)).collect()
+    }
+
+    fn texts(&mut self, item: Item, name: &str, place: &str) -> Vec<Located> {
+        let DeValue::Array(items) = item.get_ref() else {
+            self.wrong(item, name, "a list of strings");
+            return Vec::new();
+        };
+        let mut texts: Vec<Located> = Vec::new();
+        for item in items {
+            match item.get_ref() {
+                DeValue::String(text) if texts.iter().any(|(known, _)| known == text) => {
+                    self.diagnostic(&item.span(), format!("`{name}` has {text} twice"), None);
+                }
+                DeValue::String(text) => {
+                    self.remember(joined(place, text), item.span());
+                    texts.push((text.to_string(), item.span()));
+                }
+                _ => self.wrong(item, name, "a list of strings"),
+            }
+        }
+        texts
+    }
+}

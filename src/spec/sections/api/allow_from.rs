@@ -1,0 +1,146 @@
+//! `allow_from` of a REST API: from where and for whom it can be called, as a resource policy.
+
+use ipnet::IpNet;
+
+use super::{Api, ApiKind, Auth};
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::field::{List, Nested};
+use crate::spec::reader::{Reader, Table};
+use crate::spec::section::section;
+
+/// The longest resource policy, in characters (docs/aws.md, Resource policies of REST APIs).
+const MAX_POLICY: usize = 8192;
+
+section! {
+    ALLOW_FROM: AllowFromKeys = "allow_from";
+    addresses: List = texts(
+        "The networks from which the API can be called, as CIDR. Left out: every network. All other requests are refused before an authorizer sees them.",
+    );
+    accounts: List = texts(
+        "Other AWS accounts whose principals may call the routes with auth = \"iam\", if their own policies allow it too.",
+    );
+}
+
+/// From where and for whom an API can be called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AllowFrom {
+    /// Empty: from everywhere.
+    pub addresses: Vec<IpNet>,
+    /// Twelve digits each.
+    pub accounts: Vec<String>,
+}
+
+pub(super) fn allow_from(
+    reader: &mut Reader,
+    table: &Table,
+    kind: ApiKind,
+    key: &Nested<AllowFromKeys>,
+) -> Option<AllowFrom> {
+    let AllowFromKeys { addresses, accounts } = &ALLOW_FROM;
+    let inner = reader.table(table, key)?;
+    if kind == ApiKind::Http {
+        let message = "`allow_from`: AWS has resource policies for REST APIs alone";
+        let help = "use `kind = \"rest\"` for the API, or remove the key";
+        reader.diagnostic(&inner.span, message, Some(help.into()));
+        return None;
+    }
+    let (given, accounts) = (reader.list(&inner, addresses), reader.list(&inner, accounts));
+    let mut networks = Vec::new();
+    for (text, span) in given {
+        match text.parse::<IpNet>() {
+            Ok(network) if network.prefix_len() == 0 => {
+                let message = format!("{text} is every address");
+                reader.diagnostic(&span, message, Some("name the networks, or leave `addresses` out".into()));
+            }
+            Ok(network) => networks.push(network.trunc()),
+            Err(_) => {
+                let help = "write a network as CIDR, as in 203.0.113.0/24 or 2001:db8::/48".to_owned();
+                reader.diagnostic(&span, format!("{text:?} is not a network"), Some(help));
+            }
+        }
+    }
+    for (text, span) in
+        accounts.iter().filter(|(text, _)| text.len() != 12 || !text.chars().all(|c| c.is_ascii_digit()))
+    {
+        reader.diagnostic(
+            span,
+            format!("{text:?} is not the number of an account"),
+            Some("write its twelve digits".into()),
+        );
+    }
+    let accounts: Vec<String> = accounts.into_iter().map(|(text, _)| text).collect();
+    if networks.is_empty() && accounts.is_empty() {
+        reader.diagnostic(&inner.span, "`allow_from` names nothing", Some("name `addresses` or `accounts`".into()));
+        return None;
+    }
+    Some(AllowFrom { addresses: networks, accounts })
+}
+
+/// Accounts that could call nothing, and policies that are too long.
+pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
+    let Some(allow_from) = &api.allow_from else { return Vec::new() };
+    let mut flaws = Vec::new();
+    if !allow_from.accounts.is_empty() && !api.routes.iter().any(|route| route.auth == Auth::Iam) {
+        let message = "`accounts` has no effect: no route of the API has auth = \"iam\"";
+        flaws
+            .push(Diagnostic::new("allow_from.accounts", message).help("remove it, or set auth = \"iam\" for a route"));
+    }
+    let length = api.resource_policy().map_or(0, |policy| policy.to_string().len());
+    if length > MAX_POLICY {
+        let message = format!("the resource policy would have {length} characters; API Gateway takes {MAX_POLICY}");
+        flaws.push(Diagnostic::new("allow_from", message).help("use fewer networks, or greedy paths"));
+    }
+    flaws
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Stack, parse};
+
+    fn file(kind: &str, auth: &str, keys: &str) -> Result<Stack, Vec<Diagnostic>> {
+        parse(&format!(
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[api]\nkind = \"{kind}\"\nallow_from = {{ {keys} }}\n\
+             [[api.routes]]\nroute = \"GET /a/{{id}}\"\nfunction = \"F\"\nauth = \"{auth}\"\n"
+        ))
+    }
+
+    #[test]
+    fn networks_and_accounts_are_read_and_what_does_nothing_is_refused() {
+        let keys = "addresses = [\"203.0.113.7/24\"], accounts = [\"123456789012\"]";
+        let read = file("rest", "iam", keys).expect("sound").api.expect("an API").allow_from.expect("given");
+        assert_eq!(read.addresses, ["203.0.113.0/24".parse().expect("a network")]);
+        assert_eq!(read.accounts, ["123456789012"]);
+        for (kind, auth, keys, says) in [
+            ("http", "none", "addresses = [\"203.0.113.0/24\"]", "`allow_from`: AWS has resource policies"),
+            ("rest", "none", "", "names nothing"),
+            ("rest", "none", "addresses = [\"0.0.0.0/0\"]", "is every address"),
+            ("rest", "none", "addresses = [\"example.com\"]", "is not a network"),
+            ("rest", "iam", "accounts = [\"1234\"]", "is not the number of an account"),
+            ("rest", "none", "accounts = [\"123456789012\"]", "has no effect"),
+        ] {
+            let mistakes = file(kind, auth, keys).expect_err(keys);
+            assert!(mistakes.iter().any(|one| one.message.contains(says)), "{keys}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_opens_no_signed_route_to_everybody() {
+        let policy = |auth: &str, keys: &str| {
+            let api = file("rest", auth, keys).expect("sound").api.expect("an API");
+            api.resource_policy().expect("a policy").to_string()
+        };
+        let addresses = "addresses = [\"203.0.113.0/24\"]";
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(
+            value(&policy("none", addresses)),
+            value(
+                r#"{"Statement":[{"Action":"execute-api:Invoke","Condition":{"NotIpAddress":{"aws:SourceIp":["203.0.113.0/24"]}},"Effect":"Deny","Principal":"*","Resource":"execute-api:/*"},{"Action":"execute-api:Invoke","Effect":"Allow","Principal":"*","Resource":["execute-api:/development/GET/a/*"]}],"Version":"2012-10-17"}"#
+            )
+        );
+        let signed = policy("iam", addresses);
+        assert!(!signed.contains("Allow") && signed.contains("Deny"), "{signed}");
+        let partner = policy("iam", "accounts = [\"123456789012\"]");
+        assert!(partner.contains(r#""Principal":{"AWS":["123456789012"]}"#) && !partner.contains("Deny"), "{partner}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Programs that get tokens for themselves (client credentials): that they get them, for exactly their scopes, and what
+//! routes that demand scopes say to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::check_spec::{CheckResult, CheckSpec};
+use super::context::{CheckFuture, Expired, Subject, VerifyContext};
+use super::prober::Prober;
+use super::tokens::Parts;
+use super::{Check, Layer};
+use crate::aws::cognito::{Users, issuer};
+use crate::probe::{Body, Request};
+use crate::secret::SecretValue;
+use crate::spec::PoolClient;
+
+/// The access token of each program, by pool and client, or the result of checks that need it.
+pub(super) type ProgramTokens = BTreeMap<(String, String), Result<SecretValue, CheckResult>>;
+
+/// The programs of a stack: pool, name and client.
+fn programs<'a>(subject: &'a Subject<'a>) -> impl Iterator<Item = (&'a String, &'a String, &'a PoolClient)> {
+    let pools = subject.stack.pools.iter();
+    pools.flat_map(|(pool, wanted)| {
+        let machines = wanted.clients.iter().filter(|(_, client)| client.is_machine());
+        machines.map(move |(name, client)| (pool, name, client))
+    })
+}
+
+/// Gets the tokens of all programs. Their secrets come from Cognito, and are kept nowhere.
+pub(super) async fn tokens(subject: &Subject<'_>, prober: &Prober, expired: &Expired) -> ProgramTokens {
+    let each = programs(subject).map(|(pool, name, _)| async move {
+        ((pool.clone(), name.clone()), token(subject, prober, expired, pool, name).await)
+    });
+    join_all(each).await.into_iter().collect()
+}
+
+async fn token(
+    subject: &Subject<'_>,
+    prober: &Prober,
+    expired: &Expired,
+    pool: &str,
+    name: &str,
+) -> Result<SecretValue, CheckResult> {
+    let known = subject.outputs.pools.get(pool);
+    let client = known.and_then(|known| Some((known, known.clients.get(name)?)));
+    let missing = || CheckResult::not_tried(format!("because the client {name} of {pool} does not exist"));
+    let (known, client) = client.ok_or_else(missing)?;
+    let no_domain = || CheckResult::not_tried(format!("because the domain of {pool} does not exist"));
+    let url = known.token_url.as_ref().ok_or_else(no_domain)?;
+    let secret = Users::new(subject.clients).client_secret(&known.id, &client.client_id).await.map_err(|failure| {
+        expired.notice(&failure);
+        CheckResult::fail(failure.to_string())
+    })?;
+    let basic = BASE64_STANDARD.encode(format!("{}:{}", client.client_id, secret.reveal()));
+    let basic = SecretValue::new(format!("Basic {basic}"));
+    let body = Body::text("application/x-www-form-urlencoded", "grant_type=client_credentials");
+    let asked = Request { method: "POST", url, token: Some(&basic), body: Some(body) };
+    let answer = prober.ask_once(&asked, &[]).await?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match document["access_token"].as_str().filter(|_| answer.status == 200) {
+        Some(token) => Ok(SecretValue::from(token)),
+        // The answer to a refused request names the reason and no secret.
+        None => Err(CheckResult::fail(format!("{} {}", answer.status, document["error"]))),
+    }
+}
+
+impl VerifyContext<'_> {
+    /// The token of a program that a route with these scopes admits.
+    pub(super) fn admitted(&self, pool: &str, scopes: &BTreeSet<String>) -> Result<&SecretValue, CheckResult> {
+        let of_pool = programs(self.subject).filter(|(of, ..)| *of == pool);
+        let may = of_pool.filter(|(.., client)| !client.scopes.is_disjoint(scopes)).map(|(_, name, _)| name).next();
+        let name = may.ok_or_else(|| {
+            CheckResult::not_tried(format!(
+                "no client of {pool} with client-credentials may ask for such a scope, and tokens of users who sign in with \
+                 a password have none"
+            ))
+        })?;
+        match self.programs.get(&(pool.to_owned(), name.clone())) {
+            Some(Ok(token)) => Ok(token),
+            Some(Err(result)) if result.failed() => Err(CheckResult::because_failed(&of(pool, name).name())),
+            Some(Err(result)) => Err(result.clone()),
+            None => Err(CheckResult::not_tried(format!("because the client {name} of {pool} does not exist"))),
+        }
+    }
+
+    /// Tokens of programs that a route with these scopes must refuse: all that may ask for none of them.
+    pub(super) fn refused_programs(
+        &self,
+        pool: &str,
+        scopes: &BTreeSet<String>,
+    ) -> Vec<(String, Result<SecretValue, CheckResult>)> {
+        let without = programs(self.subject).filter(|(of, _, client)| *of == pool && client.scopes.is_disjoint(scopes));
+        let token = |name: &String| self.programs.get(&(pool.to_owned(), name.clone())).cloned();
+        without.filter_map(|(_, name, _)| Some((name.clone(), token(name)?))).collect()
+    }
+}
+
+/// The check that a program gets its token.
+fn of(pool: &str, name: &str) -> CheckSpec {
+    CheckSpec::new(Layer::Authentication, pool, format!("the client {name} gets a token for exactly its scopes"))
+}
+
+pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    let each = programs(context.subject).map(|(pool, name, client)| -> CheckFuture<'a> {
+        async move { vec![gets_a_token(context, pool, name, client)] }.boxed()
+    });
+    each.collect()
+}
+
+fn gets_a_token(context: &VerifyContext<'_>, pool: &str, name: &str, client: &PoolClient) -> Check {
+    let known = context.subject.outputs.pools.get(pool);
+    let url = known.and_then(|known| known.token_url.clone()).unwrap_or_else(|| "the pool's domain".to_owned());
+    let issuer = known.map(|known| issuer(&context.subject.clients.scope, &known.id)).unwrap_or_default();
+    let id = known.and_then(|known| known.clients.get(name)).map(|client| client.client_id.clone()).unwrap_or_default();
+    let scopes = client.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let spec = of(pool, name)
+        .sent(format!("POST {url}, grant_type=client_credentials, with the client's id and secret"))
+        .expects(format!(
+            "an access token: iss {issuer}, client_id {id}, token_use access, scope {scopes}; signed by the pool"
+        ));
+    let token = match context.programs.get(&(pool.to_owned(), name.to_owned())) {
+        Some(Ok(token)) => token,
+        Some(Err(result)) => return spec.known(result.clone()),
+        None => return spec.known(CheckResult::not_tried("because the client does not exist")),
+    };
+    let Some(parts) = Parts::of(token) else {
+        return spec.known(CheckResult::fail("the token is not a JSON Web Token"));
+    };
+    let claims = claims(&parts, &issuer, &id, &client.scopes);
+    // Whether the keys are published is a check of its own.
+    let signed = context.keys(pool).ok().map(|keys| parts.check_signature(keys));
+    let forged = signed.filter(|signed| signed.failed() && !claims.failed());
+    spec.known(forged.unwrap_or(claims))
+}
+
+/// Whether the claims are those of a program's access token with exactly these scopes.
+fn claims(parts: &Parts, issuer: &str, client_id: &str, scopes: &BTreeSet<String>) -> CheckResult {
+    let word = |name: &str| parts.claims.get(name).and_then(Value::as_str).unwrap_or("nothing");
+    let granted: BTreeSet<String> = word("scope").split_whitespace().map(str::to_owned).collect();
+    let said = [("iss", issuer), ("client_id", client_id), ("token_use", "access")];
+    let holds = said.iter().all(|(name, wanted)| word(name) == *wanted) && granted == *scopes;
+    let names = ["iss", "client_id", "token_use", "scope"];
+    CheckResult::pass_if(holds, names.map(|name| format!("{name} {}", word(name))).join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tokens::{tests::parts, write};
+    use super::*;
+    use crate::verify::Verdict::{Fail, Pass};
+
+    fn token(change: (&str, Value)) -> Parts {
+        let mut claims = json!({
+            "iss": "https://issuer", "client_id": "c1", "token_use": "access", "scope": "orders/write orders/read",
+        });
+        claims[change.0] = change.1;
+        parts(&SecretValue::new(format!("{}.{}.c2ln", write(&json!({ "alg": "RS256" })), write(&claims))))
+    }
+
+    #[test]
+    fn a_programs_token_has_exactly_its_scopes() {
+        let scopes: BTreeSet<String> = ["orders/read", "orders/write"].map(str::to_owned).into();
+        let verdict = |change| claims(&token(change), "https://issuer", "c1", &scopes).verdict;
+        assert_eq!(verdict(("sub", json!("c1"))), Pass);
+        for change in [
+            ("scope", json!("orders/read")),
+            ("scope", json!("orders/read orders/write orders/all")),
+            ("token_use", json!("id")),
+            ("client_id", json!("c2")),
+            ("iss", json!("https://other")),
+        ] {
+            let words = change.1.to_string();
+            assert_eq!(verdict(change), Fail, "{words}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! API keys, usage plans and limits of single routes, on the emulator.
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::drift;
+use crate::support::emulator::{default_account, endpoint};
+use crate::support::inventory::inventory;
+use crate::support::program::User;
+
+const FUNCTION: &str = r#"export const handler = async () => ({ statusCode: 200, body: "hello" });
+"#;
+
+const STACK: &str = r#"
+[stack]
+name = "keys"
+[functions.Hello]
+source = "f"
+[pools.Users]
+[plans.partner]
+rate_limit = 60
+burst_limit = 60
+quota = { requests = 100000, per = "month" }
+keys = ["acme", "umbrella"]
+[plans.trial]
+rate_limit = 50
+burst_limit = 50
+quota = { requests = 5000, per = "day" }
+keys = ["guest"]
+[api]
+[[api.routes]]
+route = "GET /quotes/{article}"
+function = "Hello"
+auth = "none"
+key = true
+[[api.routes]]
+route = "GET /statements"
+function = "Hello"
+pool = "Users"
+key = true
+rate_limit = 40
+burst_limit = 41
+[[api.routes]]
+route = "GET /health"
+function = "Hello"
+auth = "none"
+"#;
+
+fn write(user: &User, file: &str) {
+    user.write("securelambda.toml", file);
+    user.write("f/index.mjs", FUNCTION);
+}
+
+/// Makes a call with botocore that must succeed.
+#[track_caller]
+fn make(user: &User, operation: &str, arguments: &Value) -> Value {
+    let answer = botocore::call(user, "apigateway", operation, arguments);
+    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
+    answer
+}
+
+/// The ids of the keys of a plan, by name.
+fn plan(user: &User, name: &str) -> (String, Vec<String>) {
+    let plans = make(user, "get_usage_plans", &json!({}));
+    let plan = plans["items"].as_array().unwrap().iter().find(|plan| plan["name"] == name).unwrap().clone();
+    let id = plan["id"].as_str().unwrap().to_owned();
+    let keys = make(user, "get_usage_plan_keys", &json!({ "usagePlanId": id }));
+    let mut keys: Vec<String> =
+        keys["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect();
+    keys.sort();
+    (id, keys)
+}
+
+#[test]
+fn a_key_is_needed_beside_a_token_and_its_value_is_shown_by_one_command_alone() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    let built = user.run(&["up", "--yes", "--json", "-v"]).ends(0);
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    assert_eq!(drift(&user, &[]), []);
+
+    // Without a key, with one, and with one that the stack does not have.
+    let quotes = |more: &[&str]| user.run(&[&["call", "GET /quotes/bolt"], more].concat());
+    quotes(&[]).ends(2).says("pass --key with one of acme, guest, umbrella");
+    quotes(&["--key", "nobody"]).ends(2).says("there is no API key called nobody");
+    // The emulator does not say who refuses.
+    quotes(&["--anonymous"]).ends(1).says("403");
+    assert_eq!(quotes(&["--key", "acme"]).ends(0).stdout, "hello");
+    user.run(&["call", "GET /health", "--key", "acme"]).ends(2).says("asks for no API key");
+
+    // One command shows the values.
+    let values = user.run(&["outputs", "--keys"]).ends(0).stdout;
+    let values: Vec<(&str, &str)> = values.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!(values.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["acme", "guest", "umbrella"]);
+    let acme = user.run(&["outputs", "--keys", "acme"]).ends(0).stdout;
+    assert_eq!(acme.trim(), values[0].1);
+    let listed: Value = serde_json::from_str(&user.run(&["outputs", "--keys", "--json"]).ends(0).stdout).unwrap();
+    assert_eq!(listed["api_keys"]["guest"], values[1].1);
+    user.run(&["outputs", "--keys", "nobody"]).ends(2);
+    let curl = quotes(&["--key", "acme", "--curl"]).ends(0);
+    let proof = user.run(&["verify", "--json"]).ends(0);
+    let plain = user.run(&["outputs", "--json"]).ends(0);
+    let state = std::fs::read_to_string(user.state()).unwrap();
+    let status = user.run(&["status", "--json", "-v"]).ends(0);
+    for (what, text) in [
+        ("the state", state.as_str()),
+        ("up", &format!("{}{}", built.stdout, built.stderr)),
+        ("verify", &format!("{}{}", proof.stdout, proof.stderr)),
+        ("status", &format!("{}{}", status.stdout, status.stderr)),
+        ("outputs", &plain.stdout),
+        ("--curl", &curl.stdout),
+    ] {
+        for (name, value) in &values {
+            assert!(value.len() >= 20 && !text.contains(value), "{what} contains the value of {name}");
+        }
+    }
+    let plain: Value = serde_json::from_str(&plain.stdout).unwrap();
+    assert_eq!(plain["api_keys"]["acme"]["plan"], "partner");
+
+    // What verify proves of it.
+    for (claim, passed) in [
+        ("a request without an API key is refused", 2),
+        ("a request with a wrong API key is refused", 2),
+        ("an API key alone opens nothing", 1),
+        ("a token of Users passes with an API key", 1),
+        ("a request without a token passes with an API key", 1),
+    ] {
+        let lines = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
+        assert_eq!(lines.count(), passed, "{claim}\n{}", proof.stdout);
+    }
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let api = outputs["api"]["id"].as_str().unwrap();
+
+    // A key of somebody else in a plan. Plans and keys themselves cannot be changed here: what the emulator then answers
+    // is unreadable for AWS's SDKs.
+    let (partner, keys) = plan(&user, "keys-partner");
+    assert_eq!(keys, ["keys-acme", "keys-umbrella"]);
+    let stranger = make(&user, "create_api_key", &json!({ "name": "stranger", "enabled": true }));
+    let joined = json!({ "usagePlanId": partner, "keyId": stranger["id"], "keyType": "API_KEY" });
+    make(&user, "create_usage_plan_key", &joined);
+    // A route without its key, and one without its limit.
+    let paths = make(&user, "get_resources", &json!({ "restApiId": api, "limit": 500 }));
+    let path = paths["items"].as_array().unwrap().iter().find(|path| path["path"] == "/statements").unwrap();
+    let method = json!({ "restApiId": api, "resourceId": path["id"], "httpMethod": "GET" });
+    let now = make(&user, "get_method", &method);
+    make(&user, "delete_method", &method);
+    let mut open = method.clone();
+    for member in ["authorizationType", "authorizerId", "requestValidatorId", "requestParameters"] {
+        if !now[member].is_null() {
+            open[member] = now[member].clone();
+        }
+    }
+    open["apiKeyRequired"] = json!(false);
+    make(&user, "put_method", &open);
+    let mut integration = method.clone();
+    for (member, of) in [("type", "type"), ("uri", "uri"), ("timeoutInMillis", "timeoutInMillis")] {
+        integration[member] = now["methodIntegration"][of].clone();
+    }
+    integration["integrationHttpMethod"] = json!("POST");
+    make(&user, "put_integration", &integration);
+    let lifted = json!([
+        { "op": "replace", "path": "/~1statements/GET/throttling/rateLimit", "value": "9999" },
+        { "op": "replace", "path": "/~1health/GET/throttling/rateLimit", "value": "1" },
+    ]);
+    make(&user, "update_stage", &json!({ "restApiId": api, "stageName": "development", "patchOperations": lifted }));
+
+    let mut seen = drift(&user, &[]);
+    seen.sort();
+    let of = |id: &str, field: &str, weakens: bool| (id.to_owned(), field.to_owned(), weakens);
+    let expected = [
+        of("api.release", "methodSettings.GET /statements", true),
+        of("api.routes", "GET /statements apiKeyRequired", true),
+        of("plan.partner", "other keys", true),
+    ];
+    for one in &expected {
+        assert!(seen.contains(one), "{one:?} is not in {seen:#?}");
+    }
+    let others: Vec<_> = seen.iter().filter(|one| !expected.contains(one)).collect();
+    assert!(
+        others.iter().all(|(id, field, weakens)| id == "stage.development" && field.contains("health") && *weakens),
+        "{others:#?}"
+    );
+    user.run(&["verify"]).ends(5);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user, &[]), []);
+    assert_eq!(plan(&user, "keys-partner").1, ["keys-acme", "keys-umbrella"]);
+    // The key itself is somebody else's.
+    make(&user, "get_api_key", &json!({ "apiKey": stranger["id"] }));
+    user.run(&["verify"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    make(&user, "delete_api_key", &json!({ "apiKey": stranger["id"] }));
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn a_key_that_moves_to_another_plan_keeps_its_value_and_one_that_is_removed_is_deleted() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    user.run(&["up", "--yes"]).ends(0);
+    let value = || user.run(&["outputs", "--keys", "umbrella"]).ends(0).stdout;
+    let before = value();
+    let moved = STACK
+        .replace(r#"keys = ["acme", "umbrella"]"#, r#"keys = ["acme"]"#)
+        .replace(r#"keys = ["guest"]"#, r#"keys = ["umbrella"]"#)
+        .replace("rate_limit = 40\nburst_limit = 41\n", "");
+    write(&user, &moved);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user, &[]), []);
+    assert_eq!(plan(&user, "keys-partner").1, ["keys-acme"]);
+    assert_eq!(plan(&user, "keys-trial").1, ["keys-umbrella"]);
+    assert_eq!(value(), before);
+    let keys = make(&user, "get_api_keys", &json!({}));
+    assert_eq!(keys["items"].as_array().unwrap().len(), 2, "{keys}");
+
+    // Without the record, what is there is found by its tags.
+    std::fs::remove_file(user.state()).unwrap();
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
