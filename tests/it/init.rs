@@ -105,6 +105,7 @@ fn valid(schema: &Value, value: &Value) -> bool {
         "required" => value
             .as_object()
             .is_none_or(|keys| rule.as_array().unwrap().iter().all(|key| keys.contains_key(key.as_str().unwrap()))),
+        "allOf" => rule.as_array().unwrap().iter().all(|rule| valid(rule, value)),
         "anyOf" => rule.as_array().unwrap().iter().any(|rule| valid(rule, value)),
         "oneOf" => rule.as_array().unwrap().iter().filter(|rule| valid(rule, value)).count() == 1,
         other => panic!("{other} is not checked"),

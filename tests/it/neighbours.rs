@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::kinds::listed;
 use crate::services::{kinds, service};
+use crate::support::domains;
 use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
@@ -40,6 +41,7 @@ source = "f"
 keys = ["acme"]
 [api]
 stage = "live"
+domain = { name = "api.example.com", certificate = "{certificate}", zone = "example.com" }
 [[api.routes]]
 route = "GET /a"
 function = "Open"
@@ -123,7 +125,7 @@ fn resources_of_another_stack_do_not_make_the_inventory_incomplete() {
         owner.run(&["up", "--yes", "--blueprint", blueprint, "--stack", stack]).ends(0);
     }
     owner.write("f/index.mjs", "export const handler = async () => ({});\n");
-    owner.write("securelambda.toml", FILE);
+    owner.write("securelambda.toml", &domains::filled_in(&owner, FILE));
     owner.run(&["up", "--yes"]).ends(0);
     let there = inventory(&owner);
     let missing: Vec<&str> =

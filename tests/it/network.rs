@@ -7,6 +7,7 @@ use securelambda::proxies::Proxies;
 use serde_json::json;
 
 use crate::services::SERVICES;
+use crate::support::domains;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
@@ -16,20 +17,41 @@ const SENTINEL: &str = "sent1nel";
 
 const NOWHERE: &str = "https://aws.securelambda.invalid";
 
+/// A stack with the services that no blueprint uses.
+const WITH_DOMAIN: &str = r#"
+[functions.Notes]
+source = "f"
+[api]
+stage = "live"
+domain = { name = "api.example.com", certificate = "{certificate}", zone = "example.com" }
+[[api.routes]]
+route = "GET /notes"
+function = "Notes"
+auth = "none"
+"#;
+
 /// A user who reaches the emulator only through the proxy, under AWS's host names.
-fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
+fn behind(tunnel: &Tunnel, variable: &str, blueprint: Option<&str>) -> User {
     let mut operator = Operator::new(&account(), &endpoint());
     operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" }
     ] }));
     let authority = tunnel.authority().display().to_string();
     // Install the functions' dependencies first, because the package registries are not behind this proxy.
+    let root = User::of(operator.account(), &endpoint());
+    operator.user.write("securelambda.toml", &domains::filled_in(&root, WITH_DOMAIN));
+    operator.user.write("f/index.mjs", "export const handler = async () => ({ statusCode: 200 });\n");
     let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001");
-    user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
+    user.run(&[&["plan"], &of(blueprint)[..]].concat()).ends(1).says("no answer from");
     user.with("AWS_ENDPOINT_URL", "")
         .with(variable, &tunnel.url)
         .with("SSL_CERT_FILE", &authority)
         .with("SECURELAMBDA_TIME_SCALE", "0.05")
+}
+
+/// The arguments that name a blueprint; without one, the stack file counts.
+fn of(blueprint: Option<&str>) -> Vec<&str> {
+    blueprint.map(|blueprint| ["--blueprint", blueprint]).into_iter().flatten().collect()
 }
 
 /// A user whose endpoint does not exist.
@@ -40,15 +62,19 @@ fn nowhere() -> User {
 #[test]
 fn every_aws_service_is_called_through_https_proxy() {
     let mut hosts = BTreeSet::new();
-    for (blueprint, variable) in
-        [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
-    {
+    let stacks = [
+        (Some("tutorial"), "HTTPS_PROXY"),
+        (Some("http-jwt"), "https_proxy"),
+        (Some("api-to-api"), "HTTPS_PROXY"),
+        (None, "https_proxy"),
+    ];
+    for (blueprint, variable) in stacks {
         let tunnel = Tunnel::new(TunnelBehaviour::Connects(endpoint().trim_start_matches("http://").to_owned()));
         let user = behind(&tunnel, variable, blueprint);
         for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
-            user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
+            user.run(&[command, &of(blueprint)[..]].concat()).ends(0);
             let asked = tunnel.take();
-            assert!(asked.iter().any(|host| host == "sts.eu-central-1.amazonaws.com:443"), "{blueprint}: {asked:?}");
+            assert!(asked.iter().any(|host| host == "sts.eu-central-1.amazonaws.com:443"), "{blueprint:?}: {asked:?}");
             hosts.extend(asked);
         }
     }
@@ -138,7 +164,7 @@ fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
         TunnelBehaviour::RequiresPassword("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
     let tunnel = Tunnel::new(behaviour);
     let url = tunnel.url.replace("http://", "http://user:p%40ss@");
-    behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
+    behind(&tunnel, "HTTPS_PROXY", Some("tutorial")).with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
     assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
 }
 

@@ -169,6 +169,16 @@ const OUTDATED: &[(&str, &str, &str)] = &[
     ),
     (
         "UNKNOWN_ACTION",
+        "cognito-idp:DeleteUserPoolClientSecret",
+        "its list is older than the operation; today's service authorization reference has it",
+    ),
+    (
+        "UNKNOWN_ACTION",
+        "cognito-idp:ListUserPoolClientSecrets",
+        "its list is older than the operation; today's service authorization reference has it",
+    ),
+    (
+        "UNKNOWN_ACTION",
         "apigateway:TagResource",
         "no list of AWS's has it, and AWS asks for it by that name when a stage of an HTTP API is made with tags",
     ),

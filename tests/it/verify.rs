@@ -304,7 +304,9 @@ const DAMAGES: &[Damage] = &[
             });
             aws(user, "sns", "set_topic_attributes", &arguments);
         },
-        fails: &["topic greetings: only the stack's functions receive its messages, and only this account can use it"],
+        fails: &[
+            "topic greetings: nobody but the subscribers of the stack file receives its messages, and only this account can use it",
+        ],
     },
     Damage {
         name: "a route open to anyone",
@@ -425,7 +427,7 @@ const DAMAGES: &[Damage] = &[
             aws(user, "apigateway", "update_stage", &arguments);
         },
         fails: &[
-            "stage development: throttling of each route matches the stack file, and there are no other stages",
+            "stage development: throttling matches the stack file, and there are no other stages",
             "stage development: a burst above a route's limit is throttled",
         ],
     },

@@ -74,7 +74,7 @@ pub(super) async fn bring(
                 let drift = desired.compare(&observed).drift();
                 if drift.is_empty() {
                     let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
-                    return Ok((observed.outputs, outcome));
+                    return Ok((provider.adopted(&desired, observed.outputs)?, outcome));
                 }
                 Start::Update(observed, drift)
             }

@@ -75,6 +75,8 @@ pub(super) trait DynProvider: Send + Sync {
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
     fn predict(&self, desired: &Desired) -> Option<Value>;
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
+    /// See [`Resource::adopted`].
+    fn adopted(&self, desired: &Desired, outputs: Value) -> Result<Value, Failure>;
     fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value>;
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
@@ -159,6 +161,11 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
             let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
             Ok(write(&self.provider.create(want, &task).await?))
         })
+    }
+
+    fn adopted(&self, desired: &Desired, outputs: Value) -> Result<Value, Failure> {
+        let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
+        Ok(write(&want.adopted(parse::<R::Outputs>(R::KIND, outputs)?)))
     }
 
     fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value> {

@@ -67,6 +67,11 @@ pub trait Resource: Clone + Send + Sync + 'static {
         self.compare(live).drift()
     }
 
+    /// The outputs of a resource that no record knew and that is as wanted: with what only its description says.
+    fn adopted(&self, outputs: Self::Outputs) -> Self::Outputs {
+        outputs
+    }
+
     /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
     /// before anything is changed.
     fn requires_replacement(&self, _drift: &[Drift]) -> Option<Failure> {

@@ -130,6 +130,10 @@ impl Resource for UserPool {
         pool_comparison::compare(self, live)
     }
 
+    fn adopted(&self, outputs: UserPoolOutputs) -> UserPoolOutputs {
+        UserPoolOutputs { attributes: schema::recorded(self), ..outputs }
+    }
+
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let Some(fixed) = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str())) else {
             return schema::unchangeable(self, drift);

@@ -141,7 +141,10 @@ impl Described for Record {
                 }],
             },
         ],
-        rates: &[Rate::per_second(5, Calls::Requests(&["GET", "POST"], "/2013-04-01/hostedzone/*/rrset"))],
+        rates: &[
+            Rate::per_second(5, Calls::Requests(&["GET", "POST"], "/2013-04-01/hostedzone/*/rrset")),
+            Rate::per_second(5, Calls::Requests(&["GET"], "/2013-04-01/hostedzonesbyname")),
+        ],
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "DNS record",

@@ -246,6 +246,8 @@ class Account:
             for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
                 self.named(client["ClientId"], "client", pool["Name"], client["ClientName"])
                 about = self.call("cognito-idp", "describe_user_pool_client", ClientId=client["ClientId"], **key)
+                if about["UserPoolClient"].get("ClientSecret"):
+                    self.named(about["UserPoolClient"]["ClientSecret"], "secret of", pool["Name"], client["ClientName"])
                 yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
             for server in self.call("cognito-idp", "list_resource_servers", MaxResults=50, **key)["ResourceServers"]:
                 about = self.call("cognito-idp", "describe_resource_server", Identifier=server["Identifier"], **key)

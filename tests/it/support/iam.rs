@@ -34,7 +34,8 @@ fn holds(condition: &Value, need: &Usage) -> bool {
                 let met = operator.ends_with("IfExists") || operator.starts_with("ForAllValues:");
                 return met || operator == "Null" && wanted == "true";
             };
-            match operator.as_str() {
+            // A call gives one value for a key, so all values are that one.
+            match operator.trim_start_matches("ForAllValues:") {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
                 "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 "Null" => wanted == "false",

@@ -222,7 +222,7 @@ fn functions(list: &mut List) {
     }
     pass("POST /lambda1", "the message of a call shows up in InternalLambda's log", "FilterLogEvents", "Hello x7f3.");
     pass("POST /lambda2", "the message of a call shows up in InternalLambda's log", "FilterLogEvents", "Hello x9a1.");
-    pass("stage development", "throttling of each route matches the stack file", "GetStage", "50 a second, burst 50");
+    pass("stage development", "throttling matches the stack file", "GetStage", "50 a second, burst 50");
     pass("stage development", "a burst above a route's limit is throttled", "150 requests at once", "429 for some");
     let why = "X-Ray is off in the stack file";
     list.not_tried(Layer::Functions, "stage development", "calls can be traced", why);
