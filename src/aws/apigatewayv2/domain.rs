@@ -250,7 +250,7 @@ impl ApiGatewayV2 {
             let of = |one: &types::ApiMapping| {
                 let (key, outputs) = ApiMapping::listed(&name, one);
                 let place = format!("{place}/apimappings/{}", outputs.id);
-                InventoryItem::under::<ApiMapping>(&item, Id::new("mapping", &name), (&name, &place), &key, &outputs)
+                InventoryItem::under::<ApiMapping>(&item, Id::new("api-mapping", &name), (&name, &place), &key, &outputs)
             };
             let under: Vec<_> = match &mappings {
                 Ok(mappings) => mappings.iter().flatten().map(of).collect(),
@@ -438,6 +438,6 @@ mod tests {
         let listing = ApiGatewayV2::new(&clients).domains(&Whose::Stack("demo".into())).await;
         assert!(listing.unread.is_empty(), "{:?}", listing.unread);
         let ids: Vec<&str> = listing.listed.iter().map(|one| one.id.as_str()).collect();
-        assert_eq!(ids, ["domain.api.example.com", "mapping.api.example.com", "dns.api.example.com"]);
+        assert_eq!(ids, ["domain.api.example.com", "api-mapping.api.example.com", "dns.api.example.com"]);
     }
 }
