@@ -64,7 +64,7 @@ impl ScheduleGroup {
     /// The schedules that neither the stack file nor the state has.
     fn others<'a>(&self, live: &'a GroupLive) -> impl Iterator<Item = (&'a String, &'a String)> {
         let is_ours = |name: &String| self.schedules.contains(name) || live.recorded.contains(name);
-        live.schedules.iter().filter(move |(name, _)| !is_ours(*name))
+        live.schedules.iter().filter(move |(name, _)| !is_ours(name))
     }
 }
 
