@@ -104,11 +104,9 @@ impl Resource for PoolDomain {
     fn compare(&self, live: &PoolDomainLive) -> Comparison {
         let compared = Comparison::default();
         match &live.recorded {
-            _ if live.domain == self.domain => {
-                let recorded = live.recorded.as_ref().unwrap_or(&self.domain);
-                compared.guard("Domain", &self.domain, &live.domain).plain(RECORDED, &self.domain, recorded)
-            }
             Some(recorded) if *recorded == live.domain => compared.guard("Domain", &self.domain, &live.domain),
+            Some(recorded) if live.domain == self.domain => compared.plain(RECORDED, &self.domain, recorded),
+            None if live.domain == self.domain => compared.guard("Domain", &self.domain, &live.domain),
             _ => compared.guard(THEIRS, "none", &live.domain),
         }
     }
