@@ -20,9 +20,9 @@ pub const SERVICE: Service = Service::new("cloudwatch", "CloudWatch");
 pub(super) const ABOUT: AwsService = AwsService {
     names: &[SERVICE.name],
     refusals: refusals::REFUSALS,
-    waits: &[],
+    waits: refusals::WAITS,
     #[cfg(test)]
-    tests: super::waits::WaitTests::NONE,
+    tests: refusals::tests::WAITS,
 };
 
 const ALARMS: &[&str] = &["{arn:cloudwatch}:alarm:{stack}-*"];

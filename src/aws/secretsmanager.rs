@@ -207,15 +207,6 @@ impl SecretsManager {
         });
         described.await.map(drop)
     }
-
-    async fn tag(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
-        let doing = format!("tag the secret {}", want.name);
-        let tags = self.tags(&want.id)?;
-        let tagged = settled(task, &[&SECRET_BACK], || async {
-            self.client.tag_resource().secret_id(arn).set_tags(Some(tags.clone())).send().await.or_fail(&doing)
-        });
-        tagged.await.map(drop)
-    }
 }
 
 /// Whether this is the secret with exactly that name or ARN. AWS also finds secrets by parts of ARNs, and a name that
@@ -308,7 +299,8 @@ impl Provider<Secret> for SecretsManager {
                 Ok(SecretOutputs { version_id, ..made })
             }
             Made::Back { arn, live } => {
-                self.tag(&arn, want, task).await?;
+                let tags = Retag { set: self.scope.tags(&want.id), gone: Vec::new() };
+                self.retag_at(&arn, &tags, task).await?;
                 // It may have come back with any policy.
                 self.set_policy(&arn, want, task).await?;
                 if want.drift(&live).iter().any(|setting| setting.field == "KmsKeyId") {

@@ -68,3 +68,47 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use crate::aws::settle;
+
+    /// The files of `src/aws` that change tags.
+    fn tagging() -> Vec<PathBuf> {
+        let services = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")).unwrap();
+        let folders = services.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+        files.filter(|file| file.file_name().unwrap().to_str().unwrap().ends_with("tagging.rs")).collect()
+    }
+
+    /// `tag_resource` is TagResource.
+    fn operation(method: &str) -> String {
+        let words = method.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+        words.collect()
+    }
+
+    /// A wait for other operations than those that change tags would wait for nothing.
+    #[test]
+    fn every_wait_of_a_change_of_tags_names_its_operations() {
+        let call = regex::Regex::new(r"\.((?:un)?tag_[a-z]+)\(\)").unwrap();
+        let wait = regex::Regex::new(r"&([A-Z_]+)\b").unwrap();
+        let mut seen = 0;
+        for file in tagging() {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let used = text.lines().find(|line| line.contains("retagged(") && line.contains("&[")).unwrap();
+            for name in wait.captures_iter(used) {
+                let (_, wait) = settle::all().find(|(known, _)| *known == &name[1]).unwrap();
+                for called in call.captures_iter(&text) {
+                    let operation = operation(&called[1]);
+                    let names = |on: &&str| on.split_once(' ').is_none_or(|(_, one)| one == operation);
+                    assert!(wait.refusal.on.iter().any(names), "{}: {operation}", file.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen >= 20, "{seen}");
+    }
+}

@@ -74,12 +74,36 @@ fn asked(request: &Request<SdkBody>) -> String {
     }
 }
 
+/// The form of an answer's body.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Json,
+    Xml,
+    Cbor,
+}
+
+impl Form {
+    /// That of the answer to a request.
+    fn of(request: &Request<SdkBody>, sent: &str) -> Self {
+        if request.headers().get("smithy-protocol").is_some_and(|protocol| protocol == "rpc-v2-cbor") {
+            Self::Cbor
+        } else if is_query(sent) || sent.starts_with('<') {
+            Self::Xml
+        } else {
+            Self::Json
+        }
+    }
+}
+
 /// A refusal in the words of every protocol at once, and with API Gateway's hint if there is one.
-fn refuse((status, code, message): Refusal, hint: Option<u64>, xml: bool) -> Response<String> {
-    let body = if xml {
-        format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
-    } else {
-        json!({ "__type": code, "message": message }).to_string()
+fn refuse((status, code, message): Refusal, hint: Option<u64>, form: Form) -> Response<SdkBody> {
+    let said = json!({ "__type": code, "message": message });
+    let body = match form {
+        Form::Xml => SdkBody::from(format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )),
+        Form::Json => SdkBody::from(said.to_string()),
+        Form::Cbor => SdkBody::from(testing::cbor(&said)),
     };
     let answer = Response::builder().status(status).header("x-amzn-errortype", code);
     let answer = if let Some(seconds) = hint { answer.header("retry-after", seconds) } else { answer };
@@ -114,8 +138,12 @@ fn clients(
     let http = infallible_client_fn(move |request: Request<SdkBody>| {
         let call = asked(&request);
         let sent = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+        let form = Form::of(&request, &sent);
         if call == at && count.fetch_add(1, Ordering::SeqCst) < times {
-            return refuse(refusal, hint, is_query(&sent) || sent.starts_with('<')).map(SdkBody::from);
+            return refuse(refusal, hint, form);
+        }
+        if form == Form::Cbor {
+            return Response::builder().body(SdkBody::from(testing::cbor(&json!({})))).expect("an answer");
         }
         let (status, body) = willing(&call, &sent);
         let mut answer = Response::builder().status(status);

@@ -194,7 +194,10 @@ fn word(added: Added) -> &'static str {
 fn done(session: &Session, name: &str, pool: &str, result: &str, generated: Option<&SecretValue>) {
     let output = session.config.output;
     if output.json {
-        let mut document = json!({ "schema_version": SCHEMA_VERSION, "email": name, "pool": pool, "result": result });
+        let mut document = json!({ "schema_version": SCHEMA_VERSION, "name": name, "pool": pool, "result": result });
+        if is_email(name) {
+            document["email"] = json!(name);
+        }
         if let Some(password) = generated {
             document["password"] = json!(password.reveal());
         }

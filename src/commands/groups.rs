@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, say, table};
 use crate::state::State;
+use crate::topology::ids;
 
 pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Untouched).await?;
@@ -27,9 +28,11 @@ pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, 
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
     for (name, pool) in pools {
         let named = session.config.stack.pools.get(&name).map(|pool| pool.groups.as_slice()).unwrap_or_default();
-        for group in users.groups(&pool.id).await? {
+        let groups = users.groups(&pool.id).await?;
+        let counts = join_all(groups.iter().map(|group| users.count_members(&pool.id, &group.name))).await;
+        for (group, members) in groups.into_iter().zip(counts) {
             // A group that is gone by now has no row.
-            let Some(members) = users.count_members(&pool.id, &group.name).await? else { continue };
+            let Some(members) = members? else { continue };
             let is_named = named.contains(&group.name);
             documents.push(json!({
                 "pool": name, "group": group.name, "members": members.users, "more_members": members.more,
@@ -88,7 +91,7 @@ pub(super) async fn removed(session: &Session, state: &State, plan: &Plan, named
 pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
     let groups =
         session.config.stack.pools.iter().flat_map(|(pool, wanted)| wanted.groups.iter().map(move |g| (pool, g)));
-    let mut ids = groups.map(|(pool, group)| Id::new("group", &format!("{pool}/{group}")));
+    let mut ids = groups.map(|(pool, group)| Id::from(ids::group(pool, group)));
     match ids.find(|id| is_named(id, named)) {
         Some(id) => Err(Error::usage(format!("cannot remove the group {}: it is in the stack file", id.parts().1))
             .hint("remove the group from the stack file first")),

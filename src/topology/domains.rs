@@ -18,7 +18,7 @@ pub(crate) mod ids {
     }
 
     pub(super) fn mapping(name: &str) -> IdOf<ApiMapping> {
-        IdOf::new("mapping", name)
+        IdOf::new("api-mapping", name)
     }
 
     pub(crate) fn record(name: &str) -> IdOf<Record> {
@@ -85,12 +85,19 @@ mod tests {
         };
         let ids = |text: &str| -> Vec<String> { graph(text).ids().map(|(id, _)| id.to_string()).collect() };
         let zoned = text("http", ", zone = \"example.com\"");
-        for id in ["domain.api.example.com", "mapping.api.example.com", "dns.api.example.com"] {
+        for id in ["domain.api.example.com", "api-mapping.api.example.com", "dns.api.example.com"] {
             assert!(ids(&zoned).contains(&id.to_owned()), "{:?}", ids(&zoned));
         }
         assert!(!ids(&text("http", "")).contains(&"dns.api.example.com".to_owned()));
         let rest = graph(&text("rest", ""));
-        let mapping = Id::new("mapping", "api.example.com");
+        let mapping = Id::new("api-mapping", "api.example.com");
         assert!(rest.needs(&mapping).contains(&&Id::new("stage", "development")));
+        // A function and its queue may be called like a domain.
+        let queue =
+            "[queues.work]\n[functions.orders]\nsource = \"f\"\n[[functions.orders.triggers]]\nqueue = \"work\"\n";
+        let named = text("http", "").replace("api.example.com", "orders.work") + queue;
+        for id in ["api-mapping.orders.work", "mapping.orders.work"] {
+            assert!(ids(&named).contains(&id.to_owned()), "{:?}", ids(&named));
+        }
     }
 }

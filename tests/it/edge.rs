@@ -380,7 +380,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     let expected = [
         weaker("api.rest", "disableExecuteApiEndpoint"),
         weaker("domain.small.example.com", "SecurityPolicy"),
-        weaker("mapping.api.example.com", "other mappings"),
+        weaker("api-mapping.api.example.com", "other mappings"),
     ];
     assert_eq!(seen, expected);
     user.run(&["up", "--yes"]).ends(0);

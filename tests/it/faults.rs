@@ -108,10 +108,10 @@ fn user(endpoint: &str, stack: &str) -> User {
 fn without_errors(ran: CommandOutput) -> CommandOutput {
     let ran = ran.ends(0);
     for trouble in ["error", "failed", "refused"] {
-        // Three exceptions: the warning about root credentials, that about a key's callers, and lines of the log that `-v`
-        // prints.
-        let expected = ["root credentials", "whoever calls with it is refused", " INFO "];
-        let is_word = |line: &&str| line.contains(trouble) && !expected.iter().any(|words| line.contains(words));
+        // Three exceptions: the warning about root credentials, lines of the log that `-v` prints, and what becomes of
+        // callers with an API key that is deleted.
+        let fine = ["root credentials", " INFO ", "whoever calls with it is refused"];
+        let is_word = |line: &&str| line.contains(trouble) && !fine.iter().any(|words| line.contains(words));
         let said = ran.stderr.lines().find(is_word);
         assert_eq!(said, None, "in:\n{}", ran.stderr);
     }
@@ -301,15 +301,46 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
 }
 
 #[test]
-fn down_removes_a_foreign_domain_before_its_pool() {
+fn down_names_a_foreign_domain_that_keeps_a_pool() {
     let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
     let (_proxy, user) = user_behind(&rules, STACK);
     user.run(&["up", "--yes"]).ends(0);
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
     assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
-    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("domain.MyUserPool1").says("0 left");
+    let ran = user
+        .run(&["down", "--yes", "--remove-table", "notes"])
+        .ends(4)
+        .says("It has a domain configured")
+        .says("that neither the stack file nor the state file names");
+    let way = format!("--user-pool-id {pool} --domain {}`", domain["Domain"].as_str().unwrap());
+    assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
+    assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
+    user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
-    let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": domain["Domain"] }));
-    assert!(found["DomainDescription"].get("UserPoolId").is_none(), "{found}");
+}
+
+#[test]
+fn a_domain_that_somebody_put_in_the_place_of_the_stacks_own_is_named_and_kept() {
+    let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
+    let own = format!("weather-own-{}", std::process::id());
+    let file = format!("[stack]\nname = \"weather\"\n[pools.Users]\nlogin = {{ domain = \"{own}\" }}\n");
+    let (proxy, user) = user_behind(&rules, &file);
+    user.run(&["up", "--yes"]).ends(0);
+    let pool = user.run(&["outputs", "pools.Users.id"]).ends(0).stdout.trim().to_owned();
+    let domain = |name: &str| json!({ "Domain": name, "UserPoolId": pool });
+    let theirs = format!("weather-theirs-{}", std::process::id());
+    assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain(&own)).get("Error").is_none());
+    assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain(&theirs)).get("Error").is_none());
+    let way = format!("delete-user-pool-domain --user-pool-id {pool} --domain {theirs}`");
+    user.run(&["up", "--yes"]).ends(4).says(&way).says("nothing was changed");
+    // With the state and without it.
+    for other in [&user, &user.on_another_machine(&proxy.endpoint)] {
+        other.write("securelambda.toml", &file);
+        other.run(&["down", "--yes"]).ends(4).says("that neither the stack file nor the state file names");
+        let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": theirs }));
+        assert_eq!(found["DomainDescription"]["UserPoolId"], pool.as_str(), "{found}");
+    }
+    assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain(&theirs)).get("Error").is_none());
+    user.run(&["down", "--yes"]).ends(0);
 }

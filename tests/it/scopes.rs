@@ -267,6 +267,9 @@ fn scopes_clients_and_the_domain_change_in_place() {
         .replace("scopes = [\"orders/read\"]\n[pools", "scopes = [\"orders/read\", \"orders/list\"]\n[pools");
     assert!(changed.contains("orders/list") && !changed.contains("clients.stock"), "{changed}");
     user.write("securelambda.toml", &changed);
+    // What goes is no stranger's: the pool is as wanted.
+    let of_pool = || drift(&user, &[]).into_iter().filter(|(id, ..)| id == "pool.Users").collect::<Vec<_>>();
+    assert_eq!(of_pool(), []);
     let after = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     assert_eq!(drift(&user, &[]), []);
     assert_eq!(after["pools"]["Users"]["id"], before["pools"]["Users"]["id"]);
@@ -280,6 +283,7 @@ fn scopes_clients_and_the_domain_change_in_place() {
     assert_eq!(pool["UserPool"]["Domain"], "scoped-login-2");
     // All of it can go, too.
     user.write("securelambda.toml", "[stack]\nname = \"scoped\"\n[pools.Users]\n");
+    assert_eq!(of_pool(), []);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
     let other = user.on_another_machine(&endpoint());
@@ -287,11 +291,14 @@ fn scopes_clients_and_the_domain_change_in_place() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
+/// Only the stack file and the state know that the stack made the domain.
 #[test]
-fn a_stack_with_a_domain_is_removed_without_its_record() {
+fn a_stack_with_a_domain_is_removed_with_its_file_and_without_its_record() {
     let (user, _) = built(&account());
     let other = user.on_another_machine(&endpoint());
-    other.run(&["sweep", "--stack", "scoped", "--yes", "--purge"]).ends(0);
+    other.write("securelambda.toml", STACK);
+    other.write("f/index.mjs", "export const handler = async () => ({ statusCode: 200, body: \"{}\" });\n");
+    other.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
     let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": "scoped-login" }));
     assert!(found["DomainDescription"].get("UserPoolId").is_none(), "{found}");

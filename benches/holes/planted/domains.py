@@ -6,7 +6,7 @@ from ..hole import Hole
 from .rest import patch
 
 API, SMALL = "api.example.com", "small.example.com"
-ON_DOMAIN, ON_MAPPING = [f"domain.{SMALL}"], [f"mapping.{API}"]
+ON_DOMAIN, ON_MAPPING = [f"domain.{SMALL}"], [f"api-mapping.{API}"]
 
 
 def configuration(s, name=SMALL):

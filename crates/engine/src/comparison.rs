@@ -108,13 +108,6 @@ impl Comparison {
         self.judged(field, "none", live, effect)
     }
 
-    /// Adds all settings of another comparison.
-    #[must_use]
-    pub(super) fn and(mut self, other: &Self) -> Self {
-        self.settings.extend(other.settings.iter().cloned());
-        self
-    }
-
     /// All settings, whether they differ or not.
     pub fn settings(&self) -> &[Setting] {
         &self.settings

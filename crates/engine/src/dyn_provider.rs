@@ -49,7 +49,9 @@ impl Desired {
     }
 
     pub(super) fn compare(&self, result: &Observed) -> Comparison {
-        (self.compare)(&*self.want, &*result.live).and(&result.tags.comparison)
+        let mut compared = (self.compare)(&*self.want, &*result.live);
+        compared.extend(result.tags.comparison.settings().iter().cloned());
+        compared
     }
 
     pub(super) fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {

@@ -73,7 +73,8 @@ pub trait Resource: Clone + Send + Sync + 'static {
     }
 
     /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
-    /// before anything is changed.
+    /// before anything is changed. A [`Failure::foreign`] says that somebody else has put a resource of theirs into the
+    /// place of this one, so that `down` leaves it alone too.
     fn requires_replacement(&self, _drift: &[Drift]) -> Option<Failure> {
         None
     }

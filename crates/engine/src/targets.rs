@@ -85,8 +85,14 @@ pub async fn targets(
             needs: node.needs.iter().map(|&need| graph.nodes[need].id.clone()).collect(),
         };
         match (&read.result, &read.desired) {
-            (ReadResult::Live { outputs, .. }, Some(desired)) => {
-                found.targets.push(target(&desired.key, outputs.clone()));
+            (ReadResult::Live { outputs, comparison }, Some(desired)) => {
+                match desired.requires_replacement(&comparison.drift()).filter(|why| why.cause == Cause::Foreign) {
+                    Some(failure) => {
+                        state.resources.remove(node.id.as_str());
+                        found.foreign.push((node.id.clone(), failure));
+                    }
+                    None => found.targets.push(target(&desired.key, outputs.clone())),
+                }
             }
             (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign => {
                 state.resources.remove(node.id.as_str());

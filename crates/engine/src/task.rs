@@ -136,11 +136,12 @@ impl Task {
         &self.former_tags
     }
 
-    /// The same task, for a resource with these recorded parts. For tests of providers.
+    /// The same task, for a resource that has these recorded parts too. For tests of providers.
     #[must_use]
     pub fn with_parts_of<R: Resource>(self, keys: impl IntoIterator<Item = R::Key>) -> Self {
         let part = |key: R::Key| Some((R::KIND.to_owned(), serde_json::to_value(key).ok()?));
-        self.with_parts(keys.into_iter().filter_map(part).collect())
+        let parts = self.parts.iter().cloned().chain(keys.into_iter().filter_map(part)).collect();
+        self.with_parts(parts)
     }
 
     /// The keys of the parts of this kind that the resource has according to the state, whether they are still wanted

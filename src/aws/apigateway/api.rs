@@ -14,6 +14,7 @@ use super::super::retries::NotAfter;
 use super::super::settle::{confirmed, settled, until};
 use super::super::tags::{pairs, tag_map};
 use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
+use super::tagging::RETAG;
 use super::tls::ACCESS_MODE;
 use super::{APIS, ApiGateway, BELOW, LiveGatewayResponse, LiveRestApi, Mends, PAGE, replace};
 use crate::aws::apigateway::SERVICE;
@@ -108,14 +109,7 @@ impl Described for RestApi {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::Retag,
-                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-                rights: &[
-                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PUT", "apigateway:DELETE"] },
-                ],
-            },
+            RETAG,
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: APIS,

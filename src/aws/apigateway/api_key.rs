@@ -4,6 +4,7 @@
 use aws_sdk_apigateway::types::{self, PatchOperation};
 use serde::{Deserialize, Serialize};
 
+use super::tagging::RETAG;
 use super::{ApiGateway, Mends, PAGE, given, listed, replace};
 use crate::aws::Clients;
 use crate::aws::apigateway::SERVICE;
@@ -12,8 +13,10 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::{pairs, tag_map};
-use crate::engine::{Comparison, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::aws::tags::{pairs, read, tag_map};
+use crate::engine::{
+    Comparison, Failure, Found, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
+};
 use crate::layer::Layer;
 use crate::scope::{Owner, Whose};
 use crate::secret::SecretValue;
@@ -117,6 +120,7 @@ impl Described for ApiKey {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
+            RETAG,
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: KEYS,
@@ -179,6 +183,10 @@ impl ApiGateway {
         }))
     }
 
+    fn key_arn(&self, id: &str) -> String {
+        self.arn(&format!("/apikeys/{id}"))
+    }
+
     fn owns_key(&self, key: &types::ApiKey) -> bool {
         self.scope.owns(pairs(key.tags()))
     }
@@ -195,7 +203,7 @@ impl ApiGateway {
         let Some(key) = key else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(key.tags()));
         let outputs = Self::api_key_outputs(&key);
-        let (name, arn) = (outputs.name.clone(), self.arn(&format!("/apikeys/{id}")));
+        let (name, arn) = (outputs.name.clone(), self.key_arn(&id));
         let found = |_| ApiKeyKey { name: name.clone() };
         Ok(vec![InventoryItem::new::<ApiKey>((&name, &arn), owner, found, &outputs)].into())
     }
@@ -212,7 +220,7 @@ impl Provider<ApiKey> for ApiGateway {
             && let Some(live) = self.api_key(&known.id).await?
         {
             if !self.owns_key(&live) {
-                return Err(Failure::foreign("the API key", &self.arn(&format!("/apikeys/{}", known.id))));
+                return Err(Failure::foreign("the API key", &self.key_arn(&known.id)));
             }
             return Ok(Some(Self::found_key(live)));
         }
@@ -255,6 +263,14 @@ impl Provider<ApiKey> for ApiGateway {
             updated.await?;
         }
         Ok(ApiKeyOutputs { name: want.name.clone(), ..found.outputs.clone() })
+    }
+
+    async fn tags(&self, of: &ApiKeyOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        Ok(self.api_key(&of.id).await?.map(|key| read(pairs(key.tags()))))
+    }
+
+    async fn retag(&self, of: &ApiKeyOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.key_arn(&of.id), change, task).await
     }
 
     async fn delete(&self, gone: &ApiKeyOutputs, task: &Task) -> Result<(), Failure> {
@@ -398,5 +414,20 @@ mod tests {
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("api-key.acme", Some("demo"))]);
         assert!(asked(&http)[0].0.contains("includeValues=false"), "{:?}", asked(&http));
+    }
+
+    #[tokio::test]
+    async fn its_tags_are_read_with_it_and_changed_apart() {
+        let (clients, http) = replay(vec![(200, OURS), (204, ""), (204, "")]);
+        let gateway = ApiGateway::new(&clients);
+        let tags = Provider::<ApiKey>::tags(&gateway, &outputs(), &task()).await.expect("no failure").expect("tags");
+        assert_eq!(tags["securelambda:stack"], "demo");
+        let change = Retag { set: [("team".to_owned(), "core".to_owned())].into(), gone: vec!["env".into()] };
+        assert_eq!(Provider::<ApiKey>::retag(&gateway, &outputs(), &change, &task()).await, Ok(()));
+        let asked = asked(&http);
+        let path = "/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Fapikeys%2Fk1";
+        assert!(asked[1].0.starts_with("PUT") && asked[1].0.ends_with(path), "{asked:?}");
+        assert_eq!(asked[1].1, r#"{"tags":{"team":"core"}}"#);
+        assert!(asked[2].0.starts_with("DELETE") && asked[2].0.ends_with("?tagKeys=env"), "{asked:?}");
     }
 }

@@ -15,7 +15,7 @@ use super::replace;
 use crate::aws::Clients;
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP, retag_groups};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
@@ -155,14 +155,7 @@ impl Described for LogRole {
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
-            StatementTemplate {
-                sid: Sid::RetagOwn,
-                on: ACCESS_LOGS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["logs:TagResource", "logs:UntagResource"],
-                }],
-            },
+            retag_groups(ACCESS_LOGS),
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: ACCESS_LOGS,
@@ -192,14 +185,7 @@ impl Described for LogRole {
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
-            StatementTemplate {
-                sid: Sid::RetagOwn,
-                on: EXECUTION_LOGS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["logs:TagResource", "logs:UntagResource"],
-                }],
-            },
+            retag_groups(EXECUTION_LOGS),
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: EXECUTION_LOGS,

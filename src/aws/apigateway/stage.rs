@@ -7,9 +7,10 @@ use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::super::tags::tag_map;
+use super::super::tags::{pairs, read, tag_map};
 use super::refusals::{API_LOG_ROLE, MAY_NOT_TAG};
 use super::stage_settings::LiveStage;
+use super::tagging::RETAG;
 use super::{ApiGateway, BELOW, MethodLimits, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
@@ -110,14 +111,7 @@ impl Described for Stage {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::Retag,
-                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-                rights: &[
-                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PUT", "apigateway:DELETE"] },
-                ],
-            },
+            RETAG,
             READ,
             // Creating it deletes deployments that no stage uses any more.
             StatementTemplate {
@@ -242,7 +236,7 @@ impl Provider<Stage> for ApiGateway {
     async fn tags(&self, of: &StageOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
         let answer = self.client.get_stage().rest_api_id(&of.api_id).stage_name(&of.name).send().await;
         let answer = answer.or_fail(&format!("read the tags of the stage {}", of.name)).or_absent()?;
-        Ok(answer.map(|answer| crate::aws::tags::read(crate::aws::tags::pairs(answer.tags()))))
+        Ok(answer.map(|answer| read(pairs(answer.tags()))))
     }
 
     async fn retag(&self, of: &StageOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {

@@ -1,10 +1,21 @@
-//! Tags of APIs and of stages.
+//! Tags of APIs, stages, API keys and usage plans.
 
 use super::ApiGateway;
 use super::refusals::API_BUSY;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::tags::{map_of, pairs, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
+
+/// The permission to read and to change the tags that people want.
+pub(super) const RETAG: StatementTemplate = StatementTemplate {
+    sid: Sid::Retag,
+    on: &["arn:{partition}:apigateway:{region}::/tags/*"],
+    rights: &[
+        Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
+        Permissions { needs: &[Usage::Update], actions: &["apigateway:PUT", "apigateway:DELETE"] },
+    ],
+};
 
 impl ApiGateway {
     /// The tags of an API or a stage; `None` if there is no such thing.
@@ -14,7 +25,7 @@ impl ApiGateway {
         Ok(answer.map(|answer| read(pairs(answer.tags()))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a resource these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = map_of(&change.set);
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();

@@ -7,6 +7,7 @@ use aws_sdk_apigateway::types::{self, Op, PatchOperation, QuotaPeriodType, Quota
 use serde::{Deserialize, Serialize};
 
 use super::refusals::{NEW_STAGE, PLAN_IN_USE};
+use super::tagging::RETAG;
 use super::{ApiGateway, Mends, PAGE, RestApi, UsagePlanKey, given, listed, remove, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::error::{OrAbsent, OrFail, several};
@@ -14,9 +15,11 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::{pairs, tag_map};
+use crate::aws::tags::{pairs, read, tag_map};
 use crate::choices::QuotaPeriod;
-use crate::engine::{Comparison, Effect, Failure, Found, Id, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{
+    Comparison, Effect, Failure, Found, Id, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
+};
 use crate::layer::Layer;
 use crate::scope::{Owner, Whose};
 
@@ -89,6 +92,9 @@ pub struct LiveUsagePlan {
     pub product_code: Option<String>,
     /// The names of its keys, by id.
     pub keys: BTreeMap<String, String>,
+    /// The ids of the keys that it has according to the state. The engine itself takes those from it that the stack file no
+    /// longer names.
+    pub recorded_keys: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -136,6 +142,7 @@ impl LiveUsagePlan {
             }),
             product_code: given(plan.product_code.as_deref()),
             keys,
+            recorded_keys: BTreeSet::new(),
         }
     }
 }
@@ -216,7 +223,7 @@ impl UsagePlan {
 
     /// The ids and names of keys that the plan should not have.
     fn other_keys<'a>(&'a self, live: &'a LiveUsagePlan) -> impl Iterator<Item = (&'a String, &'a String)> {
-        live.keys.iter().filter(|(id, _)| !self.keys.contains_key(*id))
+        live.keys.iter().filter(|(id, _)| !self.keys.contains_key(*id) && !live.recorded_keys.contains(*id))
     }
 }
 
@@ -256,6 +263,7 @@ impl Described for UsagePlan {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
+            RETAG,
             READ_PLANS,
             StatementTemplate {
                 sid: Sid::OwnUsagePlans,
@@ -324,9 +332,15 @@ impl ApiGateway {
         Ok(keys)
     }
 
-    fn found_plan(plan: types::UsagePlan, keys: BTreeMap<String, String>) -> Found<UsagePlan> {
+    fn found_plan(plan: types::UsagePlan, keys: BTreeMap<String, String>, task: &Task) -> Found<UsagePlan> {
         let (id, name) = (plan.id.clone().unwrap_or_default(), plan.name.clone().unwrap_or_default());
-        Found { outputs: UsagePlanOutputs { id, name }, live: LiveUsagePlan::of(plan, keys) }
+        let recorded_keys = task.recorded_parts::<UsagePlanKey>().map(|key| key.key_id).collect();
+        let live = LiveUsagePlan { recorded_keys, ..LiveUsagePlan::of(plan, keys) };
+        Found { outputs: UsagePlanOutputs { id, name }, live }
+    }
+
+    fn plan_arn(&self, id: &str) -> String {
+        self.arn(&format!("/usageplans/{id}"))
     }
 
     fn owns_plan(&self, plan: &types::UsagePlan) -> bool {
@@ -392,7 +406,7 @@ impl ApiGateway {
         let Some(plan) = plan else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(plan.tags()));
         let theirs = owner.as_ref().is_some_and(|owner| !whose.owns(owner));
-        let arn = self.arn(&format!("/usageplans/{id}"));
+        let arn = self.plan_arn(&id);
         let outputs = UsagePlanOutputs { id, name: name.clone() };
         let found = |_| UsagePlanLookup { name: name.clone() };
         let listed = InventoryItem::new::<UsagePlan>((&name, &arn), owner, found, &outputs).resting_on::<RestApi>();
@@ -412,15 +426,15 @@ impl Provider<UsagePlan> for ApiGateway {
         &self,
         key: &UsagePlanLookup,
         known: Option<&UsagePlanOutputs>,
-        _: &Task,
+        task: &Task,
     ) -> Result<Option<Found<UsagePlan>>, Failure> {
         if let Some(known) = known {
             let (plan, keys) = tokio::join!(self.usage_plan(&known.id), self.keys_of_plan(&known.id));
             if let Some(plan) = plan? {
                 if !self.owns_plan(&plan) {
-                    return Err(Failure::foreign("the usage plan", &self.arn(&format!("/usageplans/{}", known.id))));
+                    return Err(Failure::foreign("the usage plan", &self.plan_arn(&known.id)));
                 }
-                return Ok(Some(Self::found_plan(plan, keys?)));
+                return Ok(Some(Self::found_plan(plan, keys?, task)));
             }
         }
         // Names are not unique: plans of that name without our tag are somebody else's.
@@ -438,7 +452,7 @@ impl Provider<UsagePlan> for ApiGateway {
         }
         let Some(plan) = ours.pop() else { return Ok(None) };
         let keys = self.keys_of_plan(plan.id().unwrap_or_default()).await?;
-        Ok(Some(Self::found_plan(plan, keys)))
+        Ok(Some(Self::found_plan(plan, keys, task)))
     }
 
     async fn create(&self, want: &UsagePlan, task: &Task) -> Result<UsagePlanOutputs, Failure> {
@@ -473,6 +487,14 @@ impl Provider<UsagePlan> for ApiGateway {
         Ok(UsagePlanOutputs { name: want.name.clone(), ..found.outputs.clone() })
     }
 
+    async fn tags(&self, of: &UsagePlanOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
+        Ok(self.usage_plan(&of.id).await?.map(|plan| read(pairs(plan.tags()))))
+    }
+
+    async fn retag(&self, of: &UsagePlanOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
+        self.retag_at(&self.plan_arn(&of.id), change, task).await
+    }
+
     async fn delete(&self, gone: &UsagePlanOutputs, task: &Task) -> Result<(), Failure> {
         match self.delete_plan(gone, task).await {
             // AWS allows one update in 20 s, so its stages are taken from it only if they must be.
@@ -501,6 +523,7 @@ impl Provider<UsagePlan> for ApiGateway {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
+    use crate::engine::Drift;
 
     const TAGS: &str = r#""tags":{"securelambda:stack":"demo","securelambda:resource":"plan.partner"}"#;
     const NONE: &str = r#"{"__type":"NotFoundException","message":"Invalid Usage Plan ID specified"}"#;
@@ -537,6 +560,7 @@ mod tests {
             quota: Some(LiveQuota { requests: 1000, offset: 0, per: "WEEK".into() }),
             product_code: None,
             keys: BTreeMap::from([("k1".into(), "demo-acme".into())]),
+            recorded_keys: BTreeSet::new(),
         }
     }
 
@@ -617,6 +641,22 @@ mod tests {
         assert_eq!(asked(&http).len(), 2);
     }
 
+    /// The engine takes it from the plan, at the end of the run.
+    #[tokio::test]
+    async fn a_key_on_record_that_the_stack_file_no_longer_names_is_no_other_key() {
+        let keys =
+            r#"{"item":[{"id":"k1","type":"API_KEY","name":"demo-acme"},{"id":"k2","type":"API_KEY","name":"x"}]}"#;
+        let drift = async |recorded: &str| {
+            let task = task().with_parts_of::<UsagePlanKey>([UsagePlanKey::listed("u1", recorded.into()).0]);
+            let (clients, _) = replay(vec![(200, &plan(STAGE)), (200, keys)]);
+            let gateway = ApiGateway::new(&clients);
+            let found = Provider::<UsagePlan>::read(&gateway, &want().key(), Some(&outputs()), &task).await;
+            want().drift(&found.expect("no failure").expect("found").live)
+        };
+        assert_eq!(drift("k2").await, []);
+        assert_eq!(drift("k3").await, [Drift::weakening("other keys", "none", "x")]);
+    }
+
     #[tokio::test]
     async fn what_differs_is_changed_in_one_update() {
         let (clients, http) = replay(vec![(202, ""), (200, &plan(STAGE))]);
@@ -681,5 +721,20 @@ mod tests {
         let listed = listing.expect("a list").listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("plan.partner", Some("demo")), ("plan-key.demo-acme", Some("demo"))]);
+    }
+
+    #[tokio::test]
+    async fn its_tags_are_read_with_it_and_changed_apart() {
+        let (clients, http) = replay(vec![(200, &plan(STAGE)), (204, ""), (204, "")]);
+        let gateway = ApiGateway::new(&clients);
+        let tags = Provider::<UsagePlan>::tags(&gateway, &outputs(), &task()).await.expect("no failure").expect("tags");
+        assert_eq!(tags["securelambda:stack"], "demo");
+        let change = Retag { set: [("team".to_owned(), "core".to_owned())].into(), gone: vec!["env".into()] };
+        assert_eq!(Provider::<UsagePlan>::retag(&gateway, &outputs(), &change, &task()).await, Ok(()));
+        let asked = asked(&http);
+        let path = "/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Fusageplans%2Fu1";
+        assert!(asked[1].0.starts_with("PUT") && asked[1].0.ends_with(path), "{asked:?}");
+        assert_eq!(asked[1].1, r#"{"tags":{"team":"core"}}"#);
+        assert!(asked[2].0.starts_with("DELETE") && asked[2].0.ends_with("?tagKeys=env"), "{asked:?}");
     }
 }

@@ -8,6 +8,7 @@ use super::super::error::{OrAbsent, OrFail, several};
 use super::super::pages::{as_far_as_pages_go, whole};
 use super::super::settle::settled;
 use super::super::tags::tag_map;
+use super::tagging::RETAG;
 use super::{APIS, ApiGatewayV2, BELOW, HttpCors, MADE, PAGE, PARTS, given};
 use crate::aws::apigateway::{SERVICE, endpoint_effect};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
@@ -101,11 +102,7 @@ impl Described for HttpApi {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::Retag,
-                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] }],
-            },
+            RETAG,
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: APIS,

@@ -13,6 +13,7 @@ use super::super::pages::as_far_as_pages_go;
 use super::super::settle::settled;
 use super::super::tags::{pairs, read, tag_map};
 use super::super::until::until;
+use super::tagging::RETAG;
 use super::{ApiGatewayV2, ApiMapping, PAGE, given};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
@@ -109,11 +110,7 @@ impl Described for DomainName {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[ApiMapping::KIND],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::Retag,
-                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] }],
-            },
+            RETAG,
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: &[
@@ -250,7 +247,13 @@ impl ApiGatewayV2 {
             let of = |one: &types::ApiMapping| {
                 let (key, outputs) = ApiMapping::listed(&name, one);
                 let place = format!("{place}/apimappings/{}", outputs.id);
-                InventoryItem::under::<ApiMapping>(&item, Id::new("mapping", &name), (&name, &place), &key, &outputs)
+                InventoryItem::under::<ApiMapping>(
+                    &item,
+                    Id::new("api-mapping", &name),
+                    (&name, &place),
+                    &key,
+                    &outputs,
+                )
             };
             let under: Vec<_> = match &mappings {
                 Ok(mappings) => mappings.iter().flatten().map(of).collect(),
@@ -438,6 +441,6 @@ mod tests {
         let listing = ApiGatewayV2::new(&clients).domains(&Whose::Stack("demo".into())).await;
         assert!(listing.unread.is_empty(), "{:?}", listing.unread);
         let ids: Vec<&str> = listing.listed.iter().map(|one| one.id.as_str()).collect();
-        assert_eq!(ids, ["domain.api.example.com", "mapping.api.example.com", "dns.api.example.com"]);
+        assert_eq!(ids, ["domain.api.example.com", "api-mapping.api.example.com", "dns.api.example.com"]);
     }
 }

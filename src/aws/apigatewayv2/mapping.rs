@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn task() -> Task {
-        Task::detached("mapping.api.example.com")
+        Task::detached("api-mapping.api.example.com")
     }
 
     #[tokio::test]

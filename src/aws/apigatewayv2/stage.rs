@@ -10,10 +10,11 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::pages::to_the_end;
 use super::super::tags::tag_map;
 use super::refusals::API_LOG_GROUP;
+use super::tagging::RETAG;
 use super::{ApiGatewayV2, BELOW, LOG_GROUPS, LiveHttpRouteLimit, MADE, PAGE, PARTS, READ, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP, retag_groups};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
@@ -171,14 +172,7 @@ impl Described for HttpStage {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &["apigatewayv2.api_mapping"],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::Retag,
-                on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-                rights: &[
-                    Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] },
-                ],
-            },
+            RETAG,
             READ,
             StatementTemplate {
                 sid: Sid::OwnHttpApis,
@@ -250,14 +244,7 @@ impl Described for HttpStage {
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
-            StatementTemplate {
-                sid: Sid::RetagOwn,
-                on: LOG_GROUPS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["logs:TagResource", "logs:UntagResource"],
-                }],
-            },
+            retag_groups(LOG_GROUPS),
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: LOG_GROUPS,

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use aws_sdk_cloudwatch::types::Tag;
 
 use super::CloudWatch;
+use super::refusals::ALARM_BUSY;
 use crate::aws::tags::{own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
@@ -20,6 +21,6 @@ impl CloudWatch {
         let tags = own(&change.set, |key, value| Ok::<_, Infallible>(Tag::builder().key(key).value(value).build()))?;
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();
         let untag = || self.client.untag_resource().resource_arn(arn).set_tag_keys(Some(change.gone.clone())).send();
-        retagged(arn, change, task, &[], tag, untag).await
+        retagged(arn, change, task, &[&ALARM_BUSY], tag, untag).await
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_cognitoidentityprovider::types::UserPoolType;
 
 use super::groups::Group;
 use super::refusals::COGNITO_BUSY;
-use super::{Cognito, PAGE, UserPool};
+use super::{AppClient, Cognito, PAGE, PoolDomain, ResourceServer, UserPool};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Task};
@@ -25,26 +25,55 @@ pub(super) struct Attached {
     pub identity_providers: Vec<String>,
     pub groups: Vec<Group>,
     pub factors: Option<GetUserPoolMfaConfigOutput>,
+    pub recorded: Recorded,
 }
 
-/// The domains of a pool that should have none. `PoolDomain` itself reports another one in the place of the stack file's.
-fn foreign_domains<'a>(want: &'a UserPool, pool: &'a UserPoolType) -> impl Iterator<Item = &'a str> {
-    let prefix = pool.domain().filter(|_| !want.has_domain);
-    [prefix, pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
+/// What belongs to a pool according to the state. The engine itself removes what the stack file no longer names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Recorded {
+    /// The names of app clients.
+    clients: Vec<String>,
+    /// The identifiers of resource servers.
+    resource_servers: Vec<String>,
+    has_domain: bool,
+}
+
+impl Recorded {
+    fn of(pool_id: &str, task: &Task) -> Self {
+        let clients = task.recorded_parts::<AppClient>().filter(|key| key.pool_id == pool_id);
+        let servers = task.recorded_parts::<ResourceServer>().filter(|key| key.pool_id == pool_id);
+        Self {
+            clients: clients.map(|key| key.name).collect(),
+            resource_servers: servers.map(|key| key.identifier).collect(),
+            has_domain: task.recorded_parts::<PoolDomain>().any(|key| key.pool_id == pool_id),
+        }
+    }
 }
 
 impl Attached {
-    /// The app clients that the stack file does not name. `AppClient` itself reports a second client of the same name.
+    /// The domains of a pool that should have none. `PoolDomain` itself reports another one in the place of the stack
+    /// file's.
+    fn foreign_domains<'a>(&self, want: &UserPool, pool: &'a UserPoolType) -> impl Iterator<Item = &'a str> + use<'a> {
+        let prefix = pool.domain().filter(|_| !want.has_domain && !self.recorded.has_domain);
+        [prefix, pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
+    }
+
+    /// The app clients that neither the stack file nor the state names. `AppClient` itself reports a second client of the
+    /// same name.
     fn foreign_clients<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a (String, String)> {
-        self.clients.iter().filter(|(_, name)| !want.clients.contains(name))
+        let is_ours = |name: &String| want.clients.contains(name) || self.recorded.clients.contains(name);
+        self.clients.iter().filter(move |(_, name)| !is_ours(name))
     }
 
-    /// The resource servers that the stack file does not name.
+    /// The resource servers that neither the stack file nor the state names.
     fn foreign_servers<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a String> {
-        self.resource_servers.iter().filter(|server| !want.resource_servers.contains(server))
+        let is_ours =
+            |server: &String| want.resource_servers.contains(server) || self.recorded.resource_servers.contains(server);
+        self.resource_servers.iter().filter(move |server| !is_ours(server))
     }
 
-    /// The groups that the stack file does not name. `UserGroup` itself reports the role of one that it names.
+    /// The groups that the stack file does not name. `UserGroup` itself reports the role of one that it names. No run
+    /// gives a group a role, so those of the state lose theirs too.
     fn foreign_groups<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a Group> {
         self.groups.iter().filter(|group| !want.groups.contains(&group.name))
     }
@@ -57,7 +86,7 @@ impl Attached {
             .nothing_else("UserPoolClients", clients)
             .nothing_else("ResourceServers", self.foreign_servers(want))
             .nothing_else("IdentityProviders", &self.identity_providers)
-            .nothing_else("Domains", foreign_domains(want, pool))
+            .nothing_else("Domains", self.foreign_domains(want, pool))
             .nothing_else("Groups.RoleArn", self.foreign_groups(want).filter_map(role))
             .plain("Groups", "complete", if copies.is_empty() { "complete".into() } else { unfinished(&copies) })
     }
@@ -74,7 +103,7 @@ pub(super) fn is_attached(field: &str) -> bool {
 
 impl Cognito {
     /// Reads what belongs to a pool, in parallel.
-    pub(super) async fn attached(&self, pool_id: &str) -> Result<Attached, Failure> {
+    pub(super) async fn attached(&self, pool_id: &str, task: &Task) -> Result<Attached, Failure> {
         let (clients, resource_servers, identity_providers, groups, factors) = tokio::try_join!(
             self.clients(pool_id),
             self.resource_servers(pool_id),
@@ -82,7 +111,8 @@ impl Cognito {
             self.groups(pool_id),
             self.factors(pool_id),
         )?;
-        Ok(Attached { clients, resource_servers, identity_providers, groups, factors: Some(factors) })
+        let recorded = Recorded::of(pool_id, task);
+        Ok(Attached { clients, resource_servers, identity_providers, groups, factors: Some(factors), recorded })
     }
 
     async fn resource_servers(&self, pool_id: &str) -> Result<Vec<String>, Failure> {
@@ -112,7 +142,7 @@ impl Cognito {
         call.send().await.or_fail(&format!("read the second factors of the user pool {pool_id}"))
     }
 
-    /// Removes what belongs to the pool and is not in the stack file. A group keeps its members and loses its role.
+    /// Removes what belongs to the pool and is in neither the stack file nor the state. A group keeps its members and loses its role.
     pub(super) async fn detach(
         &self,
         want: &UserPool,
@@ -134,7 +164,7 @@ impl Cognito {
         for server in attached.foreign_servers(want) {
             self.delete_resource_server(id, server, task).await?;
         }
-        for domain in foreign_domains(want, pool) {
+        for domain in attached.foreign_domains(want, pool) {
             self.delete_domain(id, domain, task).await?;
         }
         let foreign: Vec<Group> = attached.foreign_groups(want).cloned().collect();

@@ -6,14 +6,14 @@
 use aws_sdk_cognitoidentityprovider::types::DomainStatusType;
 use serde::{Deserialize, Serialize};
 
-use super::refusals::COGNITO_BUSY;
+use super::refusals::{COGNITO_BUSY, POOL_DOMAIN_TAKEN};
 use super::{Cognito, POOLS, TARGET};
 use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::{Scope, Whose};
 
@@ -47,7 +47,27 @@ pub struct PoolDomainOutputs {
 #[derive(Debug, Clone)]
 pub struct PoolDomainLive {
     domain: String,
+    /// The domain that runs gave the pool, as far as the state knows.
+    recorded: Option<String>,
 }
+
+/// The field of the pool's domain if no run gave it to the pool.
+const THEIRS: &str = "Domain of somebody else";
+
+/// The field of the state's domain, if an interrupted run gave the pool the wanted one.
+const RECORDED: &str = "recorded Domain";
+
+/// A command with which a person can take a domain from a pool.
+fn removal_command(pool_id: &str, domain: &str) -> String {
+    format!("aws cognito-idp delete-user-pool-domain --user-pool-id {pool_id} --domain {domain}")
+}
+
+fn domain_of(pool_id: &str, domain: &str) -> PoolDomainOutputs {
+    PoolDomainOutputs { pool_id: pool_id.to_owned(), domain: domain.to_owned() }
+}
+
+/// What to do about a domain that is another pool's.
+const ANOTHER: &str = "choose another domain in `login` of the stack file; it may be another account's";
 
 /// Where programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
 pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
@@ -78,14 +98,26 @@ impl Resource for PoolDomain {
     }
 
     fn removal_command(outputs: &PoolDomainOutputs) -> Option<String> {
-        Some(format!(
-            "aws cognito-idp delete-user-pool-domain --user-pool-id {} --domain {}",
-            outputs.pool_id, outputs.domain
-        ))
+        Some(removal_command(&outputs.pool_id, &outputs.domain))
     }
 
     fn compare(&self, live: &PoolDomainLive) -> Comparison {
-        Comparison::default().guard("Domain", &self.domain, &live.domain)
+        let compared = Comparison::default();
+        match &live.recorded {
+            Some(recorded) if *recorded == live.domain => compared.guard("Domain", &self.domain, &live.domain),
+            Some(recorded) if live.domain == self.domain => compared.plain(RECORDED, &self.domain, recorded),
+            None if live.domain == self.domain => compared.guard("Domain", &self.domain, &live.domain),
+            _ => compared.guard(THEIRS, "none", &live.domain),
+        }
+    }
+
+    /// Somebody may sign in at a domain that no run made, and once it is deleted anybody in the region may take its name.
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
+        let theirs = drift.iter().find(|drift| drift.field == THEIRS)?;
+        let command = removal_command(&self.pool_id, &theirs.live);
+        Some(Failure::foreign("a domain of the user pool", &theirs.live).hint(format!(
+            "a pool has one domain: remove it with `{command}`, then run the same command again; it was not touched"
+        )))
     }
 }
 
@@ -148,6 +180,13 @@ impl Cognito {
         Ok(pool.filter(|(pool, _)| !pool.is_empty()))
     }
 
+    /// Fails if another pool has the domain. One of another account is not seen before it is to be created.
+    async fn is_free(&self, want: &PoolDomain) -> Result<(), Failure> {
+        let of_another = self.pool_of_domain(&want.domain).await?.filter(|(pool, _)| *pool != want.pool_id);
+        let Some((pool, _)) = of_another else { return Ok(()) };
+        Err(Failure::refused(format!("the domain {} is that of the user pool {pool}", want.domain)).hint(ANOTHER))
+    }
+
     /// Deletes a domain of a pool, once AWS is ready for that, and waits until its name is free. One that is gone, or is
     /// another pool's by now, is no failure.
     pub(super) async fn delete_domain(&self, pool_id: &str, domain: &str, task: &Task) -> Result<(), Failure> {
@@ -181,13 +220,14 @@ impl Provider<PoolDomain> for Cognito {
     async fn read(
         &self,
         key: &PoolDomainKey,
-        _: Option<&PoolDomainOutputs>,
+        known: Option<&PoolDomainOutputs>,
         _: &Task,
     ) -> Result<Option<Found<PoolDomain>>, Failure> {
         let domain = self.pool(&key.pool_id).await?.and_then(|pool| pool.domain).filter(|domain| !domain.is_empty());
         Ok(domain.map(|domain| Found {
-            outputs: PoolDomainOutputs { pool_id: key.pool_id.clone(), domain: domain.clone() },
-            live: PoolDomainLive { domain },
+            // Whoever deletes the domain deletes the recorded one, and none that somebody put into its place.
+            outputs: known.cloned().unwrap_or_else(|| domain_of(&key.pool_id, &domain)),
+            live: PoolDomainLive { domain, recorded: known.map(|known| known.domain.clone()) },
         }))
     }
 
@@ -196,10 +236,8 @@ impl Provider<PoolDomain> for Cognito {
             let call = self.once.create_user_pool_domain().user_pool_id(&want.pool_id).domain(&want.domain);
             call.send().await.or_fail(&format!("create the domain {}", want.domain))
         });
-        made.await.map_err(|failure| {
-            failure.hint("the domain may be another account's: choose another one in `login` of the stack file")
-        })?;
-        Ok(PoolDomainOutputs { pool_id: want.pool_id.clone(), domain: want.domain.clone() })
+        made.await.map_err(|failure| if POOL_DOMAIN_TAKEN.is(&failure) { failure.hint(ANOTHER) } else { failure })?;
+        Ok(domain_of(&want.pool_id, &want.domain))
     }
 
     async fn update(
@@ -208,9 +246,23 @@ impl Provider<PoolDomain> for Cognito {
         found: &Found<PoolDomain>,
         task: &Task,
     ) -> Result<PoolDomainOutputs, Failure> {
+        let old = &found.live.domain;
+        if *old == want.domain {
+            return Ok(domain_of(&want.pool_id, &want.domain));
+        }
+        self.is_free(want).await?;
         // A pool takes no second one.
-        self.delete_domain(&want.pool_id, &found.live.domain, task).await?;
-        self.create(want, task).await
+        self.delete_domain(&want.pool_id, old, task).await?;
+        let refused = match self.create(want, task).await {
+            Err(failure) if failure.cause == Cause::Refused => failure,
+            made => return made,
+        };
+        // Programs still get their tokens at the old one.
+        let old = PoolDomain { domain: old.clone(), ..want.clone() };
+        match self.create(&old, task).await {
+            Ok(_) => Err(refused),
+            Err(lost) => Err(refused.hint(format!("the pool has no domain now: {lost}. {ANOTHER}"))),
+        }
     }
 
     async fn delete(&self, gone: &PoolDomainOutputs, task: &Task) -> Result<(), Failure> {
@@ -226,54 +278,116 @@ impl Provider<PoolDomain> for Cognito {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Drift;
 
     fn want() -> PoolDomain {
         PoolDomain { pool_id: "p1".into(), domain: "demo-login".into() }
     }
 
     fn outputs() -> PoolDomainOutputs {
-        PoolDomainOutputs { pool_id: "p1".into(), domain: "demo-login".into() }
+        of("demo-login")
     }
 
     async fn read(pool: &str) -> Result<Option<Found<PoolDomain>>, Failure> {
-        let (clients, _) = replay(vec![(200, pool)]);
-        Provider::<PoolDomain>::read(&Cognito::new(&clients), &want().key(), None, &Task::detached("x")).await
+        read_knowing(pool, None).await
     }
+
+    async fn read_knowing(pool: &str, known: Option<&PoolDomainOutputs>) -> Result<Option<Found<PoolDomain>>, Failure> {
+        let (clients, _) = replay(vec![(200, pool)]);
+        Provider::<PoolDomain>::read(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await
+    }
+
+    fn of(domain: &str) -> PoolDomainOutputs {
+        domain_of("p1", domain)
+    }
+
+    const OTHER: &str = r#"{"UserPool":{"Id":"p1","Domain":"older"}}"#;
 
     #[tokio::test]
     async fn a_pool_has_the_domain_another_one_or_none() {
         let found =
             read(r#"{"UserPool":{"Id":"p1","Domain":"demo-login"}}"#).await.expect("an answer").expect("a domain");
         assert_eq!((found.outputs, want().drift(&found.live)), (outputs(), vec![]));
-        let other = read(r#"{"UserPool":{"Id":"p1","Domain":"theirs"}}"#).await.expect("an answer").expect("a domain");
-        assert_eq!(want().drift(&other.live), [Drift::weakening("Domain", "demo-login", "theirs")]);
+        let older = read_knowing(OTHER, Some(&of("older"))).await.expect("an answer").expect("a domain");
+        assert_eq!(want().drift(&older.live), [Drift::weakening("Domain", "demo-login", "older")]);
+        assert_eq!(want().requires_replacement(&want().drift(&older.live)), None);
         assert!(read(r#"{"UserPool":{"Id":"p1"}}"#).await.expect("an answer").is_none());
     }
 
     #[tokio::test]
-    async fn a_pool_gives_up_its_domain_before_it_takes_another_one() {
-        let other = r#"{"UserPool":{"Id":"p1","Domain":"theirs"}}"#;
+    async fn a_domain_that_no_run_made_is_named_and_kept() {
+        for known in [None, Some(of("demo-login"))] {
+            let found = read_knowing(OTHER, known.as_ref()).await.expect("an answer").expect("a domain");
+            let drift = want().drift(&found.live);
+            assert_eq!(drift, [Drift::weakening(THEIRS, "none", "older")]);
+            let failure = want().requires_replacement(&drift).expect("a refusal");
+            assert_eq!(failure.cause, Cause::Foreign);
+            let hint = failure.hint.expect("a hint");
+            assert!(hint.contains("delete-user-pool-domain --user-pool-id p1 --domain older`"), "{hint}");
+            // What is deleted when the stack file has no domain any more.
+            assert_eq!(found.outputs, known.unwrap_or_else(|| of("older")));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_an_interrupted_run_gave_is_recorded() {
+        let live = r#"{"UserPool":{"Id":"p1","Domain":"demo-login"}}"#;
+        let found = read_knowing(live, Some(&of("older"))).await.expect("an answer").expect("a domain");
+        assert_eq!(want().drift(&found.live), [Drift::new(RECORDED, "demo-login", "older")]);
+        let (clients, http) = replay(vec![]);
+        assert_eq!(Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await, Ok(outputs()));
+        assert_eq!(asked(&http), []);
+    }
+
+    /// The calls of an update from the domain `older`, and what became of it.
+    async fn updated(answers: &[(u16, &str)]) -> (Vec<String>, Result<PoolDomainOutputs, Failure>) {
+        let found = read_knowing(OTHER, Some(&of("older"))).await.expect("an answer").expect("a domain");
+        let (clients, http) = replay(answers.to_vec());
+        let made = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
+        (asked(&http).into_iter().map(|(call, _)| call).collect(), made)
+    }
+
+    const TAKEN: &str =
+        r#"{"__type":"InvalidParameterException","message":"Domain already associated with another user pool."}"#;
+
+    #[tokio::test]
+    async fn a_pool_keeps_its_domain_if_another_pool_has_the_wanted_one() {
+        let theirs = r#"{"DomainDescription":{"UserPoolId":"p9","Status":"ACTIVE"}}"#;
+        let (calls, made) = updated(&[(200, theirs)]).await;
+        assert_eq!(calls, ["DescribeUserPoolDomain"]);
+        assert!(made.expect_err("refused").to_string().contains("that of the user pool p9"));
+    }
+
+    #[tokio::test]
+    async fn a_pool_gets_its_domain_back_if_it_cannot_have_the_wanted_one() {
         let active = r#"{"DomainDescription":{"UserPoolId":"p1","Status":"ACTIVE"}}"#;
         let free = r#"{"DomainDescription":{}}"#;
-        let (clients, http) = replay([other, active, "{}", free, "{}"].map(|body| (200, body)).to_vec());
-        let cognito = Cognito::new(&clients);
-        let task = Task::detached("x");
-        let found = Provider::<PoolDomain>::read(&cognito, &want().key(), None, &task).await;
-        let found = found.expect("an answer").expect("a domain");
-        assert_eq!(cognito.update(&want(), &found, &task).await, Ok(outputs()));
-        let calls: Vec<String> = asked(&http).into_iter().skip(1).map(|(call, _)| call).collect();
+        let before = [(200, free), (200, active), (200, "{}"), (200, free), (400, TAKEN)];
+        let (calls, made) = updated(&[&before[..], &[(200, "{}")]].concat()).await;
+        assert_eq!(calls[calls.len() - 2..], ["CreateUserPoolDomain", "CreateUserPoolDomain"]);
+        assert_eq!(made.expect_err("refused").hint.as_deref(), Some(ANOTHER));
+        let (_, made) = updated(&[&before[..], &[(400, TAKEN)]].concat()).await;
+        assert!(made.expect_err("refused").hint.is_some_and(|hint| hint.contains("has no domain now")));
+    }
+
+    #[tokio::test]
+    async fn a_pool_gives_up_its_domain_before_it_takes_another_one() {
+        let active = r#"{"DomainDescription":{"UserPoolId":"p1","Status":"ACTIVE"}}"#;
+        let free = r#"{"DomainDescription":{}}"#;
+        let (calls, made) = updated(&[free, active, "{}", free, "{}"].map(|body| (200, body))).await;
+        assert_eq!(made, Ok(outputs()));
         let look = "DescribeUserPoolDomain";
-        assert_eq!(calls, [look, "DeleteUserPoolDomain", look, "CreateUserPoolDomain"]);
+        assert_eq!(calls, [look, look, "DeleteUserPoolDomain", look, "CreateUserPoolDomain"]);
     }
 
     #[tokio::test]
     async fn a_domain_that_is_taken_leads_to_another_one() {
-        let taken =
-            r#"{"__type":"InvalidParameterException","message":"Domain already associated with another user pool."}"#;
-        let (clients, http) = replay(vec![(400, taken)]);
+        let (clients, http) = replay(vec![(400, TAKEN)]);
         let made = Cognito::new(&clients).create(&want(), &Task::detached("x")).await;
-        assert!(made.expect_err("refused").hint.is_some_and(|hint| hint.contains("choose another")));
+        assert_eq!(made.expect_err("refused").hint.as_deref(), Some(ANOTHER));
+        let other = r#"{"__type":"InvalidParameterException","message":"Custom domain is not a valid subdomain"}"#;
+        let (clients, _) = replay(vec![(400, other)]);
+        let made = Cognito::new(&clients).create(&want(), &Task::detached("x")).await;
+        assert_ne!(made.expect_err("refused").hint.as_deref(), Some(ANOTHER));
         assert_eq!(asked(&http)[0].1, r#"{"Domain":"demo-login","UserPoolId":"p1"}"#);
     }
 

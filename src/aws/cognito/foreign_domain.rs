@@ -1,4 +1,5 @@
-//! A domain that somebody gave to one of our pools.
+//! A domain of one of our pools that neither the stack file nor the state has: somebody gave it to the pool, or the record
+//! is lost.
 
 use super::refusals::HAS_DOMAIN;
 use super::{Cognito, UserPoolOutputs};
@@ -29,7 +30,8 @@ impl Cognito {
             })
             .collect();
         let hint = format!(
-            "somebody gave this pool a domain; remove it with {}, then run `securelambda down` again",
+            "the pool has a domain that neither the stack file nor the state file names; remove it with {}, then run the same \
+             command again",
             commands.join(" and ")
         );
         refusal.hint(hint)
@@ -60,7 +62,8 @@ mod tests {
         assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.to_string().contains("It has a domain configured"), "{failure}");
         let hint = failure.hint.expect("a hint");
-        for words in ["--user-pool-id p1 --domain login`", "--domain login.example.com`", "`securelambda down`"] {
+        for words in ["--user-pool-id p1 --domain login`", "--domain login.example.com`", "run the same command again"]
+        {
             assert!(hint.contains(words), "{hint}");
         }
         assert_eq!(asked(&http).len(), 2);

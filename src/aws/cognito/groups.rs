@@ -6,14 +6,12 @@
 
 use aws_sdk_cognitoidentityprovider::types::GroupType;
 
-use super::refusals::COGNITO_BUSY;
+use super::refusals::{COGNITO_BUSY, NO_USER};
 use super::{Cognito, members};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
+use crate::choices::GROUP_COPY as COPY;
 use crate::engine::{Cause, Failure, Task};
-
-/// The beginning of a copy's name.
-const COPY: &str = "securelambda-copy-of-";
 
 /// The most characters of a group's name.
 const LONGEST: usize = 128;
@@ -119,8 +117,11 @@ impl Cognito {
                 let call = self.client.admin_add_user_to_group().user_pool_id(pool_id).group_name(to).username(&name);
                 call.send().await.or_fail(&format!("add a member to the group {to}"))
             });
-            // A user who was deleted meanwhile needs no group.
-            added.await.or_absent()?;
+            match added.await {
+                // A user who was deleted meanwhile needs no group. A missing group is a failure: its original must stay.
+                Err(failure) if !NO_USER.is(&failure) => return Err(failure),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -171,6 +172,17 @@ mod tests {
         });
         assert_eq!(made, expected, "without a role");
         assert!(asked[9].1.contains("securelambda-copy-of-staff"));
+    }
+
+    /// Somebody deleted the copy meanwhile. Without it, deleting the group would lose its members.
+    #[tokio::test]
+    async fn a_group_whose_copy_is_gone_is_not_deleted() {
+        let no_user = (400, r#"{"__type":"UserNotFoundException","message":"User does not exist."}"#);
+        let no_group = (400, r#"{"__type":"ResourceNotFoundException","message":"Group not found."}"#);
+        let (clients, http) = replay(vec![(200, "{}"), (200, MEMBERS), no_user, no_group]);
+        let groups = [group("staff", Some("arn:aws:iam::1:role/x"))];
+        assert!(Cognito::new(&clients).take_roles("p1", &groups, &Task::detached("x")).await.is_err());
+        assert!(!asked(&http).iter().any(|(call, _)| call.starts_with("Delete")));
     }
 
     #[tokio::test]

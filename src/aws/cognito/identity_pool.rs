@@ -18,7 +18,7 @@ use crate::aws::pages::{as_far_as_it_goes, closer, whole};
 use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::{pairs, tag_map};
+use crate::aws::tags::{pairs, read, tag_map};
 use crate::engine::{
     Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
 };
@@ -291,7 +291,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
     async fn tags(&self, of: &IdentityPoolOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
         let answer = self.client.describe_identity_pool().identity_pool_id(&of.id).send().await;
         let answer = answer.or_fail(&format!("read the tags of the identity pool {}", of.id)).or_absent()?;
-        Ok(answer.map(|answer| crate::aws::tags::read(pairs(answer.identity_pool_tags()))))
+        Ok(answer.map(|answer| read(pairs(answer.identity_pool_tags()))))
     }
 
     async fn retag(&self, of: &IdentityPoolOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {

@@ -1,15 +1,21 @@
-//! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools).
+//! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools). Domains are not
+//! among them: which ones the stack made, only the stack file and the state know.
 
 use super::pool::outputs;
-use super::{
-    AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, PoolDomain, PoolDomainKey, PoolDomainOutputs, UserPool,
-    UserPoolKey,
-};
+use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::tags::pairs;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
+
+/// The id of a client in the stack. The name of a further one begins with that of its pool.
+fn client_id_of(pool: &str, pool_name: &str, name: &str) -> Id {
+    match name.strip_prefix(pool_name).and_then(|rest| rest.strip_prefix('.')) {
+        Some(further) => Id::new("client", &format!("{pool}/{further}")),
+        None => Id::new("client", pool),
+    }
+}
 
 impl Cognito {
     async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
@@ -19,6 +25,7 @@ impl Cognito {
         let outputs = outputs(&pool, &id)?;
         let key = |_| UserPoolKey { name: outputs.name.clone() };
         let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs);
+        let pool_name = outputs.name.clone();
         // They go with the pool, known or not.
         let (clients, unread) = match clients {
             Ok(clients) => (clients, None),
@@ -26,26 +33,12 @@ impl Cognito {
         };
         let under = clients.into_iter().map(|(client_id, name)| {
             let key = AppClientKey { pool_id: id.clone(), name: name.clone(), watched: false, secret_name: None };
-            let of = Id::new("client", listed.id.parts().1);
+            let of = client_id_of(listed.id.parts().1, &pool_name, &name);
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
             InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs)
         });
-        // A pool that has one is not deleted, so it goes before the pool, whoever gave it to the pool.
-        let domains = [pool.domain(), pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty());
-        let domains = domains.map(|domain| {
-            let of = Id::new("domain", listed.id.parts().1);
-            let outputs = PoolDomainOutputs { pool_id: id.clone(), domain: domain.to_owned() };
-            let place = format!("{}/domain/{domain}", listed.arn);
-            InventoryItem::under::<PoolDomain>(
-                &listed,
-                of,
-                (domain, &place),
-                &PoolDomainKey { pool_id: id.clone() },
-                &outputs,
-            )
-        });
-        let under: Vec<InventoryItem> = under.chain(domains).collect();
+        let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 
@@ -92,7 +85,8 @@ mod tests {
     async fn two_pools_of_one_name_are_both_listed_with_their_clients() {
         let first = r#"{"UserPools":[{"Id":"r_1","Name":"demo-p"},{"Id":"r_9","Name":"x"}],"NextToken":"p2"}"#;
         let second = r#"{"UserPools":[{"Id":"r_2","Name":"demo-p"},{"Id":"r_3","Name":"demo-p"}]}"#;
-        let clients = r#"{"UserPoolClients":[{"ClientId":"c1","ClientName":"demo-p"}]}"#;
+        let clients = r#"{"UserPoolClients":[{"ClientId":"c1","ClientName":"demo-p-client"},
+            {"ClientId":"c2","ClientName":"demo-p.partner"}]}"#;
         let none = r#"{"UserPoolClients":[]}"#;
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
         let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
@@ -100,7 +94,13 @@ mod tests {
         let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
         let listed = Cognito::new(&clients).list_pools(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
-        assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
+        let expected = [
+            ("pool.p", "arn:r_1"),
+            ("client.p", "arn:r_1/client/c1"),
+            ("client.p/partner", "arn:r_1/client/c2"),
+            ("pool.p", "arn:r_2"),
+        ];
+        assert_eq!(seen, expected);
         assert!(asked(&http)[1].1.contains("p2"));
     }
 }

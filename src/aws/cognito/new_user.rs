@@ -41,14 +41,25 @@ impl NewUser {
 
     /// The attributes with which an administrator adds a user, who vouches for address and number.
     pub(super) fn vouched_for(&self) -> Vec<(String, String)> {
-        let mut all = Vec::new();
-        for (name, value) in self.signing_up() {
-            let verified = ["email", "phone_number"].contains(&name.as_str()).then(|| format!("{name}_verified"));
-            all.push((name, value));
-            all.extend(verified.map(|name| (name, "true".to_owned())));
-        }
-        all
+        vouched(self.signing_up())
     }
+
+    /// The attributes besides the name, for a user who exists, with the same word of the administrator.
+    pub(super) fn vouched_further(&self) -> Vec<(String, String)> {
+        let further = self.attributes.iter().filter(|(name, _)| Some(name.as_str()) != self.contact);
+        vouched(further.cloned())
+    }
+}
+
+/// Attributes, with the statement that address and number are verified.
+fn vouched(attributes: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (name, value) in attributes {
+        let verified = ["email", "phone_number"].contains(&name.as_str()).then(|| format!("{name}_verified"));
+        all.push((name, value));
+        all.extend(verified.map(|name| (name, "true".to_owned())));
+    }
+    all
 }
 
 /// Values for the attributes that a pool requires of everybody, for a user who is no person.
@@ -117,6 +128,8 @@ mod tests {
         let named = NewUser::of(&[SignIn::Username, SignIn::Email], "ann", pairs(&[("email", "ann@example.com")]));
         assert_eq!(named.signing_up(), pairs(&[("email", "ann@example.com")]));
         assert_eq!(named.vouched_for(), pairs(&[("email", "ann@example.com"), ("email_verified", "true")]));
+        assert_eq!(named.vouched_further(), named.vouched_for());
+        assert_eq!(ann.vouched_further(), tenant());
     }
 
     #[test]

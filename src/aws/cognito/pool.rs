@@ -16,7 +16,7 @@ use super::threat::{Risk, add_ons, is_risk, tier};
 use super::{Cognito, PasswordPolicy};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::settled;
-use crate::aws::tags::tag_map;
+use crate::aws::tags::{self, pairs, tag_map};
 use crate::choices::{Mfa, Plan, SignIn, ThreatProtection, UserAttribute};
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::scope::Whose;
@@ -165,10 +165,10 @@ impl Provider<UserPool> for Cognito {
         &self,
         key: &UserPoolKey,
         known: Option<&UserPoolOutputs>,
-        _: &Task,
+        task: &Task,
     ) -> Result<Option<Found<UserPool>>, Failure> {
         if let Some(known) = known {
-            let (pool, attached) = tokio::join!(self.pool(&known.id), self.attached(&known.id));
+            let (pool, attached) = tokio::join!(self.pool(&known.id), self.attached(&known.id, task));
             if let Some(pool) = pool? {
                 if !self.owns(&pool) {
                     return Err(Failure::foreign("the user pool", &known.arn));
@@ -185,7 +185,7 @@ impl Provider<UserPool> for Cognito {
         match ours.as_slice() {
             [] => Ok(None),
             [pool] => {
-                let attached = self.attached(pool.id().unwrap_or_default()).await;
+                let attached = self.attached(pool.id().unwrap_or_default(), task).await;
                 self.whole_pool(pool.clone(), attached, &key.name, &[]).await.map(Some)
             }
             all => {
@@ -277,9 +277,7 @@ impl Provider<UserPool> for Cognito {
     async fn tags(&self, of: &UserPoolOutputs, _: &Task) -> Result<Option<Tags>, Failure> {
         let answer = self.client.describe_user_pool().user_pool_id(&of.id).send().await;
         let answer = answer.or_fail(&format!("read the tags of the user pool {}", of.id)).or_absent()?;
-        Ok(answer
-            .and_then(|answer| answer.user_pool)
-            .map(|answer| crate::aws::tags::read(crate::aws::tags::pairs(answer.user_pool_tags()))))
+        Ok(answer.and_then(|answer| answer.user_pool).map(|pool| tags::read(pairs(pool.user_pool_tags()))))
     }
 
     async fn retag(&self, of: &UserPoolOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {
@@ -336,6 +334,7 @@ impl UserPool {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::{AppClient, AppClientKey, PoolDomain, PoolDomainKey, ResourceServer, ResourceServerOutputs};
     use super::*;
     use crate::aws::testing::{asked, replay};
     use crate::engine::Cause;
@@ -419,9 +418,16 @@ mod tests {
         answers: Vec<(u16, &str)>,
         known: Option<&UserPoolOutputs>,
     ) -> (Result<Option<Found<UserPool>>, Failure>, Vec<String>) {
+        read_by(answers, known, &Task::detached("x")).await
+    }
+
+    async fn read_by(
+        answers: Vec<(u16, &str)>,
+        known: Option<&UserPoolOutputs>,
+        task: &Task,
+    ) -> (Result<Option<Found<UserPool>>, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
-        let found =
-            Provider::<UserPool>::read(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
+        let found = Provider::<UserPool>::read(&Cognito::new(&clients), &want().key(), known, task).await;
         (found, asked(&http).into_iter().map(|(operation, _)| operation).collect())
     }
 
@@ -802,6 +808,34 @@ mod tests {
         let off = UserPool { mfa: Mfa::Off, ..want() };
         let drift = off.drift(&live_with(&got("p1"), FOREIGN));
         assert!(drift.iter().all(|drift| !drift.field.starts_with("EmailMfa")), "no factor is asked for: {drift:?}");
+    }
+
+    /// The engine removes them, at the end of the run: a client that takes the place of another one exists by then.
+    #[tokio::test]
+    async fn parts_on_record_that_the_stack_file_no_longer_names_are_not_foreign() {
+        let mut answer = got("p1");
+        answer["UserPool"]["Domain"] = json!("login");
+        let answer = answer.to_string();
+        let client = |pool: &str| AppClientKey {
+            pool_id: pool.into(),
+            name: "theirs".into(),
+            watched: false,
+            secret_name: None,
+        };
+        let domain = |pool: &str| PoolDomainKey { pool_id: pool.into() };
+        let server = |pool: &str| ResourceServerOutputs { pool_id: pool.into(), identifier: "orders".into() };
+        let drift = async |pool: &str| {
+            let task = Task::detached("x").with_parts_of::<AppClient>([client(pool)]);
+            let task = task.with_parts_of::<ResourceServer>([server(pool)]).with_parts_of::<PoolDomain>([domain(pool)]);
+            let answers = [vec![(200, answer.as_str())], FOREIGN.to_vec()].concat();
+            let found = read_by(answers, Some(&ids("p1")), &task).await.0.expect("an answer").expect("a pool");
+            let attached = want().drift(&found.live).into_iter().filter(|drift| is_attached(&drift.field));
+            attached.map(|drift| drift.field).collect::<Vec<_>>()
+        };
+        assert_eq!(drift("p1").await, ["IdentityProviders", "Groups.RoleArn"]);
+        // Those of a pool that this one replaces say nothing of it.
+        let all = ["UserPoolClients", "ResourceServers", "IdentityProviders", "Domains", "Groups.RoleArn"];
+        assert_eq!(drift("p0").await, all);
     }
 
     #[tokio::test]

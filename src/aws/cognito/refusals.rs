@@ -15,6 +15,8 @@ refusals! {
     GROUP_EXISTS: Exists = Refusal::new(&["cognito-idp CreateGroup"], &["GroupExistsException"]);
     /// The pool has a domain.
     HAS_DOMAIN = Refusal::new(&["cognito-idp DeleteUserPool"], &["InvalidParameterException"]).words(&["has a domain configured"]);
+    /// Somebody has the domain in the region, perhaps in another account.
+    POOL_DOMAIN_TAKEN = Refusal::new(&["cognito-idp CreateUserPoolDomain"], &["InvalidParameterException"]).words(&["already associated"]);
     /// The pool has no threat protection, and so no reactions to risks.
     NO_RISK_CONFIGURATION = Refusal::new(&["cognito-idp DescribeRiskConfiguration"], &["UserPoolAddOnNotEnabledException"]);
     /// The identity pool gives the provider's users no tags.

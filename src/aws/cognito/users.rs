@@ -114,21 +114,20 @@ impl Users {
         self.clock.as_ref().map_or_else(SystemTime::now, TimeSource::now)
     }
 
-    /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again, and sets the further
-    /// attributes.
+    /// Adds a user to a pool. For an existing user it sets the further attributes, and sets the password or sends the
+    /// mail again.
     pub async fn add(&self, pool_id: &str, user: &NewUser, how: AddUser) -> Result<Added, Failure> {
-        let added = match how {
-            AddUser::Password(password) => self.add_with_password(pool_id, user, &password).await?,
-            AddUser::Invite => self.invite(pool_id, user).await?,
-        };
-        if matches!(added, Added::PasswordSet | Added::Reinvited) && !user.attributes.is_empty() {
-            self.set_attributes(pool_id, &user.name, &user.attributes).await?;
+        match how {
+            AddUser::Password(password) => self.add_with_password(pool_id, user, &password).await,
+            AddUser::Invite => self.invite(pool_id, user).await,
         }
-        Ok(added)
     }
 
     async fn add_with_password(&self, pool_id: &str, user: &NewUser, password: &SecretValue) -> Result<Added, Failure> {
         let added = if explained(self.ensure(pool_id, user).await)? { Added::Created } else { Added::PasswordSet };
+        if added == Added::PasswordSet {
+            self.set_attributes(pool_id, user).await?;
+        }
         explained(self.set_password(pool_id, &user.name, password).await)?;
         Ok(added)
     }
@@ -149,10 +148,16 @@ impl Users {
         }
     }
 
-    async fn set_attributes(&self, pool_id: &str, username: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
-        let call = self.client.admin_update_user_attributes().user_pool_id(pool_id).username(username);
-        let set = call.set_user_attributes(Some(attributes(pairs)?)).send().await;
-        explained(set.or_fail(&format!("set the attributes of {username}"))).map(drop)
+    /// Sets the further attributes of an existing user. Without the administrator's word for an address, Cognito would
+    /// keep the old one and mail a code (docs/aws.md, Users and passwords).
+    async fn set_attributes(&self, pool_id: &str, user: &NewUser) -> Result<(), Failure> {
+        let given = user.vouched_further();
+        if given.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.admin_update_user_attributes().user_pool_id(pool_id).username(&user.name);
+        let set = call.set_user_attributes(Some(attributes(&given)?)).send().await;
+        explained(set.or_fail(&format!("set the attributes of {}", user.name))).map(drop)
     }
 
     /// Sets a user's permanent password.
@@ -169,6 +174,8 @@ impl Users {
         match explained(made.or_fail(&format!("invite {}", user.name))) {
             Ok(_) => Ok(Added::Invited),
             Err(failure) if failure.cause == Cause::Exists => {
+                // The mail goes to the address that the user has by then.
+                self.set_attributes(pool_id, user).await?;
                 let sent = call.message_action(MessageActionType::Resend).send().await;
                 explained(sent.or_fail(&format!("invite {} again", user.name))).map(|_| Added::Reinvited)
             }
@@ -408,12 +415,25 @@ mod tests {
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}"), (200, "{}")]);
         let added = Users::new(&clients).add("p1", &user, AddUser::Password(hidden("x"))).await;
         assert_eq!(added, Ok(Added::PasswordSet));
-        let (call, body) = &asked(&http)[2];
+        let (call, body) = &asked(&http)[1];
         let set: serde_json::Value = serde_json::from_str(body).expect("JSON");
         assert_eq!(
             (call.as_str(), &set["UserAttributes"]),
             ("AdminUpdateUserAttributes", &serde_json::json!([tenant]))
         );
+        // An address comes with the administrator's word for it, and before the mail that goes to it.
+        let named = NewUser::of(&[SignIn::Username], "ann", vec![("email".into(), "ann@example.org".into())]);
+        let (clients, http) = replay(vec![(400, EXISTS), (200, "{}"), (200, "{}")]);
+        let added = Users::new(&clients).add("p1", &named, AddUser::Invite).await;
+        assert_eq!(added, Ok(Added::Reinvited));
+        let calls = asked(&http);
+        let set: serde_json::Value = serde_json::from_str(&calls[1].1).expect("JSON");
+        let vouched = serde_json::json!([
+            {"Name": "email", "Value": "ann@example.org"},
+            {"Name": "email_verified", "Value": "true"},
+        ]);
+        assert_eq!((calls[1].0.as_str(), &set["UserAttributes"]), ("AdminUpdateUserAttributes", &vouched));
+        assert!(calls[2].1.contains("RESEND"));
         let refused = error("InvalidParameterException", "Attributes did not conform to the schema: name: required");
         let (clients, _) = replay(vec![(400, &refused)]);
         let failure = Users::new(&clients).add("p1", &user, AddUser::Password(hidden("x"))).await.expect_err("refused");

@@ -34,6 +34,8 @@ waits! {
             "dynamodb UpdateTimeToLive",
             "dynamodb UpdateContinuousBackups",
             "dynamodb DeleteResourcePolicy",
+            "dynamodb TagResource",
+            "dynamodb UntagResource",
         ],
         &["ResourceInUseException"],
     )

@@ -11,7 +11,7 @@ use crate::aws::iam::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::tags;
+use crate::aws::tags::{read, tags};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
@@ -346,7 +346,7 @@ impl Provider<Role> for Iam {
         let answer = answer.or_fail(&format!("read the tags of the role {}", of.name)).or_absent()?;
         Ok(answer
             .and_then(|answer| answer.role)
-            .map(|answer| crate::aws::tags::read(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+            .map(|answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
     }
 
     async fn retag(&self, of: &RoleOutputs, change: &Retag, task: &Task) -> Result<(), Failure> {

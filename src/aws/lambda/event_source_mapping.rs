@@ -218,6 +218,10 @@ impl Provider<EventSourceMapping> for Lambda {
         known: Option<&MappingOutputs>,
         _: &Task,
     ) -> Result<Option<Found<EventSourceMapping>>, Failure> {
+        // A table that exists gets its stream in this run. AWS would take no source for any source.
+        if key.source_arn.is_empty() {
+            return Ok(None);
+        }
         // The tags of the recorded one are read at the same time as the list, which says whether it is still the right one.
         let recorded = async {
             match known {
@@ -383,6 +387,15 @@ mod tests {
         let list = json!({ "EventSourceMappings": [config(changes)] }).to_string();
         let (clients, _) = replay(vec![(200, &list), (200, OURS)]);
         Provider::<EventSourceMapping>::read(&Lambda::new(&clients), &want().key(), None, &task()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_does_not_exist_yet_has_no_mapping() {
+        let (clients, http) = replay(vec![]);
+        let key = EventSourceMapping { source_arn: String::new(), ..want() }.key();
+        let read = Provider::<EventSourceMapping>::read(&Lambda::new(&clients), &key, None, &task()).await;
+        assert!(read.unwrap().is_none());
+        assert_eq!(requests(&http), Vec::<String>::new());
     }
 
     #[tokio::test]

@@ -70,6 +70,8 @@ waits! {
             "lambda DeleteFunctionUrlConfig",
             "lambda DeleteFunctionEventInvokeConfig",
             "lambda DeleteAlias",
+            "lambda TagResource",
+            "lambda UntagResource",
         ],
         &["ResourceConflictException"],
     )

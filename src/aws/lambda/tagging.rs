@@ -1,7 +1,7 @@
 //! Tags of functions and of event source mappings.
 
 use super::Lambda;
-use super::refusals::{FUNCTION_BUSY, MAPPING_BUSY};
+use super::refusals::FUNCTION_BUSY;
 use crate::aws::tags::{map_of, pairs, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
@@ -16,6 +16,6 @@ impl Lambda {
         let tags = map_of(&change.set);
         let tag = || self.client.tag_resource().resource(arn).set_tags(Some(tags.clone())).send();
         let untag = || self.client.untag_resource().resource(arn).set_tag_keys(Some(change.gone.clone())).send();
-        retagged(arn, change, task, &[&FUNCTION_BUSY, &MAPPING_BUSY], tag, untag).await
+        retagged(arn, change, task, &[&FUNCTION_BUSY], tag, untag).await
     }
 }

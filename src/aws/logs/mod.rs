@@ -63,6 +63,15 @@ const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
 pub(in crate::aws) const READ_GROUP: Permissions =
     Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] };
 
+/// The permission to change the tags that people want on log groups, whatever writes to them.
+pub(in crate::aws) const fn retag_groups(on: &'static [&'static str]) -> StatementTemplate {
+    StatementTemplate {
+        sid: Sid::RetagOwn,
+        on,
+        rights: &[Permissions { needs: &[Usage::Update], actions: &["logs:TagResource", "logs:UntagResource"] }],
+    }
+}
+
 /// What removing needs that somebody else receives or writes events.
 pub(in crate::aws) const REPAIR_GROUP: Permissions = Permissions {
     needs: &[Usage::Update],
@@ -181,14 +190,7 @@ impl Described for LogGroup {
         cleanup: CleanupGroup::Logs,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::RetagOwn,
-                on: GROUPS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["logs:TagResource", "logs:UntagResource"],
-                }],
-            },
+            retag_groups(GROUPS),
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: GROUPS,

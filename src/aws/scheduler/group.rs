@@ -6,7 +6,7 @@ use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::refusals::GROUP_GOING;
-use super::{SERVICE, Scheduler};
+use super::{SERVICE, Schedule, Scheduler};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::pages::{as_far_as_it_goes, whole};
@@ -37,10 +37,13 @@ pub struct ScheduleGroup {
     pub schedules: BTreeSet<String>,
 }
 
-/// The ARNs of the targets of a group's schedules, by their names.
+/// A group's schedules: the ARNs of their targets, by their names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GroupLive {
     pub schedules: BTreeMap<String, String>,
+    /// The names of its schedules according to the state. The engine itself deletes those that the stack file no longer
+    /// has.
+    pub recorded: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,9 +61,10 @@ pub struct GroupKey {
 }
 
 impl ScheduleGroup {
-    /// The schedules that the stack file does not have.
+    /// The schedules that neither the stack file nor the state has.
     fn others<'a>(&self, live: &'a GroupLive) -> impl Iterator<Item = (&'a String, &'a String)> {
-        live.schedules.iter().filter(|(name, _)| !self.schedules.contains(*name))
+        let is_ours = |name: &String| self.schedules.contains(name) || live.recorded.contains(name);
+        live.schedules.iter().filter(move |(name, _)| !is_ours(name))
     }
 }
 
@@ -179,13 +183,17 @@ impl Provider<ScheduleGroup> for Scheduler {
         &self,
         key: &GroupKey,
         _: Option<&GroupOutputs>,
-        _: &Task,
+        task: &Task,
     ) -> Result<Option<Found<ScheduleGroup>>, Failure> {
         let (there, ours, schedules) =
             tokio::join!(self.has(&key.name), self.owns(&key.name), self.schedules_of(&key.name));
         let outputs = GroupOutputs { name: key.name.clone(), arn: self.group_arn(&key.name) };
         match (there?, ours?) {
-            (true, Some(true)) => Ok(schedules?.map(|schedules| Found { outputs, live: GroupLive { schedules } })),
+            (true, Some(true)) => {
+                let recorded = task.recorded_parts::<Schedule>().filter(|key| key.group == outputs.name);
+                let recorded = recorded.map(|key| key.name).collect();
+                Ok(schedules?.map(|schedules| Found { outputs, live: GroupLive { schedules, recorded } }))
+            }
             (true, Some(false)) => Err(Failure::foreign("the schedule group", &outputs.arn)),
             _ => Ok(None),
         }
@@ -253,6 +261,7 @@ impl Provider<ScheduleGroup> for Scheduler {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::aws::scheduler::ScheduleOutputs;
     use crate::aws::testing::{replay, requests};
     use crate::engine::Drift;
 
@@ -267,6 +276,12 @@ mod tests {
         let tags = r#"{"Tags":[{"Key":"securelambda:stack","Value":"demo"}]}"#;
         let schedules =
             r#"{"Schedules":[{"Name":"Nightly","Target":{"Arn":"arn:f"}},{"Name":"x","Target":{"Arn":"arn:g"}}]}"#;
+        // One that a run made is the engine's to delete.
+        let recorded = Task::detached("schedules.group")
+            .with_parts_of::<Schedule>([ScheduleOutputs { group: want.name.clone(), name: "x".into() }]);
+        let (clients, _) = replay(vec![(200, group), (200, tags), (200, schedules)]);
+        let found = Provider::<ScheduleGroup>::read(&Scheduler::new(&clients), &want.key(), None, &recorded).await;
+        assert!(want.compare(&found.unwrap().unwrap().live).is_as_wanted());
         let (clients, http) = replay(vec![(200, group), (200, tags), (200, schedules), (200, "{}")]);
         let provider = Scheduler::new(&clients);
         let task = Task::detached("schedules.group");

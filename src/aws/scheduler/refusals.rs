@@ -26,6 +26,15 @@ waits! {
     .unless(&["already exist"])
     .pace(1000, 5000, 300);
 
+    /// The group is being changed.
+    GROUP_BUSY = wait(
+        "schedules",
+        "the schedule group is being changed",
+        &["scheduler TagResource", "scheduler UntagResource"],
+        &["ConflictException"],
+    )
+    .pace(1000, 5000, 60);
+
     /// Only after our own create.
     GROUP_VISIBLE = wait(
         "schedules",
@@ -53,7 +62,7 @@ pub(in crate::aws) mod tests {
 
     use crate::aws::waits::{Case, WaitTests};
     use crate::aws::{Clients, scheduler};
-    use crate::engine::{Failure, Provider, Task};
+    use crate::engine::{Failure, Provider, Retag, Task};
 
     /// The tests of the waits of this service.
     pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases);
@@ -84,6 +93,23 @@ pub(in crate::aws) mod tests {
                         schedules: std::collections::BTreeSet::new(),
                     };
                     async move { scheduler::Scheduler::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+                },
+            },
+            Case {
+                wait: "GROUP_BUSY",
+                at: "POST /tags/arn%3Aaws%3Ascheduler%3Aeu-central-1%3A123456789012%3Aschedule-group%2Fdemo-schedules",
+                refusal: (409, "ConflictException",
+                    "Updating or deleting the resource can cause an inconsistent state."),
+                verb: |clients, task| {
+                    let of = scheduler::GroupOutputs {
+                        name: "demo-schedules".into(),
+                        arn: "arn:aws:scheduler:eu-central-1:123456789012:schedule-group/demo-schedules".into(),
+                    };
+                    let change = Retag { set: [("team".to_owned(), "x".to_owned())].into(), gone: Vec::new() };
+                    async move {
+                        let provider = scheduler::Scheduler::new(&clients);
+                        Provider::<scheduler::ScheduleGroup>::retag(&provider, &of, &change, &task).await
+                    }.boxed_local()
                 },
             },
             Case {

@@ -3,6 +3,7 @@
 use aws_sdk_scheduler::types::Tag;
 
 use super::Scheduler;
+use super::refusals::GROUP_BUSY;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::tags::{own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
@@ -20,6 +21,6 @@ impl Scheduler {
         let tags = own(&change.set, |key, value| Tag::builder().key(key).value(value).build())?;
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();
         let untag = || self.client.untag_resource().resource_arn(arn).set_tag_keys(Some(change.gone.clone())).send();
-        retagged(arn, change, task, &[], tag, untag).await
+        retagged(arn, change, task, &[&GROUP_BUSY], tag, untag).await
     }
 }

@@ -39,6 +39,7 @@ waits! {
             "secretsmanager PutSecretValue",
             "secretsmanager UpdateSecret",
             "secretsmanager TagResource",
+            "secretsmanager UntagResource",
             "secretsmanager PutResourcePolicy",
             "secretsmanager DeleteResourcePolicy",
             "secretsmanager RotateSecret",

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use aws_sdk_secretsmanager::types::Tag;
 
 use super::SecretsManager;
+use super::refusals::SECRET_BACK;
 use crate::aws::tags::{own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
@@ -20,6 +21,6 @@ impl SecretsManager {
         let tags = own(&change.set, |key, value| Ok::<_, Infallible>(Tag::builder().key(key).value(value).build()))?;
         let tag = || self.client.tag_resource().secret_id(arn).set_tags(Some(tags.clone())).send();
         let untag = || self.client.untag_resource().secret_id(arn).set_tag_keys(Some(change.gone.clone())).send();
-        retagged(arn, change, task, &[], tag, untag).await
+        retagged(arn, change, task, &[&SECRET_BACK], tag, untag).await
     }
 }

@@ -12,7 +12,7 @@ use super::refusals::{WAF_ASSOCIATION, WAF_TROUBLE};
 use super::{TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
-use crate::aws::logs::{READ_GROUP, REPAIR_GROUP};
+use crate::aws::logs::{READ_GROUP, REPAIR_GROUP, retag_groups};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
@@ -203,14 +203,7 @@ impl Described for Logging {
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
-            StatementTemplate {
-                sid: Sid::RetagOwn,
-                on: LOG_GROUPS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["logs:TagResource", "logs:UntagResource"],
-                }],
-            },
+            retag_groups(LOG_GROUPS),
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: LOG_GROUPS,

@@ -11,7 +11,7 @@ use self::attributes::{ATTRIBUTE, ATTRIBUTE_NAME, AttributeKeys};
 pub use self::clients::PoolClient;
 use self::clients::{CLIENT, ClientKeys, LOGIN, LoginKeys};
 use super::{Part, service_users};
-use crate::choices::{Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
+use crate::choices::{GROUP_COPY, Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Lists, Nested, Number, OptionalWord, Text, Word, WordList};
@@ -183,8 +183,14 @@ impl Part for BTreeMap<String, Pool> {
     }
 
     fn check(&self, checks: &mut Checks) {
-        let mut authorizers = BTreeMap::new();
+        let (mut authorizers, mut domains) = (BTreeMap::new(), BTreeMap::new());
         for (name, pool) in self {
+            if let Some(domain) = &pool.login
+                && let Some(twin) = domains.insert(domain, name)
+            {
+                let message = format!("the pools {twin} and {name} both have the domain {domain}");
+                checks.report([Diagnostic::new(format!("pools.{name}.login.domain"), message)]);
+            }
             if let Some(twin) = authorizers.insert(&pool.authorizer, name) {
                 let message = format!("the pools {twin} and {name} both have the authorizer {}", pool.authorizer);
                 checks.report([Diagnostic::new(format!("pools.{name}.authorizer"), message)]);
@@ -293,6 +299,10 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
 /// The names of groups. Those that are not valid are reported.
 fn groups(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
     let groups = reader.list(table, key);
+    for (name, span) in groups.iter().filter(|(name, _)| name.starts_with(GROUP_COPY)) {
+        let help = format!("`up` gives names that begin with {GROUP_COPY} to copies of groups");
+        reader.diagnostic(span, format!("a group cannot be called {name}"), Some(help));
+    }
     for (name, span) in groups.iter().filter(|(name, _)| !is_group_name(name)) {
         let message = format!("{name:?} is not a valid name of a group");
         let help = format!("names of groups have 1 to {LONGEST_GROUP} characters of A-Z, a-z, 0-9 and _ . @ + = -");
@@ -400,6 +410,21 @@ mod tests {
             let mistakes = mistakes(&format!("groups = [\"{wrong}\"]"), "");
             assert_eq!(mistakes, [format!("{wrong:?} is not a valid name of a group")]);
         }
+    }
+
+    #[test]
+    fn names_of_copies_of_groups_are_taken() {
+        let mistakes = mistakes("groups = [\"securelambda-copy-of-staff\", \"securelambda\"]", "");
+        assert_eq!(mistakes, ["a group cannot be called securelambda-copy-of-staff"]);
+    }
+
+    #[test]
+    fn two_pools_cannot_have_one_domain() {
+        let login = "login = { domain = \"demo-login\" }";
+        let other = |domain: &str| format!("\n[pools.Others]\nlogin = {{ domain = \"{domain}\" }}");
+        assert_eq!(mistakes(login, &other("demo-others")), Vec::<String>::new());
+        let expected = "the pools Others and People both have the domain demo-login";
+        assert_eq!(mistakes(login, &other("demo-login")), [expected]);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(super) fn check(reader: &mut Reader, given: &Given) {
     let on_everything = given.resources.iter().any(|(arn, _)| arn == "*");
     let mut sound = true;
     for (arn, span) in given.resources.iter().filter(|(arn, _)| arn != "*") {
-        if let Err((why, help)) = form(&plain(arn), excused) {
+        if let Err((why, help)) = whole(arn).and_then(|()| form(&plain(arn), excused)) {
             reader.diagnostic(span, why, Some(help));
             sound = false;
         }
@@ -124,6 +124,17 @@ fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused
 /// An ARN in place of one that begins with a placeholder for something of the stack.
 fn plain(arn: &str) -> Cow<'_, str> {
     Reference::of(arn).map_or(Cow::Borrowed(arn), |reference| Cow::Owned(reference.sample()))
+}
+
+/// A placeholder for something of the stack stands for a whole ARN: what follows is a part of that thing.
+fn whole(resource: &str) -> Result<(), (String, String)> {
+    match Reference::of(resource) {
+        Some(Reference { kind, name, rest }) if !rest.is_empty() && !rest.starts_with(['/', ':']) => {
+            let message = format!("{resource:?} would be something else than the {} {name}", kind.word());
+            Err((message, "continue with / or :, or write the ARN".into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether this is an ARN of a known partition, with a region and an account unless AWS leaves them out.

@@ -179,6 +179,10 @@ fn what_the_stack_has_is_named_by_a_placeholder() {
     };
     let (message, help) = wrong("cognito-idp:AdminGetUser", "{pool.Poeple}");
     assert_eq!((message.as_str(), help.as_str()), ("there is no pool called Poeple", "did you mean `People`?"));
+    for rest in ["-archive", "*"] {
+        let (message, _) = wrong("dynamodb:GetItem", &format!("{{table.notes}}{rest}"));
+        assert!(message.contains("would be something else than the table notes"), "{message}");
+    }
     assert_eq!(wrong("sqs:SendMessage", "{queue.wrk}").1, "did you mean `work`?");
     let (message, help) = wrong("s3:GetObject", "{bucket.photos}/*");
     assert!(message.contains("`{bucket.photos}` is not filled in") && help.contains("{table.NAME}"), "{help}");

@@ -82,9 +82,11 @@ pub(super) fn check(
             let message = format!("the service users of the pool {pool} need a nickname that can be changed");
             flaw(&place, message, "remove `mutable`, or let the service users sign in to a pool of their own");
         }
-        if name == "phone_number" && attribute.writable && sign_in.contains(&SignIn::Phone) {
+        // What everybody must have, users can set too.
+        let is_theirs = attribute.writable || attribute.required;
+        if name == "phone_number" && is_theirs && sign_in.contains(&SignIn::Phone) {
             let message = "users could take any number, because the pool sends no messages to verify one".to_owned();
-            flaw(&place, message, "remove `writable`: users sign in with their numbers");
+            flaw(&place, message, "remove `writable` and `required`: users sign in with their numbers");
         }
     }
     if attributes.iter().filter(|attribute| attribute.custom().is_some()).count() > MOST {
@@ -143,6 +145,7 @@ mod tests {
                 "self_sign_up = false\nsign_in = [\"phone\"]\nattributes = { phone_number = { writable = true } }",
                 "users could take any number",
             ),
+            ("sign_in = [\"email\", \"phone\"]\nattributes = { phone_number = { required = true } }", "any number"),
             (
                 "attributes = { nickname = { mutable = false } }\n[service_users.Robot]\npool = \"People\"",
                 "need a nickname that can be changed",

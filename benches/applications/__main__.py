@@ -1,0 +1,119 @@
+"""Takes the public applications of this folder through `plan`, `up`, `call`, `verify`, a second `up` and `down`.
+
+Everything runs on the program's own emulator (`--local`). Each application is copied into a folder of its own, with an empty
+HOME. It needs a built program (SECURELAMBDA, or target/debug/securelambda). `python3 benches/applications [NAME ...]`
+prints one row for each application as it ends; with `--keep` the folders with the commands' output stay.
+"""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+def program():
+    target = os.environ.get("CARGO_TARGET_DIR") or ROOT / "target"
+    found = pathlib.Path(os.environ.get("SECURELAMBDA") or pathlib.Path(target) / "debug" / "securelambda").resolve()
+    if not found.exists():
+        sys.exit(f"{found} does not exist: build it with `cargo test --no-run`, or set SECURELAMBDA")
+    return found
+
+
+class Application:
+    """One application in a folder of its own."""
+
+    def __init__(self, source, scratch, cache):
+        self.name = source.name
+        self.folder = scratch / source.name
+        shutil.copytree(source, self.folder)
+        self.home = scratch / "home"
+        self.home.mkdir(exist_ok=True)
+        self.cache = cache
+        self.file = tomllib.loads((self.folder / "securelambda.toml").read_text())
+        self.said = {}
+
+    def run(self, name, *arguments):
+        """Runs a command, keeps what it says, and returns its exit code."""
+        environment = {
+            "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
+            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1",
+        }
+        environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
+        ran = subprocess.run([program(), *arguments, "--local"], cwd=self.folder, env=environment, text=True,
+                             stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
+        self.said[name] = ran.stdout + ran.stderr
+        (self.folder / f"{name}.log").write_text(f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
+        return ran.returncode, ran.stdout
+
+    def open_route(self):
+        """A route that one may read without signing in; its parameters have the value 1."""
+        apis = [self.file.get("api", {}), *self.file.get("apis", {}).values()]
+        for route in (route for api in apis for route in api.get("routes", [])):
+            method, _, path = route["route"].partition(" ")
+            if method == "GET" and route.get("auth") == "none" and "function" in route and not route.get("key"):
+                return method, re.sub(r"\{[^}]*\}", "1", path)
+        return None
+
+    def row(self):
+        """What happened: the exit codes, the answer of one route, the checks of `verify` and whether anything is left."""
+        row = {"plan": self.run("plan", "plan")[0], "up": self.run("up", "up", "--yes")[0]}
+        if row["up"] == 0:
+            route = self.open_route()
+            if route:
+                code, out = self.run("call", "call", " ".join(route), "--json")
+                row["call"] = json.loads(out)["status"] if out.strip() else f"exit {code}"
+            code, out = self.run("verify", "verify", "--json")
+            checks = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+            counts = next((line["counts"] for line in checks if "counts" in line), {})
+            row["verify"] = f"{code}: {counts.get('pass', 0)} pass, {counts.get('fail', 0)} fail"
+            code, out = self.run("again", "up", "--yes", "--json")
+            summary = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+            counts = next((line["counts"] for line in summary if "counts" in line), {})
+            row["again"] = "writes nothing" if code == 0 and not any(
+                counts.get(what) for what in ("created", "updated", "removed", "replaced")) else f"{code}: {counts}"
+        tables = [f"--remove-table={name}" for name, table in self.file.get("tables", {}).items() if "existing" not in table]
+        row["down"] = self.run("down", "down", "--yes", "--purge", *tables)[0]
+        return row
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benches/applications", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these applications")
+    parser.add_argument("--keep", action="store_true", help="keep the folders, which have the output of each command")
+    given = parser.parse_args()
+    cache = pathlib.Path(os.environ.get("SECURELAMBDA_CACHE_DIR") or ROOT / "target" / "tmp" / "cache").resolve()
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="applications-"))
+    sources = sorted(path.parent for path in HERE.glob("*/securelambda.toml"))
+    failed = 0
+    print("| Application | plan | up | call | verify | up again | down | seconds |\n|---|---|---|---|---|---|---|---|", flush=True)
+    for source in sources:
+        if given.names and source.name not in given.names:
+            continue
+        begun = time.monotonic()
+        application = Application(source, scratch, cache)
+        row = application.row()
+        cells = [str(row.get(name, "–")) for name in ("plan", "up", "call", "verify", "again", "down")]
+        print(f"| {source.name} | {' | '.join(cells)} | {time.monotonic() - begun:.0f} |", flush=True)
+        failed += row["up"] != 0 or not row["verify"].startswith("0") or row["again"] != "writes nothing" or row["down"] != 0
+    if given.keep:
+        print(f"The output of the commands is in {scratch}.", file=sys.stderr)
+    else:
+        shutil.rmtree(scratch)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
