@@ -195,7 +195,10 @@ impl Prober {
         settled: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, CheckResult> {
         let unsettled = |answer: &Answer| (self.destination.at_aws && !settled(answer)).then_some(SETTLES_IN);
-        let wait = |answer: &Answer| unsettled(answer).max(self.passing(request, answer));
+        let wait = |answer: &Answer| match unsettled(answer) {
+            None if settled(answer) => busy(answer, self.destination),
+            unsettled => unsettled.max(self.passing(request, answer)),
+        };
         self.until(request, &[], HeaderNames::LowerCase, wait).await
     }
 
