@@ -81,7 +81,7 @@ HOLES = [
          ["api.rest", "api.release"], open_rest,
          lambda s: s.rest.get_rest_api(restApiId=s.api()).get("disableExecuteApiEndpoint")),
     Hole("the closed host name of an HTTP API is open", "domains", ["apigatewayv2 UpdateApi DisableExecuteApiEndpoint"],
-         ["api.Small.http"], lambda s: s.http.update_api(ApiId=s.api("Small"), DisableExecuteApiEndpoint=False),
+         ["api.Small.http-default-endpoint"], lambda s: s.http.update_api(ApiId=s.api("Small"), DisableExecuteApiEndpoint=False),
          lambda s: s.http.get_api(ApiId=s.api("Small")).get("DisableExecuteApiEndpoint")),
     Hole("the resource policy admits everybody", "domains", ["apigateway UpdateRestApi <policy>"],
          ["api.rest", "api.release"], set_policy(ANYBODY), policy),

@@ -114,6 +114,17 @@ pub const SERVICE: Service = Service {
             delete: Not("they go with the stage"),
             outlives: Not(SHOWN_WITH_API),
         },
+        Kind {
+            name: "apigatewayv2.default_endpoint",
+            // The API has it.
+            read: "GetApi",
+            list: Not("it is a setting of the API"),
+            create: Not("an update of the API sets it"),
+            id: Not("the API identifies it"),
+            lag: Not("it is a setting of the API"),
+            delete: Not(WITH_API),
+            outlives: Not(SHOWN_WITH_API),
+        },
     ],
     created: created_in_both,
     needs: needs_of_both,
