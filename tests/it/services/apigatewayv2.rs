@@ -117,7 +117,7 @@ pub const SERVICE: Service = Service {
         Kind {
             name: "apigatewayv2.default_endpoint",
             // The API has it.
-            read: "GetApi",
+            read: "GetApis",
             list: Not("it is a setting of the API"),
             create: Not("an update of the API sets it"),
             id: Not("the API identifies it"),
