@@ -252,7 +252,7 @@ fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&s
 /// Statements without which `up` fails, each with the action that is refused.
 const FOR_UP: [(&str, &str); 9] = [
     ("OnAnything", "cognito-idp:ListUserPools"),
-    ("FindOwn", "iam:GetRole"),
+    ("FindOwn", "acm:DescribeCertificate"),
     ("OwnByName", "logs:PutRetentionPolicy"),
     ("MakeOwn", "sns:CreateTopic"),
     ("MakeUserPools", "cognito-idp:CreateUserPool"),
@@ -285,8 +285,10 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "PassRolesToScheduler",
         "DeliverAccessLogs",
         "DomainParts",
+        "OwnApiKeys",
         "OwnDomains",
         "OwnRecords",
+        "OwnUsagePlans",
         "PutBeforePools",
         "RequestValidators",
         "SubscribeAddresses",
@@ -683,6 +685,7 @@ print(json.dumps({service: loader.get_service_model(service).operation_names for
         "logs:ListLogDeliveries",
         "logs:UpdateLogDelivery",
         "iam:PassRole",
+        "apigateway:RemoveCertificateFromDomain",
         "apigateway:SetWebACL",
         "apigateway:TagResource",
         "apigateway:UpdateRestApiPolicy",

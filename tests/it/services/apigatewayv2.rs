@@ -128,7 +128,10 @@ pub const SERVICE: Service = Service {
     ],
     created: created_in_both,
     needs: needs_of_both,
-    unused: &[],
+    unused: &[(
+        "apigateway:RemoveCertificateFromDomain",
+        "used only if somebody demands certificates of a domain's callers",
+    )],
     unseen: &[("DeleteRouteSettings", REPLAYED)],
     refusals: REFUSALS_OF_BOTH,
 };

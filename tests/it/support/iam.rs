@@ -36,6 +36,8 @@ fn holds(condition: &Value, need: &Usage) -> bool {
             };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
+                // Several values of a request are separated by commas.
+                "ForAllValues:StringEquals" => value.split(',').all(|one| many(wanted).any(|wanted| wanted == one)),
                 "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 "Null" => wanted == "false",
                 other => panic!("no such operator here: {other}"),
