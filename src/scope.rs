@@ -33,12 +33,9 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
-    /// The ARN by which policies name one route of an API's stage. `ANY` and path parameters become `*`.
+    /// The ARN by which policies name one route of an API's stage.
     pub fn execute_api_arn(&self, api_id: &str, stage: &str, method: &str, path: &str) -> String {
-        let method = if method == "ANY" { "*" } else { method };
-        let parts = path.trim_start_matches('/').split('/').map(|part| if part.starts_with('{') { "*" } else { part });
-        let path = parts.collect::<Vec<_>>().join("/");
-        self.arn("execute-api", &format!("{api_id}/{stage}/{method}/{path}"))
+        self.arn("execute-api", &format!("{api_id}/{}", route_resource(stage, method, path)))
     }
 
     /// The host of one of AWS's services here. From the region alone, as the functions do: emulators have hosts of their
@@ -100,6 +97,14 @@ impl Scope {
 /// `stage.default`. API Gateway allows the fewest: ASCII letters, digits, spaces and `.:+=@_/-` (docs/aws.md, Tags).
 fn tag_value(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(*c)).collect()
+}
+
+/// What follows the API's id in the ARN by which policies name a route: `development/GET/items/*`. `ANY` and path parameters
+/// become `*`.
+pub fn route_resource(stage: &str, method: &str, path: &str) -> String {
+    let method = if method == "ANY" { "*" } else { method };
+    let parts = path.trim_start_matches('/').split('/').map(|part| if part.starts_with('{') { "*" } else { part });
+    format!("{stage}/{method}/{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 /// The name of a region's partition, without an AWS call.

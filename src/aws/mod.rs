@@ -93,7 +93,7 @@ services! {
         LogRoles: LogRole;
     }
     apigatewayv2 {
-        ApiGatewayV2: HttpApi, JwtAuthorizer, HttpLambdaAuthorizer, HttpRoutes, HttpStage, HttpRouteLimits, DomainName, ApiMapping;
+        ApiGatewayV2: HttpApi, JwtAuthorizer, HttpLambdaAuthorizer, HttpRoutes, HttpStage, HttpRouteLimits, HttpDefaultEndpoint, DomainName, ApiMapping;
     }
     route53 { Route53: Record; }
     cognito {

@@ -22,7 +22,12 @@ pub(super) async fn show(args: &args::Outputs, config: Config) -> Result<Ending,
         return Err(unknown(name, &known));
     }
     if known.is_empty() {
-        say("The stack has no API keys. [plans.NAME] with keys = [\"PARTNER\"] makes some.");
+        if as_json {
+            answer(&document(&[]));
+        } else {
+            say("The stack has no API keys. [plans.NAME] with keys = [\"PARTNER\"] makes some.");
+        }
+        return Ok(Ending::Done);
     }
     let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
@@ -34,13 +39,15 @@ pub(super) async fn show(args: &args::Outputs, config: Config) -> Result<Ending,
     let only = args.path.as_ref().and(values.first());
     match only {
         Some((_, value)) if !as_json => answer(value.reveal()),
-        _ if as_json => {
-            let keys: Map<_, _> = values.iter().map(|(name, value)| ((*name).clone(), json!(value.reveal()))).collect();
-            answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "api_keys": keys })));
-        }
+        _ if as_json => answer(&document(&values)),
         _ => values.iter().for_each(|(name, value)| answer(&format!("{name} {}", value.reveal()))),
     }
     Ok(Ending::Done)
+}
+
+fn document(values: &[(&String, SecretValue)]) -> String {
+    let keys: Map<_, _> = values.iter().map(|(name, value)| ((*name).clone(), json!(value.reveal()))).collect();
+    super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "api_keys": keys }))
 }
 
 /// A sentence for each key that `plan` removes.

@@ -26,13 +26,29 @@ pub(crate) mod ids {
     }
 }
 
+/// What leads requests by a domain to an API.
+pub(super) struct Leads {
+    mapping: Handle<ApiMapping>,
+    record: Option<Handle<Record>>,
+}
+
+impl Leads {
+    /// Changes a resource only after the domain leads to the API.
+    pub(super) fn comes_before<R: Resource>(self, graph: &mut Graph, then: Handle<R>) {
+        graph.order_after(then, self.mapping);
+        if let Some(record) = self.record {
+            graph.order_after(then, record);
+        }
+    }
+}
+
 /// The domain of an API, if it has one. `at` returns the API's id and the stage's name from the stage's outputs.
 pub(super) fn domain<S: Resource>(
     graph: &mut Graph,
     wanted: &Api,
     stage: Handle<S>,
     at: fn(S::Outputs) -> (String, String),
-) -> Option<Handle<ApiMapping>> {
+) -> Option<Leads> {
     let wanted = wanted.domain.as_ref()?;
     let id: IdOf<DomainName> = ids::custom_domain(&wanted.name);
     let name = wanted.name.clone();
@@ -42,7 +58,7 @@ pub(super) fn domain<S: Resource>(
         let (api_id, stage) = at(stage);
         ApiMapping { domain: domain.name, api_id, stage }
     });
-    if let Some(zone) = wanted.zone.clone() {
+    let record = wanted.zone.clone().map(|zone| {
         // A record of somebody else's must be found before the domain exists. The record leads nowhere before the mapping
         // does.
         let record = ids::record(&name).add(graph, Deferred(domain), move |domain| {
@@ -50,8 +66,9 @@ pub(super) fn domain<S: Resource>(
             Record { zone: zone.clone(), name: name.clone(), target, target_zone }
         });
         graph.order_after(record, mapping);
-    }
-    Some(mapping)
+        record
+    });
+    Some(Leads { mapping, record })
 }
 
 #[cfg(test)]
@@ -89,6 +106,21 @@ mod tests {
             assert!(ids(&zoned).contains(&id.to_owned()), "{:?}", ids(&zoned));
         }
         assert!(!ids(&text("http", "")).contains(&"dns.api.example.com".to_owned()));
+        let after = |text: &str, then: Id| -> Vec<String> {
+            graph(text).ordered_after(&then).into_iter().map(ToString::to_string).collect()
+        };
+        for (kind, closes) in [("rest", "release"), ("http", "http-default-endpoint")] {
+            let zoned = text(kind, ", zone = \"example.com\"");
+            let closes = Id::new("api", closes);
+            let domain: Vec<String> = ids(&zoned)
+                .into_iter()
+                .filter(|id| id.ends_with("api.example.com") && !id.starts_with("domain"))
+                .collect();
+            assert_eq!((after(&zoned, closes.clone()), domain.len()), (domain, 2));
+            assert_eq!(after(&text(kind, ""), closes).len(), 1);
+        }
+        let open = zoned.replace("default_endpoint = false\n", "");
+        assert!(!ids(&open).contains(&"api.http-default-endpoint".to_owned()), "{:?}", ids(&open));
         let rest = graph(&text("rest", ""));
         let mapping = Id::new("api-mapping", "api.example.com");
         assert!(rest.needs(&mapping).contains(&&Id::new("stage", "development")));

@@ -13,8 +13,8 @@ use super::id::IdOf;
 use super::identity::Pools;
 use super::{Input, authorizers, cors, domains, targets};
 use crate::aws::apigatewayv2::{
-    HTTP_TIMEOUT_MS, HttpApi, HttpAuthorization, HttpIntegration, HttpRoute, HttpRouteLimit, HttpRouteLimits,
-    HttpRoutes, HttpStage, JwtAuthorizer,
+    HTTP_TIMEOUT_MS, HttpApi, HttpAuthorization, HttpDefaultEndpoint, HttpIntegration, HttpRoute, HttpRouteLimit,
+    HttpRouteLimits, HttpRoutes, HttpStage, JwtAuthorizer,
 };
 use crate::aws::cognito::{AppClient, issuer};
 use crate::aws::lambda::Permission;
@@ -36,6 +36,10 @@ impl ApiIds<'_> {
 
     pub(crate) fn http_route_limits(self) -> IdOf<HttpRouteLimits> {
         self.of("api", "http-route-limits")
+    }
+
+    fn http_default_endpoint(self) -> IdOf<HttpDefaultEndpoint> {
+        self.of("api", "http-default-endpoint")
     }
 
     fn jwt_authorizer(self, name: &str) -> IdOf<JwtAuthorizer> {
@@ -77,7 +81,14 @@ pub(super) fn api(
     for permission in permissions {
         graph.order_after(routes, permission);
     }
-    domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
+    let domain = domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
+    if !wanted.default_endpoint {
+        let closed = ids.http_default_endpoint();
+        let closed = closed.add_under(graph, api, api, |api| HttpDefaultEndpoint { api_id: api.id });
+        if let Some(domain) = domain {
+            domain.comes_before(graph, closed);
+        }
+    }
     route_limits(graph, ids, wanted, stage, routes);
     api
 }

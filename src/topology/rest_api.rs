@@ -171,11 +171,11 @@ pub(super) fn api(
         invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)
     });
     let permissions = permissions.chain(asking).collect();
-    let mapping = domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
+    let domain = domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
     let released = release(graph, ids, wanted, stage, deployment, association, permissions);
     // The release may close the API's own host name, so the domain leads to the API before it.
-    if let Some(mapping) = mapping {
-        graph.order_after(released, mapping);
+    if let Some(domain) = domain {
+        domain.comes_before(graph, released);
     }
     stage
 }
@@ -191,6 +191,7 @@ fn release(
     permissions: Vec<Handle<Permission>>,
 ) -> Handle<Release> {
     let (limits, execution_log) = (method_limits(wanted), wanted.logs.execution);
+    let default_endpoint = wanted.default_endpoint;
     // The stage's current deployment can be read without these.
     let association: Vec<_> = association.into_iter().map(Deferred).collect();
     let permissions: Vec<_> = permissions.into_iter().map(Deferred).collect();
@@ -201,6 +202,7 @@ fn release(
         deployment_id: deployment.id,
         limits: limits.clone(),
         execution_log,
+        default_endpoint,
     })
 }
 

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use futures_util::FutureExt;
 
+use super::bodies::credential;
 use super::check_spec::{CheckResult, CheckSpec};
-use super::context::{CheckFuture, VerifyContext};
-use super::target::Target;
+use super::context::{CheckFuture, OwnCaller, VerifyContext};
+use super::target::{NO_ROUTE, Target};
 use super::{Check, Layer, evidence};
 use crate::meaning::OfGateway;
 use crate::probe::{Answer, Request};
-use crate::spec::{AllowFrom, Api};
+use crate::spec::{AllowFrom, Api, Auth};
 
 /// Whether a resource policy lets requests from this machine through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,24 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
         .collect()
 }
 
+/// Who calls the route that shows what a policy does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Anybody,
+    OwnCaller,
+}
+
+/// A route whose answer shows what the policy does, and who must call it. API Gateway asks the policy before an authorizer's
+/// function, and only after it has accepted a pool's token or a signature (docs/aws.md, Resource policies of REST APIs).
+fn asked<'a>(targets: &[Target<'a>]) -> Option<(Target<'a>, Caller)> {
+    let policy_first = |target: &Target<'_>| matches!(target.route.auth, Auth::None | Auth::Lambda(_));
+    let anybody = Target::for_no_token(targets.iter().copied().filter(policy_first));
+    let with_token =
+        |target: &&Target<'_>| matches!(target.route.auth, Auth::Pool(_)) && target.may_be_called().is_ok();
+    let found = anybody.map(|target| (target, Caller::Anybody));
+    found.or_else(|| targets.iter().find(with_token).map(|target| (*target, Caller::OwnCaller)))
+}
+
 async fn from_here(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api), allow_from: &AllowFrom) -> Check {
     let subject = name.map_or("API".to_owned(), |name| format!("API {name}"));
     let admission = admission(api, context.address);
@@ -71,13 +90,22 @@ async fn from_here(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api
         let why = format!("this machine's address is not known, and the policy lists {networks} networks");
         return claim.known(CheckResult::not_tried(why));
     }
-    let found = Target::all((name, api)).find_map(|target| Some((target, context.url(target).ok()?)));
-    let Some((target, url)) = found else {
-        return claim.known(CheckResult::not_tried("there is no route to send a request to"));
+    let reachable: Vec<Target<'_>> =
+        Target::all((name, api)).filter(|target| context.path_url(*target).is_ok()).collect();
+    let Some((target, caller)) = asked(&reachable) else {
+        return claim.known(CheckResult::not_tried(NO_ROUTE));
     };
-    let request = Request { method: target.method(), url: &url, token: None, body: None };
+    let (own, words) = match caller {
+        Caller::Anybody => (Ok(OwnCaller::default()), "no Authorization header".to_owned()),
+        Caller::OwnCaller => (context.own_caller(target.route), credential(target)),
+    };
+    let (own, url) = match own.and_then(|own| Ok((own, context.url_of(target, &own)?))) {
+        Ok(found) => found,
+        Err(result) => return claim.known(result),
+    };
+    let request = Request { method: target.method(), url: &url, token: own.token, body: None };
     claim
-        .sent(evidence::sent(&request, "no Authorization header"))
+        .sent(evidence::sent(&request, &words))
         .by(async {
             let shut = admission == Admission::Shut;
             match context.prober.ask_until(&request, |answer| is_refused(answer) == shut).await {
@@ -116,6 +144,29 @@ mod tests {
         ] {
             assert_eq!(judge(&answer, true, "").verdict, when_shut, "{answer:?}");
             assert_eq!(judge(&answer, false, "").verdict, when_open, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_asked_where_nothing_comes_before_it_or_with_a_token() {
+        for (routes, expected) in [
+            ([("POST /a", "pool = \"P\""), ("GET /b", "auth = \"none\"")], Some(("GET /b", Caller::Anybody))),
+            ([("GET /a", "auth = \"iam\""), ("POST /b", "authorizer = \"L\"")], Some(("POST /b", Caller::Anybody))),
+            ([("POST /a", "auth = \"none\""), ("GET /b", "pool = \"P\"")], Some(("GET /b", Caller::OwnCaller))),
+            ([("POST /a", "pool = \"P\""), ("GET /b", "auth = \"iam\"")], None),
+        ] {
+            let route = |(route, auth): (&str, &str)| {
+                format!("[[api.routes]]\nroute = \"{route}\"\nfunction = \"F\"\n{auth}\n")
+            };
+            let text = format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n[authorizers.L]\nfunction = \"F\"\n\
+                 identity = [\"header:X-Who\"]\n[api]\nkind = \"rest\"\n{}",
+                routes.map(route).concat()
+            );
+            let api = crate::spec::parse(&text).expect("sound").api.expect("an API");
+            let targets: Vec<_> = Target::all((None, &api)).collect();
+            let found = asked(&targets).map(|(target, caller)| (target.route.name(), caller));
+            assert_eq!(found, expected.map(|(route, caller)| (route.to_owned(), caller)), "{text}");
         }
     }
 

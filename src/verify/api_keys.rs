@@ -3,6 +3,8 @@
 //! All other checks of such a route send the stack's own key, so each of them also shows what a caller with a key may do.
 //! The requests count for the quota of this key.
 
+use std::collections::BTreeSet;
+
 use futures_util::FutureExt;
 
 use super::authorization::{self, harmless};
@@ -13,7 +15,7 @@ use super::context::{CheckFuture, Subject, VerifyContext};
 use super::prober::Patience;
 use super::target::Target;
 use super::test_users::marker;
-use super::{Check, Layer};
+use super::{Check, Layer, domains};
 use crate::aws::apigateway::ApiKeys;
 use crate::probe::{API_KEY_HEADER, Answer, Body, HeaderNames, Request};
 use crate::secret::{self, SecretValue};
@@ -55,8 +57,9 @@ pub(super) async fn read(subject: &Subject<'_>) -> Option<ProofKey> {
 pub(super) fn headers(context: &VerifyContext<'_>) -> Vec<(String, Vec<(String, SecretValue)>)> {
     let Some(Ok(value)) = context.api_key.as_ref().map(|key| key.value.as_ref()) else { return Vec::new() };
     let keyed = context.routes().filter(|target| target.route.key);
-    let header = || vec![(API_KEY_HEADER.to_owned(), value.clone())];
-    keyed.filter_map(|target| Some((context.path_url(target).ok()?, header()))).collect()
+    let urls = keyed.flat_map(|target| context.path_url(target).into_iter().chain(domains::urls(context, target)));
+    let urls: BTreeSet<String> = urls.collect();
+    urls.into_iter().map(|url| (url, vec![(API_KEY_HEADER.to_owned(), value.clone())])).collect()
 }
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {

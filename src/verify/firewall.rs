@@ -8,7 +8,7 @@ use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{Destination, FirewallExposure, is_filtered};
 use super::context::{CheckFuture, Subject, VerifyContext};
 use super::prober::Prober;
-use super::target::Target;
+use super::target::{NO_ROUTE, Target};
 use super::{Check, Layer, evidence, settings};
 use crate::probe::{Answer, Request};
 use crate::spec::{Api, ApiKind, Firewall, Mode, Stack};
@@ -73,10 +73,10 @@ async fn filters(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> 
     if let Some(why) = untested(context, name, api) {
         return claim.known(why);
     }
-    let Some((method, url)) =
-        Target::all((name, api)).find_map(|target| Some((target.method(), context.url(target).ok()?)))
-    else {
-        return claim.known(CheckResult::not_tried("there is no route to send a request to"));
+    let reachable = Target::all((name, api)).filter(|target| context.url(*target).is_ok());
+    let found = Target::for_no_token(reachable).and_then(|target| Some((target.method(), context.url(target).ok()?)));
+    let Some((method, url)) = found else {
+        return claim.known(CheckResult::not_tried(NO_ROUTE));
     };
     let request = Request { method, url: &url, token: None, body: None };
     claim

@@ -1,7 +1,7 @@
 //! Sends requests to a stage: slowly enough not to be throttled, and repeatedly while changes take effect.
 
 use std::num::NonZeroU32;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -33,10 +33,24 @@ pub(super) struct Prober {
     destination: Destination,
     /// The headers that routes require, with the URLs of these routes without their queries.
     required: Vec<(String, Vec<(String, SecretValue)>)>,
-    /// The URLs to which an API answered.
-    answered: Mutex<Vec<String>>,
+    requests: Mutex<Requests>,
     /// What no evidence may show, in every form in which an answer may repeat it.
     secrets: Vec<SecretValue>,
+}
+
+/// The URLs of requests.
+#[derive(Debug, Default)]
+struct Requests {
+    sent: Vec<String>,
+    /// Those to which an API answered.
+    answered: Vec<String>,
+}
+
+/// How many requests an API has got, and how many it has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) sent: usize,
+    pub(super) answered: usize,
 }
 
 /// A pace of half of these limits, because others may use the routes at the same time.
@@ -67,10 +81,10 @@ impl Prober {
         proxies: &Proxies,
     ) -> Result<Self, Error> {
         let destination = Destination { exposure: FirewallExposure::Unknown, ..Destination::of(at_aws) };
-        let (client, answered) = (Client::of_proof(proxies)?, Mutex::default());
+        let (client, requests) = (Client::of_proof(proxies)?, Mutex::default());
         let (began, pace) = (Instant::now(), half_of(Limits { rate: rate_limit, burst: burst_limit }));
         let (slower, required, secrets) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { client, pace, slower, began, time_scale, destination, required, answered, secrets })
+        Ok(Self { client, pace, slower, began, time_scale, destination, required, requests, secrets })
     }
 
     /// Sets whether the firewall lets this machine through.
@@ -195,7 +209,10 @@ impl Prober {
         settled: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, CheckResult> {
         let unsettled = |answer: &Answer| (self.destination.at_aws && !settled(answer)).then_some(SETTLES_IN);
-        let wait = |answer: &Answer| unsettled(answer).max(self.passing(request, answer));
+        let wait = |answer: &Answer| match unsettled(answer) {
+            None if settled(answer) => busy(answer, self.destination),
+            unsettled => unsettled.max(self.passing(request, answer)),
+        };
         self.until(request, &[], HeaderNames::LowerCase, wait).await
     }
 
@@ -219,6 +236,7 @@ impl Prober {
         names: HeaderNames,
         wait: impl Fn(&Answer) -> Option<Duration>,
     ) -> Result<Answer, CheckResult> {
+        self.requests().sent.push(request.url.to_owned());
         loop {
             self.ready(request.url).await;
             let answer = self.client.send_with(request, headers, names).await;
@@ -237,15 +255,19 @@ impl Prober {
     /// Remembers that an API answered. An emulator may leave out the headers by which AWS's gateway is recognised.
     fn note(&self, request: &Request<'_>, answer: &Answer) {
         if !self.destination.at_aws || came_through_gateway(answer) {
-            let mut answered = self.answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            answered.push(request.url.to_owned());
+            self.requests().answered.push(request.url.to_owned());
         }
     }
 
-    /// How many requests to URLs that begin like this the API has answered.
-    pub(super) fn answers(&self, base_url: &str) -> usize {
-        let answered = self.answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        answered.iter().filter(|url| url.starts_with(base_url)).count()
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The requests so far to URLs that begin like this.
+    pub(super) fn traffic(&self, base_url: &str) -> Traffic {
+        let requests = self.requests();
+        let count = |urls: &[String]| urls.iter().filter(|url| url.starts_with(base_url)).count();
+        Traffic { sent: count(&requests.sent), answered: count(&requests.answered) }
     }
 
     /// Whether changes from before this proof may not have taken effect everywhere.

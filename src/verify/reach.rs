@@ -2,6 +2,7 @@
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::context::VerifyContext;
+use super::prober::Traffic;
 use super::target::Target;
 use super::{Check, Layer};
 use crate::spec::Api;
@@ -18,15 +19,18 @@ fn check(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -> Chec
         .expects("at least one answer that came through API Gateway");
     let skipped = Target::all((name, api)).all(|target| context.included(target).is_err());
     let result = match context.base_url(name) {
-        Ok(url) => judge(context.prober.answers(&url), &url, skipped),
+        Ok(url) => judge(context.prober.traffic(&url), &url, skipped),
         Err(result) => result,
     };
     claim.known(result)
 }
 
-fn judge(answers: usize, url: &str, skipped: bool) -> CheckResult {
-    match answers {
+fn judge(traffic: Traffic, url: &str, skipped: bool) -> CheckResult {
+    match traffic.answered {
         0 if skipped => CheckResult::not_tried("--skip leaves all routes of this API out"),
+        0 if traffic.sent == 0 => CheckResult::not_tried(
+            "every request could change data; a route with `verify = true` in the stack file gets requests",
+        ),
         0 => CheckResult::fail(format!("no answer from {url} came through API Gateway")),
         some => CheckResult::pass(format!("{some} answers from {url}")),
     }
@@ -39,8 +43,10 @@ mod tests {
 
     #[test]
     fn an_api_that_answered_no_request_fails() {
-        assert_eq!(judge(0, "https://x", false).verdict, Fail);
-        assert_eq!(judge(0, "https://x", true).verdict, NotTried);
-        assert_eq!(judge(1, "https://x", false).verdict, Pass);
+        let judged = |sent, answered, skipped| judge(Traffic { sent, answered }, "https://x", skipped).verdict;
+        assert_eq!(judged(2, 0, false), Fail);
+        assert_eq!(judged(0, 0, false), NotTried, "no request was sent");
+        assert_eq!(judged(2, 0, true), NotTried);
+        assert_eq!(judged(2, 1, false), Pass);
     }
 }

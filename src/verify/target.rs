@@ -3,8 +3,12 @@
 use super::check_spec::CheckResult;
 use super::classify::Behind;
 use super::paths;
-use crate::spec::{Api, ApiKind, Route, RouteTarget};
+use crate::spec::{Api, ApiKind, Auth, Route, RouteTarget};
 use crate::topology::ids::ApiIds;
+
+/// Why there is none for a request without a token.
+pub(super) const NO_ROUTE: &str =
+    "there is no route to which a request without a token could be sent and surely change nothing; set verify = true";
 
 #[derive(Debug, Copy, Clone)]
 pub(super) struct Target<'a> {
@@ -18,6 +22,13 @@ impl<'a> Target<'a> {
     /// All routes of an API.
     pub(super) fn all((name, api): (Option<&'a str>, &'a Api)) -> impl Iterator<Item = Self> {
         api.routes.iter().map(move |route| Self { name, api, route })
+    }
+
+    /// Of these routes, one for a request without a token that changes nothing: the request is not let through, or it may
+    /// be. Routes that need neither a key nor a signature come first, because a refusal of these says little.
+    pub(super) fn for_no_token(targets: impl Iterator<Item = Self>) -> Option<Self> {
+        let harmless = |target: &Self| target.route.auth != Auth::None || target.route.may_be_called();
+        targets.filter(harmless).min_by_key(|target| (target.route.key, target.route.auth == Auth::Iam))
     }
 
     /// The subject of its checks: `GET /day`, or `Age GET /age`.
@@ -55,5 +66,40 @@ impl<'a> Target<'a> {
     /// Whether it belongs to an HTTP API.
     pub(super) fn by_http(self) -> bool {
         self.api.kind == ApiKind::Http
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_a_token_goes_where_it_changes_nothing() {
+        const OPEN: &str = "auth = \"none\"";
+        const POOL: &str = "pool = \"P\"";
+        const KEY: &str = "auth = \"none\"\nkey = true";
+        for (routes, expected) in [
+            (&[("POST /a", OPEN), ("GET /b", OPEN)][..], Some("GET /b")),
+            (&[("DELETE /a", OPEN), ("POST /b", POOL)], Some("POST /b")),
+            (&[("POST /a", "auth = \"none\"\nverify = true")], Some("POST /a")),
+            (&[("POST /a", OPEN)], None),
+            (&[("GET /a", KEY), ("GET /b", OPEN)], Some("GET /b")),
+            (&[("GET /a", KEY)], Some("GET /a")),
+            (&[("GET /a", "auth = \"iam\""), ("GET /b", POOL)], Some("GET /b")),
+        ] {
+            let route = |(route, keys): &(&str, &str)| {
+                format!("[[api.routes]]\nroute = \"{route}\"\nfunction = \"F\"\n{keys}\n")
+            };
+            let routes: String = routes.iter().map(route).collect();
+            let plan = if routes.contains("key") {
+                "[plans.p]\nrate_limit = 1\nburst_limit = 1\nkeys = [\"k\"]\n"
+            } else {
+                ""
+            };
+            let text = format!("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n{plan}{routes}");
+            let api = crate::spec::parse(&text).expect("a sound file").api.expect("an API");
+            let found = Target::for_no_token(Target::all((None, &api)));
+            assert_eq!(found.map(|target| target.route.name()).as_deref(), expected, "{text}");
+        }
     }
 }

@@ -203,6 +203,40 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
 }
 
 #[test]
+fn a_key_in_a_plan_of_somebody_else_is_named_and_the_plan_is_left_alone() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let stranger = make(&user, "create_usage_plan", &json!({ "name": "stranger" }));
+    let key = &outputs["api_keys"]["guest"]["id"];
+    let joined = json!({ "usagePlanId": stranger["id"], "keyId": key, "keyType": "API_KEY" });
+    make(&user, "create_usage_plan_key", &joined);
+    assert_eq!(drift(&user, &[]), [("plan-key.guest".to_owned(), "plans of others".to_owned(), true)]);
+    let command = format!(
+        "aws apigateway delete-usage-plan-key --key-id {} --usage-plan-id {}",
+        key.as_str().unwrap(),
+        stranger["id"].as_str().unwrap()
+    );
+    user.run(&["up", "--yes"]).ends(4).says(&command);
+    assert_eq!(plan(&user, "stranger").1, ["keys-guest"]);
+    make(&user, "delete_usage_plan_key", &json!({ "usagePlanId": stranger["id"], "keyId": key }));
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    make(&user, "delete_usage_plan", &json!({ "usagePlanId": stranger["id"] }));
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn a_stack_without_keys_needs_no_connection_to_show_none() {
+    let user = User::of("test", "http://127.0.0.1:9");
+    user.write("securelambda.toml", "[stack]\nname = \"none\"\n[functions.F]\nsource = \"f\"\n");
+    user.run(&["outputs", "--keys"]).ends(0).says("The stack has no API keys");
+    let listed = user.run(&["outputs", "--keys", "--json"]).ends(0);
+    assert_eq!((listed.json()["api_keys"].clone(), listed.stderr.as_str()), (json!({}), ""));
+}
+
+#[test]
 fn a_key_that_moves_to_another_plan_keeps_its_value_and_one_that_is_removed_is_deleted() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());

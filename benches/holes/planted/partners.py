@@ -65,7 +65,8 @@ def change_stage(operations):
 HOLES = [
     Hole("a stranger's API key is in a plan", STACK, ["apigateway CreateUsagePlanKey keyId|keyType"], PLAN, foreign_key, keys),
     Hole("a key is in a stranger's plan without limits", STACK,
-         ["apigateway CreateUsagePlan apiStages[].apiId|apiStages[].stage"], TRIAL, foreign_plan, lambda s: plans_of(s, "guest")),
+         ["apigateway CreateUsagePlan apiStages[].apiId|apiStages[].stage"], TRIAL, foreign_plan, lambda s: plans_of(s, "guest"),
+         repair="`up` changes no plan of others: it stops with the command that takes the key from it"),
     Hole("a plan allows ten thousand requests a second", STACK, [UPDATE_PLAN + "<throttle.rateLimit>"], PLAN,
          change_plan(patch("/throttle/rateLimit", "10000")), plan),
     Hole("a plan allows a burst of five thousand", STACK, [UPDATE_PLAN + "<throttle.burstLimit>"], PLAN,

@@ -283,6 +283,12 @@ impl Graph {
             .unwrap_or_default()
     }
 
+    /// The ids of the resources that a resource is [ordered after](Self::order_after).
+    pub fn ordered_after(&self, id: &Id) -> Vec<&Id> {
+        let node = self.nodes.iter().find(|node| node.id == *id);
+        node.map(|node| node.after.iter().map(|&first| &self.nodes[first].id).collect()).unwrap_or_default()
+    }
+
     /// For each node, the total [`Resource::SETTLES_IN`] of the longest chain of dependents, the node itself included.
     /// Nodes with longer chains start first.
     pub(super) fn weights(&self) -> Vec<usize> {

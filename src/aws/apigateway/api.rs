@@ -46,7 +46,8 @@ pub struct RestApi {
     pub has_signed_routes: bool,
     /// The content types of bodies that are passed on as bytes.
     pub binary: BTreeSet<String>,
-    /// Whether it answers at the host name that AWS gives it.
+    /// Whether it answers at the host name that AWS gives it. That of an API that exists is closed by its
+    /// [`super::Release`], after its custom domain works.
     pub default_endpoint: bool,
     /// Who may call it from where, with `execute-api:/` for its own ARN. None: everybody whom a route admits.
     pub policy: Option<Policy>,
@@ -187,7 +188,13 @@ impl ApiGateway {
     }
 
     /// Patches the API, and waits until it can be changed and deployed again.
-    async fn patch_api(&self, id: &str, name: &str, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
+    pub(super) async fn patch_api(
+        &self,
+        id: &str,
+        name: &str,
+        patches: Vec<PatchOperation>,
+        task: &Task,
+    ) -> Result<(), Failure> {
         let updated = self.write(id, task, &[&API_UPDATING], || async {
             let call = self.client.update_rest_api().rest_api_id(id).set_patch_operations(Some(patches.clone()));
             call.send().await.or_fail(&format!("update the REST API {name}"))

@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types::{self, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 use super::tagging::RETAG;
-use super::{ApiGateway, Mends, PAGE, given, listed, replace};
+use super::{ApiGateway, Mends, PAGE, given, replace};
 use crate::aws::Clients;
 use crate::aws::apigateway::SERVICE;
 use crate::aws::error::{OrAbsent, OrFail, several};
@@ -56,8 +56,6 @@ pub struct LiveApiKey {
     pub description: String,
     /// Whether callers may use it.
     pub enabled: bool,
-    /// Stages that it opens without a usage plan, as API Gateway once did.
-    pub stages: Vec<String>,
     /// Whom AWS Marketplace bills.
     pub customer_id: Option<String>,
 }
@@ -68,7 +66,6 @@ impl LiveApiKey {
             name: key.name.unwrap_or_default(),
             description: key.description.unwrap_or_default(),
             enabled: key.enabled,
-            stages: key.stage_keys.unwrap_or_default(),
             customer_id: given(key.customer_id.as_deref()),
         }
     }
@@ -108,7 +105,7 @@ impl Resource for ApiKey {
     }
 
     fn compare(&self, live: &LiveApiKey) -> Comparison {
-        self.mends(live).compared.guard("stageKeys", "none", listed(&live.stages))
+        self.mends(live).compared
     }
 }
 
@@ -154,7 +151,7 @@ impl Described for ApiKey {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "API key {}",
-            holds: "it opens no stage outside its plan",
+            holds: "it is enabled and its settings match the stack file",
             read: "GetApiKey",
         },
     };
@@ -176,7 +173,6 @@ impl ApiGateway {
                 .set_name(key.name)
                 .set_description(key.description)
                 .enabled(key.enabled)
-                .set_stage_keys(key.stage_keys)
                 .set_customer_id(key.customer_id)
                 .set_tags(key.tags)
                 .build()
@@ -342,13 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_opens_a_stage_by_itself_weakens() {
+    fn a_changed_setting_of_a_key_differs() {
         assert_eq!(want().drift(&live()), []);
         let table = [
             (LiveApiKey { enabled: false, ..live() }, Drift::new("enabled", true, false)),
             (LiveApiKey { name: "x".into(), ..live() }, Drift::new("name", "demo-acme", "x")),
             (LiveApiKey { customer_id: Some("c".into()), ..live() }, Drift::new("customerId", "none", "c")),
-            (LiveApiKey { stages: vec!["abc/dev".into()], ..live() }, Drift::weakening("stageKeys", "none", "abc/dev")),
         ];
         for (live, drift) in table {
             assert_eq!(want().drift(&live), [drift]);

@@ -5,8 +5,8 @@
 
 use aws_sdk_apigateway::types::PatchOperation;
 
-use super::stage_settings::{LiveSetting, lifts, same};
-use super::{Mends, replace, segment};
+use super::stage_settings::{LiveSetting, lifts, pointer, same};
+use super::{Mends, replace};
 use crate::choices::ExecutionLog;
 use crate::engine::Effect;
 
@@ -27,16 +27,11 @@ pub(super) fn method_of(key: &str) -> String {
     format!("{method} {slash}{path}")
 }
 
-/// The path of the patches for a method's settings, without the setting: `/~1items~1{id}/GET`.
-fn pointer(method: &str) -> String {
-    let (http_method, path) = method.split_once(' ').unwrap_or(("*", method));
-    format!("/{}/{http_method}", segment(path))
-}
-
 impl MethodLimits {
     /// The patches that give a method its settings.
     pub(super) fn patches(self, method: &str, log: ExecutionLog) -> Vec<PatchOperation> {
-        let at = pointer(method);
+        let (http_method, path) = method.split_once(' ').unwrap_or(("*", method));
+        let at = pointer(&format!("{path}/{http_method}"));
         vec![
             replace(format!("{at}/throttling/rateLimit"), self.rate),
             replace(format!("{at}/throttling/burstLimit"), self.burst),
@@ -130,6 +125,7 @@ mod tests {
         let paths = MethodLimits { rate: 0.5, burst: 1 }.patches("GET /items/{id}", ExecutionLog::Off);
         assert_eq!(paths[0].path(), Some("/~1items~1{id}/GET/throttling/rateLimit"));
         assert_eq!(paths[0].value(), Some("0.5"));
-        assert_eq!(pointer("GET /"), "/~1/GET");
+        let root = MethodLimits { rate: 0.5, burst: 1 }.patches("GET /", ExecutionLog::Off);
+        assert_eq!(root[0].path(), Some("/~1/GET/throttling/rateLimit"));
     }
 }

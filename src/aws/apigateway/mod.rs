@@ -59,7 +59,6 @@ use crate::scope::Scope;
 pub use api::{RestApi, RestApiKey, RestApiOutputs};
 pub use api_key::{ApiKey, ApiKeyKey, ApiKeyOutputs, ApiKeys, LiveApiKey};
 pub use api_settings::LiveRestApi;
-pub(in crate::aws) use api_settings::endpoint_effect;
 pub use authorizer::{Authorizer, LiveAuthorizer};
 pub use authorizers::{AuthorizerKey, AuthorizerOutputs};
 pub(in crate::aws) use authorizers::{cache_effect, identity_effect};

@@ -75,7 +75,7 @@ waits! {
     NEW_STAGE = wait(
         "api-keys-and-usage-plans",
         "the stage is not visible everywhere yet",
-        &["apigateway CreateUsagePlan"],
+        &["apigateway CreateUsagePlan", "apigateway UpdateUsagePlan"],
         &["NotFoundException", "BadRequestException"],
     )
     .words(&["api stage not found", "invalid api stage"])

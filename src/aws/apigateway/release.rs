@@ -4,6 +4,9 @@
 //! A deployment is a snapshot: callers see the old API before this one call and the new API after it. The stage keeps
 //! its address, its throttle and its web ACL. Limits of single methods follow: AWS takes them only for methods that the
 //! stage serves.
+//!
+//! A release also closes the host name that AWS gave the API, if the stack file wants that: it comes after the custom
+//! domain, by which callers reach the API from then on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub struct Release {
     pub limits: BTreeMap<String, MethodLimits>,
     /// What the stage logs about these methods, as about all others.
     pub execution_log: ExecutionLog,
+    /// Whether the API answers at the host name that AWS gave it. [`super::RestApi`] compares it and opens it.
+    pub default_endpoint: bool,
 }
 
 /// What a stage serves.
@@ -147,7 +152,23 @@ impl ApiGateway {
         limited.await.map(drop)
     }
 
+    /// Closes the API's own host name, and returns whether it was open. That takes effect with the next change of a stage
+    /// (docs/aws.md, Custom domains).
+    async fn close_default_endpoint(&self, api_id: &str, task: &Task) -> Result<bool, Failure> {
+        let api = self.client.get_rest_api().rest_api_id(api_id).send().await;
+        if api.or_fail(&format!("read the REST API {api_id}"))?.disable_execute_api_endpoint() {
+            return Ok(false);
+        }
+        self.patch_api(api_id, api_id, vec![replace("/disableExecuteApiEndpoint", true)], task).await?;
+        Ok(true)
+    }
+
+    /// Moves the stage to the deployment, unless it serves it already and nothing else waits for that.
     async fn release(&self, want: &Release, before: &str, task: &Task) -> Result<(), Failure> {
+        let closed = !want.default_endpoint && self.close_default_endpoint(&want.api_id, task).await?;
+        if before == want.deployment_id && !closed {
+            return Ok(());
+        }
         let patch = replace("/deploymentId", &want.deployment_id);
         let moved = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.stage);
@@ -178,18 +199,13 @@ impl Provider<Release> for ApiGateway {
     async fn create(&self, want: &Release, task: &Task) -> Result<ReleaseOutputs, Failure> {
         // The stage was just created, with this deployment unless somebody else changed it.
         let before = self.released(&want.key()).await?.unwrap_or_default();
-        if before.deployment_id != want.deployment_id {
-            self.release(want, &before.deployment_id, task).await?;
-        }
+        self.release(want, &before.deployment_id, task).await?;
         self.limit(want, &before, task).await?;
         Ok(want.key())
     }
 
     async fn update(&self, want: &Release, found: &Found<Release>, task: &Task) -> Result<ReleaseOutputs, Failure> {
-        let before = &found.live.deployment_id;
-        if *before != want.deployment_id {
-            self.release(want, before, task).await?;
-        }
+        self.release(want, &found.live.deployment_id, task).await?;
         self.limit(want, &found.live, task).await?;
         Ok(found.outputs.clone())
     }
@@ -219,6 +235,7 @@ mod tests {
             deployment_id: deployment.into(),
             limits: BTreeMap::new(),
             execution_log: ExecutionLog::Off,
+            default_endpoint: true,
         }
     }
 
@@ -291,6 +308,29 @@ mod tests {
         let found = Provider::<Release>::read(&gateway, &want.key(), None, &task()).await.expect("no failure");
         let drift = want.drift(&found.expect("found").live);
         assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
+    }
+
+    #[tokio::test]
+    async fn an_open_host_name_is_closed_before_the_stage_is_moved_and_not_twice() {
+        let (open, closed) =
+            (r#"{"id":"abc","disableExecuteApiEndpoint":false}"#, r#"{"disableExecuteApiEndpoint":true}"#);
+        let none = r#"{"item":[]}"#;
+        let want = Release { default_endpoint: false, ..want("d2") };
+        let live = |deployment: &str| LiveRelease { deployment_id: deployment.into(), ..LiveRelease::default() };
+        // Moved to the deployment that it serves, the stage still makes the change take effect.
+        for before in ["d1", "d2"] {
+            let (clients, http) = replay(vec![(200, open), (200, closed), (200, STAGE), (200, none), (200, none)]);
+            let found = Found { outputs: want.key(), live: live(before) };
+            Provider::<Release>::update(&ApiGateway::new(&clients), &want, &found, &task()).await.expect("closed");
+            let asked = asked(&http);
+            let patch = r#"{"patchOperations":[{"op":"replace","path":"/disableExecuteApiEndpoint","value":"true"}]}"#;
+            assert_eq!(asked[1].1, patch);
+            assert!(asked[2].1.contains("/deploymentId"), "{asked:?}");
+        }
+        let (clients, http) = replay(vec![(200, STAGE), (200, closed)]);
+        let same = Release { deployment_id: "d1".into(), ..want };
+        Provider::<Release>::create(&ApiGateway::new(&clients), &same, &task()).await.expect("made");
+        assert_eq!(asked(&http).len(), 2);
     }
 
     #[tokio::test]

@@ -283,9 +283,10 @@ pub(super) fn lifts(limit: f64, most: f64) -> bool {
     limit < 0.0 || (limit > most && !same(limit, most))
 }
 
-/// A setting's key as the path of a patch. The resource path is one segment of it, with escaped slashes. AWS returns
-/// keys with these escapes, emulators without.
-fn pointer(key: &str) -> String {
+/// The path of the patches for a method's settings, without the setting: `/~1items~1{id}/GET`, from the key
+/// `/items/{id}/GET`. The resource path is one segment of it, with escaped slashes. AWS returns keys with these escapes,
+/// emulators without.
+pub(super) fn pointer(key: &str) -> String {
     let (path, method) = key.rsplit_once('/').unwrap_or((key, "*"));
     let path = if path.contains("~1") { path.to_owned() } else { segment(path) };
     format!("/{path}/{method}")

@@ -14,7 +14,7 @@ use crate::aws::error::{OrAbsent, OrFail, several};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::settled;
+use crate::aws::settle::{Wait, settled};
 use crate::aws::tags::{pairs, read, tag_map};
 use crate::choices::QuotaPeriod;
 use crate::engine::{
@@ -300,7 +300,7 @@ impl Described for UsagePlan {
 
 impl ApiGateway {
     /// A plan; `None` if there is none with this id.
-    async fn usage_plan(&self, id: &str) -> Result<Option<types::UsagePlan>, Failure> {
+    pub(super) async fn usage_plan(&self, id: &str) -> Result<Option<types::UsagePlan>, Failure> {
         let answer = self.client.get_usage_plan().usage_plan_id(id).send().await;
         let answer = answer.or_fail(&format!("read the usage plan {id}")).or_absent()?;
         Ok(answer.map(|plan| {
@@ -343,7 +343,7 @@ impl ApiGateway {
         self.arn(&format!("/usageplans/{id}"))
     }
 
-    fn owns_plan(&self, plan: &types::UsagePlan) -> bool {
+    pub(super) fn owns_plan(&self, plan: &types::UsagePlan) -> bool {
         self.scope.owns(pairs(plan.tags()))
     }
 
@@ -351,9 +351,10 @@ impl ApiGateway {
         &self,
         plan: &UsagePlanOutputs,
         patches: Vec<PatchOperation>,
+        waits: &[&Wait],
         task: &Task,
     ) -> Result<(), Failure> {
-        let updated = settled(task, &[], || async {
+        let updated = settled(task, waits, || async {
             let call = self.client.update_usage_plan().usage_plan_id(&plan.id);
             let call = call.set_patch_operations(Some(patches.clone()));
             call.send().await.or_fail(&format!("update the usage plan {}", plan.name))
@@ -390,7 +391,7 @@ impl ApiGateway {
             }
             let patches = stages.keys().map(|stage| on_stages(Op::Remove, stage)).collect();
             tries += 1;
-            let detached = self.patch_plan(plan, patches, task).await;
+            let detached = self.patch_plan(plan, patches, &[], task).await;
             if tries == DETACHED_AT_MOST || detached.is_ok() {
                 return detached;
             }
@@ -482,7 +483,10 @@ impl Provider<UsagePlan> for ApiGateway {
         }
         let patches = want.mends(&found.live).patches;
         if !patches.is_empty() {
-            self.patch_plan(&found.outputs, patches, task).await?;
+            // A stage may have been made just now.
+            let adds = want.stages.iter().any(|stage| !found.live.stages.contains_key(stage));
+            let waits: &[&Wait] = if adds { &[&NEW_STAGE] } else { &[] };
+            self.patch_plan(&found.outputs, patches, waits, task).await?;
         }
         Ok(UsagePlanOutputs { name: want.name.clone(), ..found.outputs.clone() })
     }
@@ -678,6 +682,19 @@ mod tests {
         ];
         assert_eq!(asked[1].1, format!(r#"{{"patchOperations":[{}]}}"#, patches.join(",")));
         assert_eq!(asked.len(), 2, "AWS allows one update in 20 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_waits_until_a_plan_sees_a_new_stage_if_it_adds_one() {
+        let unseen = r#"{"__type":"NotFoundException","message":"API Stage not found: abc:live"}"#;
+        let update = async |live: LiveUsagePlan| {
+            let (clients, http) = replay(vec![(404, unseen), (200, &plan(STAGE))]);
+            let found = Found { outputs: outputs(), live };
+            let updated = Provider::<UsagePlan>::update(&ApiGateway::new(&clients), &want(), &found, &task()).await;
+            (updated.is_ok(), asked(&http).len())
+        };
+        assert_eq!(update(LiveUsagePlan { stages: BTreeMap::new(), ..live() }).await, (true, 2));
+        assert_eq!(update(LiveUsagePlan { description: "x".into(), ..live() }).await, (false, 1));
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
 //! The usage plan that an API key belongs to. AWS takes a key for a stage in one plan only, so a key that is to move is
-//! taken from its old plan first.
+//! taken from its old plan first. From plans that others made, people take it themselves.
 
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,12 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
+
+/// Plans that others put the key into. The program does not change plans of others.
+const THEIRS: &str = "plans of others";
 
 /// The type of a plan's keys. AWS has no other.
 const KEY_TYPE: &str = "API_KEY";
@@ -47,6 +50,8 @@ pub struct UsagePlanKeyLookup {
 pub struct LiveUsagePlanKey {
     pub plan_id: String,
     pub plan: String,
+    /// Whether the plan is the stack's.
+    pub ours: bool,
 }
 
 impl UsagePlanKey {
@@ -60,9 +65,9 @@ impl UsagePlanKey {
         (UsagePlanKeyLookup { key_id: key_id.clone() }, UsagePlanKeyOutputs { plan_id, key_id })
     }
 
-    /// The other plans that have the key.
-    fn others<'a>(&'a self, live: &'a [LiveUsagePlanKey]) -> impl Iterator<Item = &'a LiveUsagePlanKey> {
-        live.iter().filter(|plan| plan.plan_id != self.plan_id)
+    /// The other plans that have the key: the stack's own, or those of others.
+    fn others<'a>(&'a self, live: &'a [LiveUsagePlanKey], ours: bool) -> impl Iterator<Item = &'a LiveUsagePlanKey> {
+        live.iter().filter(move |plan| plan.plan_id != self.plan_id && plan.ours == ours)
     }
 }
 
@@ -92,7 +97,20 @@ impl Resource for UsagePlanKey {
     fn compare(&self, live: &Self::Live) -> Comparison {
         let there = live.iter().any(|plan| plan.plan_id == self.plan_id);
         let compared = Comparison::default().plain("plan", &self.plan, if there { self.plan.as_str() } else { "none" });
-        compared.nothing_else("other plans", self.others(live).map(|plan| &plan.plan))
+        let compared = compared.nothing_else("other plans", self.others(live, true).map(|plan| &plan.plan));
+        let theirs = self.others(live, false).map(|plan| format!("{} ({})", plan.plan_id, plan.plan));
+        compared.nothing_else(THEIRS, theirs)
+    }
+
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
+        let theirs = &drift.iter().find(|drift| drift.field == THEIRS)?.live;
+        let key = &self.key_id;
+        let failure = Failure::refused(format!("somebody put the API key {key} into usage plans of others: {theirs}"));
+        Some(failure.hint(format!(
+            "take it from them, then run the same command again: \
+             aws apigateway delete-usage-plan-key --key-id {key} --usage-plan-id {}",
+            theirs.split(' ').next().unwrap_or_default()
+        )))
     }
 }
 
@@ -128,9 +146,18 @@ impl Described for UsagePlanKey {
 }
 
 impl ApiGateway {
+    /// Whether a plan in a list is the stack's. Lists may not show tags.
+    async fn is_own_plan(&self, plan: &types::UsagePlan) -> Result<bool, Failure> {
+        if plan.tags().is_some_and(|tags| !tags.is_empty()) {
+            return Ok(self.owns_plan(plan));
+        }
+        let plan = self.usage_plan(plan.id().unwrap_or_default()).await?;
+        Ok(plan.is_some_and(|plan| self.owns_plan(&plan)))
+    }
+
     /// The plans that have an API key, whoever made them. Each is asked for its keys as well, because emulators name all
-    /// plans whatever key is asked for.
-    async fn plans_of_key(&self, key: &str) -> Result<Vec<LiveUsagePlanKey>, Failure> {
+    /// plans whatever key is asked for. `own` is the id of a plan that is known to be the stack's.
+    async fn plans_of_key(&self, key: &str, own: Option<&str>) -> Result<Vec<LiveUsagePlanKey>, Failure> {
         let mut pages = self.client.get_usage_plans().key_id(key).limit(PAGE).into_paginator().send();
         let mut plans = Vec::new();
         while let Some(page) = pages.next().await {
@@ -138,22 +165,20 @@ impl ApiGateway {
             let Some(page) = page.or_fail(&format!("read the usage plans of the API key {key}")).or_absent()? else {
                 return Ok(plans);
             };
-            let plan = |plan: types::UsagePlan| {
-                let plan_id = plan.id?;
-                Some(LiveUsagePlanKey { plan: plan.name.unwrap_or_else(|| plan_id.clone()), plan_id })
-            };
-            for plan in page.items.unwrap_or_default().into_iter().filter_map(plan) {
-                if self.keys_of_plan(&plan.plan_id).await?.contains_key(key) {
-                    plans.push(plan);
+            for plan in page.items.unwrap_or_default() {
+                let Some(plan_id) = plan.id.clone() else { continue };
+                if self.keys_of_plan(&plan_id).await?.contains_key(key) {
+                    let ours = own == Some(&*plan_id) || self.is_own_plan(&plan).await?;
+                    plans.push(LiveUsagePlanKey { plan: plan.name.unwrap_or_else(|| plan_id.clone()), plan_id, ours });
                 }
             }
         }
         Ok(plans)
     }
 
-    /// Takes the key from all other plans, and adds it to its own.
+    /// Takes the key from all other plans of the stack, and adds it to its own.
     async fn assign(&self, want: &UsagePlanKey, live: &[LiveUsagePlanKey], task: &Task) -> Result<(), Failure> {
-        for other in want.others(live) {
+        for other in want.others(live, true) {
             self.take_key_from_plan(&other.plan_id, &want.key_id, task).await?;
         }
         if live.iter().any(|plan| plan.plan_id == want.plan_id) {
@@ -169,7 +194,7 @@ impl ApiGateway {
             Ok(()) => Ok(()),
             // An unanswered attempt may have added it. AWS refuses a second one.
             Err(failure) => {
-                let there = self.plans_of_key(&want.key_id).await;
+                let there = self.plans_of_key(&want.key_id, Some(&want.plan_id)).await;
                 let done = there.is_ok_and(|plans| plans.iter().any(|plan| plan.plan_id == want.plan_id));
                 if done { Ok(()) } else { Err(failure) }
             }
@@ -185,7 +210,7 @@ impl Provider<UsagePlanKey> for ApiGateway {
         known: Option<&UsagePlanKeyOutputs>,
         _: &Task,
     ) -> Result<Option<Found<UsagePlanKey>>, Failure> {
-        let live = self.plans_of_key(&key.key_id).await?;
+        let live = self.plans_of_key(&key.key_id, known.map(|known| known.plan_id.as_str())).await?;
         let Some(first) = live.first() else { return Ok(None) };
         let recorded = known.filter(|known| live.iter().any(|plan| plan.plan_id == known.plan_id));
         let plan_id = recorded.map_or_else(|| first.plan_id.clone(), |known| known.plan_id.clone());
@@ -220,14 +245,13 @@ impl Provider<UsagePlanKey> for ApiGateway {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Drift;
 
     fn want() -> UsagePlanKey {
         UsagePlanKey { plan_id: "u1".into(), plan: "demo-partner".into(), key_id: "k1".into() }
     }
 
     fn plan(id: &str, name: &str) -> LiveUsagePlanKey {
-        LiveUsagePlanKey { plan_id: id.into(), plan: name.into() }
+        LiveUsagePlanKey { plan_id: id.into(), plan: name.into(), ours: true }
     }
 
     fn task() -> Task {
@@ -239,23 +263,42 @@ mod tests {
     #[test]
     fn a_key_belongs_to_one_plan() {
         let ours = plan("u1", "demo-partner");
-        let free = plan("u2", "theirs");
+        let trial = plan("u2", "demo-trial");
         assert_eq!(want().drift(&vec![ours.clone()]), []);
-        let other = || Drift::weakening("other plans", "none", "theirs");
-        assert_eq!(want().drift(&vec![ours, free.clone()]), [other()]);
-        assert_eq!(want().drift(&vec![free]), [Drift::new("plan", "demo-partner", "none"), other()]);
+        let other = || Drift::weakening("other plans", "none", "demo-trial");
+        assert_eq!(want().drift(&vec![ours, trial.clone()]), [other()]);
+        let drift = want().drift(&vec![trial]);
+        assert_eq!(drift, [Drift::new("plan", "demo-partner", "none"), other()]);
+        assert!(want().requires_replacement(&drift).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_key_in_a_plan_of_others_is_reported_and_left_there() {
+        let theirs = LiveUsagePlanKey { ours: false, ..plan("u9", "stranger") };
+        let live = vec![plan("u1", "demo-partner"), theirs];
+        let drift = want().drift(&live);
+        assert_eq!(drift, [Drift::weakening(THEIRS, "none", "u9 (stranger)")]);
+        let hint = want().requires_replacement(&drift).and_then(|failure| failure.hint).expect("a refusal with a hint");
+        assert!(hint.contains("delete-usage-plan-key --key-id k1 --usage-plan-id u9"), "{hint}");
+        let (idle, _) = replay(vec![]);
+        let found = Found { outputs: want().outputs(), live };
+        let done = Provider::<UsagePlanKey>::update(&ApiGateway::new(&idle), &want(), &found, &task()).await;
+        assert_eq!(done, Ok(want().outputs()));
     }
 
     #[tokio::test]
     async fn the_plans_of_a_key_are_those_that_have_it() {
         let plans = r#"{"item":[{"id":"u2","name":"theirs"},{"id":"u1","name":"demo-partner"},{"id":"u3"}]}"#;
         let (keys, none) = (r#"{"item":[{"id":"k1"}]}"#, r#"{"item":[]}"#);
-        let (clients, http) = replay(vec![(200, plans), (200, keys), (200, keys), (200, none), (200, none)]);
+        let stranger = r#"{"id":"u2","name":"theirs","tags":{"securelambda:stack":"other"}}"#;
+        let (clients, http) =
+            replay(vec![(200, plans), (200, keys), (200, stranger), (200, keys), (200, none), (200, none)]);
         let gateway = ApiGateway::new(&clients);
         let read = async |known| Provider::<UsagePlanKey>::read(&gateway, &want().key(), known, &task()).await;
         let known = want().outputs();
         let found = read(Some(&known)).await.expect("no failure").expect("found");
-        assert_eq!((found.outputs, found.live.len()), (want().outputs(), 2));
+        let ours: Vec<bool> = found.live.iter().map(|plan| plan.ours).collect();
+        assert_eq!((found.outputs, ours), (want().outputs(), vec![false, true]));
         assert!(read(None).await.expect("no failure").is_none());
         assert!(asked(&http)[0].0.contains("keyId=k1"), "{:?}", asked(&http));
     }

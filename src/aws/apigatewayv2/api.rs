@@ -8,9 +8,10 @@ use super::super::error::{OrAbsent, OrFail, several};
 use super::super::pages::{as_far_as_pages_go, whole};
 use super::super::settle::settled;
 use super::super::tags::tag_map;
+use super::default_endpoint::CLOSED;
 use super::tagging::RETAG;
 use super::{APIS, ApiGatewayV2, BELOW, HttpCors, MADE, PAGE, PARTS, given};
-use crate::aws::apigateway::{SERVICE, endpoint_effect};
+use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
@@ -31,7 +32,8 @@ pub struct HttpApi {
     pub description: String,
     /// What browsers allow to pages of other origins.
     pub cors: Option<HttpCors>,
-    /// Whether it answers at the host name that AWS gives it.
+    /// Whether it answers at the host name that AWS gives it. That of an API that exists is closed by
+    /// [`super::HttpDefaultEndpoint`], after its custom domain works.
     pub default_endpoint: bool,
 }
 
@@ -84,12 +86,12 @@ impl Resource for HttpApi {
 
     fn compare(&self, live: &LiveHttpApi) -> Comparison {
         let key_source = live.api_key_selection_expression.as_deref().unwrap_or(API_KEY_SOURCE);
-        let endpoint = endpoint_effect(self.default_endpoint, live.execute_api_disabled);
         let compared = Comparison::default()
             .plain("Name", &self.name, &live.name)
             .plain("Description", &self.description, &live.description)
-            .judged("DisableExecuteApiEndpoint", !self.default_endpoint, live.execute_api_disabled, endpoint)
             .plain("ApiKeySelectionExpression", API_KEY_SOURCE, key_source);
+        let compared =
+            if self.default_endpoint { compared.plain(CLOSED, false, live.execute_api_disabled) } else { compared };
         HttpCors::compare(compared, self.cors.as_ref(), live.cors.as_ref())
     }
 }
@@ -249,11 +251,12 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         let key_source = found.live.api_key_selection_expression.as_ref().filter(|now| *now != API_KEY_SOURCE);
         let key_source = key_source.map(|_| API_KEY_SOURCE.to_owned());
         let cors = want.cors.as_ref().filter(|_| want.cors != found.live.cors).map(HttpCors::sent);
+        let closed = (want.default_endpoint && found.live.execute_api_disabled).then_some(false);
         let updated = self.write(id, task, &[], || async {
             let call = self.client.update_api().api_id(id).name(&want.name).description(&want.description);
             let call = call.set_api_key_selection_expression(key_source.clone());
             let call = call.set_cors_configuration(cors.clone());
-            call.disable_execute_api_endpoint(!want.default_endpoint).send().await.or_fail(&doing)
+            call.set_disable_execute_api_endpoint(closed).send().await.or_fail(&doing)
         });
         updated.await?;
         Ok(HttpApiOutputs { name: want.name.clone(), ..found.outputs.clone() })

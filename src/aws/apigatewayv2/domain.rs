@@ -87,9 +87,7 @@ impl Resource for DomainName {
     }
 
     fn compare(&self, live: &LiveDomainName) -> Comparison {
-        // Every policy but this one demands at least TLS 1.2.
-        let weak = live.security_policy == "TLS_1_0" || live.security_policy.is_empty();
-        let effect = Effect::weakens_unless(!weak);
+        let effect = Effect::weakens_unless(!live.is_weak());
         let mode = live.routing_mode.as_deref().unwrap_or(RoutingMode::ApiMappingOnly.as_str());
         Comparison::default()
             // Whoever has the other certificate's key could answer in the API's name.
@@ -192,10 +190,22 @@ fn found(name: &str, answer: GetDomainNameOutput) -> Found<DomainName> {
     Found { outputs: outputs(name, configuration), live }
 }
 
+impl LiveDomainName {
+    /// Every policy but this one demands at least TLS 1.2.
+    fn is_weak(&self) -> bool {
+        self.security_policy == "TLS_1_0" || self.security_policy.is_empty()
+    }
+
+    /// The policy that an update sends, because an update sends all settings: a stronger one that somebody chose stays.
+    fn policy_to_keep(&self) -> &str {
+        if self.is_weak() { POLICY } else { &self.security_policy }
+    }
+}
+
 impl DomainName {
-    fn configuration(&self) -> DomainNameConfiguration {
+    fn configuration(&self, policy: &str) -> DomainNameConfiguration {
         let configuration = DomainNameConfiguration::builder().certificate_arn(&self.certificate_arn);
-        configuration.endpoint_type(EndpointType::Regional).security_policy(SecurityPolicy::Tls12).build()
+        configuration.endpoint_type(EndpointType::Regional).security_policy(SecurityPolicy::from(policy)).build()
     }
 }
 
@@ -290,7 +300,7 @@ impl Provider<DomainName> for ApiGatewayV2 {
     async fn create(&self, want: &DomainName, task: &Task) -> Result<DomainNameOutputs, Failure> {
         let made = settled(task, &[], || async {
             let call = self.once.create_domain_name().domain_name(&want.name).routing_mode(RoutingMode::ApiMappingOnly);
-            let call = call.domain_name_configurations(want.configuration());
+            let call = call.domain_name_configurations(want.configuration(POLICY));
             let call = call.set_tags(Some(tag_map(&self.scope, &want.id)));
             call.send().await.or_fail(&format!("create the domain name {}", want.name))
         });
@@ -310,7 +320,7 @@ impl Provider<DomainName> for ApiGatewayV2 {
         let updated = self.write(&want.name, task, &[], || async {
             let call =
                 self.client.update_domain_name().domain_name(&want.name).routing_mode(RoutingMode::ApiMappingOnly);
-            let call = call.domain_name_configurations(want.configuration());
+            let call = call.domain_name_configurations(want.configuration(found.live.policy_to_keep()));
             let call = call.set_mutual_tls_authentication(no_tls.clone());
             call.send().await.or_fail(&format!("update the domain name {}", want.name))
         });
@@ -416,6 +426,19 @@ mod tests {
         assert!(asked[0].1.contains(r#""securityPolicy":"TLS_1_2""#), "{asked:?}");
         assert!(asked[0].1.contains(r#""endpointType":"REGIONAL""#), "{asked:?}");
         assert_eq!(asked.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_update_keeps_a_stronger_policy_and_replaces_a_weak_one() {
+        const STRONGER: &str = "SecurityPolicy_TLS13_1_3_2025_09";
+        for (live, sent) in [("TLS_1_0", POLICY), (POLICY, POLICY), (STRONGER, STRONGER)] {
+            let after = answer("demo", "AVAILABLE", sent);
+            let (clients, http) = replay(vec![(200, "{}"), (200, &after)]);
+            let found = read(&answer("demo", "AVAILABLE", live)).await.expect("no failure").expect("found");
+            Provider::<DomainName>::update(&ApiGatewayV2::new(&clients), &want(), &found, &task()).await.expect("done");
+            let body = &asked(&http)[0].1;
+            assert!(body.contains(&format!(r#""securityPolicy":"{sent}""#)), "{live}: {body}");
+        }
     }
 
     #[tokio::test]

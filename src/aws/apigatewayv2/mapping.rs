@@ -36,6 +36,7 @@ pub struct ApiMappingKey {
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveApiMapping {
+    /// Empty if the domain has only other mappings.
     pub api_id: String,
     pub stage: String,
     /// The other mappings of the domain, by their ids: the path, and what it leads to.
@@ -74,9 +75,10 @@ impl Resource for ApiMapping {
     }
 
     fn compare(&self, live: &LiveApiMapping) -> Comparison {
+        let or_none = |live: &str| if live.is_empty() { "none".to_owned() } else { live.to_owned() };
         Comparison::default()
-            .guard("ApiId", &self.api_id, &live.api_id)
-            .guard("Stage", &self.stage, &live.stage)
+            .guard("ApiId", &self.api_id, or_none(&live.api_id))
+            .guard("Stage", &self.stage, or_none(&live.stage))
             .nothing_else("other mappings", live.others.iter().map(|(_, words)| words))
     }
 }
@@ -145,21 +147,30 @@ fn words(one: &types::ApiMapping) -> String {
 }
 
 impl Provider<ApiMapping> for ApiGatewayV2 {
-    /// The mapping of all paths is the stack's: the domain name is.
+    /// The mapping of all paths is the stack's: the domain name is. Others count even if it is missing, because they lead
+    /// callers of the domain elsewhere.
     async fn read(
         &self,
         key: &ApiMappingKey,
-        _: Option<&ApiMappingOutputs>,
+        known: Option<&ApiMappingOutputs>,
         _: &Task,
     ) -> Result<Option<Found<ApiMapping>>, Failure> {
-        let Some(all) = self.mappings(&key.domain).await? else { return Ok(None) };
+        let all = self.mappings(&key.domain).await?.unwrap_or_default();
+        if all.is_empty() {
+            return Ok(None);
+        }
         let (own, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| one.api_mapping_key().unwrap_or_default().is_empty());
-        let Some(own) = own.into_iter().next() else { return Ok(None) };
-        let (_, outputs) = ApiMapping::listed(&key.domain, &own);
+        let own = own.into_iter().next();
+        let outputs = match (&own, known) {
+            (None, Some(known)) => known.clone(),
+            (None, None) => ApiMappingOutputs { domain: key.domain.clone(), id: String::new() },
+            (Some(own), _) => ApiMapping::listed(&key.domain, own).1,
+        };
+        let (api_id, stage) = own.map(|own| (own.api_id, own.stage)).unwrap_or_default();
         let live = LiveApiMapping {
-            api_id: own.api_id.unwrap_or_default(),
-            stage: own.stage.unwrap_or_default(),
+            api_id: api_id.unwrap_or_default(),
+            stage: stage.unwrap_or_default(),
             others: others
                 .iter()
                 .map(|one| (one.api_mapping_id().unwrap_or_default().to_owned(), words(one)))
@@ -184,7 +195,10 @@ impl Provider<ApiMapping> for ApiGatewayV2 {
         task: &Task,
     ) -> Result<ApiMappingOutputs, Failure> {
         let ApiMappingOutputs { domain, id } = &found.outputs;
-        if found.live.api_id != want.api_id || found.live.stage != want.stage {
+        let mut outputs = found.outputs.clone();
+        if found.live.api_id.is_empty() {
+            outputs = self.create(want, task).await?;
+        } else if found.live.api_id != want.api_id || found.live.stage != want.stage {
             let updated = self.write(domain, task, &[], || async {
                 let call = self.client.update_api_mapping().domain_name(domain).api_mapping_id(id);
                 let call = call.api_id(&want.api_id).stage(&want.stage);
@@ -195,10 +209,14 @@ impl Provider<ApiMapping> for ApiGatewayV2 {
         for (other, _) in &found.live.others {
             self.delete_mapping(domain, other, task).await?;
         }
-        Ok(found.outputs.clone())
+        Ok(outputs)
     }
 
     async fn delete(&self, gone: &ApiMappingOutputs, task: &Task) -> Result<(), Failure> {
+        // The domain has only mappings of others, which end with it.
+        if gone.id.is_empty() {
+            return Ok(());
+        }
         self.delete_mapping(&gone.domain, &gone.id, task).await
     }
 
@@ -236,6 +254,25 @@ mod tests {
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[1].starts_with("PATCH") && calls[1].ends_with("/apimappings/m1"), "{calls:?}");
         assert!(calls[2].starts_with("DELETE") && calls[2].ends_with("/apimappings/m2"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn another_path_counts_although_the_mapping_of_all_paths_is_gone() {
+        let others = r#"{"items":[{"apiMappingId":"m2","apiMappingKey":"admin","apiId":"xyz","stage":"live"}]}"#;
+        let (clients, http) = replay(vec![(200, others), (201, r#"{"apiMappingId":"m3"}"#), (204, "")]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<ApiMapping>::read(&gateway, &want().key(), None, &task()).await;
+        let found = found.expect("no failure").expect("found");
+        let drift: Vec<_> = want().drift(&found.live).into_iter().map(|one| (one.field, one.live)).collect();
+        let expected = [("ApiId", "none"), ("Stage", "none"), ("other mappings", "/admin to xyz/live")];
+        assert_eq!(drift, expected.map(|(field, live)| (field.to_owned(), live.to_owned())));
+        let made = Provider::<ApiMapping>::update(&gateway, &want(), &found, &task()).await.expect("updated");
+        assert_eq!(made.id, "m3");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(calls[1].starts_with("POST") && calls[1].ends_with("/apimappings"), "{calls:?}");
+        assert!(calls[2].starts_with("DELETE") && calls[2].ends_with("/apimappings/m2"), "{calls:?}");
+        let (idle, _) = replay(vec![]);
+        assert_eq!(Provider::<ApiMapping>::delete(&ApiGatewayV2::new(&idle), &found.outputs, &task()).await, Ok(()));
     }
 
     #[tokio::test]

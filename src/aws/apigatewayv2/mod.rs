@@ -8,6 +8,7 @@
 mod api;
 mod authorizer;
 mod cors;
+mod default_endpoint;
 mod domain;
 mod integration;
 mod inventory;
@@ -41,6 +42,7 @@ use crate::scope::Scope;
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, LiveJwtAuthorizer};
 pub use cors::HttpCors;
+pub use default_endpoint::{HttpDefaultEndpoint, HttpDefaultEndpointOutputs};
 pub use domain::{DomainName, DomainNameKey, DomainNameOutputs, LiveDomainName};
 pub use integration::{HTTP_TIMEOUT_MS, HttpAnswering, HttpIntegration, LiveHttpIntegration};
 pub use lambda_authorizer::{HttpLambdaAuthorizer, LiveHttpLambdaAuthorizer};

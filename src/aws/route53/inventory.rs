@@ -1,6 +1,6 @@
 //! The DNS record that leads to a domain name of a stack. Records have no tags; domain names have.
 
-use super::record::{Record, RecordKey, RecordOutputs, target_of};
+use super::record::{Record, RecordKey, leading_to};
 use super::{Route53, plain, same_name};
 use crate::aws::error::OrFail;
 use crate::engine::{Failure, Id, InventoryItem};
@@ -19,11 +19,9 @@ impl Route53 {
         while zone.contains('.') {
             for zone_id in self.public_zones(zone).await? {
                 let sets = self.records(&zone_id, name).await?.unwrap_or_default();
-                for (target, target_zone) in sets.iter().filter_map(target_of).filter(|(to, _)| same_name(to, target)) {
+                for outputs in sets.iter().filter_map(|set| leading_to(set, target, &zone_id, name)) {
                     let key = RecordKey { zone: zone.to_owned(), name: name.to_owned() };
                     let place = format!("{name} in {zone_id}");
-                    let outputs =
-                        RecordOutputs { zone_id: zone_id.clone(), name: name.to_owned(), target, target_zone };
                     let id = Id::new("dns", name);
                     found.push(InventoryItem::under::<Record>(domain, id, (name, &place), &key, &outputs));
                 }

@@ -19,6 +19,9 @@ use crate::scope::Whose;
 /// Where the record leads, as long as nobody else changed it.
 const TARGET: &str = "AliasTarget.DNSName";
 
+/// Whether the record answers only while its target is healthy.
+const HEALTH: &str = "AliasTarget.EvaluateTargetHealth";
+
 /// What somebody else made of the record, or beside it. The program does not change that.
 const THEIRS: &str = "ResourceRecordSets of others";
 
@@ -49,6 +52,9 @@ pub struct RecordOutputs {
     /// Where it leads. Only a record with this value is the stack's.
     pub target: String,
     pub target_zone: String,
+    /// Route 53 deletes the record only if this is given as it is.
+    #[serde(default)]
+    pub evaluates_health: bool,
 }
 
 /// What the zone has of the name.
@@ -56,6 +62,8 @@ pub struct RecordOutputs {
 pub struct RecordLive {
     /// Where the stack's own record leads; `None` if somebody changed it.
     pub target: Option<String>,
+    /// Whether Route 53 evaluates the health of the target.
+    pub evaluates_health: bool,
     /// All other records that say where the name leads.
     pub others: Vec<String>,
 }
@@ -79,8 +87,10 @@ impl Resource for Record {
     }
 
     fn removal_command(outputs: &RecordOutputs) -> Option<String> {
-        let RecordOutputs { zone_id, name, target, target_zone } = outputs;
-        let alias = format!(r#"{{"HostedZoneId":"{target_zone}","DNSName":"{target}","EvaluateTargetHealth":false}}"#);
+        let RecordOutputs { zone_id, name, target, target_zone, evaluates_health } = outputs;
+        let alias = format!(
+            r#"{{"HostedZoneId":"{target_zone}","DNSName":"{target}","EvaluateTargetHealth":{evaluates_health}}}"#
+        );
         let set = format!(r#"{{"Name":"{name}","Type":"A","AliasTarget":{alias}}}"#);
         Some(format!(
             "aws route53 change-resource-record-sets --hosted-zone-id {zone_id} --change-batch \
@@ -93,7 +103,7 @@ impl Resource for Record {
         // Whoever else the name leads to gets the callers' tokens.
         let compared = Comparison::default().guard(THEIRS, "none", others);
         match &live.target {
-            Some(target) => compared.guard(TARGET, &self.target, target),
+            Some(target) => compared.guard(TARGET, &self.target, target).plain(HEALTH, false, live.evaluates_health),
             None => compared,
         }
     }
@@ -128,7 +138,7 @@ impl Described for Record {
                 sid: Sid::FindOwn,
                 on: &["arn:{partition}:route53:::hostedzone/*"],
                 rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Create, Usage::Survivors],
+                    needs: &[Usage::Read, Usage::Create, Usage::Delete, Usage::Survivors],
                     actions: &["route53:ListResourceRecordSets"],
                 }],
             },
@@ -154,8 +164,9 @@ impl Described for Record {
     };
 }
 
-fn alias(target: &str, zone: &str) -> Result<AliasTarget, Failure> {
-    built(AliasTarget::builder().dns_name(target).hosted_zone_id(zone).evaluate_target_health(false).build())
+fn alias(target: &str, zone: &str, evaluates_health: bool) -> Result<AliasTarget, Failure> {
+    let alias = AliasTarget::builder().dns_name(target).hosted_zone_id(zone);
+    built(alias.evaluate_target_health(evaluates_health).build())
 }
 
 fn set(name: &str, target: AliasTarget) -> Result<ResourceRecordSet, Failure> {
@@ -176,10 +187,32 @@ fn words(set: &ResourceRecordSet) -> String {
     format!("{kind} {}", values.join(" "))
 }
 
-/// The target of a record that the program could have made, and its hosted zone.
-pub(super) fn target_of(set: &ResourceRecordSet) -> Option<(String, String)> {
-    let alias = set.alias_target().filter(|_| *set.r#type() == RrType::A && set.set_identifier().is_none())?;
-    Some((alias.dns_name().trim_end_matches('.').to_owned(), plain(alias.hosted_zone_id())))
+/// Whether the program could have made this record, with one of these targets.
+fn leads_to(set: &ResourceRecordSet, targets: &[String]) -> bool {
+    let alias = set.alias_target().filter(|_| *set.r#type() == RrType::A && set.set_identifier().is_none());
+    alias.is_some_and(|alias| targets.iter().any(|target| same_name(target, alias.dns_name())))
+}
+
+/// The outputs of a record that leads to this target, if it is one.
+pub(super) fn leading_to(set: &ResourceRecordSet, target: &str, zone_id: &str, name: &str) -> Option<RecordOutputs> {
+    let alias = set.alias_target().filter(|_| leads_to(set, &[target.to_owned()]))?;
+    Some(outputs_of(alias, zone_id, name))
+}
+
+fn outputs_of(alias: &AliasTarget, zone_id: &str, name: &str) -> RecordOutputs {
+    RecordOutputs {
+        zone_id: zone_id.to_owned(),
+        name: name.to_owned(),
+        target: alias.dns_name().trim_end_matches('.').to_owned(),
+        target_zone: plain(alias.hosted_zone_id()),
+        evaluates_health: alias.evaluate_target_health(),
+    }
+}
+
+impl Record {
+    fn creation(&self) -> Result<Change, Failure> {
+        change(ChangeAction::Create, set(&self.name, alias(&self.target, &self.target_zone, false)?)?)
+    }
 }
 
 impl Route53 {
@@ -207,22 +240,22 @@ impl Provider<Record> for Route53 {
         let Some(sets) = self.records(&zone_id, &key.name).await?.filter(|sets| !sets.is_empty()) else {
             return Ok(None);
         };
-        let own = match known {
-            Some(known) => Some(known.target.clone()),
-            None => self.target_of(&key.name).await?,
-        };
-        let is_own = |set: &&ResourceRecordSet| {
-            target_of(set).is_some_and(|(target, _)| own.as_ref().is_some_and(|own| same_name(own, &target)))
-        };
-        let ours = sets.iter().find(is_own).and_then(target_of);
-        let others: Vec<String> = sets.iter().filter(|set| !is_own(set)).map(words).collect();
-        match (known, ours) {
-            (_, Some((target, target_zone))) => {
-                let outputs = RecordOutputs { zone_id, name: key.name.clone(), target: target.clone(), target_zone };
-                Ok(Some(Found { outputs, live: RecordLive { target: Some(target), others } }))
+        let mut targets: Vec<String> = known.map(|known| known.target.clone()).into_iter().collect();
+        if !sets.iter().any(|set| leads_to(set, &targets)) {
+            // An unanswered update may have led it to the stack's new domain.
+            targets.extend(self.target_of(&key.name).await?);
+        }
+        let (ours, others): (Vec<_>, Vec<_>) = sets.iter().partition(|set| leads_to(set, &targets));
+        let others: Vec<String> = others.into_iter().map(words).collect();
+        match (known, ours.into_iter().find_map(ResourceRecordSet::alias_target)) {
+            (_, Some(alias)) => {
+                let outputs = outputs_of(alias, &zone_id, &key.name);
+                let (target, evaluates_health) = (Some(outputs.target.clone()), outputs.evaluates_health);
+                Ok(Some(Found { outputs, live: RecordLive { target, evaluates_health, others } }))
             }
             (Some(known), None) => {
-                Ok(Some(Found { outputs: known.clone(), live: RecordLive { target: None, others } }))
+                let live = RecordLive { others, ..RecordLive::default() };
+                Ok(Some(Found { outputs: known.clone(), live }))
             }
             (None, None) => {
                 let shown = format!("{} {}", key.name, others.join(", "));
@@ -234,20 +267,19 @@ impl Provider<Record> for Route53 {
 
     async fn create(&self, want: &Record, task: &Task) -> Result<RecordOutputs, Failure> {
         let zone_id = self.zone(&want.zone).await?;
-        let made = change(ChangeAction::Create, set(&want.name, alias(&want.target, &want.target_zone)?)?)?;
+        let made = want.creation()?;
         self.change(&zone_id, &want.name, vec![made], task).await?;
         let Record { name, target, target_zone, .. } = want.clone();
-        Ok(RecordOutputs { zone_id, name, target, target_zone })
+        Ok(RecordOutputs { zone_id, name, target, target_zone, evaluates_health: false })
     }
 
     /// Both changes are carried out or none, and none if the record has other values by now.
     async fn update(&self, want: &Record, found: &Found<Record>, task: &Task) -> Result<RecordOutputs, Failure> {
-        let RecordOutputs { zone_id, name, target, target_zone } = &found.outputs;
-        let gone = change(ChangeAction::Delete, set(name, alias(target, target_zone)?)?)?;
-        let made = change(ChangeAction::Create, set(name, alias(&want.target, &want.target_zone)?)?)?;
-        self.change(zone_id, name, vec![gone, made], task).await?;
+        let RecordOutputs { zone_id, name, target, target_zone, evaluates_health } = &found.outputs;
+        let gone = change(ChangeAction::Delete, set(name, alias(target, target_zone, *evaluates_health)?)?)?;
+        self.change(zone_id, name, vec![gone, want.creation()?], task).await?;
         let Record { target, target_zone, .. } = want.clone();
-        Ok(RecordOutputs { target, target_zone, ..found.outputs.clone() })
+        Ok(RecordOutputs { target, target_zone, evaluates_health: false, ..found.outputs.clone() })
     }
 
     /// Deleting it cannot affect others: Route 53 deletes a record only with exactly its values.
@@ -255,9 +287,14 @@ impl Provider<Record> for Route53 {
         Ok(true)
     }
 
+    /// With all values as they are, because others may have changed some that do not matter.
     async fn delete(&self, gone: &RecordOutputs, task: &Task) -> Result<(), Failure> {
-        let RecordOutputs { zone_id, name, target, target_zone } = gone;
-        let change = change(ChangeAction::Delete, set(name, alias(target, target_zone)?)?)?;
+        let RecordOutputs { zone_id, name, target, .. } = gone;
+        let sets = self.records(zone_id, name).await?.unwrap_or_default();
+        let Some(own) = sets.into_iter().find(|set| leads_to(set, std::slice::from_ref(target))) else {
+            return Ok(());
+        };
+        let change = change(ChangeAction::Delete, own)?;
         self.change(zone_id, name, vec![change], task).await.or_absent().map(drop)
     }
 
@@ -316,6 +353,7 @@ mod tests {
             name: "api.example.com".into(),
             target: TARGET_OF_DOMAIN.into(),
             target_zone: "Z2".into(),
+            evaluates_health: false,
         }
     }
 
@@ -357,31 +395,63 @@ mod tests {
     #[tokio::test]
     async fn a_recorded_record_that_somebody_changed_is_reported_and_not_changed_back() {
         let theirs = sets(&alias_to("d-9.execute-api.eu-central-1.amazonaws.com"));
-        let (clients, http) = replay(vec![(200, &theirs)]);
+        let (clients, http) = replay(vec![(200, &theirs), (200, &domain("demo"))]);
         let known = outputs();
         let read = Provider::<Record>::read(&Route53::new(&clients), &want().key(), Some(&known), &task()).await;
         let live = read.expect("no failure").expect("found").live;
         let drift = want().drift(&live);
         assert!(drift.len() == 1 && drift[0].weakens && drift[0].live.contains("d-9."), "{drift:?}");
         assert!(want().requires_replacement(&drift).is_some());
-        assert_eq!(asked(&http).len(), 1);
+        assert_eq!(asked(&http).len(), 2);
         // The stack's domain was made again: its record follows.
         let moved = Record { target: "d-2.execute-api.eu-central-1.amazonaws.com".into(), ..want() };
-        let live = RecordLive { target: Some(TARGET_OF_DOMAIN.into()), others: Vec::new() };
+        let live = RecordLive { target: Some(TARGET_OF_DOMAIN.into()), ..RecordLive::default() };
         let drift = moved.drift(&live);
         assert!(drift.len() == 1 && moved.requires_replacement(&drift).is_none(), "{drift:?}");
     }
 
     #[tokio::test]
+    async fn a_record_that_an_unanswered_update_led_to_the_stacks_new_domain_is_its_own() {
+        let moved = sets(&alias_to(TARGET_OF_DOMAIN));
+        let (clients, _) = replay(vec![(200, &moved), (200, &domain("demo"))]);
+        let before = RecordOutputs { target: "d-0.execute-api.eu-central-1.amazonaws.com".into(), ..outputs() };
+        let read = Provider::<Record>::read(&Route53::new(&clients), &want().key(), Some(&before), &task()).await;
+        let read = read.expect("no failure").expect("found");
+        assert_eq!((want().drift(&read.live), read.outputs), (vec![], outputs()));
+    }
+
+    #[tokio::test]
+    async fn a_record_with_a_health_check_of_its_target_is_changed_and_deleted_as_it_is() {
+        let watched = sets(&alias_to(TARGET_OF_DOMAIN).replace(">false<", ">true<"));
+        let (clients, http) = replay(vec![(200, &watched), (200, CHANGED), (200, &watched), (200, CHANGED)]);
+        let dns = Route53::new(&clients);
+        let read = Provider::<Record>::read(&dns, &want().key(), Some(&outputs()), &task()).await;
+        let read = read.expect("no failure").expect("found");
+        assert_eq!(want().drift(&read.live), [Drift::new(HEALTH, false, true)]);
+        let command = Record::removal_command(&read.outputs).expect("a command");
+        assert!(command.contains(r#""EvaluateTargetHealth":true"#), "{command}");
+        assert_eq!(Provider::<Record>::update(&dns, &want(), &read, &task()).await, Ok(outputs()));
+        Provider::<Record>::delete(&dns, &outputs(), &task()).await.expect("deleted");
+        let asked = asked(&http);
+        let health = |body: &str| -> Vec<bool> {
+            let parts = body.split("<EvaluateTargetHealth>").skip(1);
+            parts.map(|rest| rest.starts_with("true")).collect()
+        };
+        assert_eq!((health(&asked[1].1), health(&asked[3].1)), (vec![true, false], vec![true]));
+    }
+
+    #[tokio::test]
     async fn a_record_is_created_and_deleted_and_never_overwritten() {
-        let (clients, http) = replay(vec![(200, ZONES), (200, CHANGED), (200, CHANGED), (200, CHANGED)]);
+        let ours = sets(&alias_to(TARGET_OF_DOMAIN));
+        let (clients, http) = replay(vec![(200, ZONES), (200, CHANGED), (200, CHANGED), (200, &ours), (200, CHANGED)]);
         let dns = Route53::new(&clients);
         assert_eq!(Provider::<Record>::create(&dns, &want(), &task()).await, Ok(outputs()));
         let found = Found { outputs: outputs(), live: RecordLive::default() };
         let moved = Record { target: "d-2.example".into(), ..want() };
         Provider::<Record>::update(&dns, &moved, &found, &task()).await.expect("updated");
         Provider::<Record>::delete(&dns, &outputs(), &task()).await.expect("deleted");
-        let bodies: Vec<String> = asked(&http).into_iter().skip(1).map(|(_, body)| body).collect();
+        let bodies: Vec<String> =
+            asked(&http).into_iter().map(|(_, body)| body).filter(|body| body.contains("<Action>")).collect();
         let actions = |body: &str| -> Vec<String> {
             let parts = body.split("<Action>").skip(1).filter_map(|rest| rest.split('<').next());
             parts.map(str::to_owned).collect()
@@ -399,7 +469,8 @@ mod tests {
             values]</Message></Error></ErrorResponse>";
         let none = "<ListHostedZonesByNameResponse><HostedZones/><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>\
             </ListHostedZonesByNameResponse>";
-        let (clients, _) = replay(vec![(400, mismatch), (200, none)]);
+        let ours = sets(&alias_to(TARGET_OF_DOMAIN));
+        let (clients, _) = replay(vec![(200, &ours), (400, mismatch), (200, none)]);
         let dns = Route53::new(&clients);
         assert_eq!(Provider::<Record>::delete(&dns, &outputs(), &task()).await, Ok(()));
         let failure = Provider::<Record>::create(&dns, &want(), &task()).await.expect_err("no zone");

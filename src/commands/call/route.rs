@@ -86,9 +86,9 @@ pub(super) fn find<'a>(stack: &'a Stack, whole: &str, values: &Values<'_>) -> Re
         let other: Vec<_> = all().filter(|(name, _, route)| asked.covers((*name, route))).collect();
         return Err(if other.is_empty() { unknown(stack, whole) } else { no_method(&asked, &other) });
     };
-    // Without a method, all routes of the path are meant.
+    // Without a method, all routes of the path are meant. With one, it is the whole name of a route of the API without a name.
     let same = |candidate: &&Candidate<'_>| match asked.method {
-        Some(_) => rank(candidate) == rank(&fitting[0]),
+        Some(_) => rank(candidate) == rank(&fitting[0]) && (api_name.is_some() || candidate.0.is_none()),
         None => candidate.2.path == route.path,
     };
     let several: Vec<String> = fitting.iter().filter(same).map(name).collect();
@@ -280,6 +280,8 @@ mod tests {
             ("/age", "GET /age", "GET /age"),
             ("Age GET /age?dob=1", "GET /age", "GET /age?dob=1"),
             ("Age /notes", "GET /notes", "GET /notes"),
+            // The API without a name has one too, and this is its route's whole name.
+            ("GET /notes", "GET /notes", "GET /notes"),
         ] {
             assert_eq!(found(asked, &[], &[]), Ok((route.to_owned(), request.to_owned())), "{asked}");
         }
@@ -303,7 +305,6 @@ mod tests {
                 "could be any of GET /notes/{id}, ANY /notes/{id}; begin with the method, as in 'GET /notes/{id}'",
             ),
             ("/notes", "could be any of GET /notes, POST /notes, Age GET /notes"),
-            ("GET /notes", "could be any of GET /notes, Age GET /notes; begin with the API's name"),
             ("DELETE /notes", "the routes of this path: GET /notes, POST /notes, Age GET /notes"),
             ("GET /nots", "did you mean GET /notes?"),
             ("FETCH /notes", "there is no route called FETCH /notes"),

@@ -51,7 +51,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
                     .need(format!("arn:aws:route53:::hostedzone/{zone}"))
                     .with(&key("NormalizedRecordNames"), values("Name"))
                     .with(&key("RecordTypes"), values("Type"))
-                    .with(&key("Actions"), values("Action").replace("CREATE,DELETE", "DELETE")),
+                    .with(&key("Actions"), values("Action")),
             ]
         }
         _ => vec![asked.need(format!("arn:aws:route53:::hostedzone/{zone}"))],

@@ -62,6 +62,20 @@ pub fn records(user: &User) -> Vec<String> {
         .collect()
 }
 
+/// Lets Route 53 evaluate the health of the target of an alias.
+pub fn watch_health(user: &User, name: &str) {
+    let zone = zone(user);
+    let listed = call(user, "route53", "list_resource_record_sets", &json!({ "HostedZoneId": zone }));
+    let mut sets = listed["ResourceRecordSets"].as_array().unwrap().iter();
+    let own = sets.find(|set| set["Type"] == "A" && set["Name"] == format!("{name}.")).unwrap();
+    let mut watched = own.clone();
+    watched["AliasTarget"]["EvaluateTargetHealth"] = json!(true);
+    let batch = json!({ "Changes": [
+        { "Action": "DELETE", "ResourceRecordSet": own }, { "Action": "CREATE", "ResourceRecordSet": watched },
+    ] });
+    call(user, "route53", "change_resource_record_sets", &json!({ "HostedZoneId": zone, "ChangeBatch": batch }));
+}
+
 /// Makes or removes a record of somebody else's.
 pub fn change(user: &User, action: &str, name: &str, address: &str) {
     let set = json!({ "Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{ "Value": address }] });

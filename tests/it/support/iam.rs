@@ -34,9 +34,10 @@ fn holds(condition: &Value, need: &Usage) -> bool {
                 let met = operator.ends_with("IfExists") || operator.starts_with("ForAllValues:");
                 return met || operator == "Null" && wanted == "true";
             };
-            // A call gives one value for a key, so all values are that one.
-            match operator.trim_start_matches("ForAllValues:") {
+            match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
+                // Several values of a request are separated by commas.
+                "ForAllValues:StringEquals" => value.split(',').all(|one| many(wanted).any(|wanted| wanted == one)),
                 "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 "Null" => wanted == "false",
                 other => panic!("no such operator here: {other}"),

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::resource_policy::OpenedRequest;
 use super::{Api, ApiKind, Auth};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{List, Nested};
@@ -14,7 +15,7 @@ const MAX_POLICY: usize = 8192;
 section! {
     ALLOW_FROM: AllowFromKeys = "allow_from";
     addresses: List = texts(
-        "The networks from which the API can be called, as CIDR. Left out: every network. All other requests are refused before an authorizer sees them.",
+        "The networks from which the API can be called, as CIDR. Left out: every network. All other requests are refused: before a Lambda authorizer is asked, and after a pool's token or a signature was accepted.",
     );
     accounts: List = texts(
         "Other AWS accounts whose principals may call the routes with auth = \"iam\", if their own policies allow it too.",
@@ -76,7 +77,7 @@ pub(super) fn allow_from(
     Some(AllowFrom { addresses: networks, accounts })
 }
 
-/// Accounts that could call nothing, and policies that are too long.
+/// Accounts that could call nothing, signed routes that would be open to everybody, and policies that are too long.
 pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
     let Some(allow_from) = &api.allow_from else { return Vec::new() };
     let mut flaws = Vec::new();
@@ -84,6 +85,16 @@ pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
         let message = "`accounts` has no effect: no route of the API has auth = \"iam\"";
         flaws
             .push(Diagnostic::new("allow_from.accounts", message).help("remove it, or set auth = \"iam\" for a route"));
+    }
+    // Within the account, one statement that allows a signed request suffices (docs/aws.md, Resource policies of REST APIs).
+    for OpenedRequest { request, signed, allowed_for } in api.requests_opened() {
+        let message = format!(
+            "the resource policy would allow {request} to everybody who signs: the route {signed} answers it, and what the \
+             policy has to allow for {allowed_for} covers it"
+        );
+        let help = "in policies `*` stands for slashes too: move the signed routes to an API of their own, \
+                    [apis.NAME], or give them a path that the other route's does not cover";
+        flaws.push(Diagnostic::new("allow_from", message).help(help));
     }
     let length = api.resource_policy().map_or(0, |policy| policy.to_string().len());
     if length > MAX_POLICY {
@@ -122,6 +133,45 @@ mod tests {
             let mistakes = file(kind, auth, keys).expect_err(keys);
             assert!(mistakes.iter().any(|one| one.message.contains(says)), "{keys}: {mistakes:?}");
         }
+    }
+
+    #[test]
+    fn routes_whose_resource_covers_a_signed_one_are_refused() {
+        let opened = |routes: &[(&str, &str)]| -> Vec<String> {
+            let route = |(route, auth): &(&str, &str)| {
+                format!("[[api.routes]]\nroute = \"{route}\"\nfunction = \"F\"\nauth = \"{auth}\"\n")
+            };
+            let routes: String = routes.iter().map(route).collect();
+            let read = parse(&format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[api]\nkind = \"rest\"\n\
+                 allow_from = {{ addresses = [\"203.0.113.0/24\"] }}\n{routes}"
+            ));
+            let flaws = read.err().unwrap_or_default();
+            let request = |flaw: Diagnostic| {
+                let (_, from) = flaw.message.split_once("would allow ").expect("a signed route that is opened");
+                from.split_once(" to everybody").expect("a request").0.to_owned()
+            };
+            flaws.into_iter().map(request).collect()
+        };
+        for (open, signed, expected) in [
+            ("ANY /{proxy+}", "GET /admin", Some("GET /admin")),
+            ("GET /a/{id}", "GET /a/{id}/admin", Some("GET /a/x/admin")),
+            ("GET /a/{id}", "GET /a/special", Some("GET /a/special")),
+            ("GET /a/{id}", "ANY /{rest+}", Some("GET /a/x/x")),
+            ("GET /{first}/admin", "GET /a/{second}", Some("GET /a/admin")),
+            ("ANY /admin", "GET /a/{id}/admin", Some("GET /a/x/admin")),
+            ("ANY /admin", "GET /admin", Some("GET /admin")),
+            // The more exact route answers all that its resource covers.
+            ("GET /a/special", "GET /a/{id}", None),
+            ("GET /a/{id}", "ANY /a/{id}", None),
+            ("GET /a/{id}", "POST /a/{id}/admin", None),
+            ("GET /a/{id}", "GET /b/{id}", None),
+            ("GET /a/{id}", "GET /a", None),
+        ] {
+            let found = opened(&[(open, "none"), (signed, "iam")]);
+            assert_eq!(found, Vec::from_iter(expected), "{open} beside {signed}");
+        }
+        assert_eq!(opened(&[("GET /a/{id}", "iam"), ("GET /a/{id}/admin", "iam")]), Vec::<String>::new());
     }
 
     #[test]

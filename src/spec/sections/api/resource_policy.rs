@@ -3,10 +3,26 @@
 use serde_json::json;
 
 use super::{Api, Auth, Route};
-use crate::policy::Policy;
+use crate::policy::{Policy, covers};
+use crate::scope::route_resource;
+use crate::spec::routing::{METHODS, parameter};
 
 /// API Gateway writes its own ARN before what follows the slash.
 const SHORT: &str = "execute-api:/";
+
+/// Stands for a parameter.
+const ANYTHING: &str = "x";
+
+/// A request that only signatures should open, and that the policy allows to everybody.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OpenedRequest {
+    /// The method and path, as in `GET /a/x/admin`.
+    pub request: String,
+    /// The signed route that answers it.
+    pub signed: String,
+    /// The route for whose sake the policy allows it.
+    pub allowed_for: String,
+}
 
 impl Api {
     /// The resource policy of a REST API, if it has one. With a policy, requests need a statement that allows them, except
@@ -53,11 +69,62 @@ impl Api {
         Some(Policy::new(statements))
     }
 
+    /// For each signed route, a request to it that the policy allows to everybody, if there is one: in policies, `*` stands
+    /// for slashes too, so the resource of a route with a parameter covers longer paths.
+    pub(super) fn requests_opened(&self) -> Vec<OpenedRequest> {
+        let (signed, others): (Vec<&Route>, Vec<&Route>) =
+            self.routes.iter().partition(|route| route.auth == Auth::Iam);
+        let others = others.into_iter().map(|route| (route.method.as_str(), route.path.as_str()));
+        let preflights = self.preflight_paths().into_iter().map(|path| ("OPTIONS", path));
+        let allowed: Vec<(&str, &str)> = others.chain(preflights).collect();
+        let opened = |route: &&Route| allowed.iter().find_map(|allowed| self.request_opened(*allowed, route));
+        signed.iter().filter_map(opened).collect()
+    }
+
+    fn request_opened(&self, (method, path): (&str, &str), signed: &Route) -> Option<OpenedRequest> {
+        let allowed = self.resource(method, path);
+        // A route without a parameter is the most exact one for all that its resource covers.
+        if !allowed.contains('*') {
+            return None;
+        }
+        // The gateway itself answers preflight requests, before a signed route of all methods.
+        let preflight = |method: &str| {
+            method == "OPTIONS" && signed.method == "ANY" && self.preflight_paths().contains(&signed.path.as_str())
+        };
+        let methods = METHODS.into_iter().filter(|method| signed.takes(method) && !preflight(method));
+        let mut requests =
+            methods.flat_map(|method| filled(&signed.path, path).into_iter().map(move |path| (method, path)));
+        let answered = |(method, path): &(&str, String)| {
+            covers(&allowed, &self.resource(method, path))
+                && self.answering(method, path).is_some_and(|route| std::ptr::eq(route, signed))
+        };
+        requests.find(answered).map(|(with, to)| OpenedRequest {
+            request: format!("{with} {to}"),
+            signed: signed.name(),
+            allowed_for: format!("{method} {path}"),
+        })
+    }
+
     /// A method on a path. A parameter stands for anything.
     fn resource(&self, method: &str, path: &str) -> String {
-        let method = if method == "ANY" { "*" } else { method };
-        let parts = path.split('/').map(|part| if part.starts_with('{') { "*" } else { part });
-        let path = parts.collect::<Vec<_>>().join("/");
-        format!("{SHORT}{}/{method}{path}", self.stage)
+        format!("{SHORT}{}", route_resource(&self.stage, method, path))
     }
+}
+
+/// Paths of a route, with parts of another route's path in place of its parameters.
+fn filled(path: &str, other: &str) -> Vec<String> {
+    let parts: Vec<&str> =
+        other.split('/').skip(1).map(|part| if part.starts_with('{') { ANYTHING } else { part }).collect();
+    let fills = |part: &str| -> Vec<String> {
+        let fills: Vec<String> = match parameter(part) {
+            None => return vec![part.to_owned()],
+            Some((_, false)) => parts.iter().map(|&part| part.to_owned()).collect(),
+            Some((_, true)) => (0..parts.len()).map(|from| format!("{}/{ANYTHING}", parts[from..].join("/"))).collect(),
+        };
+        [ANYTHING.to_owned()].into_iter().chain(fills).collect()
+    };
+    path.split('/').skip(1).fold(vec![String::new()], |begun, part| {
+        let fills = fills(part);
+        begun.iter().flat_map(|path| fills.iter().map(move |fill| format!("{path}/{fill}"))).collect()
+    })
 }

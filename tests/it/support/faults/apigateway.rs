@@ -286,19 +286,24 @@ fn patches(request: &AwsRequest) -> Vec<Value> {
     body["patchOperations"].as_array().cloned().unwrap_or_default()
 }
 
-/// CreateUsagePlan does not see a new stage yet.
+/// Usage plans do not see a new stage yet.
 struct StageUnseen(Window);
 
 impl ConsistencyRule for StageUnseen {
     fn name(&self) -> &'static str {
-        "API Gateway: a new stage is not seen by CreateUsagePlan"
+        "API Gateway: a new stage is not seen by usage plans"
     }
 
     fn before(&mut self, request: &AwsRequest) -> Verdict {
-        if request.name() != "apigateway CreateUsagePlan" {
-            return Verdict::NotConcerned;
-        }
-        let stages = stages_of(&serde_json::from_slice(&request.body).unwrap_or_default());
+        let stages = match request.name().as_str() {
+            "apigateway CreateUsagePlan" => stages_of(&serde_json::from_slice(&request.body).unwrap_or_default()),
+            "apigateway UpdateUsagePlan" => {
+                let added =
+                    patches(request).into_iter().filter(|one| one["op"] == "add" && one["path"] == "/apiStages");
+                added.map(|one| text(&one["value"]).to_owned()).collect()
+            }
+            _ => return Verdict::NotConcerned,
+        };
         match stages.iter().find(|stage| self.0.holds(stage)) {
             Some(stage) => refuse(request, "stage-unseen", &[("stage", stage)]),
             None => Verdict::Allows,
