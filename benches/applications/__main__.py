@@ -49,7 +49,9 @@ class Application:
         """Runs a command, keeps what it says, and returns its exit code."""
         environment = {
             "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
-            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1",
+            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1", "AWS_REGION": "eu-central-1",
+            # The variable that one application's secret is read from.
+            "GOOGLE_CREDENTIALS_BASE64": "bm9uZQ==",
         }
         environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
         ran = subprocess.run([program(), *arguments, "--local"], cwd=self.folder, env=environment, text=True,
@@ -84,6 +86,11 @@ class Application:
             counts = next((line["counts"] for line in summary if "counts" in line), {})
             row["again"] = "writes nothing" if code == 0 and not any(
                 counts.get(what) for what in ("created", "updated", "removed", "replaced")) else f"{code}: {counts}"
+        stack_file = self.folder / "securelambda.toml"
+        protected = "deletion_protection = true"
+        if protected in stack_file.read_text() and row["up"] == 0:
+            stack_file.write_text(stack_file.read_text().replace(protected, "deletion_protection = false"))
+            self.run("unprotected", "up", "--yes")
         tables = [f"--remove-table={name}" for name, table in self.file.get("tables", {}).items() if "existing" not in table]
         row["down"] = self.run("down", "down", "--yes", "--purge", *tables)[0]
         return row
