@@ -89,10 +89,10 @@ fn the_kinds_keep_every_published_rate() {
     let requests = requests(&Vec::from_iter(services));
     let mut compared = 0;
     for (service, Published { operations, .. }) in &published {
-        // Of these the program reads what others made, with one call.
+        // Of these services the program reads what others made.
         let has_kinds = KINDS.iter().any(|(_, about)| about.service.name == *service);
         if !has_kinds {
-            assert_eq!((*service, operations.len()), ("acm", 1));
+            assert!(operations.keys().all(|operation| operation.starts_with("Describe")), "{service} has no kinds");
             continue;
         }
         for (operation, limit) in operations {
