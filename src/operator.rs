@@ -73,6 +73,9 @@ const LAYERS: &str = "{layers}";
 /// Stands for the ARNs of the repositories of the stack file's images in templates.
 const IMAGES: &str = "{images}";
 
+/// Stands for the ARNs of the pools that somebody else looks after in templates.
+const THEIR_POOLS: &str = "{their-pools}";
+
 /// Stands for each custom domain of the stack file in templates.
 const DOMAIN: &str = "{domain}";
 /// Stands for the ARNs of the stack file's topics that tell addresses, and of those that send to queues.
@@ -103,6 +106,8 @@ pub struct Named {
     pub layers: BTreeSet<String>,
     /// The ARNs of the repositories of its functions' images.
     pub images: BTreeSet<String>,
+    /// The ARNs of the pools that somebody else looks after.
+    pub their_pools: BTreeSet<String>,
     /// The custom domains of its APIs.
     pub domains: BTreeSet<String>,
     /// The names of its topics that tell addresses.
@@ -150,13 +155,14 @@ impl Wanted<'_> {
 
     /// The ARNs of the stack file that a pattern stands for, if it does.
     fn arns(&self, pattern: &str) -> Option<BTreeSet<String>> {
-        let Named { layers, images, told_topics, queued_topics, .. } = self.named;
+        let Named { layers, images, their_pools, told_topics, queued_topics, .. } = self.named;
         let topics = |names: &BTreeSet<String>| {
             names.iter().map(|name| self.scope.arn("sns", &self.scope.physical(name))).collect()
         };
         match pattern {
             LAYERS => Some(layers.clone()),
             IMAGES => Some(images.clone()),
+            THEIR_POOLS => Some(their_pools.clone()),
             TOLD_TOPICS => Some(topics(told_topics)),
             QUEUED_TOPICS => Some(topics(queued_topics)),
             _ => None,
@@ -413,6 +419,23 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].resource, images);
         assert!(!actions(&least(&[], None)).contains("ecr:BatchGetImage"));
+    }
+
+    #[test]
+    fn a_pool_of_somebody_elses_is_read_and_gets_a_client_and_nothing_else() {
+        let theirs = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEfGhI".to_owned();
+        let kinds = every_kind();
+        let named = Named { their_pools: BTreeSet::from([theirs.clone()]), ..Named::default() };
+        let statements = statements(&Wanted { scope: &scope("demo"), works: &[], kinds: &kinds, named: &named });
+        let found: Vec<_> = statements.iter().filter(|one| one.resource.contains(&theirs)).collect();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].resource.len() == 1 && found[0].condition.is_empty());
+        let changes = found[0].action.iter().filter(|action| {
+            let name = action.trim_start_matches("cognito-idp:");
+            !name.starts_with("Describe") && !name.starts_with("List") && !name.ends_with("UserPoolClient")
+        });
+        assert_eq!(changes.count(), 0, "{:?}", found[0].action);
+        assert!(!actions(&least(&[], None)).is_empty() && !pretty(&least(&[], None)).contains("UseTheirPools"));
     }
 
     #[test]

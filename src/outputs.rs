@@ -165,6 +165,9 @@ pub struct Pool {
     /// Where programs get their tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_url: Option<String>,
+    /// Whether somebody else looks after it, so that it is only read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub existing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -284,8 +287,15 @@ impl Outputs {
                 client_id: client.client_id,
                 clients: wanted.clients.keys().filter_map(further).collect(),
                 token_url: domain.map(|domain| token_url(endpoint, scope, &domain)),
+                existing: false,
             };
             Some((name.clone(), pool))
+        };
+        let theirs = |(name, theirs): (&String, &spec::ExistingPool)| {
+            let own = || Some(ids::client(name).recorded(state)?.client_id);
+            let client_id = theirs.client_id.clone().or_else(own)?;
+            let (id, arn) = (theirs.id.clone(), theirs.arn(scope));
+            Some((name.clone(), Pool { id, arn, client_id, existing: true, ..Pool::default() }))
         };
         let function = |name: &String| {
             let function = ids::function(name).recorded(state)?;
@@ -320,7 +330,7 @@ impl Outputs {
             api: stack.api.as_ref().and_then(|one| api((None, one))),
             apis: stack.apis.iter().filter_map(|(name, one)| Some((name.clone(), api((Some(name), one))?))).collect(),
             identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
-            pools: stack.pools.iter().filter_map(pool).collect(),
+            pools: stack.pools.iter().filter_map(pool).chain(stack.existing_pools.iter().filter_map(theirs)).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),
             queues: stack.all_queues().into_keys().filter_map(queue).collect(),

@@ -136,6 +136,17 @@ pub struct Verify {
     /// file, one a line, as in 'X-Partner: KEY' or 'key=KEY'; @- reads standard input; can be repeated
     #[arg(long = "identity", value_name = "AUTHORIZER=@FILE")]
     pub identities: Vec<String>,
+    /// Sign in as this user of a pool with `existing`, in which verify makes no user
+    #[arg(long = "as", value_name = "USER")]
+    pub user: Option<String>,
+    /// The pool of that user, if several have `existing`
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    #[command(flatten)]
+    pub sign_in: SignIn,
+    /// Read an ID token of a user of such a pool from standard input, instead of signing in
+    #[arg(long, conflicts_with_all = ["user", "password_stdin"])]
+    pub token_stdin: bool,
     /// Also test that an expired token is refused: create a temporary app client whose tokens are valid for five minutes,
     /// and wait
     #[arg(long)]

@@ -145,6 +145,8 @@ pub enum Sid {
     UseLayers,
     /// The repositories of the stack file's images, which may be somebody else's.
     UseImages,
+    /// The pools of the stack file that somebody else looks after. They carry no tag of the stack.
+    UseTheirPools,
     /// A key has no id yet when IAM is asked whether it may be created.
     MakeKeys,
     /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
@@ -200,6 +202,7 @@ impl Sid {
             Self::UseKey => "UseKey",
             Self::UseLayers => "UseLayers",
             Self::UseImages => "UseImages",
+            Self::UseTheirPools => "UseTheirPools",
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
@@ -226,7 +229,7 @@ impl Sid {
             | Self::HttpApiParts
             | Self::DomainParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages | Self::UseTheirPools => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis | Self::OwnApiKeys | Self::OwnUsagePlans | Self::OwnDomains => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],
@@ -319,6 +322,21 @@ const ACCOUNT: &[StatementTemplate] = &[
             Permissions {
                 needs: &[Usage::Create, Usage::Update],
                 actions: &["kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+            },
+        ],
+    },
+    // Only reads. The app client's own permissions are those of its kind.
+    StatementTemplate {
+        sid: Sid::UseTheirPools,
+        on: &["{their-pools}"],
+        rights: &[
+            Permissions {
+                needs: &[Usage::Read],
+                actions: &["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"],
+            },
+            Permissions {
+                needs: &[Usage::ListUsers],
+                actions: &["cognito-idp:ListGroups", "cognito-idp:ListUsers", "cognito-idp:ListUsersInGroup"],
             },
         ],
     },

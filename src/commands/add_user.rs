@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::session::{Session, Sources};
-use super::{Ending, ask};
+use super::{Ending, ask, existing_pools};
 use crate::args;
 use crate::aws::cognito::{AddUser, Added, NewUser, PasswordPolicy, Users, generate, is_email, is_phone, is_username};
 use crate::choices::{STANDARD_ATTRIBUTES, SignIn, UserAttribute};
@@ -15,6 +15,7 @@ use crate::secret::SecretValue;
 use crate::spec::{Pool, Stack};
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
+    existing_pools::refuse_users(&config.stack, args.user.pool.as_deref())?;
     let name = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
@@ -116,8 +117,12 @@ async fn groups<'a>(args: &'a args::AddUser, users: &Users, pool: &str, pool_id:
 }
 
 /// Checks what a user signs in with, and converts it to lower case. The stack's pools ignore case, but an emulator may
-/// not. Without a known pool, it may be anything that one of the pools takes.
+/// not. Without a known pool, it may be anything that one of the pools takes. What somebody else's pool takes is not
+/// known, so there everything stays as it is.
 pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
+    if !name.trim().is_empty() && pool.is_some_and(|pool| stack.existing_pools.contains_key(pool)) {
+        return Ok(name.to_owned());
+    }
     let of_pool = pool.and_then(|pool| stack.pools.get(pool)).map(|pool| vec![pool]);
     let pools = of_pool.unwrap_or_else(|| stack.pools.values().collect());
     let takes = |pool: &&Pool| {
@@ -125,8 +130,12 @@ pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Resul
         let by_contact = has(SignIn::Email) && is_email(name) || has(SignIn::Phone) && is_phone(name);
         by_contact || has(SignIn::Username) && is_username(name)
     };
-    if pools.iter().any(takes) || pools.is_empty() && is_email(name) {
+    let none = pools.is_empty() && stack.existing_pools.is_empty();
+    if pools.iter().any(takes) || none && is_email(name) {
         return Ok(name.to_lowercase());
+    }
+    if !name.trim().is_empty() && pool.is_none() && !stack.existing_pools.is_empty() {
+        return Ok(name.to_owned());
     }
     let ways: Vec<SignIn> = pools.iter().flat_map(|pool| pool.sign_in.iter().copied()).collect();
     let (what, example) = match ways.as_slice() {
@@ -149,7 +158,7 @@ pub(super) fn pool_in(
     session: &Session,
     named: Option<&str>,
 ) -> Result<(String, outputs::Pool), Error> {
-    let known: Vec<&str> = session.config.stack.pools.keys().map(String::as_str).collect();
+    let known: Vec<&str> = session.config.stack.pool_names().map(String::as_str).collect();
     let name = match (named, known.as_slice()) {
         (Some(name), _) => name,
         (None, [only]) => only,

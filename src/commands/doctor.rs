@@ -214,7 +214,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let scope = session.scope();
-    let named = policy::named(&session.config.stack);
+    let named = policy::named(&session.config.stack, session.scope());
     let mut questions = questions(&Wanted { scope, works: &[], kinds: &kinds, named: &named });
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.

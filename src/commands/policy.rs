@@ -11,6 +11,7 @@ use super::Ending;
 use super::session::{stored, who_am_i};
 use crate::args;
 use crate::aws::apigatewayv2::DomainName;
+use crate::aws::cognito::AppClient;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::engine::Resource as _;
@@ -106,9 +107,14 @@ async fn least(
     let domains =
         state.iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
     let domains = domains.filter_map(|record| Some(record.outputs.as_ref()?["name"].as_str()?.to_owned()));
+    // A client without a parent is in a pool that somebody else looks after, or did when it was made.
+    let records = state.iter().flat_map(|state| state.resources.values());
+    let clients = records.filter(|record| record.kind == AppClient::KIND && record.parent.is_none());
+    let left = clients.filter_map(|record| Some(record.outputs.as_ref()?["pool_id"].as_str()?.to_owned()));
     let tagged = state.as_ref().is_some_and(|state| !state.tags.is_empty());
-    let mut named = named(&config.stack);
+    let mut named = named(&config.stack, scope);
     named.domains.extend(domains);
+    named.their_pools.extend(left.map(|id| scope.arn("cognito-idp", &format!("userpool/{id}"))));
     named.tags |= tagged;
     let recorded = state.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // The functions' code makes no difference here.
@@ -125,13 +131,14 @@ async fn least(
 }
 
 /// What the operator's policies mention because the stack file names it.
-pub(super) fn named(stack: &Stack) -> Named {
+pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
     Named {
         boundary: stack.permissions_boundary.clone(),
         key: stack.kms_key.as_ref().and_then(KmsKey::given).map(str::to_owned),
         outside_callers: stack.outside_callers(),
         layers: stack.layers(),
         images: stack.image_repositories(),
+        their_pools: stack.existing_pools.values().map(|pool| pool.arn(scope)).collect(),
         domains: stack.domains().map(|domain| domain.name.clone()).collect(),
         told_topics: topics(stack, Topic::tells_addresses),
         queued_topics: topics(stack, |topic| topic.queues().next().is_some()),

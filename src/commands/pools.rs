@@ -35,7 +35,7 @@ pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &
 
 /// Refuses `--remove-pool` for a pool that is still in the stack file: `up` would create it again.
 pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
-    match named.iter().find(|name| session.config.stack.pools.contains_key(*name)) {
+    match named.iter().find(|named| session.config.stack.pool_names().any(|name| name == *named)) {
         Some(name) => Err(Error::usage(format!("cannot remove the pool {name}: it is in the stack file"))
             .hint("remove the pool and all references to it from the stack file first")),
         None => Ok(()),

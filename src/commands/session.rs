@@ -95,6 +95,7 @@ impl Session {
         let mut elsewhere = config.stack.of_other_partitions(&scope.partition);
         elsewhere.extend(config.stack.images_elsewhere(&scope.region));
         elsewhere.extend(config.stack.certificates_elsewhere(scope));
+        elsewhere.extend(config.stack.pools_elsewhere(scope));
         if sources == Sources::Packed && !elsewhere.is_empty() {
             return Err(config.document.flawed(elsewhere, config.output));
         }

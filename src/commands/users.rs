@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Ending;
 use super::add_user::{check_name, pool_of};
+use super::existing_pools::refuse_users;
 use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::cognito::Users;
@@ -60,6 +61,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
 }
 
 pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<Ending, Error> {
+    refuse_users(&config.stack, args.user.pool.as_deref())?;
     let email = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;

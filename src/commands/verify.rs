@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::session::{Session, Sources, state_id};
-use super::{Ending, identities, or_stopped, report_file, unremoved};
+use super::{Ending, given_user, identities, or_stopped, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
@@ -20,6 +20,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         report_file::check(file)?;
     }
     let skip = route_names(&config.stack, &args.skip)?;
+    let theirs = given_user::pool(args, &config.stack)?.map(str::to_owned);
     let identities = or_stopped(&stop, identities::read(&config.stack, &args.identities)).await?;
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -42,6 +43,8 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         }
     };
     let (outputs, seen) = (session.outputs(&state), refresh.results(&session.graph).collect::<Vec<_>>());
+    let signing_in = given_user::sign_in(args, &session, &outputs, theirs.as_deref());
+    let given = or_stopped(&stop, signing_in).await?;
     let remembered = unremoved::file(&state_id(session.scope()));
     let left_before = unremoved::read(remembered.as_deref());
     let subject = Subject {
@@ -56,6 +59,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
         skip: &skip,
         identities: &identities,
+        given: &given,
         wait_for_expiry: args.wait_for_expiry,
         left_before: &left_before,
         tell: &tell,

@@ -323,7 +323,13 @@ const WORDS: &[Word] = &[
         "it follows from `timeout_s` of the function that reads the queue",
     ),
     name(IDENTITY_POOL, &["userpool", "userpools", "provider"], &["identity_pools.pool"]),
-    name(IDENTITY_POOL, &["routes", "apis", "policy", "role"], &["identity_pools.invokes"]),
+    name(IDENTITY_POOL, &["routes", "apis"], &["identity_pools.invokes"]),
+    text(
+        IDENTITY_POOL,
+        &["policy", "role", "permissions", "statements", "authenticatedrole"],
+        &["identity_pools.invokes", "identity_pools.allow"],
+        "the role is derived from `invokes` and `allow`",
+    ),
 ];
 
 /// WAF's names of managed rule groups, and ours.

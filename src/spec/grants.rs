@@ -1,4 +1,4 @@
-//! What a function may do by its own entry: each grant is a statement of the function's policy. All resources follow from
+//! What a function, or an identity pool's users, may do by its own entry: each grant is a statement of the policy. All resources follow from
 //! names, so everything is known before it exists.
 
 use std::collections::BTreeSet;
@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::sections::{pools_in, with_pool};
-use super::{Allowed, Block, Function, Stack, Variable};
+use super::{Allowed, Block, Function, IdentityPool, Stack, Variable};
 use crate::scope::Scope;
 
-/// Something that a function may do.
+/// Something that a role may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The key of the function's entry that says so.
+    /// The key of the entry that says so.
     pub key: &'static str,
     /// The id of its statement.
     pub sid: String,
@@ -52,9 +52,14 @@ impl Grant {
     }
 }
 
-/// The pools that the entry of a function names in `allow`.
-pub fn pools_of(wanted: &Function) -> impl Iterator<Item = &str> {
-    wanted.rights.allow.iter().flat_map(|allowed| pools_in(&allowed.resources))
+/// The pools that these entries name.
+pub fn pools_of(allow: &[Allowed]) -> impl Iterator<Item = &str> {
+    allow.iter().flat_map(|allowed| pools_in(&allowed.resources))
+}
+
+/// Everything that the entry of an identity pool grants in `allow`. In place of the ARN of a pool there is a placeholder.
+pub fn granted_to_callers(wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Vec<Grant> {
+    wanted.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, (stack, scope))).collect()
 }
 
 /// Everything that the entry of a function grants in these keys. A grant for nothing is left out. In place of the ARN of

@@ -132,14 +132,17 @@ pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item
     found.map(|(name, _)| name)
 }
 
-/// Lets the users of an identity pool call exactly these methods of these APIs.
-pub fn invoke_only(arns: &[String]) -> Policy {
-    Policy::new([json!({
-        "Sid": "CallOwnRoutes",
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": arns,
-    })])
+/// Lets the users of an identity pool call exactly these methods of these APIs, and do what these statements allow.
+pub fn callers(arns: &[String], granted: impl IntoIterator<Item = serde_json::Value>) -> Policy {
+    let invoke = (!arns.is_empty()).then(|| {
+        json!({
+            "Sid": "CallOwnRoutes",
+            "Effect": "Allow",
+            "Action": "execute-api:Invoke",
+            "Resource": arns,
+        })
+    });
+    Policy::new(invoke.into_iter().chain(granted))
 }
 
 /// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
@@ -192,7 +195,8 @@ pub(super) fn planned_for(
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
     let uses_key = key.map(|key| use_key(stack, name, wanted, scope, key));
-    let pool = |name: &str| Some(known.pool_arn(name, scope));
+    let theirs = |name: &str| stack.existing_pools.get(name).map(|pool| pool.arn(scope));
+    let pool = |name: &str| theirs(name).or_else(|| Some(known.pool_arn(name, scope)));
     beyond(stack, name, wanted, scope, &pool).into_iter().chain(uses_key).fold(policy, Policy::with)
 }
 

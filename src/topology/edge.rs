@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use super::Input;
 use super::id::IdOf;
 use super::identity::Pools;
+use super::source::Source;
 use crate::aws::Encryption;
 use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::{IpSet, Logging, Match, Membership, PoolAssociation, Rule, RuleAction, RuleKind, WebAcl};
@@ -115,8 +116,8 @@ pub(super) fn before_pools(
 ) {
     let Some(web_acl) = firewall else { return };
     for (name, _) in stack.pools.iter().filter(|(_, pool)| pool.firewall) {
-        if let Some(pool) = pools.pools.get(name) {
-            ids::pool_association(name).add_under(graph, *pool, (*pool, web_acl), |(pool, web_acl)| {
+        if let Some(pool) = pools.pools.get(name).and_then(Source::own) {
+            ids::pool_association(name).add_under(graph, pool, (pool, web_acl), |(pool, web_acl)| {
                 PoolAssociation::new(web_acl.arn, pool.arn)
             });
         }

@@ -7,6 +7,7 @@ use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
 use super::queues::Queues;
 use super::references::{self, References, Variables};
+use super::source::Source;
 use super::tables::Tables;
 use super::triggers::Receiver;
 use super::{Input, authorizers, triggers};
@@ -50,7 +51,7 @@ pub(crate) mod ids {
 }
 
 /// What a policy is made for and from: the role, its log group, what encrypts it, and the pools that it names.
-type Given<'a> = (Handle<Role>, Handle<LogGroup>, &'a EncryptedBy, BTreeMap<String, Handle<UserPool>>);
+type Given<'a> = (Handle<Role>, Handle<LogGroup>, &'a EncryptedBy, BTreeMap<String, Source<UserPool>>);
 
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
@@ -75,8 +76,9 @@ pub(super) fn functions(
         let logs = log_group(graph, name, (scope, encrypted_by), wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let named = pools_of(wanted).filter_map(|pool| Some((pool.to_owned(), *references.pools.pools.get(pool)?)));
-        let pools: BTreeMap<String, Handle<UserPool>> = named.collect();
+        let of_allow = pools_of(&wanted.rights.allow);
+        let named = of_allow.filter_map(|pool| Some((pool.to_owned(), references.pools.pools.get(pool)?.clone())));
+        let pools: BTreeMap<String, Source<UserPool>> = named.collect();
         let given = (role, logs, encrypted_by, pools);
         let policy = policy(graph, name, (stack, scope), given, wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);

@@ -12,6 +12,7 @@ use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
 use super::{Input, authorizers, cors, domains, targets};
+use super::source::Source;
 use crate::aws::apigatewayv2::{
     HTTP_TIMEOUT_MS, HttpApi, HttpAuthorization, HttpDefaultEndpoint, HttpIntegration, HttpRoute, HttpRouteLimit,
     HttpRouteLimits, HttpRoutes, HttpStage, JwtAuthorizer,
@@ -134,19 +135,23 @@ fn authorizers(
 ) -> OfPools {
     let mut authorizers = BTreeMap::new();
     for name in pools_of(wanted) {
-        let (Some(pool), Some(handle), Some(client)) =
-            (stack.pools.get(name), pools.pools.get(name), pools.clients.get(name))
+        let (Some(authorizer), Some(source), Some(client)) =
+            (stack.authorizer_of(name), pools.pools.get(name), pools.clients.get(name))
         else {
             continue;
         };
-        let two = has_programs(wanted, name, pool);
+        // The programs of somebody else's pool are none of the stack's.
+        let own = stack.pools.get(name);
+        let two = own.is_some_and(|pool| has_programs(wanted, name, pool));
         for programs in [false].into_iter().chain(two.then_some(true)) {
-            let further = pool.clients.iter().filter(|(_, client)| programs || !client.is_machine());
+            let further = own.into_iter().flat_map(|pool| &pool.clients);
+            let further = further.filter(|(_, client)| programs || !client.is_machine());
             let further = further.filter_map(|(client, _)| pools.further.get(&(name.clone(), client.clone())));
-            let clients: Vec<Handle<AppClient>> = std::iter::once(client).chain(further).copied().collect();
-            let (authorizer, scope) = (authorizer_name(&pool.authorizer, programs), scope.clone());
+            let further = further.map(|client| Source::Own(*client));
+            let clients: Vec<Source<AppClient>> = std::iter::once(client.clone()).chain(further).collect();
+            let (authorizer, scope) = (authorizer_name(authorizer, programs), scope.clone());
             let id = ids.jwt_authorizer(&authorizer);
-            let added = id.add_under(graph, api, (api, *handle, clients), move |(api, pool, clients)| JwtAuthorizer {
+            let added = id.add_under(graph, api, (api, source.clone(), clients), move |(api, pool, clients)| JwtAuthorizer {
                 api_id: api.id,
                 name: authorizer.clone(),
                 issuer: issuer(&scope, &pool.id),

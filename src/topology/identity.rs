@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Input;
+use super::source::Source;
 use crate::aws::Encryption;
 use crate::aws::cognito::{
-    AppClient, ClientAttributes, PasswordPolicy, PoolDomain, ResourceServer, TokenRules, UserGroup, UserPool,
+    AppClient, AppClientOutputs, ClientAttributes, PasswordPolicy, PoolDomain, ResourceServer, TokenRules, UserGroup,
+    UserPool, UserPoolOutputs,
 };
 use crate::aws::secretsmanager::Secret;
-use crate::choices::ThreatProtection;
+use crate::choices::{SignIn, ThreatProtection};
 use crate::engine::{Deferred, Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -57,8 +59,8 @@ const TEMPORARY_DAYS: u16 = 3;
 #[derive(Debug, Default)]
 #[allow(clippy::struct_field_names, reason = "one of the fields is the pools themselves")]
 pub(super) struct Pools {
-    pub pools: BTreeMap<String, Handle<UserPool>>,
-    pub clients: BTreeMap<String, Handle<AppClient>>,
+    pub pools: BTreeMap<String, Source<UserPool>>,
+    pub clients: BTreeMap<String, Source<AppClient>>,
     /// The app clients beside the first one, by pool and name.
     pub further: BTreeMap<(String, String), Handle<AppClient>>,
 }
@@ -68,7 +70,7 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
         let id = ids::pool(name);
-        let client = format!("{}-client", scope.physical(name));
+        let client = first_client(scope, name);
         let others = wanted.clients.keys().map(|client| further_client(scope, name, client));
         let pool = UserPool {
             id: id.to_string(),
@@ -103,10 +105,52 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
             let handle = further(graph, from, (name, handle), (client, of_client), wanted, &servers);
             pools.further.insert((name.clone(), client.clone()), handle);
         }
-        pools.clients.insert(name.clone(), client);
-        pools.pools.insert(name.clone(), handle);
+        pools.clients.insert(name.clone(), Source::Own(client));
+        pools.pools.insert(name.clone(), Source::Own(handle));
+    }
+    for (name, theirs) in &stack.existing_pools {
+        let pool = UserPoolOutputs {
+            id: theirs.id.clone(),
+            arn: theirs.arn(scope),
+            name: theirs.id.clone(),
+            deletion_protection: false,
+            attributes: Vec::new(),
+        };
+        let pool = Source::Theirs(pool);
+        pools.clients.insert(name.clone(), client_of_theirs(graph, scope, (name, theirs), &pool));
+        pools.pools.insert(name.clone(), pool);
     }
     pools
+}
+
+/// The app client of a pool that somebody else looks after: one of theirs, or one of the stack's own, with which users
+/// can set no attribute but the address that nearly every pool demands of its clients.
+fn client_of_theirs(
+    graph: &mut Graph,
+    scope: &Scope,
+    (name, theirs): (&str, &spec::ExistingPool),
+    pool: &Source<UserPool>,
+) -> Source<AppClient> {
+    if let Some(client_id) = theirs.client_id.clone() {
+        return Source::Theirs(AppClientOutputs { pool_id: theirs.id.clone(), name: client_id.clone(), client_id });
+    }
+    let client = AppClient {
+        pool_id: theirs.id.clone(),
+        name: first_client(scope, name),
+        flows: theirs.flows.clone(),
+        scopes: Vec::new(),
+        secret_name: None,
+        tokens: tokens(theirs.tokens),
+        attributes: ClientAttributes::of(&[], &[SignIn::Email]),
+        watched: false,
+        in_their_pool: true,
+    };
+    Source::Own(ids::client(name).add_in(graph, pool, (), move |()| client.clone()))
+}
+
+/// The name of a pool's first app client.
+fn first_client(scope: &Scope, pool: &str) -> String {
+    format!("{}-client", scope.physical(pool))
 }
 
 /// The name of an app client beside a pool's first one. No name in the stack file has a dot.
@@ -125,6 +169,7 @@ fn app_client(pool: &spec::Pool) -> AppClient {
         tokens: tokens(pool.tokens),
         attributes: ClientAttributes::of(&pool.attributes, &pool.sign_in),
         watched: pool.threat_protection != ThreatProtection::Off,
+        in_their_pool: false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Service users, which are programs that sign in to a pool, and identity pools, which give a pool's users temporary
-//! credentials. Their role may call the listed routes and nothing else.
+//! credentials. Their role may do what the entry says and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,19 @@ use serde_json::json;
 use super::Input;
 use super::identity::Pools;
 use super::messaging::{self, Secrets, secret_policy};
+use super::source::Source;
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
-use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, placeholders, provider};
+use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, UserPool, placeholders, provider};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::names::{caller_role, service_username};
-use crate::spec::policies::invoke_only;
-use crate::spec::{Invoke, Stack};
+use crate::spec::grants::{granted_to_callers, pools_of};
+use crate::spec::policies;
+use crate::spec::{IdentityPool as Wanted, Stack};
 
 /// The ids of what this file adds.
 pub(crate) mod ids {
@@ -43,7 +45,7 @@ pub(crate) mod ids {
         IdOf::new("caller", identity_pool)
     }
 
-    pub(super) fn caller_policy(identity_pool: &str) -> IdOf<RolePolicy> {
+    pub(crate) fn caller_policy(identity_pool: &str) -> IdOf<RolePolicy> {
         IdOf::new("caller-policy", identity_pool)
     }
 }
@@ -67,7 +69,7 @@ pub(super) fn service_users(
 ) -> Secrets {
     let mut secrets = Secrets::new();
     for (name, wanted) in &stack.service_users {
-        let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
+        let Some(pool) = pools.pools.get(&wanted.pool).and_then(Source::own) else { continue };
         let id = messaging::ids::secret(name);
         let secret = Secret {
             id: id.to_string(),
@@ -86,7 +88,7 @@ pub(super) fn service_users(
         let username = service_username(name, &scope.stack);
         let attributes = stack.pools.get(&wanted.pool).map(|pool| placeholders(&pool.attributes, &username));
         let attributes = attributes.unwrap_or_default();
-        ids::service_user(name).add_under(graph, *pool, (*pool, secret), move |(pool, secret)| ServiceUser {
+        ids::service_user(name).add_under(graph, pool, (pool, secret), move |(pool, secret)| ServiceUser {
             pool_id: pool.id,
             username: username.clone(),
             secret_arn: secret.arn,
@@ -111,17 +113,17 @@ pub(super) fn identity_pools(
         };
         let id = ids::identity_pool(name);
         let (tag, physical, home) = (id.to_string(), scope.physical(name), scope.clone());
-        let pool = id.add(graph, (*users, *client), move |(users, client)| IdentityPool {
+        let pool = id.add(graph, (users.clone(), client.clone()), move |(users, client)| IdentityPool {
             id: tag.clone(),
             name: physical.clone(),
             provider: provider(&home, &users.id),
             client_id: client.client_id,
         });
         let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
-        let policy = policy(graph, name, role, &wanted.invokes, stack, scope, apis);
+        let policy = policy(graph, (name, wanted), role, (stack, scope), pools, apis);
         let id = ids::identity_pool_roles(name);
         let home = scope.clone();
-        let roles = id.add_under(graph, pool, (pool, role, *users), move |(pool, role, users)| IdentityPoolRoles {
+        let roles = id.add_under(graph, pool, (pool, role, users.clone()), move |(pool, role, users)| IdentityPoolRoles {
             pool_id: pool.id,
             role_arn: role.arn,
             provider: provider(&home, &users.id),
@@ -169,25 +171,29 @@ fn trust(principal: &str, identity_pool: &str) -> Policy {
 
 fn policy(
     graph: &mut Graph,
-    name: &str,
+    (name, wanted): (&str, &Wanted),
     role: Handle<Role>,
-    invokes: &[Invoke],
-    stack: &Stack,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
+    pools: &Pools,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> Handle<RolePolicy> {
-    let found = stack.opened(invokes).filter_map(|(invoke, api, route)| {
+    let found = stack.opened(&wanted.invokes).filter_map(|(invoke, api, route)| {
         Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
     });
     let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
+    let named = pools_of(&wanted.allow).filter_map(|pool| Some((pool.to_owned(), pools.pools.get(pool)?.clone())));
+    let named: BTreeMap<String, Source<UserPool>> = named.collect();
+    let granted = granted_to_callers(wanted, stack, scope);
     let scope = scope.clone();
-    ids::caller_policy(name).add_under(graph, role, (role, apis), move |(role, apis)| {
+    ids::caller_policy(name).add_under(graph, role, (role, apis, named), move |(role, apis, named)| {
         let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
             let api: crate::aws::apigateway::RestApiOutputs = api;
             scope.execute_api_arn(&api.id, stage, method, path)
         };
         let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
-        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: invoke_only(&arns) }
+        let pool = |name: &str| named.get(name).map(|pool| pool.arn.clone());
+        let granted = granted.iter().map(|grant| grant.clone().with_pools(&pool).statement());
+        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: policies::callers(&arns, granted) }
     })
 }
 
@@ -238,6 +244,7 @@ mod tests {
         assert!(trust.contains(r#""Federated":"cognito-identity.amazonaws.com""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
-        assert_eq!(invoke_only(&["arn:a".into()]).statements().count(), 1);
+        assert_eq!(policies::callers(&["arn:a".into()], []).statements().count(), 1);
+        assert_eq!(policies::callers(&[], []).statements().count(), 0);
     }
 }

@@ -20,6 +20,7 @@ mod references;
 mod rest_api;
 mod rest_stage;
 mod schedules;
+mod source;
 mod tables;
 mod targets;
 mod triggers;

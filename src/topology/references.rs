@@ -6,6 +6,7 @@ use super::Input;
 use super::identity::Pools;
 use super::identity_pools::PoolCaller;
 use super::queues::{QueueUrls, Queues};
+use super::source::Source;
 use crate::aws::apigateway::{RestApi, stage_url};
 use crate::aws::apigatewayv2::domain_url;
 use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
@@ -53,8 +54,8 @@ impl Url {
 
 /// The resources that the variables of one function refer to, by the variable.
 type Used = (
-    BTreeMap<String, Handle<UserPool>>,
-    BTreeMap<String, Handle<AppClient>>,
+    BTreeMap<String, Source<UserPool>>,
+    BTreeMap<String, Source<AppClient>>,
     BTreeMap<String, Handle<IdentityPool>>,
     BTreeMap<String, Handle<RestApi>>,
     BTreeMap<String, Handle<Queue>>,
@@ -109,8 +110,8 @@ impl References {
                 | Variable::Parameter(_)
                 | Variable::Function(_)
                 | Variable::Topic(_) => {}
-                Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|handle| (key, *handle))),
-                Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|handle| (key, *handle))),
+                Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|pool| (key, pool.clone()))),
+                Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|client| (key, client.clone()))),
                 Variable::IdentityPoolId(pool) => {
                     used.2.extend(self.identity_pools.get(pool).map(|caller| (key, caller.pool)));
                 }

@@ -14,6 +14,7 @@ use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retent
 use super::id::IdOf;
 use super::rest_stage::{Logs, execution_log, method_limits, stage};
 use super::{Input, authorizers, cors, domains, targets};
+use super::source::Source;
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model, Paths,
     Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator,
@@ -213,14 +214,14 @@ fn authorizers(
     ids: ApiIds<'_>,
     wanted: &Api,
     stack: &Stack,
-    pools: &BTreeMap<String, Handle<UserPool>>,
+    pools: &BTreeMap<String, Source<UserPool>>,
 ) -> BTreeMap<String, Handle<Authorizer>> {
     let mut authorizers = BTreeMap::new();
     for name in pools_of(wanted) {
-        let (Some(pool), Some(handle)) = (stack.pools.get(name), pools.get(name)) else { continue };
-        let authorizer = pool.authorizer.clone();
+        let (Some(authorizer), Some(pool)) = (stack.authorizer_of(name), pools.get(name)) else { continue };
+        let authorizer = authorizer.clone();
         let id = ids.authorizer(&authorizer);
-        let added = id.add_under(graph, api, (api, *handle), move |(api, pool)| Authorizer {
+        let added = id.add_under(graph, api, (api, pool.clone()), move |(api, pool)| Authorizer {
             api_id: api.id,
             name: authorizer.clone(),
             pool_arn: pool.arn,
@@ -278,15 +279,15 @@ fn routes(
     (paths, validator, responses): (Handle<Paths>, Handle<Validator>, Option<Handle<GatewayResponses>>),
     (authorizers, by_function): (&BTreeMap<String, Handle<Authorizer>>, &authorizers::OfRest),
     models: &BTreeMap<PathBuf, Handle<Model>>,
-    pools: &BTreeMap<String, Handle<UserPool>>,
+    pools: &BTreeMap<String, Source<UserPool>>,
 ) -> Handle<Routes> {
     let schemas = schemas_of(wanted, &bundles.schemas);
     let functions = authorizers::fingerprint(wanted, stack, scope);
     let (wanted, scope) = (wanted.clone(), scope.clone());
-    let pools: BTreeMap<String, Handle<UserPool>> = pools
+    let pools: BTreeMap<String, Source<UserPool>> = pools
         .iter()
         .filter(|(name, _)| authorizers.contains_key(*name))
-        .map(|(name, pool)| (name.clone(), *pool))
+        .map(|(name, pool)| (name.clone(), pool.clone()))
         .collect();
     let responses: Vec<_> = responses.into_iter().collect();
     let authorizers = (authorizers.clone(), by_function.clone());

@@ -71,7 +71,7 @@ impl Caller {
 pub(super) fn callers(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
     let of_pool = format!("an ID token of {pool}");
     let parts = || {
-        let parts = Parts::of(&context.tokens(pool)?.id);
+        let parts = Parts::of(context.id_token(pool)?);
         parts.ok_or_else(|| CheckResult::because_failed(&format!("{pool}: ID tokens name their issuer and client")))
     };
     let forged = |forge: &dyn Fn(&Parts) -> Option<SecretValue>| {
@@ -146,9 +146,9 @@ pub(super) fn callers(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
             Ok(secret::generate(64)),
         )
     });
-    let others = context.subject.stack.pools.keys().filter(|other| *other != pool);
+    let others = context.subject.stack.pool_names().filter(|other| *other != pool);
     callers.extend(others.map(|other| {
-        let token = context.tokens(other).map(|tokens| tokens.id.clone());
+        let token = context.id_token(other).cloned();
         Caller::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
     }));
     callers
@@ -172,15 +172,13 @@ fn other_kid(context: &VerifyContext<'_>, pool: &str, parts: Result<Parts, Check
 
 /// A user of the pool with an access token.
 pub(super) fn access(context: &VerifyContext<'_>, pool: &str) -> Caller {
-    let token = context.tokens(pool).map(|tokens| tokens.access.clone());
+    let token = context.access_token(pool).cloned();
     Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
 }
 
 /// A user of the pool, whose tokens have no scope of a route.
 pub(super) fn without_scope(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
-    let tokens = context.tokens(pool);
-    let id = tokens.as_ref().map(|tokens| tokens.id.clone()).map_err(Clone::clone);
-    let access = tokens.map(|tokens| tokens.access.clone());
+    let (id, access) = (context.id_token(pool).cloned(), context.access_token(pool).cloned());
     let caller = |claim: &str, token_is: String, token| Caller { scope: true, ..Caller::new(claim, token_is, token) };
     vec![
         caller("an ID token is refused", format!("an ID token of {pool}"), id),
@@ -203,9 +201,14 @@ pub(super) fn programs(context: &VerifyContext<'_>, pool: &str, scopes: &BTreeSe
     refused.map(caller).collect()
 }
 
-/// A user of the pool with a valid token where the gateway must not look for it.
+/// A user of the pool with a valid token where the gateway must not look for it. Queries end up in logs, so it is no token
+/// of a person.
 pub(super) fn in_query(context: &VerifyContext<'_>, pool: &str) -> Caller {
-    let token = context.tokens(pool).map(|tokens| tokens.id.clone());
+    let token = if context.is_theirs(pool) {
+        Err(CheckResult::not_tried("a query may be logged, so the token of a person is not put into one"))
+    } else {
+        context.id_token(pool).cloned()
+    };
     Caller {
         place: Place::Query,
         valid: true,

@@ -16,6 +16,7 @@ use crate::aws::cognito::refusals::NOT_WRITABLE;
 use crate::aws::cognito::{Tokens, Users};
 use crate::choices::{Mfa, UserAttribute, UserAttributeType};
 use crate::engine::{Drift, Failure};
+use crate::outputs::Pool;
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
 use crate::topology::ids;
@@ -44,14 +45,32 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
             async { signs_in(context, user) }.boxed(),
             async { vec![writes_nothing(context, user).await] }.boxed(),
             async { vec![reveals_nothing(context, user).await] }.boxed(),
-            async { token(context, user) }.boxed(),
+            async { token(context, &user.name, &user.pool) }.boxed(),
         ]
     };
-    context.test_users.iter().flat_map(of).collect()
+    let theirs = context.subject.outputs.pools.iter().filter(|(_, pool)| pool.existing);
+    let theirs = theirs.map(|(name, pool)| -> CheckFuture<'a> { async move { of_theirs(context, name, pool) }.boxed() });
+    context.test_users.iter().flat_map(of).chain(theirs).collect()
 }
 
 fn claim(user: &TestUser, claim: &str) -> CheckSpec {
-    CheckSpec::new(Layer::Authentication, &user.name, claim)
+    claim_of(&user.name, claim)
+}
+
+fn claim_of(pool: &str, claim: &str) -> CheckSpec {
+    CheckSpec::new(Layer::Authentication, pool, claim)
+}
+
+/// A pool that somebody else looks after: whether a user of it can sign in, and what is in the token.
+fn of_theirs(context: &VerifyContext<'_>, name: &str, pool: &Pool) -> Vec<Check> {
+    let signs_in = claim_of(name, SIGNS_IN).sent("InitiateAuth (USER_PASSWORD_AUTH) with the given password");
+    let signs_in = signs_in.expects("tokens");
+    let signs_in = match context.given(name).map(|given| given.took) {
+        Ok(Some(took)) => signs_in.found(CheckResult::pass("ID and access tokens"), took),
+        Ok(None) => signs_in.known(CheckResult::not_tried("a token was given, and no password")),
+        Err(result) => signs_in.known(result),
+    };
+    [vec![signs_in], token(context, name, pool)].concat()
 }
 
 fn signs_in(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
@@ -168,29 +187,34 @@ fn same(wrong: &Result<Tokens, String>, unknown: &Result<Tokens, String>) -> Che
 }
 
 /// The claims and the signature of the ID token, and whether refresh tokens can be revoked.
-fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
-    let issuer = issuer(&context.subject.clients.scope, &user.pool.id);
-    let says = claim(user, "ID tokens name their issuer and their client")
+fn token(context: &VerifyContext<'_>, name: &str, pool: &Pool) -> Vec<Check> {
+    let issuer = issuer(&context.subject.clients.scope, &pool.id);
+    let says = claim_of(name, "ID tokens name their issuer and their client")
         .sent("the decoded ID token")
-        .expects(format!("iss {issuer}, aud {}, token_use id, alg RS256", user.pool.client_id));
-    let signed = claim(user, SIGNED_BY_POOL)
+        .expects(format!("iss {issuer}, aud {}, token_use id, alg RS256", pool.client_id));
+    let signed = claim_of(name, SIGNED_BY_POOL)
         .sent(format!("GET {issuer}/.well-known/jwks.json, and the ID token's signature"))
         .expects("the signature is valid");
-    let parts = context.tokens(&user.name).and_then(|tokens| {
-        Parts::of(&tokens.id).ok_or_else(|| CheckResult::fail("the ID token of the pool is not a JSON Web Token"))
+    let parts = context.id_token(name).and_then(|token| {
+        Parts::of(token).ok_or_else(|| CheckResult::fail("the ID token of the pool is not a JSON Web Token"))
     });
-    let client = settings::drift(context.subject.seen, ids::client(&user.name).as_str());
-    let revocation = claim(user, "refresh tokens can be revoked")
+    let client = settings::drift(context.subject.seen, ids::client(name).as_str());
+    let theirs = context.subject.stack.existing_pools.get(name).is_some_and(|pool| pool.client_id.is_some());
+    let revocation = claim_of(name, "refresh tokens can be revoked")
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")
-        .known(revocable(client.as_deref()));
+        .known(if theirs {
+            CheckResult::not_tried("the app client is somebody else's")
+        } else {
+            revocable(client.as_deref())
+        });
     match parts {
         Ok(parts) => {
-            let said = says.known(parts.check_claims(&issuer, &user.pool.client_id));
-            let signed = signed.known(match context.keys(&user.name) {
+            let said = says.known(parts.check_claims(&issuer, &pool.client_id));
+            let signed = signed.known(match context.keys(name) {
                 Ok(keys) => parts.check_signature(keys),
                 // Here the failure itself is reported.
-                Err(result) => match context.published.get(&user.name) {
+                Err(result) => match context.published.get(name) {
                     Some(Err(failed)) => failed.clone(),
                     _ => result,
                 },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -54,12 +55,24 @@ pub struct Subject<'a> {
     pub skip: &'a BTreeSet<String>,
     /// What authorizers' functions admit, by authorizer, as far as the user says it.
     pub identities: &'a BTreeMap<String, Admitted>,
+    /// The user of a pool with `existing` whose tokens may be used, by pool.
+    pub given: &'a BTreeMap<String, GivenUser>,
     /// Whether to wait until a token has expired.
     pub wait_for_expiry: bool,
     /// Test users of earlier proofs that could not be removed: the pool's id and the address.
     pub left_before: &'a [(String, String)],
     /// Tells the user why a check takes longer than usual.
     pub tell: &'a (dyn Fn(&str) + Sync),
+}
+
+/// The tokens of a user of a pool that somebody else looks after. They are secrets.
+#[derive(Debug)]
+pub struct GivenUser {
+    pub id: SecretValue,
+    /// `None`: only an ID token was given.
+    pub access: Option<SecretValue>,
+    /// How long it took to sign in; `None` if a token was given.
+    pub took: Option<Duration>,
 }
 
 /// The headers and query parameters of requests that an authorizer's function admits. They are secrets.
@@ -157,6 +170,35 @@ impl VerifyContext<'_> {
         }
     }
 
+    /// Whether somebody else looks after a pool, so that nobody makes a user there.
+    pub(super) fn is_theirs(&self, pool: &str) -> bool {
+        self.subject.stack.existing_pools.contains_key(pool)
+    }
+
+    /// The ID token of a user of the pool.
+    pub(super) fn id_token(&self, pool: &str) -> Result<&SecretValue, CheckResult> {
+        if self.is_theirs(pool) { Ok(&self.given(pool)?.id) } else { Ok(&self.tokens(pool)?.id) }
+    }
+
+    /// The access token of a user of the pool.
+    pub(super) fn access_token(&self, pool: &str) -> Result<&SecretValue, CheckResult> {
+        if !self.is_theirs(pool) {
+            return Ok(&self.tokens(pool)?.access);
+        }
+        let none = || CheckResult::not_tried("only an ID token was given; with --as there is an access token too");
+        self.given(pool)?.access.as_ref().ok_or_else(none)
+    }
+
+    /// The user of a pool of somebody else's.
+    pub(super) fn given(&self, pool: &str) -> Result<&GivenUser, CheckResult> {
+        self.subject.given.get(pool).ok_or_else(|| {
+            CheckResult::not_tried(format!(
+                "verify makes no user in {pool}, which is only read; name one with --as USER, or pass an ID token with \
+                 --token-stdin"
+            ))
+        })
+    }
+
     /// The keys that a pool publishes, or the result of a check that needs them.
     pub(super) fn keys(&self, pool: &str) -> Result<&Value, CheckResult> {
         match self.published.get(pool) {
@@ -174,7 +216,7 @@ impl VerifyContext<'_> {
         match &route.auth {
             Auth::Pool(pool) => {
                 let token =
-                    if route.scopes.is_empty() { &self.tokens(pool)?.id } else { self.admitted(pool, &route.scopes)? };
+                    if route.scopes.is_empty() { self.id_token(pool)? } else { self.admitted(pool, &route.scopes)? };
                 Ok(OwnCaller { token: Some(token), ..OwnCaller::default() })
             }
             Auth::Lambda(name) => match self.subject.identities.get(name) {

@@ -59,7 +59,8 @@ impl ShortClients {
             name: marker(),
             created: AtomicBool::new(false),
         };
-        Self { clients, all: outputs.pools.iter().map(short).collect() }
+        // A pool of somebody else's gets no client for the proof.
+        Self { clients, all: outputs.pools.iter().filter(|(_, pool)| !pool.existing).map(short).collect() }
     }
 
     /// Deletes clients of earlier proofs that were killed, or that ended on this machine and are in `left`: pool id and
@@ -97,6 +98,9 @@ impl ShortClients {
 
     /// Creates the client of a pool and signs its test user in through it.
     async fn token(&self, context: &VerifyContext<'_>, pool: &str) -> Result<ShortToken, CheckResult> {
+        if context.is_theirs(pool) {
+            return Err(CheckResult::not_tried(format!("verify makes no app client in {pool}, which is only read")));
+        }
         let absent = || CheckResult::not_tried(format!("because the pool {pool} does not exist"));
         let short = self.all.iter().find(|short| short.pool == pool).ok_or_else(absent)?;
         context.tokens(pool)?;

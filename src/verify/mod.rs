@@ -44,7 +44,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use context::{Admitted, Subject};
+pub use context::{Admitted, GivenUser, Subject};
 pub use run::{Proof, verify};
 pub use test_users::Leftover;
 

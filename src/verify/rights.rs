@@ -1,4 +1,4 @@
-//! Checks that the role of a function may do what the keys of its entry grant, and neither the same to another resource
+//! Checks that the role of a function, or of an identity pool's users, may do what the keys of its entry grant, and neither the same to another resource
 //! nor anything else to the same one. IAM's simulation answers.
 
 use super::check_spec::{CheckResult, CheckSpec};
@@ -7,10 +7,8 @@ use super::{Check, Layer};
 use crate::authorization::Service;
 use crate::aws::iam::{Iam, Request, RequestKey};
 use crate::engine::Failure;
-use crate::outputs;
 use crate::policy::covers;
-use crate::spec::Function;
-use crate::spec::grants::{Grant, grants};
+use crate::spec::grants::Grant;
 
 /// A part of a resource's name that no policy is expected to mention.
 const OTHER: &str = "securelambda-verify";
@@ -42,18 +40,25 @@ struct Question {
     allowed: bool,
 }
 
-/// The checks of a function's grants. `iam` is left out if the endpoint does not simulate policies; then `policies` says
+/// A role, and what it is granted.
+pub(super) struct Role<'a> {
+    /// What checks call it.
+    pub subject: String,
+    pub arn: &'a str,
+    pub grants: Vec<Grant>,
+}
+
+/// The checks of a role's grants. `iam` is left out if the endpoint does not simulate policies; then `policies` says
 /// whether the live policies are the derived ones.
 pub(super) async fn checks(
     context: &VerifyContext<'_>,
-    (name, function): (&str, &Function),
-    live: &outputs::Function,
+    role: Role<'_>,
     iam: Option<&Iam>,
     policies: impl Fn() -> CheckResult,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    for Question { claim, request, allowed } in questions(&grants_of(context, function)) {
-        let claim = CheckSpec::new(Layer::Functions, format!("role {name}"), claim);
+    for Question { claim, request, allowed } in questions(&with_pools(context, role.grants)) {
+        let claim = CheckSpec::new(Layer::Functions, &role.subject, claim);
         let check = match (request, iam) {
             (Err(why), _) => claim.known(CheckResult::not_tried(why)),
             (Ok(_), None) => {
@@ -64,7 +69,7 @@ pub(super) async fn checks(
             (Ok(request), Some(iam)) => {
                 let sent = format!("SimulatePrincipalPolicy {} on {}", request.actions.join(", "), request.resource);
                 let claim = claim.sent(sent).expects(if allowed { "allowed" } else { "denied" });
-                let decided = iam.simulate_all(&live.role_arn, &request).await;
+                let decided = iam.simulate_all(role.arn, &request).await;
                 let failed = decided.as_ref().err().map(|failure| context.failed(failure));
                 claim.known(failed.unwrap_or_else(|| judged(decided, allowed)))
             }
@@ -74,10 +79,9 @@ pub(super) async fn checks(
     checks
 }
 
-/// What a function is granted, with the ARNs of the pools.
-fn grants_of(context: &VerifyContext<'_>, function: &Function) -> Vec<Grant> {
+/// The grants with the ARNs of the pools.
+fn with_pools(context: &VerifyContext<'_>, grants: Vec<Grant>) -> Vec<Grant> {
     let pool = |name: &str| Some(context.subject.outputs.pools.get(name)?.arn.clone());
-    let grants = grants(context.subject.stack, function, &context.subject.clients.scope);
     grants.into_iter().map(|grant| grant.with_pools(&pool)).collect()
 }
 
@@ -221,6 +225,7 @@ fn granted(action: &str, resource: &str, grants: &[Grant]) -> bool {
 mod tests {
     use super::*;
     use crate::scope::Scope;
+    use crate::spec::grants::grants;
     use crate::spec::parse;
     use crate::verify::Verdict::{Fail, Pass};
 

@@ -73,7 +73,8 @@ async fn prove(
     let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
     let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
     let given = subject.identities.values().flat_map(|given| given.headers.iter().chain(&given.query));
-    let prober = prober.hiding(given.map(|(_, value)| value));
+    let people = subject.given.values().flat_map(|given| std::iter::once(&given.id).chain(&given.access));
+    let prober = prober.hiding(given.map(|(_, value)| value).chain(people));
     let (expired, now) = (Expired::default(), subject.clients.now_ms() / 1000);
     let pools = subject.outputs.pools.iter();
     let published =

@@ -10,8 +10,9 @@ use super::check_spec::{CheckResult, CheckSpec};
 use super::context::{CheckFuture, VerifyContext};
 use super::{Check, Layer, rights, settings};
 use crate::aws::iam::Iam;
-use crate::engine::{Drift, Failure};
+use crate::engine::{Drift, Failure, Id};
 use crate::secret::is_credential;
+use crate::spec::grants::grants;
 use crate::spec::{Auth, Destination, Route, Variable};
 use crate::topology::ids;
 
@@ -75,9 +76,14 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     // Some endpoints deny everything. The answer to an allowed action shows whether the simulation works.
     let log = format!("{}:*", context.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
-    let policies = || policies(context, name);
+    let policies = || policies(context, &ids::role(name).into(), &ids::policy(name).into());
     let simulates = matches!(control, Ok(Some(true)));
-    let mut checks = rights::checks(context, (name, function), live, simulates.then_some(&iam), policies).await;
+    let role = rights::Role {
+        subject: format!("role {name}"),
+        arn: &live.role_arn,
+        grants: grants(stack, function, &context.subject.clients.scope),
+    };
+    let mut checks = rights::checks(context, role, simulates.then_some(&iam), policies).await;
     for forbidden in secrets.chain(topics).chain(queues).chain(messages).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
@@ -113,9 +119,10 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
     }
 }
 
-fn policies(context: &VerifyContext<'_>, name: &str) -> CheckResult {
-    let drift = |id: &str| settings::drift(context.subject.seen, id);
-    same_policies(drift(ids::role(name).as_str()).as_deref(), drift(ids::policy(name).as_str()).as_deref())
+/// Whether the live policies of a role are the derived ones.
+pub(super) fn policies(context: &VerifyContext<'_>, role: &Id, policy: &Id) -> CheckResult {
+    let drift = |id: &Id| settings::drift(context.subject.seen, id.as_str());
+    same_policies(drift(role).as_deref(), drift(policy).as_deref())
 }
 
 /// The differences of a role and of its policy. The derived policy allows access only to the function's own resources.

@@ -10,12 +10,14 @@ use super::classify::{accepted_by, no_route_or_permission, signature_refused};
 use super::context::{CheckFuture, VerifyContext};
 use super::prober::Patience;
 use super::target::Target;
-use super::{Check, Layer, paths, settings};
+use super::{Check, Layer, paths, rights, secrets, settings};
 use crate::aws::cognito::Identities;
 use crate::aws::cognito::refusals::{NO_GUESTS, NOT_TRUSTED};
+use crate::aws::iam::Iam;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::{Answer, HeaderNames, Request};
+use crate::spec::grants::granted_to_callers;
 use crate::spec::{Auth, IdentityPool};
 use crate::topology::ids;
 
@@ -25,9 +27,11 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     let routes = context.routes().filter(|target| target.route.auth == Auth::Iam);
     let strangers = routes.map(|target| -> CheckFuture<'a> { async move { strangers(context, target).await }.boxed() });
     let pools = context.subject.stack.identity_pools.iter();
-    let pools =
-        pools.map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
-    strangers.chain(pools).collect()
+    let callers =
+        pools.clone().map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
+    let rights =
+        pools.map(|(name, pool)| -> CheckFuture<'a> { async move { granted(context, name, pool).await }.boxed() });
+    strangers.chain(callers).chain(rights).collect()
 }
 
 /// Callers without credentials of this account.
@@ -83,13 +87,26 @@ async fn callers(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     checks
 }
 
+/// What the role of an identity pool's users allows beside routes.
+async fn granted(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -> Vec<Check> {
+    let Some(known) = context.subject.outputs.identity_pools.get(name).filter(|_| !pool.allow.is_empty()) else {
+        return Vec::new();
+    };
+    let iam = Iam::new(context.subject.clients);
+    let grants = granted_to_callers(pool, context.subject.stack, &context.subject.clients.scope);
+    let role = rights::Role { subject: format!("role of {name}'s users"), arn: &known.role_arn, grants };
+    let policies = || secrets::policies(context, &ids::caller(name).into(), &ids::caller_policy(name).into());
+    // Some endpoints simulate nothing.
+    rights::checks(context, role, context.at_aws().then_some(&iam), policies).await
+}
+
 async fn keys(
     context: &VerifyContext<'_>,
     identities: &Identities,
     identity_pool: &str,
     pool: &IdentityPool,
 ) -> Result<Keys, CheckResult> {
-    let token = &context.tokens(&pool.pool)?.id;
+    let token = context.id_token(&pool.pool)?;
     let users = context.subject.outputs.pools.get(&pool.pool);
     let users = users.ok_or_else(|| CheckResult::not_tried("because the user pool does not exist"))?;
     loop {

@@ -122,7 +122,8 @@ impl TestUsers {
             let (name, pool) = (pool_name.clone(), pool.clone());
             TestUser { name, pool, email, sign_in, attributes, created: AtomicBool::new(false) }
         };
-        Self { users, all: pools.iter().map(user).collect() }
+        // Nobody makes a user in a pool that is only read.
+        Self { users, all: pools.iter().filter(|(_, pool)| !pool.existing).map(user).collect() }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &TestUser> {

@@ -37,9 +37,12 @@ pub struct AppClient {
     pub attributes: ClientAttributes,
     /// Whether its pool has threat protection, so that a client can have reactions to risks of its own.
     pub watched: bool,
+    /// Whether somebody else looks after the pool. Other clients there are none of ours, whatever they are called.
+    pub in_their_pool: bool,
 }
 
-/// A client is found by its name in its pool. It has no tags: it is ours because the pool is.
+/// A client is found by its name in its pool. It has no tags: it is ours because the pool is, or in a pool of somebody
+/// else's because its name begins with the stack's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientKey {
     pub(super) pool_id: String,
@@ -161,6 +164,16 @@ impl Described for AppClient {
                         needs: &[Usage::Delete, Usage::ShortLivedClient],
                         actions: &["cognito-idp:DeleteUserPoolClient"],
                     },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::UseTheirPools,
+                on: &["{their-pools}"],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
+                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Update], actions: &["cognito-idp:UpdateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
                 ],
             },
         ],
@@ -305,7 +318,7 @@ impl Provider<AppClient> for Cognito {
         task: &Task,
     ) -> Result<AppClientOutputs, Failure> {
         let (seen, live) = (&found.outputs, &found.live.client);
-        for twin in &found.live.twins {
+        for twin in found.live.twins.iter().filter(|_| !want.in_their_pool) {
             self.delete_client(&seen.pool_id, twin, task).await?;
         }
         if found.live.overrides {
@@ -383,6 +396,7 @@ mod tests {
             tokens: TokenRules { id_minutes: 60, access_minutes: 60, refresh_days: 30, rotate: false },
             attributes: ClientAttributes::of(&[], &[SignIn::Email]),
             watched: false,
+            in_their_pool: false,
         }
     }
 

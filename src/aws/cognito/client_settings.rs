@@ -152,7 +152,7 @@ pub(super) fn compare(want: &AppClient, seen: &AppClientLive) -> Comparison {
         .nothing_else("AnalyticsConfiguration", analytics)
         .guard("EnablePropagateAdditionalUserContextData", false, context)
         .nothing_else("RiskConfiguration", overrides.then_some("the client has its own"))
-        .nothing_else("UserPoolClients of the same name", twins)
+        .nothing_else("UserPoolClients of the same name", twins.iter().filter(|_| !want.in_their_pool))
 }
 
 /// The effect of a validity: a longer one weakens.

@@ -33,6 +33,7 @@ mod schema;
 mod service_user;
 mod tagging;
 mod test_clients;
+mod their_pool;
 mod threat;
 mod user_advice;
 mod users;
@@ -60,6 +61,7 @@ pub use pool::{UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use resource_server::{ResourceServer, ResourceServerLive, ResourceServerOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use test_clients::TestClients;
+pub use their_pool::TheirPool;
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users};
 
 pub const COGNITO_IDP: Service = Service::new("cognito-idp", "Cognito user pools");

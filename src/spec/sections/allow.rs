@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::Stack;
+use super::{Stack, functions, pools, queues, tables, topics};
 use crate::scope::Scope;
+use crate::spec::checks::Checks;
+use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Conditions, List, Nested, Text};
 use crate::spec::reader::{Item, Located, Reader, Table, joined};
 use crate::spec::section::section;
@@ -18,7 +20,7 @@ pub(in crate::spec) use self::references::{Kind, Reference, pools_in, with_pool}
 section! {
     ALLOW: AllowKeys = "an entry of allow";
     actions: List = required(
-        "The actions, as in \"s3:GetObject\". They must be in AWS's service authorization reference. A wildcard needs `because`, and so does an action with which the function could give itself or others further permissions.",
+        "The actions, as in \"s3:GetObject\". They must be in AWS's service authorization reference. A wildcard needs `because`, and so does an action with which one could gain or give further permissions.",
     );
     resources: List = required(
         "The ARNs of what they are allowed on, as in \"arn:{partition}:s3:::photos/*\". `up` fills in {partition}, {region} and {account}, and the ARNs of what the stack has: \"{pool.NAME}\", \"{table.NAME}\", \"{queue.NAME}\", \"{topic.NAME}\" and \"{function.NAME}\", which something may follow, as in \"{table.notes}/index/*\". IAM's own variables such as ${aws:PrincipalTag/team} stay. An ARN that stands for everything of a kind, or for any region or account, needs `because`. \"*\" is for actions that AWS allows on nothing else.",
@@ -78,6 +80,45 @@ impl Allowed {
 fn filled_in(text: &str, Scope { partition, account, region, .. }: &Scope) -> String {
     let [(of_partition, _), (of_region, _), (of_account, _)] = PLACEHOLDERS;
     text.replace(of_partition, partition).replace(of_region, region).replace(of_account, account)
+}
+
+impl Stack {
+    /// Entries of `allow` with ARNs of another partition than this one, which IAM would not let match anything.
+    pub fn of_other_partitions(&self, partition: &str) -> Vec<Diagnostic> {
+        let functions = self.functions.iter().map(|(name, function)| ("functions", name, &function.rights.allow));
+        let callers = self.identity_pools.iter().map(|(name, identity)| ("identity_pools", name, &identity.allow));
+        let entries = functions.chain(callers).flat_map(|(section, name, allow)| {
+            allow.iter().enumerate().map(move |(at, allowed)| (format!("{section}.{name}.allow.{at}"), allowed))
+        });
+        let flaw = |(place, allowed): (String, &Allowed)| {
+            let other = allowed.other_partition(partition)?;
+            let message = format!("an ARN of the partition {other} means nothing in {partition}");
+            Some(Diagnostic::new(place, message).help("write {partition} in its place"))
+        };
+        entries.filter_map(flaw).collect()
+    }
+}
+
+/// Placeholders for what the stack does not have. `within` begins the places.
+pub(super) fn check(within: &str, allow: &[Allowed], checks: &mut Checks) {
+    for (at, allowed) in allow.iter().enumerate() {
+        for resource in &allowed.resources {
+            if let Some(reference) = Reference::of(resource) {
+                exists(format!("{within}.allow.{at}.resources.{resource}"), reference, checks);
+            }
+        }
+    }
+}
+
+/// Reports a placeholder for something that the stack does not have.
+fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &mut Checks) {
+    match kind {
+        Kind::Function => checks.exists(place, kind.word(), name, &[&functions::KEY.key]),
+        Kind::Pool => checks.exists(place, kind.word(), name, &[&pools::KEY.key]),
+        Kind::Queue => queues::exists(checks, place, name),
+        Kind::Table => checks.exists(place, kind.word(), name, &[&tables::KEY.key]),
+        Kind::Topic => checks.exists(place, kind.word(), name, &[&topics::KEY.key]),
+    }
 }
 
 /// Reads the entries, and reports what AWS would not accept or what is too wide.

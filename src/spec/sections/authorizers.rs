@@ -97,7 +97,7 @@ fn authorizer(reader: &mut Reader, table: &Table) -> LambdaAuthorizer {
 /// Authorizers with the name of a pool's authorizer. API Gateway takes each name once.
 fn twins(checks: &Checks) -> Vec<Diagnostic> {
     let stack = checks.stack;
-    let taken = |name: &&String| stack.pools.values().any(|pool| pool.authorizer == **name);
+    let taken = |name: &&String| stack.pool_names().any(|pool| stack.authorizer_of(pool) == Some(*name));
     let flaw = |name: &String| {
         let message = format!("a pool's authorizer is called {name} too");
         Diagnostic::new(joined(KEY.key.name, name), message).help("rename one of them")

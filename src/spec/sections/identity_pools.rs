@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Api, ApiKind, Part, Route, Stack, api, pools};
+use super::allow::{self, ALLOW, AllowKeys, Allowed};
+use super::{Api, ApiKind, Auth, Part, Route, Stack, api, pools};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, List, Nested, Required};
+use crate::spec::grants::granted_to_callers;
 use crate::spec::names::caller_role;
 use crate::spec::policies;
 use crate::spec::reader::{Reader, Table, joined};
@@ -21,8 +23,12 @@ pub(super) static KEY: Nested<IdentityPoolKeys> =
 section! {
     IDENTITY_POOL: IdentityPoolKeys = "an identity pool";
     pool: Required = text("The pool whose users get temporary credentials.");
-    invokes: List = required(
-        "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route.",
+    invokes: List = texts(
+        "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route. Optional beside `allow`.",
+    );
+    allow: Nested<AllowKeys> = some_tables(
+        &ALLOW,
+        "What else these credentials may do at AWS. IAM's variables tell users apart: ${cognito-identity.amazonaws.com:sub} is the id that the identity pool gives a user.",
     );
 }
 
@@ -30,8 +36,10 @@ section! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityPool {
     pub pool: String,
-    /// The routes that the credentials may call. They allow nothing else.
+    /// The routes that the credentials may call.
     pub invokes: Vec<Invoke>,
+    /// What else they allow.
+    pub allow: Vec<Allowed>,
 }
 
 /// A reference to a route, as in `Age GET /age`.
@@ -69,6 +77,8 @@ impl Part for BTreeMap<String, IdentityPool> {
             for (index, invoke) in identity.invokes.iter().enumerate() {
                 self::invoke(checks, format!("identity_pools.{name}.invokes.{index}"), invoke);
             }
+            allow::check(&format!("identity_pools.{name}"), &identity.allow, checks);
+            checks.report(opened_beside(checks.stack, name, identity));
             checks.report(too_large(checks, name, identity));
         }
         twins(self, checks);
@@ -94,6 +104,30 @@ fn invoke(checks: &mut Checks, place: String, invoke: &Invoke) {
     }
 }
 
+/// Routes that the role would open although `invokes` does not name them: in policies, `*` stands for slashes too.
+fn opened_beside(stack: &Stack, name: &str, identity: &IdentityPool) -> Vec<Diagnostic> {
+    let mut flaws = Vec::new();
+    for (of, api) in stack.all_apis() {
+        let named = |route: &Route| {
+            identity.invokes.iter().any(|invoke| invoke.api.as_deref() == of && invoke.route == route.name())
+        };
+        let (invoked, others): (Vec<&Route>, Vec<&Route>) = api.routes.iter().partition(|route| named(route));
+        let signed: Vec<&Route> = others.into_iter().filter(|route| route.auth == Auth::Iam).collect();
+        let allowed: Vec<(&str, &str)> =
+            invoked.iter().map(|route| (route.method.as_str(), route.path.as_str())).collect();
+        for opened in api.requests_opened_by(&allowed, &signed) {
+            let message = format!(
+                "the role would also allow {}: the route {} answers it, and what the policy has to allow for {} covers it",
+                opened.request, opened.signed, opened.allowed_for
+            );
+            let help = "in policies `*` stands for slashes too: add the route to `invokes`, move it to an API of its own, \
+                        [apis.NAME], or give it a path that the other route's does not cover";
+            flaws.push(Diagnostic::new(format!("identity_pools.{name}.invokes"), message).help(help));
+        }
+    }
+    flaws
+}
+
 /// Identity pools whose roles would have the same name as each other's or as a function's. Reported at the later one.
 fn twins(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
     // Role names are unique regardless of case (docs/aws.md, Roles). The later of two functions counts.
@@ -116,7 +150,9 @@ fn twins(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
 fn too_large(checks: &Checks, name: &str, wanted: &IdentityPool) -> Option<Diagnostic> {
     let opened = checks.stack.opened(&wanted.invokes);
     let arns: Vec<String> = opened.map(|(_, api, route)| api::invoke_arn(api, route, &checks.longest)).collect();
-    let size = policies::invoke_only(&arns).to_string().len();
+    let granted = granted_to_callers(wanted, checks.stack, &checks.longest);
+    let granted = granted.iter().map(|grant| grant.clone().with_pools(&|_| Some(longest_pool(checks))).statement());
+    let size = policies::callers(&arns, granted).to_string().len();
     (size > policies::MAX_POLICY).then(|| {
         let message = format!(
             "the role of the identity pool {name} would need a policy of {size} characters; IAM allows {}",
@@ -127,14 +163,21 @@ fn too_large(checks: &Checks, name: &str, wanted: &IdentityPool) -> Option<Diagn
     })
 }
 
+/// An ARN as long as that of a pool can be.
+fn longest_pool(checks: &Checks) -> String {
+    checks.longest.arn("cognito-idp", &format!("userpool/{}_123456789", checks.longest.region))
+}
+
 fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPool {
-    let IdentityPoolKeys { pool, invokes } = &IDENTITY_POOL;
+    let IdentityPoolKeys { pool, invokes, allow } = &IDENTITY_POOL;
     let pool = reader.required_or(table, pool);
     let routes = reader.list(table, invokes);
-    if routes.is_empty() {
-        let help = "name the routes that its credentials may call, as in invokes = [\"GET /items\"]";
-        reader.diagnostic(&table.span, "the credentials of this identity pool may call nothing", Some(help.into()));
+    if routes.is_empty() && table.get(&allow.key).is_none() {
+        let help = "name the routes that its credentials may call, as in invokes = [\"GET /items\"], or what else they \
+                    allow, with `allow`";
+        reader.diagnostic(&table.span, "the credentials of this identity pool may do nothing", Some(help.into()));
     }
+    let allow = allow::read(reader, table, allow);
     let mut opened = Vec::new();
     for (text, span) in routes {
         reader.remember(joined(&table.at(&invokes.key), &opened.len().to_string()), span);
@@ -145,13 +188,46 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
         };
         opened.push(Invoke { api, route });
     }
-    IdentityPool { pool, invokes: opened }
+    IdentityPool { pool, invokes: opened, allow }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::rules;
+    use crate::spec::{parse, rules};
+
+    /// The messages of all mistakes in a stack with this identity pool and these routes, all of which are signed.
+    fn mistakes(identity: &str, routes: &[&str]) -> Vec<String> {
+        let route = |route: &&str| format!("[[api.routes]]\nroute = \"{route}\"\nfunction = \"F\"\nauth = \"iam\"\n");
+        let routes: String = routes.iter().map(route).collect();
+        let text = format!(
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n[identity_pools.I]\npool = \"P\"\n\
+             {identity}\n[api]\n{routes}"
+        );
+        parse(&text).err().unwrap_or_default().into_iter().map(|flaw| flaw.message).collect()
+    }
+
+    #[test]
+    fn a_route_that_an_invoked_one_covers_must_be_invoked_too() {
+        let routes = ["GET /a/{id}", "GET /a/{id}/admin"];
+        let found = mistakes("invokes = [\"GET /a/{id}\"]", &routes);
+        assert!(found.len() == 1 && found[0].contains("also allow GET /a/x/admin"), "{found:?}");
+        for invokes in ["\"GET /a/{id}\", \"GET /a/{id}/admin\"", "\"GET /a/{id}/admin\""] {
+            assert_eq!(mistakes(&format!("invokes = [{invokes}]"), &routes), Vec::<String>::new(), "{invokes}");
+        }
+        assert_eq!(mistakes("invokes = [\"GET /a\"]", &["GET /a", "GET /a/{id}"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn credentials_may_do_what_the_entries_of_allow_say() {
+        let photos = "[{ actions = [\"s3:GetObject\"], resources = [\"arn:{partition}:s3:::photos/${cognito-identity.amazonaws.com:sub}/*\"] }]";
+        assert_eq!(mistakes(&format!("allow = {photos}"), &["GET /a"]), Vec::<String>::new());
+        assert_eq!(mistakes("", &["GET /a"]), ["the credentials of this identity pool may do nothing"]);
+        let unknown = "[{ actions = [\"dynamodb:GetItem\"], resources = [\"{table.notes}\"] }]";
+        assert_eq!(mistakes(&format!("allow = {unknown}"), &["GET /a"]), ["there is no table called notes"]);
+        let wide = "[{ actions = [\"s3:*\"], resources = [\"arn:{partition}:s3:::photos/*\"] }]";
+        assert!(mistakes(&format!("allow = {wide}"), &["GET /a"])[0].contains("stands for"));
+    }
 
     #[test]
     fn the_longest_name_leaves_room_for_the_name_of_the_role() {

@@ -63,6 +63,8 @@ macro_rules! sections {
             pub tags: BTreeMap<String, String>,
             /// The ARNs of secrets that somebody else looks after, by name.
             pub existing_secrets: BTreeMap<String, String>,
+            /// The pools that somebody else looks after, by name.
+            pub existing_pools: BTreeMap<String, ExistingPool>,
             $($($(#[$about])* pub $field: $part,)*)*
         }
 
@@ -83,10 +85,19 @@ macro_rules! sections {
                 let Head { name, permissions_boundary, kms_key, tags } = head(reader, root);
                 let posture = reader.posture;
                 $($(let $field = <$part>::read(reader, root);)*)*
-                let existing_secrets = BTreeMap::new();
-                let mut stack =
-                    Self { name, permissions_boundary, kms_key, posture, tags, existing_secrets, $($($field),*),* };
+                let (existing_secrets, existing_pools) = (BTreeMap::new(), BTreeMap::new());
+                let mut stack = Self {
+                    name,
+                    permissions_boundary,
+                    kms_key,
+                    posture,
+                    tags,
+                    existing_secrets,
+                    existing_pools,
+                    $($($field),*),*
+                };
                 stack.existing_secrets = secrets::existing(&mut stack.secrets);
+                stack.existing_pools = pools::existing(&mut stack.pools);
                 if let Some(firewall) = firewall::by_posture(reader, root, &stack) {
                     stack.firewall = Some(firewall);
                 }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod clients;
+mod existing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,9 @@ use toml::de::DeTable;
 use self::attributes::{ATTRIBUTE, ATTRIBUTE_NAME, AttributeKeys};
 pub use self::clients::PoolClient;
 use self::clients::{CLIENT, ClientKeys, LOGIN, LoginKeys};
+use self::existing::Existing;
+pub use self::existing::ExistingPool;
+pub(super) use self::existing::existing;
 use super::{Part, service_users};
 use crate::choices::{GROUP_COPY, Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
 use crate::spec::checks::Checks;
@@ -26,6 +30,14 @@ const LONGEST_GROUP: usize = 64;
 
 section! {
     POOL: PoolKeys = "a pool";
+    existing: Text = form(
+        "^[a-z0-9-]+_[A-Za-z0-9]+$",
+        "The id of a pool that somebody else looks after, as in eu-central-1_AbCdEfGhI. It is only read: `up` adds an app client of its own, and `down` removes that one again. Beside it stand only client_id, authorizer, tokens and flows.",
+    );
+    client_id: Text = form(
+        "^[A-Za-z0-9_+]{1,128}$",
+        "With existing: the id of an app client that the pool has already, instead of one of the stack's own. `token` and `call` need one without a secret.",
+    );
     authorizer: Text = form(
         NAME.form,
         "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
@@ -133,6 +145,8 @@ pub struct Pool {
     pub login: Option<String>,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
+    /// Set while the file is read: then the pool is not the stack's own, and [`Stack::existing_pools`](super::Stack::existing_pools) has it.
+    existing: Option<Existing>,
 }
 
 impl Pool {
@@ -184,6 +198,7 @@ impl Part for BTreeMap<String, Pool> {
 
     fn check(&self, checks: &mut Checks) {
         let (mut authorizers, mut domains) = (BTreeMap::new(), BTreeMap::new());
+        check_existing(checks, &mut authorizers);
         for (name, pool) in self {
             if let Some(domain) = &pool.login
                 && let Some(twin) = domains.insert(domain, name)
@@ -191,13 +206,44 @@ impl Part for BTreeMap<String, Pool> {
                 let message = format!("the pools {twin} and {name} both have the domain {domain}");
                 checks.report([Diagnostic::new(format!("pools.{name}.login.domain"), message)]);
             }
-            if let Some(twin) = authorizers.insert(&pool.authorizer, name) {
-                let message = format!("the pools {twin} and {name} both have the authorizer {}", pool.authorizer);
-                checks.report([Diagnostic::new(format!("pools.{name}.authorizer"), message)]);
-            }
+            own_authorizer(name, &pool.authorizer, checks, &mut authorizers);
             contradictions(name, pool, checks);
         }
     }
+}
+
+/// The pools by the names of their authorizers.
+type Authorizers = BTreeMap<String, String>;
+
+/// Reports a name of an authorizer that another pool has too.
+fn own_authorizer(name: &str, authorizer: &str, checks: &mut Checks, known: &mut Authorizers) {
+    if let Some(twin) = known.insert(authorizer.to_owned(), name.to_owned()) {
+        let message = format!("the pools {twin} and {name} both have the authorizer {authorizer}");
+        checks.report([Diagnostic::new(format!("pools.{name}.authorizer"), message)]);
+    }
+}
+
+/// What is wrong with pools that exist already.
+fn check_existing(checks: &mut Checks, authorizers: &mut Authorizers) {
+    let mut ids = BTreeMap::new();
+    for (name, pool) in &checks.stack.existing_pools {
+        own_authorizer(name, &pool.authorizer, checks, authorizers);
+        if let Some(twin) = ids.insert(&pool.id, name) {
+            let message = format!("the pools {twin} and {name} are both {}", pool.id);
+            checks.report([Diagnostic::new(format!("pools.{name}.existing"), message)]);
+        }
+        checks.report(short_refresh(name, pool.tokens));
+    }
+}
+
+/// Refresh tokens that could renew nothing.
+fn short_refresh(name: &str, tokens: Tokens) -> Option<Diagnostic> {
+    let longest = tokens.id_minutes.max(tokens.access_minutes);
+    (tokens.refresh_days * 24 * 60 <= longest).then(|| {
+        let message = "refresh tokens would not be valid for longer than the tokens that they renew";
+        let help = "set a larger refresh_days, or a smaller id_minutes and access_minutes";
+        Diagnostic::new(format!("pools.{name}.tokens"), message).help(help)
+    })
 }
 
 /// Settings of a user pool that exclude each other.
@@ -234,18 +280,14 @@ fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
     }
     clients::check(name, pool, checks);
     attributes::check(name, &pool.attributes, &pool.sign_in, &programs, checks);
-    let mut flaw = |key: &str, message: String, help: &str| {
-        checks.report([Diagnostic::new(format!("pools.{name}.{key}"), message).help(help)]);
-    };
-    let longest = pool.tokens.id_minutes.max(pool.tokens.access_minutes);
-    if pool.tokens.refresh_days * 24 * 60 <= longest {
-        let message = "refresh tokens would not be valid for longer than the tokens that they renew".to_owned();
-        flaw("tokens", message, "set a larger refresh_days, or a smaller id_minutes and access_minutes");
-    }
+    checks.report(short_refresh(name, pool.tokens));
 }
 
 fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Pool {
+    let existing = existing::read(reader, table);
     let PoolKeys {
+        existing: _,
+        client_id: _,
         authorizer,
         password,
         self_sign_up,
@@ -293,6 +335,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         clients: reader.each(table, clients, clients::client),
         login,
         firewall: reader.flag(table, firewall),
+        existing,
     }
 }
 

@@ -47,6 +47,11 @@ impl Part for BTreeMap<String, ServiceUser> {
         let mut users: BTreeMap<(&str, String), &str> = BTreeMap::new();
         for (name, user) in self {
             checks.exists(format!("service_users.{name}.pool"), "pool", &user.pool, &[&pools::KEY.key]);
+            if stack.existing_pools.contains_key(&user.pool) {
+                let message = format!("the service user {name} would be a new user of a pool that is only read");
+                let help = "let it sign in to a pool of the stack's own";
+                checks.report([Diagnostic::new(format!("service_users.{name}.pool"), message).help(help)]);
+            }
             if let Some(twin) = users.insert((&user.pool, service_username(name, &stack.name)), name) {
                 let message =
                     format!("the service users {twin} and {name} would have the same username in {}", user.pool);

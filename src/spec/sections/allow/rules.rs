@@ -115,7 +115,7 @@ fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused
         let message = format!("{name:?} stands for {} actions", actions.len());
         reader.diagnostic(span, message, Some("name the actions, or give the reason with `because`".into()));
     } else if !excused && actions.iter().any(|action| action.escalates(prefix)) {
-        let message = format!("with {name} the function could give itself or others further permissions");
+        let message = format!("with {name} one could gain or give further permissions");
         reader.diagnostic(span, message, Some("leave it out, or give the reason with `because`".into()));
     }
     Some(asked)

@@ -70,7 +70,7 @@ fn a_wildcard_and_an_action_that_escalates_need_a_reason() {
     let (why, help) = one("s3:Get*", "arn:aws:s3:::photos/*", "");
     assert!(why.starts_with("\"s3:Get*\" stands for ") && help.ends_with("`because`"), "{why} {help}");
     let (why, _) = one("iam:PassRole", "arn:aws:iam::123456789012:role/reader", "");
-    assert_eq!(why, "with iam:PassRole the function could give itself or others further permissions");
+    assert_eq!(why, "with iam:PassRole one could gain or give further permissions");
     let own = "arn:{partition}:lambda:{region}:{account}:function:demo-F";
     assert!(one("lambda:UpdateFunctionCode", own, "").0.starts_with("with lambda:UpdateFunctionCode"));
     let (why, help) = one("dynamodb:GetItem", "*", "");

@@ -13,9 +13,9 @@ const SHORT: &str = "execute-api:/";
 /// Stands for a parameter.
 const ANYTHING: &str = "x";
 
-/// A request that only signatures should open, and that the policy allows to everybody.
+/// A request that only some signatures should open, and that a policy allows for the sake of another route.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct OpenedRequest {
+pub(in crate::spec) struct OpenedRequest {
     /// The method and path, as in `GET /a/x/admin`.
     pub request: String,
     /// The signed route that answers it.
@@ -77,6 +77,12 @@ impl Api {
         let others = others.into_iter().map(|route| (route.method.as_str(), route.path.as_str()));
         let preflights = self.preflight_paths().into_iter().map(|path| ("OPTIONS", path));
         let allowed: Vec<(&str, &str)> = others.chain(preflights).collect();
+        self.requests_opened_by(&allowed, &signed)
+    }
+
+    /// For each of these signed routes, a request to it that a policy allows which names these methods and paths, if there
+    /// is one. The routes themselves are not among them.
+    pub(in crate::spec) fn requests_opened_by(&self, allowed: &[(&str, &str)], signed: &[&Route]) -> Vec<OpenedRequest> {
         let opened = |route: &&Route| allowed.iter().find_map(|allowed| self.request_opened(*allowed, route));
         signed.iter().filter_map(opened).collect()
     }

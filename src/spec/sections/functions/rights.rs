@@ -1,10 +1,9 @@
 //! What a function may do beside using its secrets and topics.
 
-use super::super::allow::{self, AllowKeys, Allowed, Kind, Reference};
-use super::super::{Stack, pools, queues, tables, topics};
+use super::super::allow::{self, AllowKeys, Allowed};
+use super::super::tables;
 use super::KEY;
 use crate::spec::checks::Checks;
-use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{List, Nested};
 use crate::spec::reader::{Reader, Table};
 
@@ -70,23 +69,6 @@ pub(super) fn parameter_name(name: &str) -> Result<(), String> {
     fits.then_some(()).ok_or_else(|| format!("{name:?} is not the name of a parameter"))
 }
 
-impl Stack {
-    /// Entries of `allow` with ARNs of another partition than this one, which IAM would not let match anything.
-    pub fn of_other_partitions(&self, partition: &str) -> Vec<Diagnostic> {
-        let entries = self.functions.iter().flat_map(|(name, function)| {
-            function.rights.allow.iter().enumerate().map(move |(at, allowed)| (name, at, allowed))
-        });
-        let flaw = |(name, at, allowed): (&String, usize, &Allowed)| {
-            let other = allowed.other_partition(partition)?;
-            let message = format!("an ARN of the partition {other} means nothing in {partition}");
-            Some(
-                Diagnostic::new(format!("functions.{name}.allow.{at}"), message).help("write {partition} in its place"),
-            )
-        };
-        entries.filter_map(flaw).collect()
-    }
-}
-
 /// Names of tables and functions that do not exist.
 pub(super) fn check(name: &str, rights: &Rights, checks: &mut Checks) {
     for (key, named) in [("reads", &rights.reads), ("writes", &rights.writes)] {
@@ -94,27 +76,10 @@ pub(super) fn check(name: &str, rights: &Rights, checks: &mut Checks) {
             checks.exists(format!("functions.{name}.{key}.{table}"), "table", table, &[&tables::KEY.key]);
         }
     }
-    for (at, allowed) in rights.allow.iter().enumerate() {
-        for resource in &allowed.resources {
-            if let Some(reference) = Reference::of(resource) {
-                exists(format!("functions.{name}.allow.{at}.resources.{resource}"), reference, checks);
-            }
-        }
-    }
+    allow::check(&format!("functions.{name}"), &rights.allow, checks);
     for function in &rights.invokes {
         let place = format!("functions.{name}.invokes_functions.{function}");
         checks.exists(place, "function", function, &[&KEY.key]);
-    }
-}
-
-/// Reports a placeholder for something that the stack does not have.
-fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &mut Checks) {
-    match kind {
-        Kind::Function => checks.exists(place, kind.word(), name, &[&KEY.key]),
-        Kind::Pool => checks.exists(place, kind.word(), name, &[&pools::KEY.key]),
-        Kind::Queue => queues::exists(checks, place, name),
-        Kind::Table => checks.exists(place, kind.word(), name, &[&tables::KEY.key]),
-        Kind::Topic => checks.exists(place, kind.word(), name, &[&topics::KEY.key]),
     }
 }
 
