@@ -1,6 +1,7 @@
 """Takes the public applications of this folder through `plan`, `up`, `call`, `verify`, a second `up` and `down`.
 
-Everything runs on the program's own emulator (`--local`). Each application is copied into a folder of its own, with an empty
+Everything runs on the program's own emulator (`--local`). What an application expects to exist already is made there first, with
+botocore of the emulator's own Python environment, and removed afterwards. Each application is copied into a folder of its own, with an empty
 HOME. It needs a built program (SECURELAMBDA, or target/debug/securelambda). `python3 benches/applications [NAME ...]`
 prints one row for each application as it ends; with `--keep` the folders with the commands' output stay.
 """
@@ -10,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import argparse
+import glob
 import json
 import os
 import pathlib
@@ -32,6 +34,69 @@ def program():
     return found
 
 
+# What other tools make, by what stack files call it. Each entry has the calls that make it, `[service, operation, arguments]`, where
+# in their last answer its name in AWS is, and the calls that remove it, in which {} stands for that name.
+MADE_ELSEWHERE = {
+    "eu-central-1_AbCdEfGhI": (
+        [["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}]],
+        ["UserPool", "Id"],
+        [["cognito-idp", "delete_user_pool", {"UserPoolId": "{}"}]],
+    ),
+    "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9": (
+        [["acm", "request_certificate", {"DomainName": "api.example.com", "ValidationMethod": "DNS"}]],
+        ["CertificateArn"],
+        [["acm", "delete_certificate", {"CertificateArn": "{}"}]],
+    ),
+}
+
+CALLS = """
+import json, sys, botocore.session
+region, endpoint, calls = json.loads(sys.argv[1])
+session = botocore.session.get_session()
+session.set_credentials("test", "test")
+for service, operation, arguments in calls:
+    answer = getattr(session.create_client(service, region_name=region, endpoint_url=endpoint), operation)(**arguments)
+answer.pop("ResponseMetadata", None)
+print(json.dumps(answer, default=str))
+"""
+REGION = "eu-central-1"
+
+
+class Elsewhere:
+    """What an application expects to exist, on the emulator that the program starts."""
+
+    def __init__(self, application):
+        self.application, self.made = application, []
+
+    def call(self, calls):
+        cache = self.application.cache
+        python = glob.glob(str(cache / "*" / "venv" / "bin" / "python"))[0]
+        _, out = self.application.run("emulator", "--quiet", "local", "start", local=False)
+        endpoint = out.split()[0]
+        ran = subprocess.run([python, "-I", "-c", CALLS, json.dumps([REGION, endpoint, calls])], text=True, check=True,
+                             stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"})
+        return json.loads(ran.stdout)
+
+    def __enter__(self):
+        file = self.application.folder / "securelambda.toml"
+        text = file.read_text()
+        for name, (make, where, remove) in MADE_ELSEWHERE.items():
+            if name in text:
+                found = self.call(make)
+                for key in where:
+                    found = found[key]
+                self.made.append((found, remove))
+                text = text.replace(name, found)
+        file.write_text(text)
+        return self
+
+    def __exit__(self, *_):
+        for name, remove in self.made:
+            filled = [[service, operation, {key: value.format(name) for key, value in arguments.items()}]
+                      for service, operation, arguments in remove]
+            self.call(filled)
+
+
 class Application:
     """One application in a folder of its own."""
 
@@ -45,7 +110,7 @@ class Application:
         self.file = tomllib.loads((self.folder / "securelambda.toml").read_text())
         self.said = {}
 
-    def run(self, name, *arguments):
+    def run(self, name, *arguments, local=True):
         """Runs a command, keeps what it says, and returns its exit code."""
         environment = {
             "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
@@ -54,7 +119,8 @@ class Application:
             "GOOGLE_CREDENTIALS_BASE64": "bm9uZQ==",
         }
         environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
-        ran = subprocess.run([program(), *arguments, "--local"], cwd=self.folder, env=environment, text=True,
+        flags = ["--local"] if local else []
+        ran = subprocess.run([program(), *arguments, *flags], cwd=self.folder, env=environment, text=True,
                              stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
         self.said[name] = ran.stdout + ran.stderr
         (self.folder / f"{name}.log").write_text(f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
@@ -111,7 +177,8 @@ def main():
             continue
         begun = time.monotonic()
         application = Application(source, scratch, cache)
-        row = application.row()
+        with Elsewhere(application):
+            row = application.row()
         cells = [str(row.get(name, "–")) for name in ("plan", "up", "call", "verify", "again", "down")]
         print(f"| {source.name} | {' | '.join(cells)} | {time.monotonic() - begun:.0f} |", flush=True)
         failed += row["up"] != 0 or not row["verify"].startswith("0") or row["again"] != "writes nothing" or row["down"] != 0

@@ -32,6 +32,7 @@ mod e2e;
 mod edge;
 mod engine;
 mod examples;
+mod existing_pools;
 mod exit_codes;
 mod export;
 mod facts;
