@@ -34,28 +34,34 @@ def program():
     return found
 
 
-# What other tools make, by what stack files call it. Each entry has the calls that make it, `[service, operation, arguments]`, where
-# in their last answer its name in AWS is, and the calls that remove it, in which {} stands for that name.
+# What other tools make, by the text of stack files that names it. Each entry has the call that makes it, `[service, operation,
+# arguments]`, where its name in AWS is in the answer, and the call that removes it, in which {} stands for that name. AWS chooses
+# ids and ARNs, so they are put into the stack file in place of the text.
 MADE_ELSEWHERE = {
     "eu-central-1_AbCdEfGhI": (
-        [["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}]],
+        ["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}],
         ["UserPool", "Id"],
-        [["cognito-idp", "delete_user_pool", {"UserPoolId": "{}"}]],
+        ["cognito-idp", "delete_user_pool", {"UserPoolId": "{}"}],
     ),
     "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9": (
-        [["acm", "request_certificate", {"DomainName": "api.example.com", "ValidationMethod": "DNS"}]],
+        ["acm", "request_certificate", {"DomainName": "api.example.com", "ValidationMethod": "DNS"}],
         ["CertificateArn"],
-        [["acm", "delete_certificate", {"CertificateArn": "{}"}]],
+        ["acm", "delete_certificate", {"CertificateArn": "{}"}],
+    ),
+    'zone = "example.com"': (
+        ["route53", "create_hosted_zone", {"Name": "example.com", "CallerReference": "applications"}],
+        ["HostedZone", "Id"],
+        ["route53", "delete_hosted_zone", {"Id": "{}"}],
     ),
 }
+NAMED_AS_IT_IS = {'zone = "example.com"'}
 
-CALLS = """
+CALL = """
 import json, sys, botocore.session
-region, endpoint, calls = json.loads(sys.argv[1])
+region, endpoint, (service, operation, arguments) = json.loads(sys.argv[1])
 session = botocore.session.get_session()
 session.set_credentials("test", "test")
-for service, operation, arguments in calls:
-    answer = getattr(session.create_client(service, region_name=region, endpoint_url=endpoint), operation)(**arguments)
+answer = getattr(session.create_client(service, region_name=region, endpoint_url=endpoint), operation)(**arguments)
 answer.pop("ResponseMetadata", None)
 print(json.dumps(answer, default=str))
 """
@@ -68,12 +74,12 @@ class Elsewhere:
     def __init__(self, application):
         self.application, self.made = application, []
 
-    def call(self, calls):
+    def call(self, call):
         cache = self.application.cache
         python = glob.glob(str(cache / "*" / "venv" / "bin" / "python"))[0]
         _, out = self.application.run("emulator", "--quiet", "local", "start", local=False)
         endpoint = out.split()[0]
-        ran = subprocess.run([python, "-I", "-c", CALLS, json.dumps([REGION, endpoint, calls])], text=True, check=True,
+        ran = subprocess.run([python, "-I", "-c", CALL, json.dumps([REGION, endpoint, call])], text=True, check=True,
                              stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"})
         return json.loads(ran.stdout)
 
@@ -86,15 +92,14 @@ class Elsewhere:
                 for key in where:
                     found = found[key]
                 self.made.append((found, remove))
-                text = text.replace(name, found)
+                if name not in NAMED_AS_IT_IS:
+                    text = text.replace(name, found)
         file.write_text(text)
         return self
 
     def __exit__(self, *_):
-        for name, remove in self.made:
-            filled = [[service, operation, {key: value.format(name) for key, value in arguments.items()}]
-                      for service, operation, arguments in remove]
-            self.call(filled)
+        for name, (service, operation, arguments) in self.made:
+            self.call([service, operation, {key: value.format(name) for key, value in arguments.items()}])
 
 
 class Application:
@@ -114,10 +119,11 @@ class Application:
         """Runs a command, keeps what it says, and returns its exit code."""
         environment = {
             "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
-            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1", "AWS_REGION": "eu-central-1",
-            # The variable that one application's secret is read from.
-            "GOOGLE_CREDENTIALS_BASE64": "bm9uZQ==",
+            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1", "AWS_REGION": REGION,
         }
+        # Values of secrets that whoever deploys the application has.
+        values = (value for secret in self.file.get("secrets", {}).values() for value in secret.values())
+        environment.update({value["env"]: "a value for the bench" for value in values if "env" in value})
         environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
         flags = ["--local"] if local else []
         ran = subprocess.run([program(), *arguments, *flags], cwd=self.folder, env=environment, text=True,

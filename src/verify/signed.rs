@@ -94,7 +94,7 @@ async fn granted(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     };
     let iam = Iam::new(context.subject.clients);
     let grants = granted_to_callers(pool, context.subject.stack, &context.subject.clients.scope);
-    let role = rights::Role { subject: format!("role of {name}'s users"), arn: &known.role_arn, grants };
+    let role = rights::Role { subject: format!("role of the users of {name}"), arn: &known.role_arn, grants };
     let policies = || secrets::policies(context, &ids::caller(name).into(), &ids::caller_policy(name).into());
     // Some endpoints simulate nothing.
     rights::checks(context, role, context.at_aws().then_some(&iam), policies).await
