@@ -119,13 +119,13 @@ class Application:
         """Runs a command, keeps what it says, and returns its exit code."""
         environment = {
             "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
-            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1", "AWS_REGION": REGION,
+            "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1",
         }
         # Values of secrets that whoever deploys the application has.
         values = (value for secret in self.file.get("secrets", {}).values() for value in secret.values())
         environment.update({value["env"]: "a value for the bench" for value in values if "env" in value})
         environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
-        flags = ["--local"] if local else []
+        flags = ["--local", "--region", REGION] if local else []
         ran = subprocess.run([program(), *arguments, *flags], cwd=self.folder, env=environment, text=True,
                              stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
         self.said[name] = ran.stdout + ran.stderr
