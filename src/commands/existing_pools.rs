@@ -59,8 +59,9 @@ pub(super) fn refuse_users(stack: &Stack, named: Option<&str>) -> Result<(), Err
     let theirs = named.or_else(only).and_then(|name| Some((name, stack.existing_pools.get(name)?)));
     match theirs {
         Some((name, pool)) => {
-            let message =
-                format!("the pool {name} is only read: its users are created, changed and removed where it is looked after");
+            let message = format!(
+                "the pool {name} is only read: its users are created, changed and removed where it is looked after"
+            );
             let hint = format!("use the tool that made {}, or its console", pool.id);
             Err(Error::usage(message).hint(hint))
         }

@@ -117,9 +117,8 @@ pub(super) fn before_pools(
     let Some(web_acl) = firewall else { return };
     for (name, _) in stack.pools.iter().filter(|(_, pool)| pool.firewall) {
         if let Some(pool) = pools.pools.get(name).and_then(Source::own) {
-            ids::pool_association(name).add_under(graph, pool, (pool, web_acl), |(pool, web_acl)| {
-                PoolAssociation::new(web_acl.arn, pool.arn)
-            });
+            ids::pool_association(name)
+                .add_under(graph, pool, (pool, web_acl), |(pool, web_acl)| PoolAssociation::new(web_acl.arn, pool.arn));
         }
     }
 }

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
-use super::{Input, authorizers, cors, domains, targets};
 use super::source::Source;
+use super::{Input, authorizers, cors, domains, targets};
 use crate::aws::apigatewayv2::{
     HTTP_TIMEOUT_MS, HttpApi, HttpAuthorization, HttpDefaultEndpoint, HttpIntegration, HttpRoute, HttpRouteLimit,
     HttpRouteLimits, HttpRoutes, HttpStage, JwtAuthorizer,
@@ -151,12 +151,13 @@ fn authorizers(
             let clients: Vec<Source<AppClient>> = std::iter::once(client.clone()).chain(further).collect();
             let (authorizer, scope) = (authorizer_name(authorizer, programs), scope.clone());
             let id = ids.jwt_authorizer(&authorizer);
-            let added = id.add_under(graph, api, (api, source.clone(), clients), move |(api, pool, clients)| JwtAuthorizer {
-                api_id: api.id,
-                name: authorizer.clone(),
-                issuer: issuer(&scope, &pool.id),
-                audience: clients.into_iter().map(|client| client.client_id).collect(),
-            });
+            let added =
+                id.add_under(graph, api, (api, source.clone(), clients), move |(api, pool, clients)| JwtAuthorizer {
+                    api_id: api.id,
+                    name: authorizer.clone(),
+                    issuer: issuer(&scope, &pool.id),
+                    audience: clients.into_iter().map(|client| client.client_id).collect(),
+                });
             authorizers.insert((name.clone(), programs), added);
         }
     }

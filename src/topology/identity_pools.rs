@@ -17,8 +17,8 @@ use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::spec::names::{caller_role, service_username};
 use crate::spec::grants::{granted_to_callers, pools_of};
+use crate::spec::names::{caller_role, service_username};
 use crate::spec::policies;
 use crate::spec::{IdentityPool as Wanted, Stack};
 
@@ -123,10 +123,8 @@ pub(super) fn identity_pools(
         let policy = policy(graph, (name, wanted), role, (stack, scope), pools, apis);
         let id = ids::identity_pool_roles(name);
         let home = scope.clone();
-        let roles = id.add_under(graph, pool, (pool, role, users.clone()), move |(pool, role, users)| IdentityPoolRoles {
-            pool_id: pool.id,
-            role_arn: role.arn,
-            provider: provider(&home, &users.id),
+        let roles = id.add_under(graph, pool, (pool, role, users.clone()), move |(pool, role, users)| {
+            IdentityPoolRoles { pool_id: pool.id, role_arn: role.arn, provider: provider(&home, &users.id) }
         });
         callers.insert(name.clone(), PoolCaller { pool, policy, roles });
     }

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
 use super::rest_stage::{Logs, execution_log, method_limits, stage};
-use super::{Input, authorizers, cors, domains, targets};
 use super::source::Source;
+use super::{Input, authorizers, cors, domains, targets};
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, GatewayResponses, Integration, LOG_ROLE, LogRole, Method, Model, Paths,
     Release, RestApi, Routes, Stage, TIMEOUT_MS, Validator,

@@ -49,7 +49,8 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
         ]
     };
     let theirs = context.subject.outputs.pools.iter().filter(|(_, pool)| pool.existing);
-    let theirs = theirs.map(|(name, pool)| -> CheckFuture<'a> { async move { of_theirs(context, name, pool) }.boxed() });
+    let theirs =
+        theirs.map(|(name, pool)| -> CheckFuture<'a> { async move { of_theirs(context, name, pool) }.boxed() });
     context.test_users.iter().flat_map(of).chain(theirs).collect()
 }
 

@@ -27,8 +27,9 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     let routes = context.routes().filter(|target| target.route.auth == Auth::Iam);
     let strangers = routes.map(|target| -> CheckFuture<'a> { async move { strangers(context, target).await }.boxed() });
     let pools = context.subject.stack.identity_pools.iter();
-    let callers =
-        pools.clone().map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
+    let callers = pools
+        .clone()
+        .map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
     let rights =
         pools.map(|(name, pool)| -> CheckFuture<'a> { async move { granted(context, name, pool).await }.boxed() });
     strangers.chain(callers).chain(rights).collect()

@@ -13,26 +13,35 @@ const PASSWORD: &str = "Correct-Horse-7-Battery";
 /// Somebody's pool with a group, a client and two users, one of whom can sign in. Returns its id and the client's.
 fn their_pool(user: &User) -> (String, String) {
     let make = |operation: &str, arguments: Value| accepted(user, "cognito-idp", operation, &arguments);
-    let pool = make("create_user_pool", json!({
-        "PoolName": "company",
-        "UsernameAttributes": ["email"],
-        "AutoVerifiedAttributes": ["email"],
-        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
-        "Policies": { "PasswordPolicy": { "MinimumLength": 10 } },
-        "Schema": [{ "Name": "tenant", "AttributeDataType": "String", "Mutable": true }],
-        "UserPoolTags": { "team": "people" },
-    }));
+    let pool = make(
+        "create_user_pool",
+        json!({
+            "PoolName": "company",
+            "UsernameAttributes": ["email"],
+            "AutoVerifiedAttributes": ["email"],
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+            "Policies": { "PasswordPolicy": { "MinimumLength": 10 } },
+            "Schema": [{ "Name": "tenant", "AttributeDataType": "String", "Mutable": true }],
+            "UserPoolTags": { "team": "people" },
+        }),
+    );
     let id = pool["UserPool"]["Id"].as_str().unwrap().to_owned();
-    let client = make("create_user_pool_client", json!({
-        "UserPoolId": id, "ClientName": "portal",
-        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-    }));
+    let client = make(
+        "create_user_pool_client",
+        json!({
+            "UserPoolId": id, "ClientName": "portal",
+            "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        }),
+    );
     make("create_group", json!({ "UserPoolId": id, "GroupName": "staff", "Description": "Everybody here" }));
     for name in ["ada@example.com", "bob@example.com"] {
         let attributes = json!([{ "Name": "email", "Value": name }, { "Name": "email_verified", "Value": "true" }]);
-        make("admin_create_user", json!({
-            "UserPoolId": id, "Username": name, "UserAttributes": attributes, "MessageAction": "SUPPRESS",
-        }));
+        make(
+            "admin_create_user",
+            json!({
+                "UserPoolId": id, "Username": name, "UserAttributes": attributes, "MessageAction": "SUPPRESS",
+            }),
+        );
     }
     let ada = json!({ "UserPoolId": id, "Username": "ada@example.com", "Password": PASSWORD, "Permanent": true });
     make("admin_set_user_password", ada);
@@ -215,7 +224,10 @@ fn more_rights_are_taken_away(user: &User) {
     let status = user.run(&["status"]).stdout;
     assert!(status.contains("caller-policy.Callers"), "{status}");
     let proof = user.run(&["verify", "--json"]).ends(5).stdout;
-    assert!(verdicts(&proof, &["role of the users of Callers", "`allow` allows"]).contains(&"fail".to_owned()), "{proof}");
+    assert!(
+        verdicts(&proof, &["role of the users of Callers", "`allow` allows"]).contains(&"fail".to_owned()),
+        "{proof}"
+    );
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(read(), sound);
 }

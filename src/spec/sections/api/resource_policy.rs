@@ -82,7 +82,11 @@ impl Api {
 
     /// For each of these signed routes, a request to it that a policy allows which names these methods and paths, if there
     /// is one. The routes themselves are not among them.
-    pub(in crate::spec) fn requests_opened_by(&self, allowed: &[(&str, &str)], signed: &[&Route]) -> Vec<OpenedRequest> {
+    pub(in crate::spec) fn requests_opened_by(
+        &self,
+        allowed: &[(&str, &str)],
+        signed: &[&Route],
+    ) -> Vec<OpenedRequest> {
         let opened = |route: &&Route| allowed.iter().find_map(|allowed| self.request_opened(*allowed, route));
         signed.iter().filter_map(opened).collect()
     }

@@ -158,7 +158,10 @@ mod tests {
         let scope = |region: &str| Scope { region: region.into(), ..Scope::default() };
         assert!(stack.pools_elsewhere(&scope("eu-central-1")).is_empty());
         let elsewhere = stack.pools_elsewhere(&scope("us-east-1"));
-        assert_eq!(elsewhere[0].message, "the pool eu-central-1_AbCdEfGhI is in eu-central-1, and the stack in us-east-1");
+        assert_eq!(
+            elsewhere[0].message,
+            "the pool eu-central-1_AbCdEfGhI is in eu-central-1, and the stack in us-east-1"
+        );
         let stack = read(&format!("{THEIRS}client_id = \"abc123\"")).expect("a sound file");
         assert_eq!(stack.existing_pools["Company"].client_id.as_deref(), Some("abc123"));
     }
