@@ -1,12 +1,18 @@
 //! Pools that somebody else looks after: they are used, and stay exactly as they are. What identity pools allow beside
 //! routes is tested here too, with such a pool.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use crate::services::Usage;
 use crate::support::botocore::{accepted, call};
 use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::iam::{allows, policies};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::proxy::Proxy;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
@@ -275,4 +281,69 @@ fn the_client_is_removed_without_a_state_and_its_pool_may_be_gone() {
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     let gone = call(&user, "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": pool }));
     assert!(gone.get("Error").is_some());
+}
+
+/// The pool carries no tag of the stack, and may carry another stack's.
+#[test]
+fn the_operators_policy_allows_what_is_done_to_the_pool_and_nothing_else() {
+    let name = account();
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let user = User::of(&name, &proxy.endpoint);
+    let (pool, _) = their_pool(&user);
+    write(&user, &format!("existing = \"{pool}\""));
+    let least = policies(&user, &["--account", &name, "--region", "eu-central-1"]);
+    proxy.take();
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["users"]).ends(0);
+    user.run(&["groups"]).ends(0);
+    write(&user, &format!("existing = \"{pool}\"\nflows = [\"srp\"]"));
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["down", "--yes", "--purge"]).ends(0);
+    let calls = proxy.take();
+    let of_pool = calls.iter().filter(|call| {
+        let body: Value = serde_json::from_slice(&call.sent.body).unwrap_or_default();
+        call.sent.service == "cognito-idp" && body["UserPoolId"] == json!(pool)
+    });
+    let asked: BTreeSet<&str> = of_pool.map(|call| call.sent.operation.as_str()).collect();
+    let expected = [
+        "CreateUserPoolClient",
+        "DeleteUserPoolClient",
+        "DescribeUserPool",
+        "DescribeUserPoolClient",
+        "ListGroups",
+        "ListUserPoolClients",
+        "ListUsers",
+        "ListUsersInGroup",
+        "UpdateUserPoolClient",
+    ];
+    assert_eq!(asked, BTreeSet::from(expected));
+    let arn = format!("arn:aws:cognito-idp:eu-central-1:{name}:userpool/{pool}");
+    let tagged = |operation: &str, tag: Option<&str>| {
+        let mut need = Usage::new(format!("cognito-idp:{operation}"), &arn);
+        need.context.extend(tag.map(|tag| ("aws:ResourceTag/securelambda:stack".to_owned(), tag.to_owned())));
+        need
+    };
+    for tag in [None, Some("another")] {
+        for operation in &asked {
+            assert!(allows(&least, &tagged(operation, tag)), "{operation} on a pool with the tag {tag:?}");
+        }
+        for operation in [
+            "AddCustomAttributes",
+            "AdminAddUserToGroup",
+            "AdminCreateUser",
+            "AdminDeleteUser",
+            "AdminSetUserPassword",
+            "AdminUpdateUserAttributes",
+            "CreateGroup",
+            "DeleteGroup",
+            "DeleteUserPool",
+            "DeleteUserPoolDomain",
+            "SetRiskConfiguration",
+            "SetUserPoolMfaConfig",
+            "TagResource",
+            "UpdateUserPool",
+        ] {
+            assert!(!allows(&least, &tagged(operation, tag)), "{operation} on a pool with the tag {tag:?}");
+        }
+    }
 }
