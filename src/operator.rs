@@ -76,6 +76,9 @@ const IMAGES: &str = "{images}";
 /// Stands for the ARNs of the pools that somebody else looks after in templates.
 const THEIR_POOLS: &str = "{their-pools}";
 
+/// Stands for the ARNs of those in which the stack has an app client.
+const WITH_OUR_CLIENTS: &str = "{pools-with-our-clients}";
+
 /// Stands for each custom domain of the stack file in templates.
 const DOMAIN: &str = "{domain}";
 /// Stands for the ARNs of the stack file's topics that tell addresses, and of those that send to queues.
@@ -108,6 +111,8 @@ pub struct Named {
     pub images: BTreeSet<String>,
     /// The ARNs of the pools that somebody else looks after.
     pub their_pools: BTreeSet<String>,
+    /// The ARNs of those in which the stack has an app client of its own.
+    pub with_our_clients: BTreeSet<String>,
     /// The custom domains of its APIs.
     pub domains: BTreeSet<String>,
     /// The names of its topics that tell addresses.
@@ -155,7 +160,7 @@ impl Wanted<'_> {
 
     /// The ARNs of the stack file that a pattern stands for, if it does.
     fn arns(&self, pattern: &str) -> Option<BTreeSet<String>> {
-        let Named { layers, images, their_pools, told_topics, queued_topics, .. } = self.named;
+        let Named { layers, images, their_pools, with_our_clients, told_topics, queued_topics, .. } = self.named;
         let topics = |names: &BTreeSet<String>| {
             names.iter().map(|name| self.scope.arn("sns", &self.scope.physical(name))).collect()
         };
@@ -163,6 +168,7 @@ impl Wanted<'_> {
             LAYERS => Some(layers.clone()),
             IMAGES => Some(images.clone()),
             THEIR_POOLS => Some(their_pools.clone()),
+            WITH_OUR_CLIENTS => Some(with_our_clients.clone()),
             TOLD_TOPICS => Some(topics(told_topics)),
             QUEUED_TOPICS => Some(topics(queued_topics)),
             _ => None,
@@ -422,20 +428,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_of_somebody_elses_is_read_and_gets_a_client_and_nothing_else() {
-        let theirs = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEfGhI".to_owned();
+    fn a_pool_of_somebody_elses_is_read_and_may_get_a_client() {
+        let arn = |id: &str| format!("arn:aws:cognito-idp:eu-central-1:123456789012:userpool/{id}");
+        let (ours, theirs) = (arn("eu-central-1_a"), arn("eu-central-1_b"));
         let kinds = every_kind();
-        let named = Named { their_pools: BTreeSet::from([theirs.clone()]), ..Named::default() };
+        let named = Named {
+            their_pools: BTreeSet::from([ours.clone(), theirs.clone()]),
+            with_our_clients: BTreeSet::from([ours.clone()]),
+            ..Named::default()
+        };
         let statements = statements(&Wanted { scope: &scope("demo"), works: &[], kinds: &kinds, named: &named });
-        let found: Vec<_> = statements.iter().filter(|one| one.resource.contains(&theirs)).collect();
-        assert_eq!(found.len(), 1);
-        assert!(found[0].resource.len() == 1 && found[0].condition.is_empty());
-        let changes = found[0].action.iter().filter(|action| {
-            let name = action.trim_start_matches("cognito-idp:");
-            !name.starts_with("Describe") && !name.starts_with("List") && !name.ends_with("UserPoolClient")
-        });
-        assert_eq!(changes.count(), 0, "{:?}", found[0].action);
-        assert!(!actions(&least(&[], None)).is_empty() && !pretty(&least(&[], None)).contains("UseTheirPools"));
+        let allowed = |pool: &String| -> BTreeSet<&str> {
+            let of_pool = statements.iter().filter(|one| one.resource.contains(pool));
+            of_pool.flat_map(|one| one.action.iter().map(|action| action.trim_start_matches("cognito-idp:"))).collect()
+        };
+        let reads = ["DescribeUserPool", "ListGroups", "ListUserPoolClients", "ListUsers", "ListUsersInGroup"];
+        assert_eq!(allowed(&theirs), BTreeSet::from(reads));
+        let client = ["CreateUserPoolClient", "DeleteUserPoolClient", "DescribeUserPoolClient", "UpdateUserPoolClient"];
+        assert_eq!(allowed(&ours), BTreeSet::from_iter(reads.into_iter().chain(client)));
+        assert!(!pretty(&least(&[], None)).contains("TheirPools"));
     }
 
     #[test]

@@ -147,6 +147,8 @@ pub enum Sid {
     UseImages,
     /// The pools of the stack file that somebody else looks after. They carry no tag of the stack.
     UseTheirPools,
+    /// Those of them in which the stack has an app client.
+    ClientsInTheirPools,
     /// A key has no id yet when IAM is asked whether it may be created.
     MakeKeys,
     /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
@@ -203,6 +205,7 @@ impl Sid {
             Self::UseLayers => "UseLayers",
             Self::UseImages => "UseImages",
             Self::UseTheirPools => "UseTheirPools",
+            Self::ClientsInTheirPools => "ClientsInTheirPools",
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
@@ -229,7 +232,7 @@ impl Sid {
             | Self::HttpApiParts
             | Self::DomainParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages | Self::UseTheirPools => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages | Self::UseTheirPools | Self::ClientsInTheirPools => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis | Self::OwnApiKeys | Self::OwnUsagePlans | Self::OwnDomains => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],

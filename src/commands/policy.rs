@@ -114,7 +114,8 @@ async fn least(
     let tagged = state.as_ref().is_some_and(|state| !state.tags.is_empty());
     let mut named = named(&config.stack, scope);
     named.domains.extend(domains);
-    named.their_pools.extend(left.map(|id| scope.arn("cognito-idp", &format!("userpool/{id}"))));
+    named.with_our_clients.extend(left.map(|id| scope.arn("cognito-idp", &format!("userpool/{id}"))));
+    named.their_pools.extend(named.with_our_clients.clone());
     named.tags |= tagged;
     let recorded = state.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // The functions' code makes no difference here.
@@ -132,6 +133,7 @@ async fn least(
 
 /// What the operator's policies mention because the stack file names it.
 pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
+    let clients = stack.existing_pools.values().filter(|pool| pool.client_id.is_none());
     Named {
         boundary: stack.permissions_boundary.clone(),
         key: stack.kms_key.as_ref().and_then(KmsKey::given).map(str::to_owned),
@@ -139,6 +141,7 @@ pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
         layers: stack.layers(),
         images: stack.image_repositories(),
         their_pools: stack.existing_pools.values().map(|pool| pool.arn(scope)).collect(),
+        with_our_clients: clients.map(|pool| pool.arn(scope)).collect(),
         domains: stack.domains().map(|domain| domain.name.clone()).collect(),
         told_topics: topics(stack, Topic::tells_addresses),
         queued_topics: topics(stack, |topic| topic.queues().next().is_some()),

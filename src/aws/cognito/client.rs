@@ -167,8 +167,8 @@ impl Described for AppClient {
                 ],
             },
             StatementTemplate {
-                sid: Sid::UseTheirPools,
-                on: &["{their-pools}"],
+                sid: Sid::ClientsInTheirPools,
+                on: &["{pools-with-our-clients}"],
                 rights: &[
                     Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
                     Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
