@@ -11,7 +11,9 @@ interface Asked {
 
 /** Admits callers whose key is in the table: "Authorization: OWNER KEY". */
 export async function handler({ methodArn, headers }: Asked) {
-  const [owner = "none", sk = "none"] = (headers?.Authorization ?? headers?.authorization ?? "").split(" ");
+  // DynamoDB refuses empty keys.
+  const [owner, sk] = (headers?.Authorization || headers?.authorization || "none none").split(" ");
+  if (!owner || !sk) throw new Error("Unauthorized");
   const { Item } = await table.send(new GetCommand({ TableName, Key: { owner, sk } }));
   const Effect = Item ? "Allow" : "Deny";
   return {
