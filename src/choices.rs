@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 /// The beginning of the name of a group's copy, which the program makes while it creates the group again.
 pub const GROUP_COPY: &str = "securelambda-copy-of-";
 
+/// The name of the alias by which a function with provisioned concurrency is called.
+pub const LIVE: &str = "live";
+
 /// Whether users of a pool need a second factor: the code of a TOTP app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mfa {

@@ -2,7 +2,7 @@
 //! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
 
 use crate::choices::ThreatProtection;
-use crate::spec::{KmsKey, Stack};
+use crate::spec::{Code, Function, KmsKey, Stack};
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,9 @@ const LOGS: &str = "0.50 USD per GB";
 const SECRET: u32 = 40;
 /// A key of KMS.
 const KEY: u32 = 100;
+/// Cents a month for an instance of a function with 1 GB that is kept ready, on arm64 and on x86_64.
+const READY_ARM: u64 = 876;
+const READY_X86: u64 = 1095;
 /// An alarm. The first ten of an account are free, but others may have them.
 const ALARM: u32 = 10;
 
@@ -55,6 +58,13 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
     if stack.kms_key == Some(KmsKey::Create) {
         costs.push(monthly("KMS key".to_owned(), KEY));
     }
+    let ready = stack.functions.values().filter_map(|function| Some((function.provisioned_concurrency?, function)));
+    let (ready, cents) = ready.fold((0, 0), |(all, cents), (instances, function)| {
+        (all + instances, cents + kept_ready(instances, function))
+    });
+    if ready > 0 {
+        costs.push(monthly(format!("{} kept ready", counted(ready as usize, "function instance")), cents));
+    }
     let alarms = stack.alarm_count();
     if alarms > 0 {
         costs.push(monthly(counted(alarms, "alarm"), times(alarms, ALARM)));
@@ -79,6 +89,17 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
         by_use("threat protection", "0.02 USD per user that signs in during a month");
     }
     costs
+}
+
+/// Cents a month for instances of a function that are kept ready.
+fn kept_ready(instances: u32, function: &Function) -> u32 {
+    let architecture = match &function.code {
+        Code::Packed(packed) => &packed.architecture,
+        Code::Image(image) => &image.architecture,
+    };
+    let per_gb = if architecture == "arm64" { READY_ARM } else { READY_X86 };
+    let cents = (u64::from(instances) * u64::from(function.memory_mb) * per_gb).div_ceil(1024);
+    u32::try_from(cents).unwrap_or(u32::MAX)
 }
 
 /// The sum of the monthly prices, in cents.
@@ -119,6 +140,16 @@ mod tests {
         for fixed in ["4 firewall rules", "KMS key", "10 alarms"] {
             assert!(costs.iter().any(|cost| cost.what == fixed), "{fixed}: {costs:?}");
         }
+    }
+
+    #[test]
+    fn instances_that_are_kept_ready_cost_by_memory_and_processor() {
+        let stack = "[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\nmemory_mb = 2048\n\
+                     provisioned_concurrency = 2\n[functions.G]\nsource = \"g\"\narchitecture = \"x86_64\"\n\
+                     memory_mb = 512\nprovisioned_concurrency = 1\n";
+        let costs = costs(&parse(stack).expect("a stack"));
+        let expected = Cost { what: "3 function instances kept ready".into(), price: Price::Monthly(4 * 876 + 548) };
+        assert_eq!(costs, [expected]);
     }
 
     #[test]

@@ -183,7 +183,8 @@ pub fn reserved_concurrency(unreserved: i64, new: i64) -> HealthCheck {
         return check(Health::Good);
     }
     check(Health::Bad).hint(format!(
-        "at least {UNRESERVED} must remain: lower `reserved_concurrency`, or request an increase in Service Quotas"
+        "at least {UNRESERVED} must remain: lower `reserved_concurrency` or `provisioned_concurrency`, or request an \
+         increase in Service Quotas"
     ))
 }
 

@@ -85,7 +85,7 @@ services! {
     secretsmanager { SecretsManager: Secret, Rotation; }
     logs { Logs: LogGroup; }
     iam { Iam: Role, RolePolicy; }
-    lambda { Lambda: Function, Permission, EventSourceMapping; }
+    lambda { Lambda: Function, Alias, ProvisionedConcurrency, Permission, EventSourceMapping; }
     scheduler { Scheduler: ScheduleGroup, Schedule; }
     apigateway {
         ApiGateway: RestApi, GatewayResponses, Authorizer, LambdaAuthorizer, Validator, Model, Paths, Routes, Deployment, Stage, Release, ApiKey, UsagePlan,

@@ -1,6 +1,6 @@
 //! `doctor`: checks credentials, account, stack and machine. Without usable credentials it still checks the machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
@@ -9,11 +9,11 @@ use serde_json::json;
 use super::session::{Session, Sources, state_id};
 use super::{Ending, policy};
 use crate::aws::account::{Account, Expiry, simulated};
-use crate::aws::lambda::{Function, reserved_concurrency};
+use crate::aws::lambda::{provisioned_concurrency, reserved_concurrency};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::config::Config;
 use crate::doctor::{self, Area, Health, HealthCheck, Rights};
-use crate::engine::{CancellationToken, Failure, ReadResult, Refresh, Resource as _};
+use crate::engine::{CancellationToken, Comparison, Failure, ReadResult, Refresh};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
@@ -22,6 +22,7 @@ use crate::proxies::Proxy;
 use crate::report::{answer, checkup_text, clock, date};
 use crate::spec::Stack;
 use crate::state::{self, State, StateBackend};
+use crate::topology::ids;
 
 /// Concurrent policy simulations. IAM throttles more of them, and for a long time.
 const AT_ONCE: usize = 4;
@@ -132,7 +133,7 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
         Ok(Some(limits)) => {
             checks.push(doctor::stored_code(limits.code_used, limits.code_limit));
             checks.push(doctor::concurrency(limits.concurrency, lets));
-            if session.config.stack.functions.values().any(|function| function.reserved_concurrency.is_some()) {
+            if session.config.stack.functions.values().any(|function| kept_for(function).is_some()) {
                 checks.push(doctor::reserved_concurrency(limits.concurrency, to_reserve(session, &refresh)));
             }
         }
@@ -151,12 +152,22 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
 
 /// How many more executions the stack file reserves than the functions have.
 fn to_reserve(session: &Session, refresh: &Refresh) -> i64 {
-    let wanted = session.config.stack.functions.values().filter_map(|function| function.reserved_concurrency);
-    let reserved = refresh.results(&session.graph).filter_map(|(_, kind, result)| match result {
-        ReadResult::Live { comparison, .. } if kind == Function::KIND => reserved_concurrency(comparison),
+    let wanted = session.config.stack.functions.values().filter_map(kept_for);
+    let live: BTreeMap<&str, &ReadResult> = refresh.results(&session.graph).map(|(id, _, result)| (id.as_str(), result)).collect();
+    let read = |id: &str, of: fn(&Comparison) -> Option<i64>| match live.get(id) {
+        Some(ReadResult::Live { comparison, .. }) => of(comparison),
         _ => None,
+    };
+    let kept = session.config.stack.functions.keys().filter_map(|name| {
+        let reserved = read(ids::function(name).as_str(), reserved_concurrency);
+        reserved.or_else(|| read(ids::provisioned(name).as_str(), provisioned_concurrency))
     });
-    wanted.map(i64::from).sum::<i64>() - reserved.sum::<i64>()
+    wanted.map(i64::from).sum::<i64>() - kept.sum::<i64>()
+}
+
+/// How many executions Lambda keeps for a function: those that are reserved for it, or else its instances that are ready.
+fn kept_for(function: &crate::spec::Function) -> Option<u32> {
+    function.reserved_concurrency.or(function.provisioned_concurrency)
 }
 
 /// The proxy of the AWS calls, if they use one.

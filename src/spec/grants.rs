@@ -66,7 +66,7 @@ pub fn granted_to_callers(wanted: &IdentityPool, stack: &Stack, scope: &Scope) -
 /// a pool there is a placeholder, because AWS chooses its id.
 pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     let mut grants: Vec<Grant> = tables(stack, wanted, scope).into();
-    grants.push(invokes(wanted, scope));
+    grants.push(invokes(stack, wanted, scope));
     grants.extend(parameters(wanted, scope));
     grants.extend(their_secrets(stack, wanted, scope));
     let allow = wanted.rights.allow.iter().enumerate();
@@ -102,9 +102,8 @@ fn tables(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] {
     [Grant::new("reads", "ReadTables", &READ, read), Grant::new("writes", "WriteTables", &WRITE, written)]
 }
 
-fn invokes(wanted: &Function, scope: &Scope) -> Grant {
-    let arn = |function: &String| scope.arn("lambda", &format!("function:{}", scope.physical(function)));
-    let functions = wanted.rights.invokes.iter().map(arn).collect();
+fn invokes(stack: &Stack, wanted: &Function, scope: &Scope) -> Grant {
+    let functions = wanted.rights.invokes.iter().map(|function| stack.called_arn(scope, function)).collect();
     Grant::new("invokes_functions", "InvokeOwnFunctions", &["lambda:InvokeFunction"], functions)
 }
 

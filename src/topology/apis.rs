@@ -125,16 +125,11 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
     // Two APIs may have routes of the same name with the same function.
     let sid = permission_sid(&ids.within(&route.name()));
     let (route, scope) = (route.clone(), scope.clone());
-    let needs = (ready.function, ready.policy, stage);
-    id.add_under(graph, ready.function, needs, move |(function, _, stage)| {
+    let needs = (ready.called, ready.policy, stage);
+    id.add_under(graph, ready.function, needs, move |(called, _, stage)| {
         let (api_id, stage) = at(stage);
-        Permission {
-            function: function.name,
-            sid: sid.clone(),
-            principal: "apigateway.amazonaws.com".into(),
-            source_arn: scope.execute_api_arn(&api_id, &stage, &route.method, &route.path),
-            source_account: None,
-        }
+        let source = scope.execute_api_arn(&api_id, &stage, &route.method, &route.path);
+        called.permission(&sid, "apigateway.amazonaws.com", source)
     })
 }
 

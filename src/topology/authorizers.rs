@@ -35,9 +35,8 @@ struct Asks<'a> {
 }
 
 impl<'a> Asks<'a> {
-    fn of(wanted: &'a Wanted, scope: &Scope) -> Self {
-        let function = scope.arn("lambda", &format!("function:{}", scope.physical(&wanted.function)));
-        Self { uri: integration_uri(scope, &function), wanted }
+    fn of(wanted: &'a Wanted, stack: &Stack, scope: &Scope) -> Self {
+        Self { uri: integration_uri(scope, &stack.called_arn(scope, &wanted.function)), wanted }
     }
 
     fn cache_s(&self) -> i32 {
@@ -82,7 +81,7 @@ pub(super) fn of_rest(
 ) -> (OfRest, Vec<Handle<Permission>>) {
     let (mut authorizers, mut permissions) = (BTreeMap::new(), Vec::new());
     for (name, authorizer) in stack.authorizers_of(wanted) {
-        let asks = Asks::of(authorizer, scope);
+        let asks = Asks::of(authorizer, stack, scope);
         let made = rest_authorizer(name, &asks);
         let handle = ids
             .lambda_authorizer(name)
@@ -107,7 +106,7 @@ fn rest_authorizer(name: &str, asks: &Asks<'_>) -> LambdaAuthorizer {
 /// Represents the authorizers of a REST API in its deployments.
 pub(super) fn fingerprint(wanted: &Api, stack: &Stack, scope: &Scope) -> String {
     let of = |(name, authorizer): (&String, &Wanted)| {
-        " ".to_owned() + &rest_authorizer(name, &Asks::of(authorizer, scope)).fingerprint()
+        " ".to_owned() + &rest_authorizer(name, &Asks::of(authorizer, stack, scope)).fingerprint()
     };
     stack.authorizers_of(wanted).map(of).collect()
 }
@@ -122,7 +121,7 @@ pub(super) fn of_http(
 ) -> (OfHttp, Vec<Handle<Permission>>) {
     let (mut authorizers, mut permissions) = (BTreeMap::new(), Vec::new());
     for (name, authorizer) in stack.authorizers_of(wanted) {
-        let asks = Asks::of(authorizer, scope);
+        let asks = Asks::of(authorizer, stack, scope);
         let (uri, identity, cache_s, named) = (asks.uri.clone(), asks.in_http(), asks.cache_s(), name.clone());
         let made = move |api_id: String| HttpLambdaAuthorizer {
             api_id,
@@ -149,17 +148,12 @@ fn permission<A: Needs<Out = AuthorizerOutputs> + Send + Sync + 'static>(
 ) -> Option<Handle<Permission>> {
     let ready = *functions.get(&wanted.function)?;
     let (sid, scope) = (sid(ids, name), scope.clone());
-    let needs = (ready.function, ready.policy, authorizer);
+    let needs = (ready.called, ready.policy, authorizer);
     let made =
-        ids.authorizer_permission(name).add_under(graph, ready.function, needs, move |(function, _, authorizer)| {
+        ids.authorizer_permission(name).add_under(graph, ready.function, needs, move |(called, _, authorizer)| {
             let AuthorizerOutputs { api_id, id, .. } = authorizer;
-            Permission {
-                function: function.name,
-                sid: sid.clone(),
-                principal: "apigateway.amazonaws.com".into(),
-                source_arn: scope.arn("execute-api", &format!("{api_id}/authorizers/{id}")),
-                source_account: None,
-            }
+            let source = scope.arn("execute-api", &format!("{api_id}/authorizers/{id}"));
+            called.permission(&sid, "apigateway.amazonaws.com", source)
         });
     Some(made)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::apis::{ApiIds, permission_sid};
 use super::encryption::EncryptedBy;
 use super::messaging::{self, Secrets, Topics};
@@ -14,11 +16,12 @@ use super::{Input, authorizers, triggers};
 use crate::aws::Encryption;
 use crate::aws::cognito::UserPool;
 use crate::aws::iam::{Role, RolePolicy};
-use crate::aws::lambda::{Code, Function, Vpc};
+use crate::aws::lambda::{Alias, Code, Function, Permission, ProvisionedConcurrency, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
 use crate::bundle::Bundles;
-use crate::engine::{Graph, Handle};
+use crate::choices::LIVE;
+use crate::engine::{Graph, Handle, Needs, Resource};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::grants::pools_of;
@@ -29,12 +32,21 @@ use crate::spec::{deprecated_on, secret_variable};
 /// The ids of what this file adds.
 pub(crate) mod ids {
     use crate::aws::iam::{Role, RolePolicy};
-    use crate::aws::lambda::Function;
+    use crate::aws::lambda::{Alias, Function, ProvisionedConcurrency};
     use crate::aws::logs::LogGroup;
     use crate::topology::id::IdOf;
 
     pub(crate) fn function(name: &str) -> IdOf<Function> {
         IdOf::new("function", name)
+    }
+
+    /// By which a function with provisioned concurrency is called.
+    pub(crate) fn alias(function: &str) -> IdOf<Alias> {
+        IdOf::new("alias", function)
+    }
+
+    pub(crate) fn provisioned(function: &str) -> IdOf<ProvisionedConcurrency> {
+        IdOf::new("provisioned", function)
     }
 
     pub(crate) fn log_group(function: &str) -> IdOf<LogGroup> {
@@ -56,16 +68,82 @@ type Given<'a> = (Handle<Role>, Handle<LogGroup>, &'a EncryptedBy, BTreeMap<Stri
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
-/// A function, and the policy that must exist before the function is called.
+/// A function, what is called of it, and the policy that must exist before it is called.
 #[derive(Clone, Copy)]
 pub(super) struct Ready {
     pub function: Handle<Function>,
+    pub called: Called,
     pub policy: Handle<RolePolicy>,
+}
+
+/// What is called of a function: its alias, if it has one. Everything that calls a function, or lets something call it,
+/// needs this, and not the function.
+#[derive(Clone, Copy)]
+pub(super) struct Called {
+    function: Handle<Function>,
+    alias: Option<Handle<Alias>>,
+}
+
+/// The names of what is called.
+pub(super) struct CalledOutputs {
+    /// The function's name.
+    pub name: String,
+    pub alias: Option<String>,
+    /// The ARN of the function or of its alias.
+    pub arn: String,
+}
+
+impl Called {
+    /// Orders a resource after what it leads to.
+    pub(super) fn comes_before<R: Resource>(self, graph: &mut Graph, then: Handle<R>) {
+        graph.order_after(then, self.function);
+        if let Some(alias) = self.alias {
+            graph.order_after(then, alias);
+        }
+    }
+}
+
+impl Needs for Called {
+    type Out = CalledOutputs;
+
+    fn indices(&self) -> Vec<usize> {
+        self.function.indices().into_iter().chain(self.alias.iter().flat_map(Needs::indices)).collect()
+    }
+
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> CalledOutputs {
+        let function = self.function.read(outputs);
+        let alias = self.alias.map(|alias| alias.read(outputs));
+        CalledOutputs {
+            name: function.name,
+            alias: alias.as_ref().map(|_| LIVE.to_owned()),
+            arn: alias.map_or(function.arn, |alias| alias.arn),
+        }
+    }
+}
+
+impl CalledOutputs {
+    /// The permission of a service to call it for this source.
+    pub(super) fn permission(self, sid: &str, service: &str, source_arn: String) -> Permission {
+        Permission {
+            sid: statement(sid, self.alias.as_deref()),
+            function: self.name,
+            alias: self.alias,
+            principal: service.to_owned(),
+            source_arn,
+            source_account: None,
+        }
+    }
+}
+
+/// The id of a statement. That of an alias has an id of its own, so that both can be there while callers move from the one
+/// to the other: AWS keeps a policy for each, an emulator may not.
+fn statement(sid: &str, alias: Option<&str>) -> String {
+    alias.map_or(sid.to_owned(), |alias| format!("{sid}-{alias}"))
 }
 
 pub(super) fn functions(
     graph: &mut Graph,
-    Input { stack, scope, bundles, encrypted_by, .. }: Input<'_>,
+    Input { stack, scope, bundles, encrypted_by, endpoint, .. }: Input<'_>,
     (topics, queues, tables): (&Topics, &Queues, &Tables),
     secrets: &Secrets,
     references: &References,
@@ -84,10 +162,10 @@ pub(super) fn functions(
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let receiver = Receiver::of(wanted.on_failure.as_ref(), (topics, queues));
-        let function = function(
+        let (function, called) = function(
             graph,
             name,
-            (stack, scope),
+            (stack, scope, endpoint),
             wanted,
             bundles,
             (role, logs, receiver, encrypted_by),
@@ -97,7 +175,7 @@ pub(super) fn functions(
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
-        let function = Ready { function, policy };
+        let function = Ready { function, called, policy };
         triggers::triggers(graph, (name, wanted), scope, function, (topics, queues, tables));
         ready.insert(name.clone(), function);
     }
@@ -193,25 +271,27 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
     });
     let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
     let routes = routes.chain(authorizers::sids(stack, name));
-    routes.chain(triggers::statements(wanted)).chain(rotations).collect()
+    let alias = wanted.provisioned_concurrency.map(|_| LIVE);
+    let all = routes.chain(triggers::statements(wanted)).chain(rotations);
+    all.map(|sid| statement(&sid, alias)).collect()
 }
 
 #[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
 fn function(
     graph: &mut Graph,
     name: &str,
-    (stack, scope): (&Stack, &Scope),
+    (stack, scope, endpoint): (&Stack, &Scope, Option<&str>),
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs, receiver, encrypted_by): (Handle<Role>, Handle<LogGroup>, Option<Receiver>, &EncryptedBy),
     variables: Variables,
     statements: BTreeSet<String>,
-) -> Handle<Function> {
+) -> (Handle<Function>, Called) {
     let id = ids::function(name);
     let mut environment: BTreeMap<String, String> = wanted
         .environment
         .iter()
-        .filter_map(|(variable, value)| Some((variable.clone(), references::known(value, scope)?)))
+        .filter_map(|(variable, value)| Some((variable.clone(), references::known(value, stack, scope)?)))
         .collect();
     environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
     // Variables hold the names of the function's secrets, never their values: SECRET_ID for a single secret, and
@@ -234,8 +314,9 @@ fn function(
         spec::Code::Image(image) => {
             (Code::Image(image.uri.clone()), String::new(), String::new(), Vec::new(), &image.architecture)
         }
-        spec::Code::Packed(spec::Packed { runtime, handler, layers, architecture, .. }) => {
-            (zip, runtime.clone(), handler.clone(), layers.clone(), architecture)
+        spec::Code::Packed(packed) => {
+            let spec::Packed { runtime, handler, architecture, .. } = packed;
+            (zip, runtime.clone(), handler.clone(), layers(packed, scope, endpoint), architecture)
         }
     };
     let function = Function {
@@ -255,6 +336,7 @@ fn function(
         environment,
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
+        provisioned_concurrency: wanted.provisioned_concurrency.and_then(|ready| i32::try_from(ready).ok()),
         statements,
         sources: wanted.sources(stack, scope).collect(),
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)).unwrap_or_default(),
@@ -264,10 +346,38 @@ fn function(
     };
     let Variables { used, urls, queue_urls } = variables;
     let needs = (role, logs, receiver, used, encrypted_by.clone());
-    id.add(graph, needs, move |(role, logs, dead_letters, used, kms_key)| {
+    let provisioned = function.provisioned_concurrency;
+    let desired = move |(role, logs, dead_letters, used, kms_key): DesiredFrom| {
         let mut function =
             Function { role_arn: role.arn, log_group: logs.name, dead_letters, kms_key, ..function.clone() };
         function.environment.extend(Variables::read((&urls, &queue_urls), used));
         function
-    })
+    };
+    let function = id.add(graph, needs.clone(), desired.clone());
+    let alias = provisioned.map(|executions| {
+        let alias = ids::alias(name)
+            .add_under(graph, function, (function, needs), move |(_, needs)| Alias { function: desired(needs) });
+        ids::provisioned(name)
+            .add_under(graph, alias, alias, move |alias| ProvisionedConcurrency { function: alias.function, executions });
+        alias
+    });
+    (function, Called { function, alias })
+}
+
+/// What a function is made from.
+type DesiredFrom = (
+    <Role as Resource>::Outputs,
+    <LogGroup as Resource>::Outputs,
+    Option<String>,
+    <references::Used as Needs>::Out,
+    Encryption,
+);
+
+/// The layers of a function. An emulator has none of other accounts, and could only refuse the function.
+fn layers(packed: &spec::Packed, scope: &Scope, endpoint: Option<&str>) -> Vec<String> {
+    let mut layers = packed.layers.clone();
+    if endpoint.is_some() {
+        layers.retain(|layer| !packed.layers_of_others(&scope.account).any(|other| other == layer));
+    }
+    layers
 }

@@ -78,7 +78,7 @@ pub(super) fn api(
         invoke_permission(graph, ids, route, ready, stage, |stage| (stage.api_id, stage.name), scope)
     });
     let permissions: Vec<Handle<Permission>> = permissions.chain(asking).collect();
-    let routes = routes(graph, api, ids, wanted, scope, (&by_pool, &by_function));
+    let routes = routes(graph, api, ids, wanted, (stack, scope), (&by_pool, &by_function));
     for permission in permissions {
         graph.order_after(routes, permission);
     }
@@ -195,10 +195,10 @@ fn routes(
     api: Handle<HttpApi>,
     ids: ApiIds<'_>,
     wanted: &Api,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     (authorizers, by_function): (&OfPools, &authorizers::OfHttp),
 ) -> Handle<HttpRoutes> {
-    let (wanted, scope) = (wanted.routes.clone(), scope.clone());
+    let (wanted, stack, scope) = (wanted.routes.clone(), stack.clone(), scope.clone());
     let needs = (api, authorizers.clone(), by_function.clone());
     ids.http_routes().add_under(graph, api, needs, move |(api, authorizers, by_function)| {
         let made = |route: &Route| {
@@ -217,7 +217,7 @@ fn routes(
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
             };
-            let answer = targets::of_http(route, &scope)?;
+            let answer = targets::of_http(route, &stack, &scope)?;
             let timeout_ms = route.timeout_ms().unwrap_or(HTTP_TIMEOUT_MS);
             let integration = HttpIntegration { answer, timeout_ms };
             Some((route.name(), HttpRoute { authorization, integration }))

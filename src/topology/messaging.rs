@@ -6,9 +6,9 @@ use super::Input;
 use super::functions::Ready;
 use super::queues::Queues;
 use crate::aws::Encryption;
-use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::{Address, Subscription, Topic};
+use crate::choices::LIVE;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -78,20 +78,16 @@ pub(super) fn rotations(
         let Some(rotation) = &wanted.settings.rotation else { continue };
         let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
         let sid = rotation_sid(name);
-        let needs = (function.function, *secret);
+        let needs = (function.called, *secret);
         let id = ids::rotation_permission(name);
-        let permission = id.add_under(graph, function.function, needs, move |(function, secret)| Permission {
-            function: function.name,
-            sid: sid.clone(),
-            principal: "secretsmanager.amazonaws.com".into(),
-            source_arn: secret.arn,
-            source_account: None,
+        let permission = id.add_under(graph, function.function, needs, move |(called, secret)| {
+            called.permission(&sid, "secretsmanager.amazonaws.com", secret.arn)
         });
-        let needs = (*secret, function.function, permission, function.policy);
+        let needs = (*secret, function.called, permission, function.policy);
         let days = i64::from(rotation.days);
-        ids::rotation(name).add_under(graph, *secret, needs, move |(secret, function, _, _)| Rotation {
+        ids::rotation(name).add_under(graph, *secret, needs, move |(secret, called, _, _)| Rotation {
             secret_arn: secret.arn,
-            function_arn: function.arn,
+            function_arn: called.arn,
             days,
         });
     }
@@ -102,9 +98,11 @@ pub(super) fn rotation_sid(secret: &str) -> String {
     format!("securelambda-rotation-{secret}")
 }
 
-/// The ARN of a function, which follows from its name.
-fn function_arn(scope: &Scope, function: &str) -> String {
-    scope.arn("lambda", &format!("function:{}", scope.physical(function)))
+/// The ARNs of a function and of the alias that it may have.
+fn both_arns(scope: &Scope, function: &str) -> [String; 2] {
+    let arn = scope.arn("lambda", &format!("function:{}", scope.physical(function)));
+    let alias = format!("{arn}:{LIVE}");
+    [arn, alias]
 }
 
 pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }: Input<'_>) -> Topics {
@@ -112,7 +110,7 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
         let id = ids::topic(name);
         let physical = scope.physical(name);
         let triggered = stack.functions.iter().filter(|(_, function)| function.topics().any(|topic| topic == name));
-        let triggered = triggered.map(|(function, _)| function_arn(scope, function));
+        let triggered = triggered.map(|(function, _)| stack.called_arn(scope, function));
         let addresses = wanted.subscribers.iter().filter_map(|subscriber| match subscriber {
             Subscriber::Email(address) => Some(Address::email(address)),
             Subscriber::Https(url) => Some(Address::https(url)),
@@ -126,7 +124,8 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
             kms_key: Encryption::default(),
             addresses: addresses.collect(),
             alarms: None,
-            functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
+            // Also as it was called before it had an alias, or while it had one.
+            functions: stack.functions.keys().flat_map(|function| both_arns(scope, function)).collect(),
             subscribers: triggered.chain(wanted.queues().map(|(queue, _)| stack.queue_arn(scope, queue))).collect(),
             tls_only: wanted.tls_only,
             tracing: wanted.tracing,

@@ -14,7 +14,7 @@ use crate::aws::lambda::Function;
 use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Api, Variable};
+use crate::spec::{Api, Stack, Variable};
 
 /// Everything that a variable can refer to, by its name in the stack file.
 pub(super) struct References {
@@ -53,7 +53,7 @@ impl Url {
 }
 
 /// The resources that the variables of one function refer to, by the variable.
-type Used = (
+pub(super) type Used = (
     BTreeMap<String, Source<UserPool>>,
     BTreeMap<String, Source<AppClient>>,
     BTreeMap<String, Handle<IdentityPool>>,
@@ -70,11 +70,12 @@ pub(super) struct Variables {
 }
 
 /// The value of a variable that follows from the stack file alone.
-pub(super) fn known(value: &Variable, scope: &Scope) -> Option<String> {
+pub(super) fn known(value: &Variable, stack: &Stack, scope: &Scope) -> Option<String> {
     match value {
         Variable::Text(text) => Some(text.clone()),
         Variable::Parameter(name) => Some(name.clone()),
-        Variable::Table(name) | Variable::Function(name) => Some(scope.physical(name)),
+        Variable::Table(name) => Some(scope.physical(name)),
+        Variable::Function(name) => Some(stack.called_name(scope, name)),
         Variable::Topic(name) => Some(scope.arn("sns", &scope.physical(name))),
         Variable::PoolId(_)
         | Variable::ClientId(_)
@@ -176,7 +177,12 @@ mod tests {
             stack: "shop".into(),
             ..Scope::default()
         };
-        let value = |variable| known(&variable, &scope);
+        let file = "[stack]\nname = \"shop\"\n[functions.F]\nsource = \"f\"\n[functions.G]\nsource = \"g\"\n\
+                    provisioned_concurrency = 1\n";
+        let stack = crate::spec::parse(file).expect("a stack");
+        let value = |variable| known(&variable, &stack, &scope);
+        assert_eq!(value(Variable::Function("F".into())).as_deref(), Some("shop-F"));
+        assert_eq!(value(Variable::Function("G".into())).as_deref(), Some("shop-G:live"));
         let arn = "arn:aws-cn:sns:cn-north-1:123456789012:shop-news";
         assert_eq!(value(Variable::Topic("news".into())).as_deref(), Some(arn));
         assert_eq!(value(Variable::Table("notes".into())).as_deref(), Some("shop-notes"));

@@ -152,7 +152,7 @@ pub(super) fn api(
         .add_under(graph, api, (api, routes), |(api, routes)| Deployment { api_id: api.id, hash: routes.hash });
     // Changed methods can be live at once, so a route must not lead to a function that does not exist yet.
     for ready in functions.values() {
-        graph.order_after(routes, ready.function);
+        ready.called.comes_before(graph, routes);
     }
     let logs = Logs {
         access: wanted.logs.access.then(|| access_log(graph, from, ids, functions, wanted)),
@@ -283,7 +283,7 @@ fn routes(
 ) -> Handle<Routes> {
     let schemas = schemas_of(wanted, &bundles.schemas);
     let functions = authorizers::fingerprint(wanted, stack, scope);
-    let (wanted, scope) = (wanted.clone(), scope.clone());
+    let (wanted, stack, scope) = (wanted.clone(), stack.clone(), scope.clone());
     let pools: BTreeMap<String, Source<UserPool>> = pools
         .iter()
         .filter(|(name, _)| authorizers.contains_key(*name))
@@ -327,7 +327,7 @@ fn routes(
                 api_key_required: route.key,
                 required: required(route),
                 integration: Integration {
-                    answer: targets::of_rest(route, wanted.cors.as_ref(), &scope),
+                    answer: targets::of_rest(route, wanted.cors.as_ref(), &stack, &scope),
                     timeout_ms: route.timeout_ms().unwrap_or(TIMEOUT_MS),
                 },
             };

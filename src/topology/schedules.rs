@@ -95,7 +95,7 @@ fn add(
     graph: &mut Graph,
     Input { stack, scope, .. }: Input<'_>,
     group: Handle<ScheduleGroup>,
-    Ready { function, policy: of_function }: Ready,
+    Ready { called: function, policy: of_function, .. }: Ready,
     (called, ScheduleTrigger { expression, timezone }): (&str, &ScheduleTrigger),
 ) {
     let id = ids::role(called);

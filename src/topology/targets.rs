@@ -6,17 +6,13 @@ use super::cors;
 use crate::aws::apigateway::{Answering, Mock, integration_uri};
 use crate::aws::apigatewayv2::HttpAnswering;
 use crate::scope::Scope;
-use crate::spec::{Cors, Route, RouteTarget};
+use crate::spec::{Cors, Route, RouteTarget, Stack};
 
-/// The ARN of a function, which follows from its name, so that an API does not wait for its functions.
-fn arn(scope: &Scope, function: &str) -> String {
-    scope.arn("lambda", &format!("function:{}", scope.physical(function)))
-}
-
-/// What answers a route of a REST API. Its gateway adds no CORS headers to fixed answers, so these carry them.
-pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, scope: &Scope) -> Answering {
+/// What answers a route of a REST API. The ARN of a function follows from its name, so that an API does not wait for its
+/// functions. The gateway adds no CORS headers to fixed answers, so these carry them.
+pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, stack: &Stack, scope: &Scope) -> Answering {
     match &route.target {
-        RouteTarget::Function(name) => Answering::Function { uri: integration_uri(scope, &arn(scope, name)) },
+        RouteTarget::Function(name) => Answering::Function { uri: integration_uri(scope, &stack.called_arn(scope, name)) },
         RouteTarget::Mock { status, body } => Answering::Mock(fixed(*status, body, cors)),
         RouteTarget::Http { url } => {
             let path = route.path_parameters().filter(|name| url.contains(&format!("{{{name}}}")));
@@ -27,9 +23,9 @@ pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, scope: &Scope) -> Answ
 }
 
 /// What answers a route of an HTTP API. A stack file with a mock there is refused.
-pub(super) fn of_http(route: &Route, scope: &Scope) -> Option<HttpAnswering> {
+pub(super) fn of_http(route: &Route, stack: &Stack, scope: &Scope) -> Option<HttpAnswering> {
     match &route.target {
-        RouteTarget::Function(name) => Some(HttpAnswering::Function(arn(scope, name))),
+        RouteTarget::Function(name) => Some(HttpAnswering::Function(stack.called_arn(scope, name))),
         RouteTarget::Http { url } => Some(HttpAnswering::Server { url: url.clone(), method: route.method.clone() }),
         RouteTarget::Mock { .. } => None,
     }

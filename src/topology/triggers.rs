@@ -159,19 +159,16 @@ pub(super) fn triggers(
 
 /// Creates the permission before the subscription. In the other order SNS would drop messages without an error
 /// (docs/aws.md, Subscriptions).
-fn subscribe(graph: &mut Graph, trigger: &str, Ready { function, policy }: Ready, topic: Handle<Topic>, sid: String) {
+fn subscribe(graph: &mut Graph, trigger: &str, ready: Ready, topic: Handle<Topic>, sid: String) {
+    let Ready { function, called, policy } = ready;
     let id = ids::permission(trigger);
-    let permission = id.add_under(graph, function, (function, topic), move |(function, topic)| Permission {
-        function: function.name,
-        sid: sid.clone(),
-        principal: SNS.into(),
-        source_arn: topic.arn,
-        source_account: None,
+    let permission = id.add_under(graph, function, (called, topic), move |(called, topic)| {
+        called.permission(&sid, SNS, topic.arn)
     });
-    let needs = (function, topic, permission, policy);
-    ids::subscription(trigger).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
+    let needs = (called, topic, permission, policy);
+    ids::subscription(trigger).add_under(graph, topic, needs, |(called, topic, _, _)| Subscription {
         topic: topic.arn,
-        endpoint: function.arn,
+        endpoint: called.arn,
         raw: false,
     });
 }
@@ -181,6 +178,7 @@ fn mapping(id: &impl ToString, batches: &Batches, reading: Reading) -> EventSour
     EventSourceMapping {
         id: id.to_string(),
         function: String::new(),
+        alias: None,
         source_arn: String::new(),
         batch_size: number(batches.size),
         window_s: number(batches.window_s),
@@ -198,16 +196,17 @@ fn number(number: u32) -> i32 {
 fn map(
     graph: &mut Graph,
     name: &str,
-    Ready { function, policy }: Ready,
+    Ready { function, called, policy }: Ready,
     queue: Handle<Queue>,
-    QueueTrigger { queue: called, batches, concurrency }: &QueueTrigger,
+    QueueTrigger { queue: source, batches, concurrency }: &QueueTrigger,
 ) {
-    let id = ids::mapping(name, called);
+    let id = ids::mapping(name, source);
     let mapping = mapping(&id, batches, Reading::Queue { concurrency: concurrency.map(number) });
     // A message must be hidden for longer than the function may take: AWS refuses the mapping otherwise.
     graph.order_after(function, queue);
-    id.add_under(graph, function, (function, queue, policy), move |(function, queue, _)| EventSourceMapping {
-        function: function.name,
+    id.add_under(graph, function, (called, queue, policy), move |(called, queue, _)| EventSourceMapping {
+        function: called.name,
+        alias: called.alias,
         source_arn: queue.arn,
         ..mapping.clone()
     });
@@ -224,7 +223,7 @@ fn short(arn: &str) -> String {
 fn follow(
     graph: &mut Graph,
     name: &str,
-    Ready { function, policy }: Ready,
+    Ready { function, called, policy }: Ready,
     (stream, told): (Stream, Option<Receiver>),
     trigger: &StreamTrigger,
 ) {
@@ -243,22 +242,20 @@ fn follow(
         on_failure: None,
     };
     let mapping = mapping(&id, batches, Reading::Stream(reading.clone()));
-    id.add_under(graph, function, (function, stream, told, policy), move |(function, source_arn, on_failure, _)| {
+    id.add_under(graph, function, (called, stream, told, policy), move |(called, source_arn, on_failure, _)| {
         let reading = Reading::Stream(StreamReading { on_failure, ..reading.clone() });
-        EventSourceMapping { function: function.name, source_arn, reading, ..mapping.clone() }
+        EventSourceMapping { function: called.name, alias: called.alias, source_arn, reading, ..mapping.clone() }
     });
 }
 
 /// Lets a service call a function. The policy of the function comes first.
-fn permit(graph: &mut Graph, name: &str, scope: &Scope, Ready { function, policy }: Ready, caller: &OutsideCaller) {
+fn permit(graph: &mut Graph, name: &str, scope: &Scope, ready: Ready, caller: &OutsideCaller) {
+    let Ready { function, called, policy } = ready;
     let OutsideCaller { service, source_arn } = caller.clone();
     let (sid, account) = (outside_sid(caller), (!caller.names_account()).then(|| scope.account.clone()));
     let id = ids::permission(&format!("{name} {service} {source_arn}"));
-    id.add_under(graph, function, (function, policy), move |(function, _)| Permission {
-        function: function.name,
-        sid: sid.clone(),
-        principal: service.clone(),
-        source_arn: source_arn.clone(),
+    id.add_under(graph, function, (called, policy), move |(called, _)| Permission {
         source_account: account.clone(),
+        ..called.permission(&sid, &service, source_arn.clone())
     });
 }

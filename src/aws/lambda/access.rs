@@ -3,18 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_lambda::types::{FunctionEventInvokeConfig, RecursiveLoop, UpdateRuntimeOn};
+use aws_sdk_lambda::types::{AliasConfiguration, FunctionEventInvokeConfig, RecursiveLoop, UpdateRuntimeOn};
 use serde_json::Value;
 
 use super::refusals::NO_MANAGED_RUNTIME;
-use super::{EventSourceMapping, Lambda, Permission};
+use super::alias::weights;
+use super::{Alias, EventSourceMapping, Lambda, Permission};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::side_by_side;
 use crate::aws::unsupported;
+use crate::choices::LIVE;
 use crate::engine::{Cause, Failure, Task};
 use crate::policy::Policy;
 
-/// How many aliases and versions are read at the same time. A function of a stack has none.
+/// How many aliases and versions are read at the same time. A function of a stack has at most one of each.
 const QUALIFIERS_AT_ONCE: usize = 4;
 
 /// Regions of the partition `aws` that have no function URLs (docs/aws.md, Access to functions).
@@ -44,14 +46,19 @@ pub struct Access {
     pub(super) invoke_configs: Vec<InvokeConfig>,
     pub(super) mappings: Vec<Mapping>,
     pub(super) aliases: Vec<String>,
+    /// The versions to which the alias `live` sends calls.
+    pub(super) live_versions: BTreeSet<String>,
     /// Published versions: `1`, `2` and so on.
     pub(super) versions: Vec<String>,
     /// When the function gets a new runtime: `Auto`, `FunctionUpdate` or `Manual`.
     pub(super) runtime_updates: Reading,
     /// What happens to a function that calls itself: `Terminate` or `Allow`.
     pub(super) recursion: Reading,
-    /// The ids of the statements that the state has. The engine removes those that are not wanted any more.
-    pub(super) recorded: BTreeSet<String>,
+    /// The statements that the state has: their ids, and the alias that they are about. The engine removes those that are
+    /// not wanted any more.
+    pub(super) recorded: BTreeSet<(String, Option<String>)>,
+    /// Whether the state has the alias `live`.
+    pub(super) recorded_alias: bool,
     /// The sources of the mappings that the state has.
     pub(super) recorded_sources: BTreeSet<String>,
 }
@@ -115,10 +122,12 @@ impl Access {
             invoke_configs: Vec::new(),
             mappings: Vec::new(),
             aliases: Vec::new(),
+            live_versions: BTreeSet::new(),
             versions: Vec::new(),
             runtime_updates: Err(NOT_READ),
             recursion: Err(NOT_READ),
             recorded: BTreeSet::new(),
+            recorded_alias: false,
             recorded_sources: BTreeSet::new(),
         }
     }
@@ -184,16 +193,19 @@ impl Lambda {
             self.runtime_updates(function),
             self.recursion(function),
         );
+        let (aliases, live_versions) = aliases?;
         let mut access = Access {
             statements: statements?,
             urls: urls?,
             invoke_configs: invoke_configs?,
             mappings: mappings?,
-            aliases: aliases?,
+            aliases,
+            live_versions,
             versions: versions?,
             runtime_updates: runtime_updates?,
             recursion: recursion?,
-            recorded: task.recorded_parts::<Permission>().map(|key| key.sid).collect(),
+            recorded: task.recorded_parts::<Permission>().map(|key| (key.sid, key.alias)).collect(),
+            recorded_alias: task.recorded_parts::<Alias>().next().is_some(),
             recorded_sources: task.recorded_parts::<EventSourceMapping>().map(|key| key.source_arn).collect(),
         };
         let qualifiers: Vec<&String> = access.aliases.iter().chain(&access.versions).collect();
@@ -268,10 +280,18 @@ impl Lambda {
         Ok(there.map(mapping).collect())
     }
 
-    async fn aliases(&self, function: &str) -> Result<Vec<String>, Failure> {
+    /// The names of a function's aliases, and the versions to which the one called `live` sends calls.
+    async fn aliases(&self, function: &str) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
         let read = self.client.list_aliases().function_name(function).into_paginator().items().send();
         let read = read.collect::<Result<Vec<_>, _>>().await.or_fail(&format!("list the aliases of {function}"));
-        Ok(all(read)?.into_iter().filter_map(|alias| alias.name).collect())
+        let read = all(read)?;
+        let live = read.iter().filter(|alias| alias.name() == Some(LIVE));
+        let versions = |alias: &AliasConfiguration| {
+            let others = weights(alias).into_iter().map(|(version, _)| version);
+            others.chain(alias.function_version().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        let live = live.flat_map(versions).collect();
+        Ok((read.into_iter().filter_map(|alias| alias.name).collect(), live))
     }
 
     async fn versions(&self, function: &str) -> Result<Vec<String>, Failure> {
@@ -402,7 +422,7 @@ mod tests {
         let old = json!({ "Sid": "securelambda-api-old", "Effect": "Allow", "Resource": ARN,
             "Principal": { "Service": "apigateway.amazonaws.com" }, "Action": "lambda:InvokeFunction" });
         let (lambda, _) = reads(&[("functions/demo-f/policy", 200, &policy(&[old]))]);
-        let key = PermissionOutputs { function: "demo-f".into(), sid: "securelambda-api-old".into() };
+        let key = PermissionOutputs { function: "demo-f".into(), sid: "securelambda-api-old".into(), alias: None };
         let recorded = task().with_parts_of::<Permission>([key]);
         assert_eq!(want().drift(&found_by(&lambda, &recorded).await.unwrap().live), []);
         assert_eq!(want().drift(&found_by(&lambda, &task()).await.unwrap().live).len(), 1);

@@ -4,7 +4,7 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, EventSourcePosition
 use serde::{Deserialize, Serialize};
 
 use super::access::qualifier_of;
-use super::mapping_settings::{CONCURRENCY, DESTINATION, FILTER, MappingLive, TUMBLING, UNLIMITED, WINDOW};
+use super::mapping_settings::{CALLED, CONCURRENCY, DESTINATION, FILTER, MappingLive, TUMBLING, UNLIMITED, WINDOW};
 use super::refusals::{FUNCTION_VISIBLE, MAPPING_BUSY, ROLE, STREAM_READER};
 use super::{Lambda, SERVICE};
 use crate::aws::error::{OrAbsent, OrFail};
@@ -12,10 +12,10 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
 use crate::aws::tags::{pairs, tag_map};
-use crate::choices::StreamStart;
+use crate::choices::{LIVE, StreamStart};
 use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
+use crate::scope::{Scope, Whose};
 
 const MAPPINGS: &[&str] = &["{arn:lambda}:event-source-mapping:*"];
 
@@ -31,6 +31,8 @@ pub struct EventSourceMapping {
     pub id: String,
     /// The name of the function.
     pub function: String,
+    /// The alias that is called; `None`: the function itself.
+    pub alias: Option<String>,
     /// The ARN of the queue or the stream.
     pub source_arn: String,
     /// How many messages or records a call contains at most: 1 to 10,000.
@@ -85,6 +87,14 @@ pub struct MappingKey {
 }
 
 impl EventSourceMapping {
+    /// What is called, as AWS takes it.
+    fn target(&self, scope: &Scope) -> String {
+        match &self.alias {
+            Some(alias) => scope.arn("lambda", &format!("function:{}:{alias}", self.function)),
+            None => self.function.clone(),
+        }
+    }
+
     pub(super) fn response_types(&self) -> Vec<FunctionResponseType> {
         self.reports_failures.then_some(FunctionResponseType::ReportBatchItemFailures).into_iter().collect()
     }
@@ -189,15 +199,26 @@ impl Lambda {
         self.scope.arn("lambda", &format!("event-source-mapping:{uuid}"))
     }
 
-    /// The mapping between these ends, if there is one that is not being deleted.
-    async fn mapping(&self, key: &MappingKey) -> Result<Option<EventSourceMappingConfiguration>, Failure> {
-        let list = self.client.list_event_source_mappings().function_name(&key.function);
-        let list = list.event_source_arn(&key.source_arn).into_paginator().items().send();
-        let read = list.collect::<Result<Vec<_>, _>>().await;
+    /// The mapping between these ends, if there is one that is not being deleted. It may call the function or its alias:
+    /// AWS can move it between them. A list by the function's name might not show that of the alias (docs/aws.md, Access
+    /// to functions).
+    async fn mapping(
+        &self,
+        key: &MappingKey,
+        known: Option<&MappingOutputs>,
+    ) -> Result<Option<EventSourceMappingConfiguration>, Failure> {
+        let list = self.client.list_event_source_mappings().event_source_arn(&key.source_arn);
+        let read = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let read = read.or_fail(&format!("list the event sources of {}", key.function)).or_absent()?;
-        let whole = |one: &EventSourceMappingConfiguration| one.function_arn().and_then(qualifier_of).is_none();
-        let mut there = read.unwrap_or_default().into_iter().filter(|one| one.state() != Some("Deleting"));
-        Ok(there.find(whole))
+        let there = read.unwrap_or_default().into_iter().filter(|one| one.state() != Some("Deleting"));
+        let calls = |one: &EventSourceMappingConfiguration| {
+            let arn = one.function_arn().unwrap_or_default();
+            let function = arn.split(':').nth(6) == Some(key.function.as_str());
+            function && qualifier_of(arn).is_none_or(|qualifier| qualifier == LIVE)
+        };
+        let mut there: Vec<_> = there.filter(calls).collect();
+        there.sort_by_key(|one| one.uuid() != known.map(|known| known.uuid.as_str()));
+        Ok(there.into_iter().next())
     }
 
     /// Waits until AWS has finished creating or changing a mapping.
@@ -229,7 +250,7 @@ impl Provider<EventSourceMapping> for Lambda {
                 None => Ok(None),
             }
         };
-        let (listed, recorded) = tokio::join!(self.mapping(key), recorded);
+        let (listed, recorded) = tokio::join!(self.mapping(key, known), recorded);
         let Some(mapping) = listed? else { return Ok(None) };
         let outputs = MappingOutputs { uuid: mapping.uuid().unwrap_or_default().to_owned() };
         let arn = self.mapping_arn(&outputs.uuid);
@@ -245,7 +266,7 @@ impl Provider<EventSourceMapping> for Lambda {
     async fn create(&self, want: &EventSourceMapping, task: &Task) -> Result<MappingOutputs, Failure> {
         let doing = format!("let {} call the function {}", want.source_arn, want.function);
         let made = settled(task, &[&ROLE, &STREAM_READER, &FUNCTION_VISIBLE], || async {
-            let call = self.once.create_event_source_mapping().function_name(&want.function);
+            let call = self.once.create_event_source_mapping().function_name(want.target(&self.scope));
             let call = call.event_source_arn(&want.source_arn).batch_size(want.batch_size);
             // FIFO queues have no window.
             let window = Some(want.window_s).filter(|seconds| *seconds > 0);
@@ -290,6 +311,7 @@ impl Provider<EventSourceMapping> for Lambda {
         let changed = settled(task, &[&ROLE, &STREAM_READER, &MAPPING_BUSY], || async {
             let call = self.client.update_event_source_mapping().uuid(uuid).enabled(true).batch_size(want.batch_size);
             let call = call.set_function_response_types(Some(want.response_types()));
+            let call = call.set_function_name(differs(CALLED).then(|| want.target(&self.scope)));
             let call = call.set_maximum_batching_window_in_seconds(differs(WINDOW).then_some(want.window_s));
             // Empty ones remove them.
             let call = call.set_filter_criteria(differs(FILTER).then(|| want.filter_criteria()));
@@ -417,7 +439,26 @@ mod tests {
             assert_eq!(want().drift(&found(&changes).await.unwrap().live), Vec::from_iter(drift), "{changes}");
         }
         assert!(found(&json!({ "State": "Deleting" })).await.is_none());
-        assert!(found(&json!({ "FunctionArn": format!("{ARN}:live") })).await.is_none(), "that of an alias");
+        assert!(found(&json!({ "FunctionArn": format!("{ARN}:other") })).await.is_none(), "that of an alias");
+        assert!(found(&json!({ "FunctionArn": format!("{ARN}2") })).await.is_none(), "that of another function");
+    }
+
+    #[tokio::test]
+    async fn a_mapping_moves_between_the_function_and_its_alias() {
+        let of_alias = found(&json!({ "FunctionArn": format!("{ARN}:live") })).await.unwrap();
+        assert_eq!(want().drift(&of_alias.live), [Drift::new(CALLED, "the function", "the alias live")]);
+        let aliased = EventSourceMapping { alias: Some("live".into()), ..want() };
+        assert_eq!(aliased.drift(&of_alias.live), []);
+        for (want, found, target) in [
+            (want(), of_alias, r#""FunctionName":"demo-f""#.to_owned()),
+            (aliased, found(&json!({})).await.unwrap(), format!(r#""FunctionName":"{ARN}:live""#)),
+        ] {
+            let active = config(&json!({})).to_string();
+            let (clients, http) = replay(vec![(202, &active), (200, &active)]);
+            let lambda = Lambda::new(&clients);
+            Provider::<EventSourceMapping>::update(&lambda, &want, &found, &task()).await.unwrap();
+            assert!(requests(&http)[0].contains(&target), "{:?}", requests(&http));
+        }
     }
 
     /// As AWS answers of a mapping with a stream and all defaults, with these members instead.

@@ -47,6 +47,8 @@ pub struct Function {
     pub tracing: bool,
     /// How many executions are reserved for it. `None`: it shares the account's with all other functions.
     pub reserved_concurrency: Option<i32>,
+    /// How many instances of its alias `live` are ready before they are called. `None`: it has no alias.
+    pub provisioned_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
     /// The ARNs of what may call it by an event source mapping, in which `*` may stand for a part. Each is an

@@ -9,9 +9,11 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::Value;
 
+use super::access::qualifier_of;
 use super::event_source_mapping::{EventSourceMapping, Reading, StreamReading};
 use crate::engine::{Comparison, Effect};
 
+pub(super) const CALLED: &str = "FunctionArn";
 pub(super) const FILTER: &str = "FilterCriteria";
 pub(super) const CONCURRENCY: &str = "ScalingConfig.MaximumConcurrency";
 pub(super) const WINDOW: &str = "MaximumBatchingWindowInSeconds";
@@ -25,6 +27,8 @@ pub(super) const NONE: &str = "none";
 
 #[derive(Debug, Clone)]
 pub struct MappingLive {
+    /// The alias that is called; `None`: the function itself.
+    alias: Option<String>,
     /// `Enabled` or `Disabled`, also while AWS is still changing it.
     state: &'static str,
     batch_size: i32,
@@ -50,6 +54,7 @@ impl MappingLive {
         let disabled = matches!(mapping.state(), Some("Disabled" | "Disabling"));
         let on_failure = mapping.destination_config().and_then(|to| to.on_failure()).and_then(|to| to.destination());
         Self {
+            alias: mapping.function_arn().and_then(qualifier_of),
             state: if disabled { "Disabled" } else { "Enabled" },
             batch_size: mapping.batch_size().unwrap_or_default(),
             window_s: mapping.maximum_batching_window_in_seconds().unwrap_or_default(),
@@ -131,8 +136,13 @@ impl EventSourceMapping {
 
     pub(super) fn compared(&self, live: &MappingLive) -> Comparison {
         let wanted: Vec<String> = self.response_types().iter().map(|kind| kind.as_str().to_owned()).collect();
+        let called = |alias: Option<&String>| match alias {
+            Some(alias) => format!("the alias {alias}"),
+            None => "the function".to_owned(),
+        };
         let comparison = Comparison::default()
             .guard("State", "Enabled", live.state)
+            .plain(CALLED, called(self.alias.as_ref()), called(live.alias.as_ref()))
             .plain("BatchSize", self.batch_size, live.batch_size)
             .plain(WINDOW, self.window_s, live.window_s)
             .plain("FunctionResponseTypes", or_none(&wanted.join(", ")), or_none(&live.response_types.join(", ")))

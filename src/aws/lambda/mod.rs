@@ -8,6 +8,7 @@
 //! removes it. The statements of its resource policy that the stack file implies are a kind of their own.
 
 mod access;
+mod alias;
 mod code;
 mod configure;
 mod event_source_mapping;
@@ -17,6 +18,7 @@ mod invoke;
 mod live;
 mod mapping_settings;
 mod permission;
+mod provisioned_concurrency;
 pub mod refusals;
 mod repair;
 #[cfg(test)]
@@ -36,6 +38,7 @@ use aws_smithy_types::date_time::Format;
 use tokio::sync::Mutex as AsyncMutex;
 
 pub use access::Access;
+pub use alias::{Alias, AliasKey, AliasLive, AliasOutputs};
 pub use code::Code;
 pub use event_source_mapping::{EventSourceMapping, MappingKey, MappingOutputs, Reading, StreamReading};
 pub use function::{Function, FunctionKey, FunctionOutputs};
@@ -43,6 +46,9 @@ pub use invoke::Invoked;
 pub use live::{FunctionLive, State};
 pub use mapping_settings::MappingLive;
 pub use permission::{Permission, PermissionOutputs};
+pub use provisioned_concurrency::{
+    ProvisionedConcurrency, ProvisionedLive, ProvisionedOutputs, provisioned_concurrency,
+};
 pub use settings::reserved_concurrency;
 pub use vpc::Vpc;
 

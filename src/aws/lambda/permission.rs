@@ -22,6 +22,8 @@ const INVOKE: &str = "lambda:InvokeFunction";
 #[derive(Debug, Clone)]
 pub struct Permission {
     pub function: String,
+    /// The alias of the function that may be invoked; `None`: the function itself.
+    pub alias: Option<String>,
     /// The statement's id: 1 to 100 of `a-z A-Z 0-9 - _`.
     pub sid: String,
     /// The service, as in `apigateway.amazonaws.com`.
@@ -38,6 +40,9 @@ pub struct Permission {
 pub struct PermissionOutputs {
     pub function: String,
     pub sid: String,
+    /// The alias that it is about. Earlier states have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
 }
 
 impl Resource for Permission {
@@ -52,7 +57,7 @@ impl Resource for Permission {
     type Live = Policy;
 
     fn key(&self) -> PermissionOutputs {
-        PermissionOutputs { function: self.function.clone(), sid: self.sid.clone() }
+        PermissionOutputs { function: self.function.clone(), sid: self.sid.clone(), alias: self.alias.clone() }
     }
 
     fn identity(outputs: &PermissionOutputs) -> String {
@@ -126,12 +131,12 @@ impl Described for Permission {
     };
 }
 
-/// The statements about the function as a whole with this id, without their resource. AddPermission refuses a second
+/// The statements with this id about the function as a whole, or about this alias, without their resource. AddPermission refuses a second
 /// one of an id, PutResourcePolicy may not.
-fn statement(policy: &Policy, sid: &str) -> Option<Policy> {
+fn statement(policy: &Policy, sid: &str, alias: Option<&String>) -> Option<Policy> {
     let ours = policy.statements().filter(|statement| {
-        let qualified = statement["Resource"].as_str().and_then(qualifier_of).is_some();
-        statement["Sid"] == sid && !qualified
+        let of = statement["Resource"].as_str().and_then(qualifier_of);
+        statement["Sid"] == sid && of.as_ref() == alias
     });
     let bare = |statement: &Value| {
         let mut statement = statement.clone();
@@ -175,7 +180,7 @@ impl Lambda {
         let doing = format!("let {} invoke the function {}", want.principal, want.function);
         let added = settled(task, &[&FUNCTION_BUSY, &FUNCTION_VISIBLE], || async {
             let call = self.once.add_permission().function_name(&want.function).statement_id(&want.sid);
-            let call = call.action(INVOKE).principal(&want.principal).source_arn(&want.source_arn);
+            let call = call.set_qualifier(want.alias.clone()).action(INVOKE).principal(&want.principal).source_arn(&want.source_arn);
             call.set_source_account(want.source_account.clone()).send().await.or_fail(&doing)
         });
         added.await.map(drop)
@@ -207,12 +212,12 @@ impl Provider<Permission> for Lambda {
         _: &Task,
     ) -> Result<Option<Found<Permission>>, Failure> {
         // It has no tag: it is ours if the function is, and the function may have been replaced by another.
-        let (function, policy) = tokio::join!(self.read(&key.function), self.policy(&key.function, None));
+        let (function, policy) = tokio::join!(self.read(&key.function), self.policy(&key.function, key.alias.clone()));
         let (Some(policy), Some(function)) = (policy?, function?) else { return Ok(None) };
         if !self.owns(&function)? {
             return Ok(None);
         }
-        Ok(statement(&policy, &key.sid).map(|live| Found { outputs: key.clone(), live }))
+        Ok(statement(&policy, &key.sid, key.alias.as_ref()).map(|live| Found { outputs: key.clone(), live }))
     }
 
     async fn create(&self, want: &Permission, task: &Task) -> Result<PermissionOutputs, Failure> {
@@ -232,7 +237,7 @@ impl Provider<Permission> for Lambda {
         if !drift.is_empty() {
             let lock = self.lock_of(&want.function);
             let _alone = lock.lock().await;
-            self.disallow(&want.function, &want.sid, None, task).await?;
+            self.disallow(&want.function, &want.sid, want.alias.as_ref(), task).await?;
             self.allow(want, task).await?;
         }
         Ok(found.outputs.clone())
@@ -245,7 +250,7 @@ impl Provider<Permission> for Lambda {
     async fn delete(&self, gone: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;
-        self.disallow(&gone.function, &gone.sid, None, task).await
+        self.disallow(&gone.function, &gone.sid, gone.alias.as_ref(), task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -268,6 +273,7 @@ mod tests {
     fn want() -> Permission {
         Permission {
             function: "demo-f".into(),
+            alias: None,
             sid: "api".into(),
             principal: "apigateway.amazonaws.com".into(),
             source_arn: API.into(),
@@ -304,7 +310,7 @@ mod tests {
     fn a_permission_with_another_meaning_weakens() {
         let of = |statement: Value| {
             let policy = Policy::new([statement]);
-            super::statement(&policy, "api").unwrap()
+            super::statement(&policy, "api", None).unwrap()
         };
         assert_eq!(want().drift(&of(aws_statement())), []);
         for (pointer, other) in [
@@ -336,7 +342,7 @@ mod tests {
         ] {
             let mut statement = aws_statement();
             statement["Condition"] = condition.clone();
-            let drift = want().drift(&super::statement(&Policy::new([statement]), "api").unwrap());
+            let drift = want().drift(&super::statement(&Policy::new([statement]), "api", None).unwrap());
             assert_eq!((drift.len(), drift[0].weakens), (1, weakens), "{condition}");
         }
     }
@@ -345,12 +351,15 @@ mod tests {
     fn a_second_statement_with_the_same_id_weakens() {
         let mut open = aws_statement();
         open["Principal"] = json!("*");
-        let two = super::statement(&Policy::new([aws_statement(), open.clone()]), "api").unwrap();
+        let two = super::statement(&Policy::new([aws_statement(), open.clone()]), "api", None).unwrap();
         assert!(want().drift(&two)[0].weakens);
-        // One of an alias is a difference of the function.
+        // One of an alias is another resource, or a difference of the function.
         open["Resource"] = json!("arn:aws:lambda:eu-central-1:123456789012:function:demo-f:live");
-        let one = super::statement(&Policy::new([open, aws_statement()]), "api").unwrap();
+        let both = Policy::new([open, aws_statement()]);
+        let one = super::statement(&both, "api", None).unwrap();
         assert_eq!(want().drift(&one), []);
+        let of_alias = super::statement(&both, "api", Some(&"live".to_owned())).unwrap();
+        assert!(want().drift(&of_alias)[0].weakens);
     }
 
     #[test]
@@ -435,6 +444,18 @@ mod tests {
         let _held = held.lock().await;
         assert!(lambda.clone().lock_of("demo-f").try_lock().is_err());
         assert!(lambda.lock_of("demo-g").try_lock().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_permission_of_an_alias_is_written_and_removed_there() {
+        let want = Permission { alias: Some("live".into()), ..want() };
+        let (clients, http) = replay(vec![(201, "{}"), (204, "")]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Permission>::create(&lambda, &want, &task()).await.unwrap();
+        Provider::<Permission>::delete(&lambda, &want.key(), &task()).await.unwrap();
+        for request in requests(&http) {
+            assert!(request.contains("Qualifier=live"), "{request}");
+        }
     }
 
     #[tokio::test]

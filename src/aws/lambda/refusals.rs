@@ -7,9 +7,12 @@ use crate::engine::Refusal;
 refusals! {
     /// Lambda has no such function, or no such part of it.
     NO_FUNCTION: Absent = Refusal::new(&["lambda"], &["ResourceNotFoundException"]);
-    /// A function of that name, a statement with that id, or a mapping between these ends exists.
+    /// No instances of the version or alias are kept ready.
+    NO_PROVISIONED: Absent =
+        Refusal::new(&["lambda GetProvisionedConcurrencyConfig"], &["ProvisionedConcurrencyConfigNotFoundException"]);
+    /// A function or alias of that name, a statement with that id, or a mapping between these ends exists.
     FUNCTION_EXISTS: Exists = Refusal::new(
-        &["lambda CreateFunction", "lambda AddPermission", "lambda CreateEventSourceMapping"],
+        &["lambda CreateFunction", "lambda CreateAlias", "lambda AddPermission", "lambda CreateEventSourceMapping"],
         &["ResourceConflictException"],
     )
     .words(&["already exist"]);
@@ -69,13 +72,18 @@ waits! {
             "lambda PutFunctionRecursionConfig",
             "lambda DeleteFunctionUrlConfig",
             "lambda DeleteFunctionEventInvokeConfig",
+            "lambda PublishVersion",
+            "lambda CreateAlias",
+            "lambda UpdateAlias",
             "lambda DeleteAlias",
+            "lambda PutProvisionedConcurrencyConfig",
+            "lambda DeleteProvisionedConcurrencyConfig",
             "lambda TagResource",
             "lambda UntagResource",
         ],
         &["ResourceConflictException"],
     )
-    .unless(&["already exist"])
+    .unless(&["already exist", "on an already provisioned version"])
     .pace(500, 2000, 300);
 
     /// AWS is still creating, changing or deleting the mapping.
@@ -91,7 +99,13 @@ waits! {
     FUNCTION_VISIBLE = wait(
         "states-of-functions",
         "the function is not visible everywhere yet",
-        &["lambda GetFunction", "lambda AddPermission", "lambda CreateEventSourceMapping"],
+        &[
+            "lambda GetFunction",
+            "lambda PublishVersion",
+            "lambda CreateAlias",
+            "lambda AddPermission",
+            "lambda CreateEventSourceMapping",
+        ],
         &["ResourceNotFoundException"],
     )
     .pace(500, 2000, 60);
@@ -169,6 +183,7 @@ pub(in crate::aws) mod tests {
                 verb: |clients, task| {
                     let want = lambda::Permission {
                         function: "demo-f".into(),
+                        alias: None,
                         sid: "s".into(),
                         principal: "sns.amazonaws.com".into(),
                         source_arn: "arn:t".into(),

@@ -22,7 +22,7 @@ impl Lambda {
         let function = &want.name;
         let foreign: Vec<&Statement> = want.foreign_statements(live).collect();
         self.remove_statements(function, &foreign, task).await?;
-        let Access { urls, invoke_configs, aliases, versions, .. } = &live.access;
+        let Access { urls, invoke_configs, aliases, .. } = &live.access;
         if !urls.is_empty() {
             // An emulator may not say to which alias a URL belongs.
             let mut qualifiers: Vec<Option<&String>> = urls.iter().map(|url| url.qualifier.as_ref()).collect();
@@ -40,10 +40,10 @@ impl Lambda {
             self.remove_mapping(function, &mapping.uuid, task).await?;
         }
         // An alias holds its version.
-        for alias in aliases {
+        for alias in want.foreign_aliases(live) {
             self.remove_alias(function, alias, task).await?;
         }
-        for version in versions {
+        for version in want.foreign_versions(live) {
             self.remove_version(function, version, task).await?;
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Lambda {
         removed.await.or_absent().map(drop)
     }
 
-    async fn remove_alias(&self, function: &str, alias: &str, task: &Task) -> Result<(), Failure> {
+    pub(super) async fn remove_alias(&self, function: &str, alias: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("remove the alias {alias} of the function {function}");
         let removed = settled(task, &[&FUNCTION_BUSY], || async {
             self.client.delete_alias().function_name(function).name(alias).send().await.or_fail(&doing)
@@ -102,7 +102,7 @@ impl Lambda {
         removed.await.or_absent().map(drop)
     }
 
-    async fn remove_version(&self, function: &str, version: &str, task: &Task) -> Result<(), Failure> {
+    pub(super) async fn remove_version(&self, function: &str, version: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("remove the version {version} of the function {function}");
         let removed = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.delete_function().function_name(function).qualifier(version);
@@ -111,10 +111,13 @@ impl Lambda {
         removed.await.or_absent().map(drop)
     }
 
-    /// Reserves executions for the function, or removes the reservation.
-    pub(super) async fn reserve(&self, want: &Function, task: &Task) -> Result<(), Failure> {
+    /// Reserves executions for the function, or removes the reservation. A new one has no instances that are ready.
+    pub(super) async fn reserve(&self, want: &Function, new: bool, task: &Task) -> Result<(), Failure> {
         let name = &want.name;
         if let Some(reserved) = want.reserved_concurrency {
+            if !new {
+                self.provision_at_most(name, reserved, task).await?;
+            }
             let doing = format!("reserve {reserved} concurrent executions for the function {name}");
             let put = settled(task, &[&FUNCTION_BUSY], || async {
                 let call = self.client.put_function_concurrency().function_name(name);

@@ -37,6 +37,7 @@ pub(super) fn want() -> Function {
         environment: BTreeMap::from([("SECRET_ID".into(), "demo-s".into())]),
         tracing: false,
         reserved_concurrency: None,
+        provisioned_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
         sources: BTreeSet::new(),
         vpc: Vpc::default(),
@@ -54,6 +55,7 @@ pub(super) fn mapping() -> EventSourceMapping {
     EventSourceMapping {
         id: "mapping.f.notes.stream".into(),
         function: "demo-f".into(),
+        alias: None,
         source_arn: STREAM.into(),
         batch_size: 100,
         window_s: 0,

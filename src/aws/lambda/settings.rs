@@ -11,6 +11,7 @@ use aws_sdk_lambda::types::{LogFormat, RecursiveLoop, SnapStartApplyOn, TracingM
 use super::access::{InvokeConfig, Mapping, Reading, Statement};
 use super::{Code, Function, FunctionLive, State};
 use crate::aws::keys;
+use crate::choices::LIVE;
 use crate::engine::{Comparison, Effect};
 use crate::policy::covers;
 
@@ -104,11 +105,40 @@ pub fn reserved_concurrency(comparison: &Comparison) -> Option<i64> {
 }
 
 impl Function {
+    /// The alias by which it is called, if it has one.
+    fn alias(&self) -> Option<&'static str> {
+        self.provisioned_concurrency.map(|_| LIVE)
+    }
+
+    /// Whether something is of the function as a whole, or of its own alias: the one that it has, or that the state still
+    /// has.
+    fn is_called_by(&self, live: &FunctionLive, qualifier: Option<&String>) -> bool {
+        qualifier.is_none_or(|qualifier| qualifier == LIVE && self.may_have_alias(live))
+    }
+
+    /// Whether the alias `live` is no stranger.
+    fn may_have_alias(&self, live: &FunctionLive) -> bool {
+        self.alias().is_some() || live.access.recorded_alias
+    }
+
+    /// Which aliases neither the stack file implies nor the state has.
+    pub(super) fn foreign_aliases<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a String> {
+        live.access.aliases.iter().filter(|name| *name != LIVE || !self.may_have_alias(live))
+    }
+
+    /// Which versions neither the stack file implies nor the state has: all to which the own alias sends no calls.
+    pub(super) fn foreign_versions<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a String> {
+        let served = |version: &String| self.may_have_alias(live) && live.access.live_versions.contains(version);
+        live.access.versions.iter().filter(move |version| !served(version))
+    }
+
     /// Which statements of the resource policy neither the stack file implies nor the state has.
     pub(super) fn foreign_statements<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Statement> {
         live.access.statements.iter().filter(|statement| {
-            let known = |sid: &String| self.statements.contains(sid) || live.access.recorded.contains(sid);
-            statement.qualifier.is_some() || !statement.sid.as_ref().is_some_and(known)
+            let of = statement.qualifier.clone();
+            let wanted = |sid: &String| of.as_deref() == self.alias() && self.statements.contains(sid);
+            let known = |sid: &String| wanted(sid) || live.access.recorded.contains(&(sid.clone(), of.clone()));
+            !statement.sid.as_ref().is_some_and(known)
         })
     }
 
@@ -119,7 +149,14 @@ impl Function {
                 self.sources.iter().any(|wanted| covers(wanted, source))
                     || live.access.recorded_sources.contains(source)
             };
-            mapping.qualifier.is_some() || !mapping.source.as_ref().is_some_and(known)
+            // While what is called changes, there is one mapping still, which is moved.
+            let twin = |other: &Mapping| {
+                other.source == mapping.source && other.qualifier.as_deref() == self.alias() && other.uuid != mapping.uuid
+            };
+            let misplaced = mapping.qualifier.as_deref() != self.alias() && live.access.mappings.iter().any(twin);
+            misplaced
+                || !self.is_called_by(live, mapping.qualifier.as_ref())
+                || !mapping.source.as_ref().is_some_and(known)
         })
     }
 
@@ -132,6 +169,24 @@ impl Function {
         let comparison = Comparison::default()
             .guard(PACKAGE, self.code.package().as_str(), &live.package)
             .plain("State", "Active", state);
+        let comparison = self.version_compared(comparison, live);
+        let comparison = self.concurrency_compared(comparison, live);
+        let comparison = reading(
+            comparison,
+            RUNTIME_UPDATES,
+            UpdateRuntimeOn::Auto.as_str(),
+            &live.access.runtime_updates,
+            // Pinned to one version, the runtime gets no security patches.
+            |live| if live == UpdateRuntimeOn::Manual.as_str() { Effect::Weakens } else { Effect::Differs },
+        );
+        let terminate = RecursiveLoop::Terminate;
+        let comparison =
+            reading(comparison, RECURSION, terminate.as_str(), &live.access.recursion, |_| Effect::Weakens);
+        self.access_compared(comparison, live)
+    }
+
+    /// What is published with a version and can no longer be changed there: the code, and the settings that go with it.
+    pub(super) fn version_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
         let comparison = match &self.code {
             Code::Zip { sha256, .. } => comparison.guard("CodeSha256", sha256, &live.code_sha256),
             Code::Image(uri) => comparison.guard(IMAGE, uri, or_none(&live.image)),
@@ -168,24 +223,11 @@ impl Function {
         };
         let comparison = comparison.judged(DEAD_LETTERS, or_none(wanted), or_none(&live.dead_letters), lost);
         // In a network that the stack file does not name, somebody else decides where the function's requests go.
-        let comparison = log_levels_compared(comparison, live).guard(VPC, &self.vpc, &live.vpc).plain(
+        log_levels_compared(comparison, live).guard(VPC, &self.vpc, &live.vpc).plain(
             "TracingConfig.Mode",
             self.tracing_mode().as_str(),
             &live.tracing,
-        );
-        let comparison = self.concurrency_compared(comparison, live);
-        let comparison = reading(
-            comparison,
-            RUNTIME_UPDATES,
-            UpdateRuntimeOn::Auto.as_str(),
-            &live.access.runtime_updates,
-            // Pinned to one version, the runtime gets no security patches.
-            |live| if live == UpdateRuntimeOn::Manual.as_str() { Effect::Weakens } else { Effect::Differs },
-        );
-        let terminate = RecursiveLoop::Terminate;
-        let comparison =
-            reading(comparison, RECURSION, terminate.as_str(), &live.access.recursion, |_| Effect::Weakens);
-        self.access_compared(comparison, live)
+        )
     }
 
     fn access_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
@@ -203,8 +245,8 @@ impl Function {
             .nothing_else(URLS, access.urls.iter().map(|url| &url.words))
             .judged(INVOKE_CONFIGS, NONE, configs, self.destinations(&access.invoke_configs))
             .nothing_else(MAPPINGS, self.foreign_mappings(live).map(|mapping| &mapping.words))
-            .nothing_else(ALIASES, &access.aliases)
-            .nothing_else(VERSIONS, &access.versions)
+            .nothing_else(ALIASES, self.foreign_aliases(live))
+            .nothing_else(VERSIONS, self.foreign_versions(live))
     }
 
     fn environment_compared(&self, mut comparison: Comparison, live: &FunctionLive) -> Comparison {
@@ -562,7 +604,7 @@ mod tests {
         live.access.statements = vec![statement("securelambda-topic", None, false), statement("old", None, false)];
         let drift = want().drift(&live);
         assert_eq!(drift, [Drift::weakening(STATEMENTS, "none", "old: everybody")]);
-        live.access.recorded = ["old".to_owned()].into();
+        live.access.recorded = [("old".to_owned(), None)].into();
         assert_eq!(want().drift(&live), []);
     }
 

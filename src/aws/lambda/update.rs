@@ -108,7 +108,7 @@ impl Provider<Function> for Lambda {
         let made = made.await.map_err(image_denied)?;
         self.ready(&want.name, state_of!(made), task).await?;
         if want.reserved_concurrency.is_some() {
-            self.reserve(want, task).await?;
+            self.reserve(want, true, task).await?;
         }
         Ok(self.function(&want.name, made.function_arn))
     }
@@ -124,7 +124,7 @@ impl Provider<Function> for Lambda {
             self.remove_foreign(want, &found.live, task).await?;
         }
         if differs(Remedy::Concurrency) {
-            self.reserve(want, task).await?;
+            self.reserve(want, false, task).await?;
         }
         if differs(Remedy::Recursion) {
             self.stop_recursion(want, task).await?;

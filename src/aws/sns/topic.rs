@@ -1,11 +1,11 @@
 //! A topic, its settings, and who receives its messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::refusals::SNS_BUSY;
-use super::{API_VERSION, Sns, Subscribed, TOPICS};
+use super::{API_VERSION, Sns, Subscribed, Subscription, TOPICS};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -105,6 +105,9 @@ pub struct TopicLive {
     /// The attributes by AWS's names, without the policy and what only counts or identifies.
     pub attributes: BTreeMap<String, String>,
     pub subscriptions: Vec<Subscribed>,
+    /// The functions and queues of the subscriptions that the state has, by ARN. The engine itself ends those that are not
+    /// wanted any more, after the ones that take their place have begun.
+    pub recorded: BTreeSet<String>,
 }
 
 /// The subscriptions, or `none`.
@@ -117,7 +120,7 @@ impl Topic {
     /// The subscriptions that the stack does not want.
     fn unwanted<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a Subscribed> {
         let wanted = |one: &Subscribed| match one.protocol.as_str() {
-            "lambda" | "sqs" => self.subscribers.contains(&one.endpoint),
+            "lambda" | "sqs" => self.subscribers.contains(&one.endpoint) || live.recorded.contains(&one.endpoint),
             _ => self.addresses.iter().any(|address| address.is(one)),
         };
         live.subscriptions.iter().filter(move |one| !wanted(one))
@@ -310,7 +313,12 @@ impl Sns {
 }
 
 impl Provider<Topic> for Sns {
-    async fn read(&self, key: &TopicKey, _: Option<&TopicOutputs>, _: &Task) -> Result<Option<Found<Topic>>, Failure> {
+    async fn read(
+        &self,
+        key: &TopicKey,
+        _: Option<&TopicOutputs>,
+        task: &Task,
+    ) -> Result<Option<Found<Topic>>, Failure> {
         let arn = self.scope.arn("sns", &key.name);
         let doing = format!("read the topic {}", key.name);
         let (attributes, tags, subscriptions) = tokio::join!(
@@ -329,8 +337,9 @@ impl Provider<Topic> for Sns {
         let policy = Policy::parse(&policy)
             .map_err(|error| Failure::refused(format!("could not {doing}: its policy is not JSON: {error}")))?;
         attributes.retain(|name, value| !value.is_empty() && !IDENTIFYING.contains(&name.as_str()));
-        let live =
-            TopicLive { policy, attributes, subscriptions: subscriptions.iter().map(Subscribed::read).collect() };
+        let subscriptions = subscriptions.iter().map(Subscribed::read).collect();
+        let recorded = task.recorded_parts::<Subscription>().map(|key| key.endpoint).collect();
+        let live = TopicLive { policy, attributes, subscriptions, recorded };
         Ok(Some(Found { outputs: TopicOutputs { arn }, live }))
     }
 
@@ -459,6 +468,7 @@ mod tests {
         TopicLive {
             policy: Policy::parse(&policy).unwrap(),
             attributes: BTreeMap::new(),
+            recorded: BTreeSet::new(),
             subscriptions: vec![subscribed("lambda", FUNCTION, Some("arn:sub:1"))],
         }
     }

@@ -20,6 +20,8 @@ use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
 use super::allow::{ALLOW, AllowKeys};
 use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, tables, topics};
+use crate::choices::LIVE;
+use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Text, TextOr, Word};
@@ -96,6 +98,10 @@ section! {
         1, 10_000,
         "How many calls it may handle at the same time. Lambda reserves them for it; at least 100 of the account must remain unreserved, which `doctor` checks. Without it, the function shares the unreserved ones of the account.",
     );
+    provisioned_concurrency: OptionalNumber = range(
+        1, 10_000,
+        "How many of its instances are ready before they are called, so that no call waits for a start. AWS charges for them all the time. The function then has an alias called live, and everything in the stack file that calls the function calls the alias. Not more than `reserved_concurrency`, and otherwise part of the unreserved executions of the account. A change of the code waits until instances of the new version are ready, which takes minutes.",
+    );
     tracing: Flag = hardened(
         false, true, "Whether it sends traces to X-Ray. China's regions do not have X-Ray.",
     );
@@ -148,6 +154,8 @@ pub struct Function {
     pub timeout_s: u32,
     /// How many executions are reserved for it, 1 to 10,000.
     pub reserved_concurrency: Option<u32>,
+    /// How many of its instances are ready before they are called, 1 to 10,000.
+    pub provisioned_concurrency: Option<u32>,
     /// Whether it sends traces to X-Ray.
     pub tracing: bool,
     /// One of the values that CloudWatch Logs allows.
@@ -189,6 +197,34 @@ impl Stack {
         let packed = self.functions.values().filter_map(Function::packed);
         packed.flat_map(|packed| packed.layers.iter().cloned()).collect()
     }
+
+    /// The layers of other accounts than this one, each with the functions that use it.
+    pub fn layers_of_others<'a>(&'a self, account: &'a str) -> BTreeMap<&'a String, Vec<&'a String>> {
+        let mut layers: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for (name, function) in &self.functions {
+            for layer in function.packed().into_iter().flat_map(|packed| packed.layers_of_others(account)) {
+                layers.entry(layer).or_default().push(name);
+            }
+        }
+        layers
+    }
+
+    /// The alias by which everything calls a function, if it has one.
+    fn alias_of(&self, function: &str) -> Option<&'static str> {
+        let wanted = self.functions.get(function)?;
+        wanted.provisioned_concurrency.map(|_| LIVE)
+    }
+
+    /// The name by which a function is called: with its alias, if it has one.
+    pub fn called_name(&self, scope: &Scope, function: &str) -> String {
+        let name = scope.physical(function);
+        self.alias_of(function).map_or(name.clone(), |alias| format!("{name}:{alias}"))
+    }
+
+    /// The ARN by which a function is called, which follows from its name. It is that of its alias, if it has one.
+    pub fn called_arn(&self, scope: &Scope, function: &str) -> String {
+        scope.arn("lambda", &format!("function:{}", self.called_name(scope, function)))
+    }
 }
 
 impl Part for BTreeMap<String, Function> {
@@ -214,6 +250,7 @@ impl Part for BTreeMap<String, Function> {
             twin_variables(name, function, checks);
             checks.report(rules::environment_too_large(name, function, checks));
             checks.report(rules::policy_too_large(name, function, checks));
+            checks.report(rules::more_provisioned_than_reserved(name, function));
         }
         checks.report(rules::too_many_callers(checks));
     }
@@ -295,6 +332,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         ephemeral_mb,
         timeout_s,
         reserved_concurrency,
+        provisioned_concurrency,
         tracing,
         log_retention_days,
         vpc,
@@ -321,6 +359,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         ephemeral_mb: reader.number(table, ephemeral_mb),
         timeout_s: reader.number(table, timeout_s),
         reserved_concurrency: reader.optional_number(table, reserved_concurrency),
+        provisioned_concurrency: reader.optional_number(table, provisioned_concurrency),
         tracing: reader.flag(table, tracing),
         log_retention_days: reader.number(table, log_retention_days),
         vpc: vpc::read(reader, table, vpc),

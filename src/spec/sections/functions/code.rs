@@ -51,6 +51,11 @@ impl Packed {
             architecture,
         }
     }
+
+    /// The layers that belong to other accounts than this one. An emulator has none of them.
+    pub fn layers_of_others<'a>(&'a self, account: &'a str) -> impl Iterator<Item = &'a String> {
+        self.layers.iter().filter(move |layer| layer.split(':').nth(4) != Some(account))
+    }
 }
 
 impl Function {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::runtimes::{Language, RUNTIMES, retired_on};
 use super::{Function, Variable};
+use crate::choices::LIVE;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::policies::{self, Known, MAX_POLICY};
@@ -104,8 +105,9 @@ fn length(value: &Variable) -> usize {
         Variable::PoolId(_)
         | Variable::ClientId(_)
         | Variable::IdentityPoolId(_)
-        | Variable::Table(_)
-        | Variable::Function(_) => 64,
+        | Variable::Table(_) => 64,
+        // With the alias that it may have.
+        Variable::Function(_) => 64 + 1 + LIVE.len(),
         // `arn:<partition>:sns:<region>:<account>:<name>`
         Variable::Topic(_) => 128,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
@@ -133,6 +135,16 @@ pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Ch
     })
 }
 
+/// More instances that are ready than the function may have (docs/aws.md, Versions and provisioned concurrency).
+pub(super) fn more_provisioned_than_reserved(name: &str, function: &Function) -> Option<Diagnostic> {
+    let (provisioned, reserved) = (function.provisioned_concurrency?, function.reserved_concurrency?);
+    (provisioned > reserved).then(|| {
+        let place = format!("functions.{name}.provisioned_concurrency");
+        let message = format!("{name} may handle {reserved} calls at the same time, so {provisioned} instances cannot be ready");
+        Diagnostic::new(place, message).help("raise `reserved_concurrency`, or lower `provisioned_concurrency`")
+    })
+}
+
 /// The policy of a function, if it is too large.
 pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
     let key = checks.stack.kms_key.as_ref().map(|key| key.arn(&checks.longest));
@@ -155,7 +167,7 @@ pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
             "Effect": "Allow",
             "Principal": { "Service": principal },
             "Action": "lambda:InvokeFunction",
-            "Resource": scope.arn("lambda", &format!("function:{}", scope.physical(function))),
+            "Resource": stack.called_arn(scope, function),
             "Condition": { "ArnLike": { "AWS:SourceArn": source } },
         });
         statement.to_string().len() + 1
