@@ -62,7 +62,20 @@ async fn load(
         .load(&code, &note_unless(session.config.output.quiet))
         .await
         .map_err(|error: LocalError| Error::from(error))?;
-    Ok(loaded.err().map(|said| format!("the code of {name} cannot be loaded:\n{said}")))
+    let Err(said) = loaded else { return Ok(None) };
+    if let Some(layer) = packed.layers_of_others(&session.scope().account).next().filter(|_| is_missing_module(&said)) {
+        let note = note_unless(session.config.output.quiet);
+        note(&format!("The code of {name} was not loaded, because it may import what only the layer {layer} has:\n{said}"));
+        return Ok(None);
+    }
+    Ok(Some(format!("the code of {name} cannot be loaded:\n{said}")))
+}
+
+/// Whether code could not be loaded because something that it imports is not there, in the words of Python and of Node.js.
+fn is_missing_module(said: &str) -> bool {
+    ["ModuleNotFoundError", "No module named", "ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "Cannot find module", "Cannot find package"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 /// What Lambda adds to the environment, with credentials of the emulator.
@@ -88,4 +101,21 @@ fn of_the_runtime(
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_module_that_is_not_there_may_be_in_a_layer() {
+        for said in [
+            "ModuleNotFoundError: No module named 'aws_lambda_powertools'",
+            "Error [ERR_MODULE_NOT_FOUND]: Cannot find package '@aws-lambda-powertools/logger'",
+            "Error: Cannot find module 'left-pad'",
+        ] {
+            assert!(is_missing_module(said), "{said}");
+        }
+        assert!(!is_missing_module("KeyError: 'TABLE'"));
+    }
 }

@@ -99,6 +99,9 @@ impl Session {
         if sources == Sources::Packed && !elsewhere.is_empty() {
             return Err(config.document.flawed(elsewhere, config.output));
         }
+        if endpoint.is_some() && sources == Sources::Packed {
+            layers_left_out(&config, &scope.account);
+        }
         let secrets = values::unread(&config, rotate);
         let store = stored(&config, scope, endpoint.as_deref());
         let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets, None);
@@ -238,6 +241,16 @@ impl Session {
     /// The ids, ARNs and URLs that scripts use.
     pub(super) fn outputs(&self, state: &State) -> Outputs {
         Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), state)
+    }
+}
+
+/// Says which layers an emulator does not have, and what runs without them there.
+fn layers_left_out(config: &Config, account: &str) {
+    let note = note_unless(config.output.quiet);
+    for (layer, functions) in config.stack.layers_of_others(account) {
+        let functions: Vec<&str> = functions.into_iter().map(String::as_str).collect();
+        let (who, run) = (functions.join(", "), if functions.len() == 1 { "runs" } else { "run" });
+        note(&format!("warning: the emulator does not have the layer {layer}, so {who} {run} without it there"));
     }
 }
 
