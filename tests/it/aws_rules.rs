@@ -77,6 +77,10 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         let body = json!({ "FunctionName": name, "Environment": { "Variables": { variable: value } } });
         rest("lambda", "POST", "/2015-03-31/functions", &body)
     };
+    let kept_ready = |query: &str| {
+        let path = format!("/2019-09-30/functions/f/provisioned-concurrency?{query}");
+        rest("lambda", "PUT", &path, &json!({ "ProvisionedConcurrentExecutions": 1 }))
+    };
     let image = |field: &str| {
         let body = json!({ "PackageType": "Image", "Code": { "ImageUri": "a" }, field: "a" });
         rest("lambda", "POST", "/2015-03-31/functions", &body)
@@ -212,6 +216,11 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
         ),
         ("SNS: a topic's name with other characters, or too long", topic(&"t".repeat(257)), topic(&"t".repeat(256))),
         ("CloudWatch Logs: days that are none of the allowed", retention(15), retention(14)),
+        (
+            "Lambda: instances that are kept ready of what is no version",
+            kept_ready("Qualifier=%24LATEST"),
+            kept_ready("Qualifier=live"),
+        ),
         ("WAF: an address set of everything", addresses("::/0"), addresses("10.0.0.0/8")),
         ("WAF: two rules of one priority", priorities(0), priorities(1)),
         (

@@ -52,6 +52,7 @@ trigger = { topic = "greetings" }
 source    = "lambdas/external"
 secrets   = ["LambdaSNSTopicARN"]
 publishes = ["greetings"]
+provisioned_concurrency = 2
 [functions.ExternalLambda2]
 source    = "lambdas/external"
 secrets   = ["LambdaSNSTopicARN"]

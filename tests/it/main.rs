@@ -66,6 +66,7 @@ mod policies;
 mod pools;
 mod promises;
 mod proof;
+mod provisioned;
 mod queues;
 mod rates;
 mod regions;

@@ -47,6 +47,7 @@ writes = ["notes"]
 dead_letter_after = 3
 [functions.News]
 source = "lambdas/external"
+provisioned_concurrency = 1
 secrets = ["Where"]
 publishes = ["news"]
 sends = ["work"]

@@ -4,6 +4,8 @@ import datetime
 import json
 
 from ..hole import Hole
+from ..stack import archive
+from .functions import active
 
 SCHEDULE_NAME = {"GroupName": "events-schedules", "Name": "Nightly"}
 
@@ -147,4 +149,32 @@ SCHEDULES = [
          add_schedule, group),
 ]
 
-HOLES = MAPPINGS + STREAMS + SCHEDULES
+WARM = {"FunctionName": "events-Warm"}
+ALIAS = ["alias.Warm", "function.Warm"]
+
+
+def other_version(s):
+    """A version with other code."""
+    s.lambda_.update_function_code(**WARM, ZipFile=archive())
+    active(s, "Warm")
+    return s.lambda_.publish_version(**WARM)["Version"]
+
+
+def update_alias(**change):
+    return lambda s: s.lambda_.update_alias(**WARM, Name="live", **{name: value(s) for name, value in change.items()})
+
+
+def of_alias(member):
+    return lambda s: s.lambda_.get_alias(**WARM, Name="live").get(member)
+
+
+ALIASES = [
+    Hole("an alias leads to other code", "events", ["lambda UpdateAlias Name|FunctionVersion"], ALIAS,
+         update_alias(FunctionVersion=other_version), of_alias("FunctionVersion")),
+    Hole("an alias sends a part of its calls to other code", "events",
+         ["lambda UpdateAlias RoutingConfig.AdditionalVersionWeights{}"], ALIAS,
+         update_alias(RoutingConfig=lambda s: {"AdditionalVersionWeights": {other_version(s): 0.5}}),
+         of_alias("RoutingConfig")),
+]
+
+HOLES = MAPPINGS + STREAMS + SCHEDULES + ALIASES

@@ -110,12 +110,6 @@ impl Function {
         self.provisioned_concurrency.map(|_| LIVE)
     }
 
-    /// Whether something is of the function as a whole, or of its own alias: the one that it has, or that the state still
-    /// has.
-    fn is_called_by(&self, live: &FunctionLive, qualifier: Option<&String>) -> bool {
-        qualifier.is_none_or(|qualifier| qualifier == LIVE && self.may_have_alias(live))
-    }
-
     /// Whether the alias `live` is no stranger.
     fn may_have_alias(&self, live: &FunctionLive) -> bool {
         self.alias().is_some() || live.access.recorded_alias
@@ -149,13 +143,13 @@ impl Function {
                 self.sources.iter().any(|wanted| covers(wanted, source))
                     || live.access.recorded_sources.contains(source)
             };
-            // While what is called changes, there is one mapping still, which is moved.
+            // One that calls the alias instead of the function, or the function instead of the alias, is moved.
             let twin = |other: &Mapping| {
                 other.source == mapping.source && other.qualifier.as_deref() == self.alias() && other.uuid != mapping.uuid
             };
             let misplaced = mapping.qualifier.as_deref() != self.alias() && live.access.mappings.iter().any(twin);
             misplaced
-                || !self.is_called_by(live, mapping.qualifier.as_ref())
+                || mapping.qualifier.as_ref().is_some_and(|qualifier| qualifier != LIVE)
                 || !mapping.source.as_ref().is_some_and(known)
         })
     }
@@ -521,8 +515,36 @@ mod tests {
         let (wanted, mut live) = (Function { sources: ["arn:q".to_owned()].into(), ..want() }, same.clone());
         live.access.mappings = vec![mapping(None)];
         assert_eq!(wanted.drift(&live), []);
-        live.access.mappings = vec![mapping(Some("live"))];
+        live.access.mappings = vec![mapping(Some("other"))];
         assert_eq!(wanted.drift(&live).len(), 1, "that of an alias");
+        live.access.mappings = vec![mapping(Some("live"))];
+        assert_eq!(wanted.drift(&live), [], "the mapping itself is compared, and moved");
+        live.access.mappings.push(Mapping { uuid: "v".into(), ..mapping(None) });
+        assert_eq!(wanted.drift(&live).len(), 1, "two for one source");
+    }
+
+    #[tokio::test]
+    async fn the_own_alias_its_version_and_its_permissions_are_no_strangers() {
+        let mut live = live().await;
+        live.access.aliases = vec!["live".into()];
+        live.access.versions = vec!["3".into()];
+        live.access.live_versions = ["3".to_owned()].into();
+        live.access.statements = vec![statement("securelambda-topic", Some("live"), false)];
+        let fields = |want: &Function, live: &FunctionLive| {
+            want.drift(live).into_iter().map(|drift| drift.field).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&want(), &live), [STATEMENTS, ALIASES, VERSIONS]);
+        let kept_ready = Function { provisioned_concurrency: Some(1), ..want() };
+        assert_eq!(kept_ready.drift(&live), []);
+        // The state still has what the engine removes.
+        let mut recorded = live.clone();
+        recorded.access.recorded_alias = true;
+        recorded.access.recorded = [("securelambda-topic".to_owned(), Some("live".to_owned()))].into();
+        assert_eq!(want().drift(&recorded), []);
+        live.access.aliases.push("other".into());
+        live.access.versions.push("4".into());
+        live.access.statements.push(statement("securelambda-topic", None, false));
+        assert_eq!(fields(&kept_ready, &live), [STATEMENTS, ALIASES, VERSIONS]);
     }
 
     #[tokio::test]

@@ -75,6 +75,7 @@ sends = ["work"]
 environment = { QUEUE = { queue = "work" } }
 layers = ["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3"]
 ephemeral_mb = 1024
+provisioned_concurrency = 1
 [[functions.Reader.triggers]]
 topic = "news"
 [[functions.Reader.triggers]]

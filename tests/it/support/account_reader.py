@@ -189,13 +189,24 @@ class Account:
         for policy in self.call("iam", "list_policies", Scope="Local")["Policies"]:
             yield "policy " + policy["Arn"], policy
 
+    def aliases(self, function):
+        """The aliases of a function, with the code of their versions, whose numbers grow with each one that is published."""
+        aliases = {}
+        for name in [alias["Name"] for alias in self.call("lambda", "list_aliases", **function)["Aliases"]]:
+            alias = self.call("lambda", "get_alias", Name=name, **function)
+            version = self.call("lambda", "get_function", Qualifier=name, **function)["Configuration"]
+            ready = self.maybe("lambda", "get_provisioned_concurrency_config", Qualifier=name, **function) or {}
+            aliases[name] = {"code": version["CodeSha256"], "weights": alias.get("RoutingConfig"),
+                             "ready": ready.get("RequestedProvisionedConcurrentExecutions")}
+        return aliases
+
     def functions(self):
         for function in self.call("lambda", "list_functions")["Functions"]:
             name = {"FunctionName": function["FunctionName"]}
             policy = self.maybe("lambda", "get_policy", **name)
             yield "function " + function["FunctionName"], {
                 "about": self.call("lambda", "get_function", **name),
-                "policy": policy and json.loads(policy["Policy"])}
+                "policy": policy and json.loads(policy["Policy"]), "aliases": self.aliases(name)}
         for mapping in self.call("lambda", "list_event_source_mappings")["EventSourceMappings"]:
             function, arn = mapping["FunctionArn"].split(":")[6], mapping["EventSourceMappingArn"]
             self.named(mapping["UUID"], "mapping of", function)

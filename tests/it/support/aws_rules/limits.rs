@@ -20,6 +20,18 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "Lambda: instances that are kept ready of what is no version",
+        status: 400,
+        code: "InvalidParameterValueException",
+        message: "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+        source: "LocalStack, lambda_/provider.py, put_provisioned_concurrency_config; public reports",
+        refuses: |request| {
+            let of_version = ["Qualifier=%24LATEST", "Qualifier=$LATEST"].iter().all(|latest| !request.path.contains(latest));
+            request.name() == "lambda PutProvisionedConcurrencyConfig"
+                && !(of_version && request.path.contains("Qualifier="))
+        },
+    },
+    Rule {
         name: "WAF: an address set of everything",
         status: 400,
         code: "WAFInvalidParameterException",

@@ -15,6 +15,7 @@ pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn Consiste
         Box::new(Updating(Window::new(time_scale, 3.0))),
         Box::new(Deleting { window: Window::new(time_scale, 4.0), known: HashMap::new() }),
         Box::new(Unreadable { window: Window::new(time_scale, 3.0), known: HashSet::new() }),
+        Box::new(Starting { ready: Window::new(time_scale, 4.0), moving: Window::new(time_scale, 4.0), versions: HashMap::new() }),
         Box::new(NewMapping(Window::new(time_scale, 3.0))),
         Box::new(GoingMapping(Window::new(time_scale, 4.0))),
         Box::new(SideBySide { time_scale, adding: HashMap::new(), damage: damage.clone() }),
@@ -182,6 +183,60 @@ impl ConsistencyRule for Unreadable {
             return Verdict::Allows;
         }
         refuse(request, "stream-not-readable", &[("stream", &stream)])
+    }
+}
+
+/// Instances that are kept ready start by and by. An alias that is moved to another version sends all calls to the former one
+/// until then, and takes no other number of instances.
+struct Starting {
+    ready: Window,
+    moving: Window,
+    /// The version of each alias, and the former one.
+    versions: HashMap<String, (String, String)>,
+}
+
+impl ConsistencyRule for Starting {
+    fn name(&self) -> &'static str {
+        "Lambda: instances that are kept ready start by and by"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match function(request).filter(|_| request.operation == "PutProvisionedConcurrencyConfig") {
+            Some(name) if self.moving.holds(&name) => refuse(request, "alias-with-weights", &[]),
+            _ => Verdict::NotConcerned,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let Some(name) = function(request).filter(|_| answer.is_success()) else { return false };
+        let mut body = answer.json();
+        match request.operation.as_str() {
+            "CreateAlias" | "UpdateAlias" => {
+                let version = body["FunctionVersion"].as_str().unwrap_or_default().to_owned();
+                let former = self.versions.get(&name).map_or_else(|| version.clone(), |(former, _)| former.clone());
+                if former != version {
+                    self.moving.begin(name.as_str());
+                }
+                self.versions.insert(name, (version, former));
+                false
+            }
+            "GetAlias" if self.moving.holds(&name) => {
+                let (_, former) = &self.versions[&name];
+                body["RoutingConfig"] = json!({ "AdditionalVersionWeights": { former: 1.0 } });
+                answer.set(&body);
+                true
+            }
+            "PutProvisionedConcurrencyConfig" => {
+                self.ready.begin(name);
+                false
+            }
+            "GetProvisionedConcurrencyConfig" if self.ready.holds(&name) => {
+                body["Status"] = json!("IN_PROGRESS");
+                answer.set(&body);
+                true
+            }
+            _ => false,
+        }
     }
 }
 
