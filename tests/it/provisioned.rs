@@ -11,8 +11,9 @@ use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::User;
 
 const CODE: &str = "export const handler = async () => ({ statusCode: 200, body: \"one\" });\n";
-const CHECK: &str = "export const handler = async ({ methodArn }) => ({ principalId: \"a\", policyDocument: { Version: \
-                     \"2012-10-17\", Statement: [{ Action: \"execute-api:Invoke\", Effect: \"Allow\", Resource: methodArn }] } });\n";
+const CHECK: &str = "export const handler = async ({ methodArn, headers }) => {\n  const Effect = headers[\"X-Partner\"] \
+                     === \"right\" ? \"Allow\" : \"Deny\";\n  return { principalId: \"a\", policyDocument: { Version: \
+                     \"2012-10-17\", Statement: [{ Action: \"execute-api:Invoke\", Effect, Resource: methodArn }] } };\n};\n";
 
 /// A function that everything calls.
 const FILE: &str = r#"

@@ -57,7 +57,7 @@ pub struct AliasKey {
 pub struct AliasLive {
     pub(super) version: String,
     /// Other versions that receive a part of its calls, with that part.
-    pub(super) weights: Vec<String>,
+    pub(super) weights: Vec<(String, f64)>,
     /// The settings of the version.
     pub(super) settings: FunctionLive,
 }
@@ -90,7 +90,7 @@ impl Resource for Alias {
         let comparison = Comparison::default()
             .judged(VERSION, want, &live.version, published)
             // Another version is other code.
-            .nothing_else(ROUTING, &live.weights);
+            .nothing_else(ROUTING, live.weights.iter().map(|(version, part)| format!("{version} ({part})")));
         self.function.version_compared(comparison, &live.settings)
     }
 }
@@ -240,9 +240,8 @@ impl Provider<Alias> for Lambda {
         if !self.owns(&function)? {
             return Ok(None);
         }
-        let weights = weights(&alias).into_iter().map(|(version, part)| format!("{version} ({part})"));
         let version = alias.function_version().unwrap_or(LATEST).to_owned();
-        let live = AliasLive { version, weights: weights.collect(), settings };
+        let live = AliasLive { version, weights: weights(&alias), settings };
         Ok(Some(Found { outputs: outputs(self, name), live }))
     }
 
@@ -261,18 +260,21 @@ impl Provider<Alias> for Lambda {
     async fn update(&self, want: &Alias, found: &Found<Alias>, task: &Task) -> Result<AliasOutputs, Failure> {
         let name = &want.function.name;
         let drift = want.drift(&found.live);
-        if !found.live.weights.is_empty() {
+        let AliasLive { version: former, weights, .. } = &found.live;
+        if !weights.is_empty() {
             self.lead(name, None, task).await?;
         }
+        let mut version = former.clone();
         if drift.iter().any(|setting| setting.field != ROUTING) {
-            let version = self.publish(name, task).await?;
-            if version != found.live.version {
-                self.lead(name, Some(&version), task).await?;
-                self.moved(name, task).await?;
-                if found.live.version != LATEST {
-                    self.remove_version(name, &found.live.version, task).await?;
-                }
-            }
+            version = self.publish(name, task).await?;
+        }
+        if version != *former {
+            self.lead(name, Some(&version), task).await?;
+            self.moved(name, task).await?;
+        }
+        let others = weights.iter().map(|(other, _)| other).chain([former]);
+        for other in others.filter(|other| **other != version && *other != LATEST) {
+            self.remove_version(name, other, task).await?;
         }
         Ok(found.outputs.clone())
     }
@@ -329,7 +331,7 @@ mod tests {
             ((|live| live.settings.code_sha256 = "x".into()) as fn(&mut AliasLive), "CodeSha256"),
             (|live| live.settings.role_arn = "arn:other".into(), "Role"),
             (|live| live.version = LATEST.into(), VERSION),
-            (|live| live.weights = vec!["1 (0.5)".into()], ROUTING),
+            (|live| live.weights = vec![("1".into(), 0.5)], ROUTING),
         ] {
             let mut live = live().await;
             change(&mut live);
@@ -375,8 +377,9 @@ mod tests {
     #[tokio::test]
     async fn an_alias_that_splits_its_calls_leads_to_its_own_version_again() {
         let mut split = live().await;
-        split.weights = vec!["1 (0.5)".into()];
-        let requests = updated(split, vec![(200, "{}")]).await;
+        split.weights = vec![("1".into(), 0.5)];
+        let requests = updated(split, vec![(200, "{}"), (204, "")]).await;
+        assert!(requests[1].contains("Qualifier=1"), "{requests:?}");
         assert!(requests[0].contains(r#""RoutingConfig":{"AdditionalVersionWeights":{}}"#), "{requests:?}");
         assert!(!requests[0].contains("FunctionVersion"), "{requests:?}");
     }

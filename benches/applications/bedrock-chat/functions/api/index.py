@@ -1,4 +1,4 @@
-"""Answers for all paths: lists or writes a conversation of the caller."""
+"""Answers for all paths: lists or writes a conversation of the caller, whom the gateway names."""
 
 import json
 import os
@@ -11,6 +11,8 @@ TABLE = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 def handler(event, context):
+    if caller(event) == "anyone":
+        return answer(401, {"message": "not signed in"})
     method = method_of(event)
     if method == "DELETE":
         TABLE.delete_item(Key=key_of(event))
