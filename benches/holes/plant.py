@@ -69,7 +69,7 @@ def names(identity):
         "lambda-authorizer": {f"authorizer {name}"}, "http-lambda-authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
         "firewall": {"web ACL", f"IP set {name}"}, "key": {"the stack's key"}, "queue": {f"queue {name}", name},
         "table": {f"table {name}"}, "mapping": {name}, "schedule": {name}, "schedules": {"schedule group"},
-        "alarm": {"alarm"}, "api": of_api(name),
+        "alarm": {"alarm"}, "alias": {name}, "provisioned": {name}, "api": of_api(name),
     }[kind]
 
 

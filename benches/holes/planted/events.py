@@ -164,17 +164,22 @@ def update_alias(**change):
     return lambda s: s.lambda_.update_alias(**WARM, Name="live", **{name: value(s) for name, value in change.items()})
 
 
-def of_alias(member):
-    return lambda s: s.lambda_.get_alias(**WARM, Name="live").get(member)
+def alias_code(s):
+    """The code that the alias leads to: the number of its version never comes back."""
+    return s.lambda_.get_function_configuration(**WARM, Qualifier="live")["CodeSha256"]
+
+
+def alias_weights(s):
+    return s.lambda_.get_alias(**WARM, Name="live").get("RoutingConfig")
 
 
 ALIASES = [
     Hole("an alias leads to other code", "events", ["lambda UpdateAlias Name|FunctionVersion"], ALIAS,
-         update_alias(FunctionVersion=other_version), of_alias("FunctionVersion")),
+         update_alias(FunctionVersion=other_version), alias_code),
     Hole("an alias sends a part of its calls to other code", "events",
          ["lambda UpdateAlias RoutingConfig.AdditionalVersionWeights{}"], ALIAS,
          update_alias(RoutingConfig=lambda s: {"AdditionalVersionWeights": {other_version(s): 0.5}}),
-         of_alias("RoutingConfig")),
+         alias_weights),
 ]
 
 HOLES = MAPPINGS + STREAMS + SCHEDULES + ALIASES
