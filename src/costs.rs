@@ -59,9 +59,8 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
         costs.push(monthly("KMS key".to_owned(), KEY));
     }
     let ready = stack.functions.values().filter_map(|function| Some((function.provisioned_concurrency?, function)));
-    let (ready, cents) = ready.fold((0, 0), |(all, cents), (instances, function)| {
-        (all + instances, cents + kept_ready(instances, function))
-    });
+    let (ready, cents) = ready
+        .fold((0, 0), |(all, cents), (instances, function)| (all + instances, cents + kept_ready(instances, function)));
     if ready > 0 {
         costs.push(monthly(format!("{} kept ready", counted(ready as usize, "function instance")), cents));
     }

@@ -153,7 +153,8 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
 /// How many more executions the stack file reserves than the functions have.
 fn to_reserve(session: &Session, refresh: &Refresh) -> i64 {
     let wanted = session.config.stack.functions.values().filter_map(kept_for);
-    let live: BTreeMap<&str, &ReadResult> = refresh.results(&session.graph).map(|(id, _, result)| (id.as_str(), result)).collect();
+    let live: BTreeMap<&str, &ReadResult> =
+        refresh.results(&session.graph).map(|(id, _, result)| (id.as_str(), result)).collect();
     let read = |id: &str, of: fn(&Comparison) -> Option<i64>| match live.get(id) {
         Some(ReadResult::Live { comparison, .. }) => of(comparison),
         _ => None,

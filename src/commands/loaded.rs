@@ -65,7 +65,9 @@ async fn load(
     let Err(said) = loaded else { return Ok(None) };
     if let Some(layer) = packed.layers_of_others(&session.scope().account).next().filter(|_| is_missing_module(&said)) {
         let note = note_unless(session.config.output.quiet);
-        note(&format!("The code of {name} was not loaded, because it may import what only the layer {layer} has:\n{said}"));
+        note(&format!(
+            "The code of {name} was not loaded, because it may import what only the layer {layer} has:\n{said}"
+        ));
         return Ok(None);
     }
     Ok(Some(format!("the code of {name} cannot be loaded:\n{said}")))
@@ -73,9 +75,16 @@ async fn load(
 
 /// Whether code could not be loaded because something that it imports is not there, in the words of Python and of Node.js.
 fn is_missing_module(said: &str) -> bool {
-    ["ModuleNotFoundError", "No module named", "ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "Cannot find module", "Cannot find package"]
-        .iter()
-        .any(|words| said.contains(words))
+    [
+        "ModuleNotFoundError",
+        "No module named",
+        "ERR_MODULE_NOT_FOUND",
+        "MODULE_NOT_FOUND",
+        "Cannot find module",
+        "Cannot find package",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }
 
 /// What Lambda adds to the environment, with credentials of the emulator.

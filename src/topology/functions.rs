@@ -357,8 +357,10 @@ fn function(
     let alias = provisioned.map(|executions| {
         let alias = ids::alias(name)
             .add_under(graph, function, (function, needs), move |(_, needs)| Alias { function: desired(needs) });
-        ids::provisioned(name)
-            .add_under(graph, alias, alias, move |alias| ProvisionedConcurrency { function: alias.function, executions });
+        ids::provisioned(name).add_under(graph, alias, alias, move |alias| ProvisionedConcurrency {
+            function: alias.function,
+            executions,
+        });
         alias
     });
     (function, Called { function, alias })

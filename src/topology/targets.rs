@@ -12,7 +12,9 @@ use crate::spec::{Cors, Route, RouteTarget, Stack};
 /// functions. The gateway adds no CORS headers to fixed answers, so these carry them.
 pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, stack: &Stack, scope: &Scope) -> Answering {
     match &route.target {
-        RouteTarget::Function(name) => Answering::Function { uri: integration_uri(scope, &stack.called_arn(scope, name)) },
+        RouteTarget::Function(name) => {
+            Answering::Function { uri: integration_uri(scope, &stack.called_arn(scope, name)) }
+        }
         RouteTarget::Mock { status, body } => Answering::Mock(fixed(*status, body, cors)),
         RouteTarget::Http { url } => {
             let path = route.path_parameters().filter(|name| url.contains(&format!("{{{name}}}")));

@@ -162,9 +162,8 @@ pub(super) fn triggers(
 fn subscribe(graph: &mut Graph, trigger: &str, ready: Ready, topic: Handle<Topic>, sid: String) {
     let Ready { function, called, policy } = ready;
     let id = ids::permission(trigger);
-    let permission = id.add_under(graph, function, (called, topic), move |(called, topic)| {
-        called.permission(&sid, SNS, topic.arn)
-    });
+    let permission =
+        id.add_under(graph, function, (called, topic), move |(called, topic)| called.permission(&sid, SNS, topic.arn));
     let needs = (called, topic, permission, policy);
     ids::subscription(trigger).add_under(graph, topic, needs, |(called, topic, _, _)| Subscription {
         topic: topic.arn,

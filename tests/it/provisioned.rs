@@ -107,7 +107,12 @@ fn callers(user: &User, outputs: &Value) -> Vec<(&'static str, Vec<String>)> {
         texts(&policy["Statement"], "Resource")
     };
     let rest = json!({ "restApiId": outputs["api"]["id"] });
-    let resources = accepted(user, "apigateway", "get_resources", &json!({ "restApiId": outputs["api"]["id"], "embed": ["methods"] }));
+    let resources = accepted(
+        user,
+        "apigateway",
+        "get_resources",
+        &json!({ "restApiId": outputs["api"]["id"], "embed": ["methods"] }),
+    );
     let integrations: Vec<Value> = resources["items"]
         .as_array()
         .unwrap()
@@ -130,7 +135,10 @@ fn callers(user: &User, outputs: &Value) -> Vec<(&'static str, Vec<String>)> {
         ("statements of F", policy("warm-F")),
         ("statements of Check", policy("warm-Check")),
         ("routes", texts(&json!(integrations), "uri").iter().map(|uri| uri.replace("/invocations", "")).collect()),
-        ("authorizers", texts(&authorizers, "authorizerUri").iter().map(|uri| uri.replace("/invocations", "")).collect()),
+        (
+            "authorizers",
+            texts(&authorizers, "authorizerUri").iter().map(|uri| uri.replace("/invocations", "")).collect(),
+        ),
         ("HTTP routes", texts(&http["Items"], "IntegrationUri")),
         ("subscriptions", texts(&subscriptions["Subscriptions"], "Endpoint")),
         ("mappings", texts(&mappings["EventSourceMappings"], "FunctionArn")),
@@ -193,7 +201,10 @@ fn everything_calls_the_alias_while_instances_are_kept_ready_and_the_function_be
     let outputs = without_outage(&outputs, || up(&user, "provisioned_concurrency = 2"));
     assert_all_call_the_alias(&user, &outputs);
     let ready = json!({ "FunctionName": "warm-F", "Qualifier": "live" });
-    assert_eq!(read(&user, "get_provisioned_concurrency_config", &ready)["RequestedProvisionedConcurrentExecutions"], 2);
+    assert_eq!(
+        read(&user, "get_provisioned_concurrency_config", &ready)["RequestedProvisionedConcurrentExecutions"],
+        2
+    );
     let first = versions(&user);
     assert_eq!(first, [alias(&user)["FunctionVersion"].as_str().unwrap()]);
     // New code is a new version, and the old one goes.
@@ -201,7 +212,10 @@ fn everything_calls_the_alias_while_instances_are_kept_ready_and_the_function_be
     let outputs = without_outage(&outputs, || up(&user, "provisioned_concurrency = 3\nreserved_concurrency = 4"));
     let second = versions(&user);
     assert!(second != first && second == [alias(&user)["FunctionVersion"].as_str().unwrap()], "{first:?} {second:?}");
-    assert_eq!(read(&user, "get_provisioned_concurrency_config", &ready)["RequestedProvisionedConcurrentExecutions"], 3);
+    assert_eq!(
+        read(&user, "get_provisioned_concurrency_config", &ready)["RequestedProvisionedConcurrentExecutions"],
+        3
+    );
     assert!(user.run(&["call", "GET /open"]).ends(0).stdout.contains("two"));
     user.run(&["verify", "--json"]).ends(0);
     let outputs = without_outage(&outputs, || up(&user, ""));

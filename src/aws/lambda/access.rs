@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use aws_sdk_lambda::types::{AliasConfiguration, FunctionEventInvokeConfig, RecursiveLoop, UpdateRuntimeOn};
 use serde_json::Value;
 
-use super::refusals::NO_MANAGED_RUNTIME;
 use super::alias::weights;
+use super::refusals::NO_MANAGED_RUNTIME;
 use super::{Alias, EventSourceMapping, Lambda, Permission};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::side_by_side;

@@ -120,14 +120,8 @@ impl Described for Alias {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["lambda:CreateAlias", "lambda:PublishVersion"],
                     },
-                    Permissions {
-                        needs: &[Usage::Update],
-                        actions: &["lambda:DeleteFunction", "lambda:UpdateAlias"],
-                    },
-                    Permissions {
-                        needs: &[Usage::Delete],
-                        actions: &["lambda:DeleteAlias", "lambda:DeleteFunction"],
-                    },
+                    Permissions { needs: &[Usage::Update], actions: &["lambda:DeleteFunction", "lambda:UpdateAlias"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["lambda:DeleteAlias", "lambda:DeleteFunction"] },
                 ],
             },
         ],
@@ -188,8 +182,7 @@ impl Lambda {
     /// Moves the alias to a version, or lets it lead to its own alone.
     async fn lead(&self, function: &str, version: Option<&str>, task: &Task) -> Result<(), Failure> {
         let doing = format!("let the alias {LIVE} of the function {function} lead to one version");
-        let nothing =
-            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
+        let nothing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let moved = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.update_alias().function_name(function).name(LIVE);
             // AWS refuses both in one call where instances are ready.
@@ -227,12 +220,7 @@ impl Lambda {
 }
 
 impl Provider<Alias> for Lambda {
-    async fn read(
-        &self,
-        key: &AliasKey,
-        _: Option<&AliasOutputs>,
-        _: &Task,
-    ) -> Result<Option<Found<Alias>>, Failure> {
+    async fn read(&self, key: &AliasKey, _: Option<&AliasOutputs>, _: &Task) -> Result<Option<Found<Alias>>, Failure> {
         let name = &key.function;
         // It has no tag: it is ours if the function is.
         let (function, alias, version) = tokio::join!(self.read(name), self.alias(name), self.version(name));
@@ -365,10 +353,8 @@ mod tests {
         .map(|(status, body): (u16, &str)| (status, body.to_owned()))
         .collect::<Vec<_>>();
         let requests = updated(old, answers.iter().map(|(status, body)| (*status, body.as_str())).collect()).await;
-        let begins: Vec<String> = requests
-            .iter()
-            .map(|request| request.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
-            .collect();
+        let begins: Vec<String> =
+            requests.iter().map(|request| request.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();
         assert!(begins[0].starts_with("POST") && begins[0].ends_with("/versions"), "{begins:?}");
         assert!(requests[1].contains(r#""FunctionVersion":"4""#), "{requests:?}");
         assert!(begins[5].starts_with("DELETE") && begins[5].ends_with("demo-f?Qualifier=3"), "{begins:?}");
@@ -418,9 +404,8 @@ mod tests {
     async fn the_settings_are_those_of_the_version_and_the_owner_is_the_functions() {
         let mut of_version = config("Active", "Successful");
         of_version["Timeout"] = json!(3);
-        let read = |config: &Value| {
-            json!({ "Configuration": config, "Tags": { "securelambda:stack": "demo" } }).to_string()
-        };
+        let read =
+            |config: &Value| json!({ "Configuration": config, "Tags": { "securelambda:stack": "demo" } }).to_string();
         let (function, version) = (read(&config("Active", "Successful")), json!({ "Configuration": of_version }));
         let alias = json!({ "Name": "live", "FunctionVersion": "3", "AliasArn": format!("{ARN}:live") }).to_string();
         let (clients, _) = replay(vec![(200, &function), (200, &alias), (200, &version.to_string())]);

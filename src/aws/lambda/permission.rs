@@ -180,7 +180,11 @@ impl Lambda {
         let doing = format!("let {} invoke the function {}", want.principal, want.function);
         let added = settled(task, &[&FUNCTION_BUSY, &FUNCTION_VISIBLE], || async {
             let call = self.once.add_permission().function_name(&want.function).statement_id(&want.sid);
-            let call = call.set_qualifier(want.alias.clone()).action(INVOKE).principal(&want.principal).source_arn(&want.source_arn);
+            let call = call
+                .set_qualifier(want.alias.clone())
+                .action(INVOKE)
+                .principal(&want.principal)
+                .source_arn(&want.source_arn);
             call.set_source_account(want.source_account.clone()).send().await.or_fail(&doing)
         });
         added.await.map(drop)

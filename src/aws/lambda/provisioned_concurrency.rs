@@ -128,10 +128,7 @@ impl Described for ProvisionedConcurrency {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["lambda:PutProvisionedConcurrencyConfig"],
                     },
-                    Permissions {
-                        needs: &[Usage::Delete],
-                        actions: &["lambda:DeleteProvisionedConcurrencyConfig"],
-                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["lambda:DeleteProvisionedConcurrencyConfig"] },
                 ],
             },
         ],

@@ -145,7 +145,9 @@ impl Function {
             };
             // One that calls the alias instead of the function, or the function instead of the alias, is moved.
             let twin = |other: &Mapping| {
-                other.source == mapping.source && other.qualifier.as_deref() == self.alias() && other.uuid != mapping.uuid
+                other.source == mapping.source
+                    && other.qualifier.as_deref() == self.alias()
+                    && other.uuid != mapping.uuid
             };
             let misplaced = mapping.qualifier.as_deref() != self.alias() && live.access.mappings.iter().any(twin);
             misplaced

@@ -102,10 +102,7 @@ pub fn secret_variable(secret: &str) -> String {
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
-        Variable::PoolId(_)
-        | Variable::ClientId(_)
-        | Variable::IdentityPoolId(_)
-        | Variable::Table(_) => 64,
+        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) | Variable::Table(_) => 64,
         // With the alias that it may have.
         Variable::Function(_) => 64 + 1 + LIVE.len(),
         // `arn:<partition>:sns:<region>:<account>:<name>`
@@ -140,7 +137,8 @@ pub(super) fn more_provisioned_than_reserved(name: &str, function: &Function) ->
     let (provisioned, reserved) = (function.provisioned_concurrency?, function.reserved_concurrency?);
     (provisioned > reserved).then(|| {
         let place = format!("functions.{name}.provisioned_concurrency");
-        let message = format!("{name} may handle {reserved} calls at the same time, so {provisioned} instances cannot be ready");
+        let message =
+            format!("{name} may handle {reserved} calls at the same time, so {provisioned} instances cannot be ready");
         Diagnostic::new(place, message).help("raise `reserved_concurrency`, or lower `provisioned_concurrency`")
     })
 }

@@ -26,7 +26,8 @@ pub const RULES: &[Rule] = &[
         message: "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
         source: "LocalStack, lambda_/provider.py, put_provisioned_concurrency_config; public reports",
         refuses: |request| {
-            let of_version = ["Qualifier=%24LATEST", "Qualifier=$LATEST"].iter().all(|latest| !request.path.contains(latest));
+            let of_version =
+                ["Qualifier=%24LATEST", "Qualifier=$LATEST"].iter().all(|latest| !request.path.contains(latest));
             request.name() == "lambda PutProvisionedConcurrencyConfig"
                 && !(of_version && request.path.contains("Qualifier="))
         },

@@ -15,7 +15,11 @@ pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn Consiste
         Box::new(Updating(Window::new(time_scale, 3.0))),
         Box::new(Deleting { window: Window::new(time_scale, 4.0), known: HashMap::new() }),
         Box::new(Unreadable { window: Window::new(time_scale, 3.0), known: HashSet::new() }),
-        Box::new(Starting { ready: Window::new(time_scale, 4.0), moving: Window::new(time_scale, 4.0), versions: HashMap::new() }),
+        Box::new(Starting {
+            ready: Window::new(time_scale, 4.0),
+            moving: Window::new(time_scale, 4.0),
+            versions: HashMap::new(),
+        }),
         Box::new(NewMapping(Window::new(time_scale, 3.0))),
         Box::new(GoingMapping(Window::new(time_scale, 4.0))),
         Box::new(SideBySide { time_scale, adding: HashMap::new(), damage: damage.clone() }),
