@@ -12,7 +12,7 @@ import os
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime
-from ministack.services import iam
+from ministack.services import apigateway_v1, iam
 
 # There is no TLS here, and only this machine reaches the emulator. Requests count as sent over TLS, as those of AWS's SDKs
 # are: otherwise policies that demand it would deny everything, and the stack's functions would fail.
@@ -45,6 +45,78 @@ def find_program_of_functions(runtime):
 
 
 lambda_runtime._detect_runtime_binary = find_program_of_functions
+
+# Updates of REST APIs, usage plans and API keys give every value as text, and change lists one item at a time. MiniStack
+# keeps the text and replaces the lists, and then AWS's SDKs cannot read its answers.
+apply_patch = apigateway_v1._apply_patch
+VALUES = {
+    '/apiKeyRequired': lambda text: text == 'true',
+    '/disableExecuteApiEndpoint': lambda text: text == 'true',
+    '/enabled': lambda text: text == 'true',
+    '/authorizerResultTtlInSeconds': int,
+    '/minimumCompressionSize': int,
+    '/quota/limit': int,
+    '/quota/offset': int,
+    '/throttle/burstLimit': int,
+    '/throttle/rateLimit': float,
+    '/timeoutInMillis': int,
+}
+# Lists whose items are the values of updates.
+ITEMS = {
+    '/apiStages': lambda text: dict(zip(('apiId', 'stage'), text.split(':', 1))),
+    '/authorizationScopes': str,
+    '/providerARNs': str,
+}
+# Lists whose items are the last part of an update's path.
+NAMED_ITEMS = ('/binaryMediaTypes/', '/endpointConfiguration/types/')
+
+
+def item_of(path, value):
+    """The list that an update changes, the item as it is found there, and the item that takes its place."""
+    if path in ITEMS and isinstance(value, str):
+        return path, ITEMS[path](value), ITEMS[path](value)
+    for at in NAMED_ITEMS:
+        if path.startswith(at):
+            name = path[len(at):].replace('~1', '/').replace('~0', '~')
+            return at.rstrip('/'), name, value or name
+    return None
+
+
+def apply_patch_as_aws_does(changed, patches):
+    for patch in patches:
+        path, value = patch.get('path', ''), patch.get('value')
+        if item := item_of(path, value):
+            *parents, last = item[0].strip('/').split('/')
+            holder = changed
+            for parent in parents:
+                holder = holder.setdefault(parent, {})
+            # What tells the stages of a plan apart is a part of them: they may have limits of their own.
+            is_item = lambda one: item[1].items() <= one.items() if isinstance(one, dict) else one == item[1]
+            kept = [one for one in holder.get(last) or [] if not is_item(one)]
+            holder[last] = kept if patch.get('op') == 'remove' else [*kept, item[2]]
+            continue
+        if path in VALUES and isinstance(value, str):
+            patch = {**patch, 'value': VALUES[path](value)}
+        apply_patch(changed, [patch])
+    return changed
+
+
+apigateway_v1._apply_patch = apply_patch_as_aws_does
+
+# API Gateway evaluates the template of a mock's answer, and an answer without one is empty. MiniStack sends the template as it
+# is, and `{}`. What it knows of Velocity's language has no conditions: those stay text.
+invoke_mock = apigateway_v1._invoke_mock_v1
+
+
+def invoke_mock_as_aws_does(integration):
+    status, headers, body = invoke_mock(integration)
+    if not (answer := (integration.get('integrationResponses') or {}).get(str(status))):
+        return status, headers, body
+    template = (answer.get('responseTemplates') or {}).get('application/json') or ''
+    return status, headers, apigateway_v1._render_request_template_v1(template, '', {}).encode()
+
+
+apigateway_v1._invoke_mock_v1 = invoke_mock_as_aws_does
 
 sys.argv = ['ministack']
 app.main()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::drift;
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::emulator::{default_account, endpoint, without_proxy};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 
@@ -141,8 +141,18 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     let api = outputs["api"]["id"].as_str().unwrap();
 
-    // A key of somebody else in a plan. Plans and keys themselves cannot be changed here: what the emulator then answers
-    // is unreadable for AWS's SDKs.
+    // Somebody lifts the limits of a plan, lets it hold for no stage, and turns a key off.
+    let lifted = json!([
+        { "op": "replace", "path": "/throttle/rateLimit", "value": "9999" },
+        { "op": "remove", "path": "/quota" },
+        { "op": "remove", "path": "/apiStages", "value": format!("{api}:development") },
+    ]);
+    let trial = plan(&user, "keys-trial").0;
+    make(&user, "update_usage_plan", &json!({ "usagePlanId": trial, "patchOperations": lifted }));
+    let off = json!([{ "op": "replace", "path": "/enabled", "value": "false" }]);
+    let guest = &outputs["api_keys"]["guest"]["id"];
+    make(&user, "update_api_key", &json!({ "apiKey": guest, "patchOperations": off }));
+    // A key of somebody else in a plan.
     let (partner, keys) = plan(&user, "keys-partner");
     assert_eq!(keys, ["keys-acme", "keys-umbrella"]);
     let stranger = make(&user, "create_api_key", &json!({ "name": "stranger", "enabled": true }));
@@ -181,6 +191,10 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
         of("api.release", "methodSettings.GET /statements", true),
         of("api.routes", "GET /statements apiKeyRequired", true),
         of("plan.partner", "other keys", true),
+        of("plan.trial", "throttle.rateLimit", true),
+        of("plan.trial", "quota", true),
+        of("plan.trial", "missing stages", false),
+        of("api-key.guest", "enabled", false),
     ];
     for one in &expected {
         assert!(seen.contains(one), "{one:?} is not in {seen:#?}");
@@ -224,6 +238,38 @@ fn a_key_in_a_plan_of_somebody_else_is_named_and_the_plan_is_left_alone() {
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     make(&user, "delete_usage_plan", &json!({ "usagePlanId": stranger["id"] }));
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+/// As with `--local`: nothing is between the program and its emulator.
+#[test]
+fn plans_change_and_a_further_api_joins_them_on_the_emulator_itself() {
+    let _alone = default_account();
+    let user = User::of("test", &without_proxy(&endpoint()));
+    let fixed = "[[api.routes]]\nroute = \"GET /fixed\"\nauth = \"none\"\nintegration = { mock = { body = '$ü #set($x=1)$x\\' } }\n\
+                 [[api.routes]]\nroute = \"GET /empty\"\nauth = \"none\"\nintegration = { mock = { status = 203 } }\n";
+    write(&user, &format!("{STACK}{fixed}"));
+    user.run(&["up", "--yes"]).ends(0);
+    let values = user.run(&["outputs", "--keys"]).ends(0).stdout;
+    assert_eq!(user.run(&["call", "GET /fixed"]).ends(0).stdout, r"$ü #set($x=1)$x\");
+    assert_eq!(user.run(&["call", "GET /empty"]).ends(0).stdout, "");
+    let further = "[apis.Further]\n[[apis.Further.routes]]\nroute = \"GET /b\"\nfunction = \"Hello\"\nauth = \"none\"\nkey = true\n";
+    for (from, to) in [
+        ("rate_limit = 60\nburst_limit = 60", "rate_limit = 48\nburst_limit = 59"),
+        ("quota = { requests = 100000, per = \"month\" }", "quota = { requests = 2000, per = \"week\" }"),
+        ("quota = { requests = 5000, per = \"day\" }\n", ""),
+    ] {
+        let changed = STACK.replace(from, to);
+        assert_ne!(changed, STACK);
+        for file in [format!("{changed}{fixed}"), format!("{changed}{fixed}{further}"), format!("{STACK}{fixed}")] {
+            write(&user, &file);
+            user.run(&["up", "--yes"]).ends(0);
+            assert_eq!(drift(&user, &[]), [], "{file}");
+        }
+    }
+    assert_eq!(user.run(&["outputs", "--keys"]).ends(0).stdout, values, "keys keep their values");
+    user.run(&["verify"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 

@@ -10,7 +10,7 @@ use crate::support::browser::Browser;
 use crate::support::domains;
 use crate::support::drift;
 use crate::support::edge::{STACK, write};
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::emulator::{account, default_account, endpoint, without_proxy};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 
@@ -256,8 +256,8 @@ fn another_server_or_another_fixed_answer_is_reported_and_set_back() {
     assert_eq!((&health["integration"], health.get("function")), (&json!({ "mock": { "status": 200 } }), None));
     let items = of_route(&outputs["apis"]["Small"], "GET /items/{id}");
     assert_eq!(items["integration"], json!({ "http": "https://items.example.invalid/v1/{id}" }));
-    // Who calls gets the fixed answer, without a token. The emulator does not evaluate the template, and sends what answers
-    // with the origin before it.
+    // Who calls gets the fixed answer, without a token. The emulator knows no conditions of templates, and sends those that
+    // answer with the origin before it.
     let answers = |body: &str| user.run(&["call", "GET /health"]).ends(0).stdout.trim_end().ends_with(body);
     assert!(answers(r#"{"state":"up"}"#));
     let paths = make(&user, "apigateway", "get_resources", &json!({ "restApiId": rest, "limit": 500 }));
@@ -337,6 +337,20 @@ fn by_name(name: &str, path: &str) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
+/// As with `--local`: nothing is between the program and its emulator.
+#[test]
+fn the_host_name_of_a_rest_api_is_closed_and_opened_on_the_emulator_itself() {
+    let user = User::of(&account(), &without_proxy(&endpoint()));
+    let open = NAMED.replace("default_endpoint = false\n", "");
+    assert_ne!(open, NAMED);
+    for file in [&open, NAMED, &open] {
+        write(&user, file);
+        user.run(&["up", "--yes"]).ends(0);
+        assert_eq!(drift(&user, &[]), []);
+    }
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
 #[test]
 fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen() {
     let _alone = default_account();
@@ -362,8 +376,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     user.run(&["verify"]).ends(0);
     user.run(&["call", "GET /notes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
-    // Somebody else allows TLS 1.0 and leads a path of the domain elsewhere. The host name of a REST API cannot be opened here:
-    // what the emulator then answers is unreadable for AWS's SDKs.
+    // Somebody else allows TLS 1.0, leads a path of the domain elsewhere and opens the host name of an API.
     let found = make(&user, "apigatewayv2", "get_domain_name", &json!({ "DomainName": "small.example.com" }));
     let certificate = &found["DomainNameConfigurations"][0]["CertificateArn"];
     let weak = json!([{ "CertificateArn": certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_0" }]);
@@ -373,11 +386,16 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
         "DomainName": "api.example.com", "ApiId": small["id"], "Stage": "$default", "ApiMappingKey": "more",
     });
     make(&user, "apigatewayv2", "create_api_mapping", &mapping);
+    let opened = json!([{ "op": "replace", "path": "/disableExecuteApiEndpoint", "value": "false" }]);
+    make(&user, "apigateway", "update_rest_api", &json!({ "restApiId": api["id"], "patchOperations": opened }));
     let mut seen = drift(&user, &[]);
     seen.sort();
     let weaker = |id: &str, field: &str| (id.to_owned(), field.to_owned(), true);
-    let expected =
-        [weaker("api-mapping.api.example.com", "other mappings"), weaker("domain.small.example.com", "SecurityPolicy")];
+    let expected = [
+        weaker("api-mapping.api.example.com", "other mappings"),
+        weaker("api.rest", "disableExecuteApiEndpoint"),
+        weaker("domain.small.example.com", "SecurityPolicy"),
+    ];
     assert_eq!(seen, expected);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
