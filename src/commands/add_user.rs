@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::session::{Session, Sources};
-use super::{Ending, ask, existing_pools};
+use super::{Ending, ask, existing_pools, user_attributes};
 use crate::args;
 use crate::aws::cognito::{AddUser, Added, NewUser, PasswordPolicy, Users, generate, is_email, is_phone, is_username};
-use crate::choices::{STANDARD_ATTRIBUTES, SignIn, UserAttribute};
+use crate::choices::SignIn;
 use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::{self, Outputs, SCHEMA_VERSION};
@@ -17,10 +17,14 @@ use crate::spec::{Pool, Stack};
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     existing_pools::refuse_users(&config.stack, args.user.pool.as_deref())?;
     let name = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
+    // What the stack file alone shows to be wrong is said before any call.
+    let user = chosen(&config.stack, args.user.pool.as_deref()).map(|pool| new_user(args, pool, name)).transpose()?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
-    let user = new_user(args, &session, &pool_name, name)?;
+    // A pool that is there is in the stack file.
+    let user = user.unwrap_or_else(|| NewUser::by_email(name, Vec::new()));
     let users = Users::new(&session.clients);
+    let user = fitting(args, user, &users, (&session.config.stack, &pool_name, &pool.id)).await?;
     let groups = groups(args, &users, &pool_name, &pool.id).await?;
     let join = async || -> Result<(), Error> {
         for group in groups {
@@ -68,37 +72,47 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     Ok(Ending::Done)
 }
 
+/// The named pool, or the only pool, of the stack file.
+fn chosen<'a>(stack: &'a Stack, named: Option<&str>) -> Option<&'a Pool> {
+    match named {
+        Some(name) => stack.pools.get(name),
+        None => stack.pools.values().next().filter(|_| stack.pools.len() == 1),
+    }
+}
+
 /// Who is to be added, with the attributes of `--attribute`.
-fn new_user(args: &args::AddUser, session: &Session, pool: &str, name: &str) -> Result<NewUser, Error> {
-    let (sign_in, known) = match session.config.stack.pools.get(pool) {
-        Some(pool) => (pool.sign_in.as_slice(), pool.attributes.as_slice()),
-        None => (&[SignIn::Email][..], &[][..]),
-    };
-    let attributes: Vec<_> = args.attributes.iter().map(|text| attribute(text, known)).collect::<Result<_, _>>()?;
+fn new_user(args: &args::AddUser, pool: &Pool, name: &str) -> Result<NewUser, Error> {
+    let attributes = user_attributes::read(&args.attributes, &pool.attributes)?;
     // A message needs an address, unless the name is one.
-    let has_address = is_email(name) && !sign_in.contains(&SignIn::Username);
+    let has_address = is_email(name) && !pool.sign_in.contains(&SignIn::Username);
     if (args.invite || args.sign_up) && !has_address && !attributes.iter().any(|(name, _)| name == "email") {
         return Err(Error::usage(format!("Cognito cannot send {name} an e-mail"))
             .hint("give the address with `--attribute email=ADDRESS`"));
     }
-    Ok(NewUser::of(sign_in, name, attributes))
+    let user = NewUser::of(&pool.sign_in, name, attributes);
+    if args.sign_up {
+        user_attributes::complete(&user, &pool.attributes)?;
+    }
+    Ok(user)
 }
 
-/// An attribute from `NAME=VALUE`, by Cognito's name.
-fn attribute(text: &str, known: &[UserAttribute]) -> Result<(String, String), Error> {
-    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-        Error::usage(format!("{text:?} is not an attribute")).hint("write it as in --attribute tenant=acme")
-    })?;
-    let bare = name.strip_prefix("custom:").unwrap_or(name);
-    let called = |attribute: &&UserAttribute| attribute.custom().unwrap_or(&attribute.name) == bare;
-    match known.iter().find(called) {
-        Some(attribute) => Ok((attribute.name.clone(), value.to_owned())),
-        None if STANDARD_ATTRIBUTES.contains(&name) => Ok((name.to_owned(), value.to_owned())),
-        None => {
-            let known: Vec<&str> = known.iter().map(|one| one.custom().unwrap_or(&one.name)).collect();
-            Err(Error::unknown("attribute", name, &known)
-                .hint("an attribute of your own is under `attributes` of the pool in the stack file"))
-        }
+/// The user, as the pool takes it: a new one has every required attribute, and one who exists keeps those that cannot be
+/// changed. Who signs up is new.
+async fn fitting(
+    args: &args::AddUser,
+    user: NewUser,
+    users: &Users,
+    (stack, pool, pool_id): (&Stack, &str, &str),
+) -> Result<NewUser, Error> {
+    let known = stack.pools.get(pool).map_or(&[][..], |pool| &pool.attributes);
+    let complete = user_attributes::complete(&user, known);
+    let depends = complete.is_err() || user_attributes::has_lasting(&user, known);
+    if args.sign_up || args.code.is_some() || !depends {
+        return Ok(user);
+    }
+    match users.attributes_of(pool_id, &user.name).await? {
+        Some(has) => user_attributes::changeable(user, known, &has),
+        None => complete.map(|()| user),
     }
 }
 
@@ -256,28 +270,6 @@ mod tests {
         ] {
             let checked = check_name(&stack(pools), pool, name).map_err(|error| error.message);
             assert_eq!(checked, expected.map(str::to_owned).map_err(str::to_owned), "{pools} {name}");
-        }
-    }
-
-    #[test]
-    fn attributes_get_cognitos_names() {
-        let stack = stack("[pools.People]\nattributes = { tenant = {}, family_name = {} }\n");
-        let known = &stack.pools["People"].attributes;
-        for (text, name, value) in [
-            ("tenant=acme", "custom:tenant", "acme"),
-            ("custom:tenant=a=b", "custom:tenant", "a=b"),
-            ("family_name=Lovelace", "family_name", "Lovelace"),
-            ("given_name=", "given_name", ""),
-        ] {
-            assert_eq!(attribute(text, known).expect("an attribute"), (name.to_owned(), value.to_owned()));
-        }
-        for (text, message) in [
-            ("tenant", "\"tenant\" is not an attribute"),
-            ("=x", "\"=x\" is not an attribute"),
-            ("tenat=acme", "there is no attribute called tenat"),
-            ("custom:family_name2=x", "there is no attribute called custom:family_name2"),
-        ] {
-            assert_eq!(attribute(text, known).expect_err("a mistake").message, message);
         }
     }
 }

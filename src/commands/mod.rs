@@ -40,6 +40,7 @@ mod token;
 mod traffic;
 mod unremoved;
 mod up;
+mod user_attributes;
 mod users;
 mod values;
 mod verify;

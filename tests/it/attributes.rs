@@ -52,7 +52,12 @@ fn attributes_are_in_tokens_and_users_set_only_what_is_theirs() {
     let add = |attributes: &[&str]| user.run_with(PASSWORD, &[&["add-user"], &ada[..], attributes].concat());
     add(&["--attribute", "tenat=acme"]).ends(2).says("there is no attribute called tenat").says("did you mean tenant?");
     add(&["--attribute", "tenant"]).ends(2).says("--attribute tenant=acme");
+    add(&["--attribute", "tenant=acme"]).ends(2).says("ada@example.com lacks family_name");
+    add(&["--sign-up", "--attribute", "tenant=acme"]).ends(2).says("ada@example.com lacks family_name");
     add(&["--attribute", "tenant=acme", "--attribute", "family_name=Lovelace"]).ends(0);
+    add(&["--attribute", "tenant=acme"]).ends(0).says("already existed");
+    add(&["--attribute", "tenant=other"]).ends(2).says("cannot be changed: it is \"acme\"");
+    add(&["--attribute", "family_name="]).ends(2).says("every user must have it");
     let listed = user.run(&["users", "--json"]).ends(0).json();
     assert_eq!(listed["users"][0]["attributes"]["custom:tenant"], "acme");
     let token = user.run_with(PASSWORD, &[&["token"], &ada[..]].concat()).ends(0).stdout;

@@ -32,6 +32,11 @@ impl NewUser {
         Self::of(&[SignIn::Email], address, attributes)
     }
 
+    /// Whether the user begins with this attribute.
+    pub fn has(&self, name: &str) -> bool {
+        self.contact == Some(name) || self.attributes.iter().any(|(known, value)| known == name && !value.is_empty())
+    }
+
     /// The attributes with which a user signs up. Cognito verifies the address.
     pub(super) fn signing_up(&self) -> Vec<(String, String)> {
         let contact = self.contact.map(|name| (name.to_owned(), self.name.clone()));

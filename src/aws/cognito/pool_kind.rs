@@ -84,7 +84,11 @@ impl Described for UserPool {
                     },
                     Permissions {
                         needs: &[Usage::AddUser],
-                        actions: &["cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminUpdateUserAttributes"],
+                        actions: &[
+                            "cognito-idp:AdminAddUserToGroup",
+                            "cognito-idp:AdminGetUser",
+                            "cognito-idp:AdminUpdateUserAttributes",
+                        ],
                     },
                     Permissions { needs: &[Usage::ListUsers, Usage::Delete], actions: &["cognito-idp:ListUsers"] },
                     Permissions { needs: &[Usage::ListUsers], actions: &["cognito-idp:ListUsersInGroup"] },

@@ -132,6 +132,18 @@ impl Users {
         Ok(added)
     }
 
+    /// The attributes of a user; `None` if there is no such user.
+    pub async fn attributes_of(&self, pool_id: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        let call = self.client.admin_get_user().user_pool_id(pool_id).username(name);
+        let found = match explained(call.send().await.or_fail(&format!("read the user {name}"))) {
+            // Only a missing user is accepted; a missing pool is an error.
+            Err(failure) if NO_USER.is(&failure) => return Ok(None),
+            found => found?,
+        };
+        let attributes = found.user_attributes.unwrap_or_default().into_iter();
+        Ok(Some(attributes.filter_map(|attribute| Some((attribute.name, attribute.value?))).collect()))
+    }
+
     /// Creates a user who cannot sign in yet; `false` if the name exists.
     pub(super) async fn ensure(&self, pool_id: &str, user: &NewUser) -> Result<bool, Failure> {
         // Nobody learns the temporary password. If no other password is set, the user cannot sign in.
