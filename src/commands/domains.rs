@@ -6,10 +6,12 @@ use super::pools::Kept;
 use super::session::Session;
 use crate::aws::acm::Certificates;
 use crate::aws::apigatewayv2::DomainName;
+use crate::aws::cognito::Cognito;
 use crate::aws::route53::Record;
-use crate::engine::{Change, Failure, Plan, Resource as _};
+use crate::engine::{Change, Failure, Id, Plan, Resource as _};
 use crate::error::Error;
 use crate::outputs::Outputs;
+use crate::state::State;
 use crate::topology::ids;
 
 /// The domains whose certificate API Gateway could not use. Nothing is asked if `plan` changes nothing.
@@ -35,6 +37,39 @@ pub(super) async fn unusable(session: &Session, plan: &Plan) -> Result<Vec<Kept>
     });
     let certificates: Result<Vec<Kept>, Failure> = join_all(reads).await.into_iter().flatten().collect();
     Ok(certificates?)
+}
+
+/// The domains of `login` that are another pool's of this account. Creating them fails, but in the middle of the run. One of
+/// another account is not seen before that.
+///
+/// # Errors
+/// The credentials are not accepted.
+pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Result<Vec<Kept>, Error> {
+    let changes = |id: &Id| {
+        let here = plan.changes.iter().find(|(known, _, _)| known == id).map(|(_, _, change)| change);
+        matches!(here, Some(Change::Create | Change::KnownAfterApply | Change::Update { .. } | Change::Replace { .. }))
+    };
+    let ours: Vec<&str> =
+        state.resources.values().filter_map(|record| record.outputs.as_ref()?["id"].as_str()).collect();
+    let cognito = &Cognito::new(&session.clients);
+    let wanted = session.config.stack.pools.iter().filter_map(|(name, pool)| Some((name, pool.login.as_ref()?)));
+    let wanted = wanted.map(|(name, domain)| (Id::from(ids::domain(name)), domain)).filter(|(id, _)| changes(id));
+    let reads = wanted.map(|(id, domain)| async move { (id, domain, cognito.pool_with(domain).await) });
+    let mut taken = Vec::new();
+    for (id, domain, pool) in join_all(reads).await {
+        match pool {
+            Err(failure) if failure.ends_all() => return Err(failure.into()),
+            // A pool of this stack may give its domain up in this run.
+            Ok(Some(pool)) if !ours.contains(&pool.as_str()) => taken.push(Kept {
+                id,
+                why: format!("the domain {domain} is that of the user pool {pool}"),
+                hint: "choose another `login.domain`".into(),
+            }),
+            // Whoever may not look learns it from the refusal.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(taken)
 }
 
 /// The domains and DNS records that are somebody else's, so that `up` must change nothing.

@@ -25,14 +25,15 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
-    let (kept, unusable, pools, groups, mut lost_events) = tokio::try_join!(
+    let (kept, unusable, taken, pools, groups, mut lost_events) = tokio::try_join!(
         pools::kept(&session, &state, &plan, &[]),
         super::domains::unusable(&session, &plan),
+        super::domains::taken(&session, &state, &plan),
         super::existing_pools::unusable(&session, &plan),
         groups::removed(&session, &state, &plan, &[]),
         super::queues::lost_with(&session, &state, &plan),
     )?;
-    let kept = [unusable, pools, kept, groups.kept].concat();
+    let kept = [unusable, taken, pools, kept, groups.kept].concat();
     lost_events.extend(super::api_keys::lost_with(&state, &plan));
     lost_events.extend(super::permissions::taken_by(&plan));
     lost_events.extend(super::tables::left_out(&session, &state));

@@ -53,11 +53,12 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
             super::pools::kept(&session, &state, &plan, &args.remove_pools),
             super::groups::removed(&session, &state, &plan, &args.remove_groups),
             super::domains::unusable(&session, &plan),
+            super::domains::taken(&session, &state, &plan),
             super::existing_pools::unusable(&session, &plan),
         )
     };
-    let (kept, groups, unusable, pools) = super::or_stopped(&stop, counting).await?;
-    let kept = [unusable, pools, super::domains::foreign(&plan), kept, groups.kept].concat();
+    let (kept, groups, unusable, taken, pools) = super::or_stopped(&stop, counting).await?;
+    let kept = [unusable, taken, pools, super::domains::foreign(&plan), kept, groups.kept].concat();
     if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {
         if !output.json && !output.quiet {
             say(&plan_text(&plan, output.messages));

@@ -303,3 +303,20 @@ fn a_stack_with_a_domain_is_removed_with_its_file_and_without_its_record() {
     let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": "scoped-login" }));
     assert!(found["DomainDescription"].get("UserPoolId").is_none(), "{found}");
 }
+
+#[test]
+fn a_domain_of_another_pool_is_seen_before_anything_changes() {
+    let user = User::of(&account(), &endpoint());
+    user.write("securelambda.toml", STACK);
+    user.write("f/index.mjs", "export const handler = async () => ({ statusCode: 200 });");
+    let theirs = call(&user, "cognito-idp", "create_user_pool", &json!({ "PoolName": "theirs" }));
+    let domain = json!({ "UserPoolId": theirs["UserPool"]["Id"], "Domain": "scoped-login" });
+    accepted(&user, "cognito-idp", "create_user_pool_domain", &domain);
+    let before = inventory(&user);
+    let why = "the domain scoped-login is that of the user pool";
+    user.run(&["up", "--yes"]).ends(4).says(why).says("choose another `login.domain`").says("nothing was changed");
+    assert_eq!(inventory(&user), before);
+    user.run(&["plan"]).ends(4).says(why);
+    accepted(&user, "cognito-idp", "delete_user_pool_domain", &domain);
+    user.run(&["plan"]).ends(0);
+}

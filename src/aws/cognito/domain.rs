@@ -67,7 +67,7 @@ fn domain_of(pool_id: &str, domain: &str) -> PoolDomainOutputs {
 }
 
 /// What to do about a domain that is another pool's.
-const ANOTHER: &str = "choose another domain in `login` of the stack file; it may be another account's";
+const ANOTHER: &str = "choose another `login.domain`; this one may be another account's";
 
 /// Where programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
 pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
@@ -138,7 +138,7 @@ impl Described for PoolDomain {
                 sid: Sid::OnAnything,
                 on: &["*"],
                 rights: &[Permissions {
-                    needs: &[Usage::Update, Usage::Delete],
+                    needs: &[Usage::Read, Usage::Update, Usage::Delete],
                     actions: &["cognito-idp:DescribeUserPoolDomain"],
                 }],
             },
@@ -178,6 +178,14 @@ impl Cognito {
         let pool =
             found.and_then(|found| Some((found.user_pool_id?, found.status.unwrap_or(DomainStatusType::Active))));
         Ok(pool.filter(|(pool, _)| !pool.is_empty()))
+    }
+
+    /// The id of the pool of this account with a domain; `None` if there is none.
+    ///
+    /// # Errors
+    /// The domain could not be read.
+    pub async fn pool_with(&self, domain: &str) -> Result<Option<String>, Failure> {
+        Ok(self.pool_of_domain(domain).await?.map(|(pool, _)| pool))
     }
 
     /// Fails if another pool has the domain. One of another account is not seen before it is to be created.
