@@ -3,6 +3,7 @@
 mod code;
 mod event_sources;
 mod events;
+mod filters;
 mod image;
 mod rights;
 mod rules;

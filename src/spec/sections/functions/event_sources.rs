@@ -2,6 +2,7 @@
 
 use super::Function;
 use super::events::{self, Destination, OnFailureKeys};
+use super::filters;
 use crate::choices::StreamStart;
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
@@ -20,9 +21,8 @@ const AT_ONCE: u32 = 10;
 const BATCH_OF_QUEUE: u32 = 10;
 const BATCH_OF_STREAM: u32 = 100;
 
-/// How many filters a trigger may have, unless the account's quota is another, and how long each may be.
+/// How many filters a trigger may have, unless the account's quota is another.
 const MOST_FILTERS: usize = 5;
-const LONGEST_FILTER: usize = 4096;
 
 /// How messages or records are collected for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,8 +124,8 @@ fn batches(reader: &mut Reader, table: &Table, keys: &BatchKeys, size: u32) -> B
         reader.diagnostic(span, format!("a trigger has at most {MOST_FILTERS} filters"), None);
     }
     for (pattern, span) in &patterns {
-        if let Err((why, help)) = filter(pattern) {
-            reader.diagnostic(span, why, Some(help.into()));
+        if let Err((why, help)) = filters::check(pattern) {
+            reader.diagnostic(span, why, Some(help));
         }
     }
     Batches {
@@ -134,16 +134,6 @@ fn batches(reader: &mut Reader, table: &Table, keys: &BatchKeys, size: u32) -> B
         partial: reader.flag(table, partial),
         filters: patterns.into_iter().map(|(pattern, _)| pattern).collect(),
     }
-}
-
-/// Checks a pattern. What its members mean is Lambda's business.
-fn filter(pattern: &str) -> Result<(), (String, &'static str)> {
-    if pattern.len() > LONGEST_FILTER {
-        return Err((format!("a filter has at most {LONGEST_FILTER} characters"), "split it into several"));
-    }
-    let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(pattern);
-    let help = "write an object in JSON, in single quotes: '{\"eventName\": [\"INSERT\"]}'";
-    read.map(drop).map_err(|error| (format!("a filter that is not an object in JSON: {error}"), help))
 }
 
 pub(super) fn queue(
