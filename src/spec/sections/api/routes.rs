@@ -279,6 +279,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
     let parameters = parameters::parameters(reader, table, parameters);
     let rate_limit = reader.optional_number(table, rate_limit);
     let burst_limit = reader.optional_number(table, burst_limit);
+    targets::without_effect(reader, table, &target, &[&timeout_s.key, &verify.key]);
     let timeout_s = reader.optional_number(table, timeout_s);
     let verify = reader.flag(table, verify);
     let (route, span) = route?;

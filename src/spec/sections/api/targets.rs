@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Api, ApiKind, Route};
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Nested, Number, Text};
+use crate::spec::field::{Key, Nested, Number, Text};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
 
@@ -28,6 +28,9 @@ section! {
 
 /// The longest template of API Gateway, in bytes (docs/aws.md, Mocks).
 const MAX_TEMPLATE: usize = 300 * 1024;
+
+/// Answers that have no body by their status (RFC 9110, 15.3.5 and 15.4.5).
+const WITHOUT_BODY: [u16; 2] = [204, 304];
 
 /// Names of hosts that only the machine or the network knows which asks for them.
 const LOCAL_NAMES: [&str; 6] = [".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain"];
@@ -141,7 +144,22 @@ fn elsewhere(reader: &mut Reader, within: &Table) -> Option<RouteTarget> {
         reader.diagnostic(span, message, None);
     }
     let status = u16::try_from(reader.number(&within, status)).unwrap_or(200);
+    if let Some((_, span)) = body.as_ref().filter(|_| WITHOUT_BODY.contains(&status)) {
+        let help = "leave `body` out, or choose another `status`".to_owned();
+        reader.diagnostic(span, format!("an answer with the status {status} has no body"), Some(help));
+    }
     Some(RouteTarget::Mock { status, body: body.map(|(body, _)| body).unwrap_or_default() })
+}
+
+/// Keys that mean nothing for a fixed answer: API Gateway waits for nobody, and `verify` may always ask for it.
+pub(super) fn without_effect(reader: &mut Reader, table: &Table, target: &RouteTarget, keys: &[&Key]) {
+    if !matches!(target, RouteTarget::Mock { .. }) {
+        return;
+    }
+    for (key, item) in keys.iter().filter_map(|key| Some((key, table.get(key)?))) {
+        let message = format!("`{}` means nothing for a fixed answer", key.name);
+        reader.diagnostic(&item.span(), message, Some("remove it".into()));
+    }
 }
 
 /// Whether API Gateway can send requests to a URL, and only to a server on the internet (docs/aws.md, HTTP integrations).
@@ -305,6 +323,10 @@ mod tests {
             ("rest", "integration = { mock = {}, http = \"https://example.com\" }", "exactly one of `mock` and `http`"),
             ("rest", "integration = { mock = { status = 199 } }", "`status` must be"),
             ("rest", "integration = { mock = { headers = 1 } }", "no key `headers`"),
+            ("rest", "integration = { mock = { status = 204, body = \"x\" } }", "the status 204 has no body"),
+            ("rest", "integration = { mock = { status = 304, body = \"x\" } }", "the status 304 has no body"),
+            ("rest", "integration = { mock = {} }\nverify = true", "`verify` means nothing for a fixed answer"),
+            ("rest", "integration = { mock = {} }\ntimeout_s = 3", "`timeout_s` means nothing for a fixed answer"),
             ("rest", "function = \"G\"", "no function called G"),
             ("http", "integration = { mock = {} }", "`mock`: an HTTP API has no fixed answers"),
             ("rest", "integration = { http = \"https://example.com/{other}\" }", "no parameter other"),
