@@ -237,6 +237,7 @@ impl Reader {
 
     fn boolean(&mut self, table: &Table, key: &Key) -> Option<bool> {
         let item = table.get(key)?;
+        self.remember(table.at(key), item.span());
         if let DeValue::Boolean(value) = item.get_ref() {
             return Some(*value);
         }
@@ -260,6 +261,7 @@ impl Reader {
 
     fn whole_number(&mut self, table: &Table, key: &Key) -> Option<u32> {
         let item = table.get(key)?;
+        self.remember(table.at(key), item.span());
         let number = match item.get_ref() {
             DeValue::Integer(digits) => u32::from_str_radix(digits.as_str(), digits.radix()).ok(),
             _ => None,

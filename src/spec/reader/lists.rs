@@ -1,6 +1,7 @@
 //! Reads keys that have lists of text.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::de::DeValue;
 
@@ -23,7 +24,7 @@ impl Reader {
     }
 
     /// The lists, by name, each with the place of its name. Their places are the key's with the name behind it, and with
-    /// the text behind that.
+    /// the text behind that. What is no list of texts is reported and left out.
     pub(in crate::spec) fn lists(&mut self, table: &Table, key: &Lists) -> Vec<(Located, Vec<Located>)> {
         let Some(item) = table.get(&key.key) else { return Vec::new() };
         let DeValue::Table(entries) = item.get_ref() else {
@@ -35,9 +36,18 @@ impl Reader {
             let place = joined(&table.at(&key.key), name.get_ref());
             self.remember(place.clone(), name.span());
             let texts = self.texts(list, name.get_ref(), &place);
-            lists.insert(name.get_ref().to_string(), (name.span(), texts));
+            if !texts.is_empty() || matches!(list.get_ref(), DeValue::Array(items) if items.is_empty()) {
+                lists.insert(name.get_ref().to_string(), (name.span(), texts));
+            }
         }
         lists.into_iter().map(|(name, (span, texts))| ((name, span), texts)).collect()
+    }
+
+    /// Where to say that a list has nothing in it: at the list, or at the table without it. `None` if it has something, also
+    /// if that was reported as a mistake.
+    pub(in crate::spec) fn nothing_in(table: &Table, key: &List) -> Option<Range<usize>> {
+        let Some(item) = table.get(&key.key) else { return Some(table.span.clone()) };
+        matches!(item.get_ref(), DeValue::Array(items) if items.is_empty()).then(|| item.span())
     }
 
     fn texts(&mut self, item: Item, name: &str, place: &str) -> Vec<Located> {

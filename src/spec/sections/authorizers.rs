@@ -78,9 +78,9 @@ fn authorizer(reader: &mut Reader, table: &Table) -> LambdaAuthorizer {
     let AuthorizerKeys { function, identity, cache_s } = &AUTHORIZER;
     let function = reader.required_or(table, function);
     let given = reader.list(table, identity);
-    if given.is_empty() {
+    if let Some(span) = Reader::nothing_in(table, identity) {
         let help = "write identity = [\"header:X-Partner\"]".to_owned();
-        reader.diagnostic(&table.span, format!("{} does not say by what it knows a caller", table.what), Some(help));
+        reader.diagnostic(&span, format!("{} does not say by what it knows a caller", table.what), Some(help));
     }
     let mut parts = Vec::new();
     for (text, span) in &given {

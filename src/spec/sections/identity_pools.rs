@@ -172,10 +172,12 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
     let IdentityPoolKeys { pool, invokes, allow } = &IDENTITY_POOL;
     let pool = reader.required_or(table, pool);
     let routes = reader.list(table, invokes);
-    if routes.is_empty() && table.get(&allow.key).is_none() {
+    if let Some(span) = Reader::nothing_in(table, invokes)
+        && table.get(&allow.key).is_none()
+    {
         let help = "name the routes that its credentials may call, as in invokes = [\"GET /items\"], or what else they \
                     allow, with `allow`";
-        reader.diagnostic(&table.span, "the credentials of this identity pool may do nothing", Some(help.into()));
+        reader.diagnostic(&span, "the credentials of this identity pool may do nothing", Some(help.into()));
     }
     let allow = allow::read(reader, table, allow);
     let mut opened = Vec::new();

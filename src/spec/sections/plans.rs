@@ -83,9 +83,9 @@ fn plan(reader: &mut Reader, table: &Table) -> UsagePlan {
             Err(why) => reader.diagnostic(&span, why, None),
         }
     }
-    if table.get(&keys.key).is_none() || names.is_empty() {
+    if let Some(span) = Reader::nothing_in(table, keys) {
         let help = format!("write {} = [\"PARTNER\"]", keys.key.name);
-        reader.diagnostic(&table.span, format!("{} has no API keys", table.what), Some(help));
+        reader.diagnostic(&span, format!("{} has no API keys", table.what), Some(help));
     }
     UsagePlan {
         rate_limit: reader.number(table, rate_limit),
@@ -207,6 +207,28 @@ mod tests {
         ] {
             let mistakes = file(plans, api).expect_err(says);
             assert!(mistakes.iter().any(|one| one.message.contains(says)), "{says}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn one_mistake_about_keys_is_one_mistake_and_marks_the_key() {
+        let mistakes = |plans: &str, api: &str| -> Vec<String> {
+            file(plans, api).expect_err("a mistake").into_iter().map(|mistake| mistake.message).collect()
+        };
+        assert_eq!(mistakes("[plans.p]\nkeys = \"c\"", ROUTE), ["`keys` must be a list of strings, not a string"]);
+        assert_eq!(mistakes("[plans.p]\nkeys = [\"a b\"]", ROUTE).len(), 1);
+        assert_eq!(mistakes("[plans.p]\nkeys = []", ROUTE), ["plans.p has no API keys"]);
+        for (plans, kind) in [("", "rest"), ("[plans.p]\nkeys = [\"acme\"]", "http"), ("", "http")] {
+            for section in ["api", "apis.Other"] {
+                let routes = ROUTE.replace("api.routes", &format!("{section}.routes"));
+                let text = format!(
+                    "[stack]\nname = \"demo\"\n[functions.F]\nsource = \"f\"\n{plans}\n[{section}]\n\
+                     kind = \"{kind}\"\n{routes}\n"
+                );
+                let mistakes = parse(&text).expect_err("a mistake");
+                let marked: Vec<_> = mistakes.iter().map(|one| &text[one.offset()..]).collect();
+                assert_eq!(marked, ["true\n"], "{text}: {mistakes:?}");
+            }
         }
     }
 

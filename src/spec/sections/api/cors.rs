@@ -107,9 +107,9 @@ pub(super) fn cors(reader: &mut Reader, table: &Table, kind: ApiKind, key: &Nest
     let inner = reader.table(table, key)?;
     let credentials = reader.flag(&inner, credentials);
     let given = reader.list(&inner, origins);
-    if given.is_empty() {
+    if let Some(span) = Reader::nothing_in(&inner, origins) {
         let help = "write origins = [\"https://app.example.com\"], or [\"*\"] for every origin".to_owned();
-        reader.diagnostic(&inner.span, "`cors` names no origins", Some(help));
+        reader.diagnostic(&span, "`cors` names no origins", Some(help));
     }
     for (origin, span) in given.iter().filter(|(origin, _)| origin != EVERY) {
         if let Err(why) = is_origin(origin) {

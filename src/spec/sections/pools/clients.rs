@@ -187,6 +187,14 @@ mod tests {
     }
 
     #[test]
+    fn scopes_that_are_no_list_are_one_mistake() {
+        for wrong in ["'q'", "[1]"] {
+            let mistakes = mistakes(&format!("scopes = {{ z = {wrong} }}"));
+            assert!(mistakes.len() == 1 && mistakes[0].starts_with("`z` must be a list of strings"), "{mistakes:?}");
+        }
+    }
+
+    #[test]
     fn what_cannot_work_is_a_mistake() {
         for (from, to, expected) in [
             ("orders/read\"]", "orders/raed\"]", "there is no scope called orders/raed"),
