@@ -445,7 +445,7 @@ mod tests {
         let reads = ["DescribeUserPool", "ListGroups", "ListUserPoolClients", "ListUsers", "ListUsersInGroup"];
         assert_eq!(allowed(&theirs), BTreeSet::from(reads));
         let client = ["CreateUserPoolClient", "DeleteUserPoolClient", "DescribeUserPoolClient", "UpdateUserPoolClient"];
-        assert_eq!(allowed(&ours), BTreeSet::from_iter(reads.into_iter().chain(client)));
+        assert_eq!(allowed(&ours), reads.into_iter().chain(client).collect::<BTreeSet<_>>());
         assert!(!pretty(&least(&[], None)).contains("TheirPools"));
     }
 

@@ -113,7 +113,7 @@ impl References {
                 | Variable::Topic(_) => {}
                 Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|pool| (key, pool.clone()))),
                 Variable::ClientId(pool) => {
-                    used.1.extend(self.pools.clients.get(pool).map(|client| (key, client.clone())))
+                    used.1.extend(self.pools.clients.get(pool).map(|client| (key, client.clone())));
                 }
                 Variable::IdentityPoolId(pool) => {
                     used.2.extend(self.identity_pools.get(pool).map(|caller| (key, caller.pool)));
