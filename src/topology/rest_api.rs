@@ -106,7 +106,7 @@ pub(super) fn roots(
             policy: wanted.resource_policy(),
             invoked_as: scope.arn("execute-api", ""),
             has_gateway_responses: wanted.cors.is_some(),
-            has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
+            signed_routes: wanted.signed_resources(),
         };
         roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
     }

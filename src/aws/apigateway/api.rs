@@ -42,8 +42,8 @@ pub struct RestApi {
     /// The region has policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between partitions).
     pub enhanced_tls: bool,
     pub tls: Tls,
-    /// Some of its routes are for IAM-signed requests.
-    pub has_signed_routes: bool,
+    /// Its routes for IAM-signed requests, as a resource policy names them, with `execute-api:/` for its own ARN.
+    pub signed_routes: Vec<String>,
     /// The content types of bodies that are passed on as bytes.
     pub binary: BTreeSet<String>,
     /// Whether it answers at the host name that AWS gives it. That of an API that exists is closed by its
@@ -392,7 +392,7 @@ pub(super) mod tests {
             description: "d".into(),
             enhanced_tls: true,
             tls: Tls::V1_2,
-            has_signed_routes: false,
+            signed_routes: Vec::new(),
             default_endpoint: true,
             policy: None,
             invoked_as: "arn:aws:execute-api:eu-central-1:123456789012:".into(),

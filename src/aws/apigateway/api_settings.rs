@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{LiveGatewayResponse, Mends, RestApi, given, listed, remove, replace, segment};
 use crate::engine::Effect;
-use crate::policy::Policy;
+use crate::policy::{Policy, one_or_many};
 
 /// AWS's default: callers send API keys in a header. Routes demand none.
 const API_KEY_SOURCE: &str = "HEADER";
@@ -78,28 +78,63 @@ fn unescaped(policy: &str) -> String {
     serde_json::from_str(&format!("\"{policy}\"")).unwrap_or_else(|_| policy.to_owned())
 }
 
-/// The effect of each statement of a policy, and whether it has conditions; `None` if the policy cannot be read.
-fn effects(policy: &str) -> Option<Vec<(String, bool)>> {
+/// What a statement of a policy does.
+struct StatementEffect {
+    allows: bool,
+    /// It denies, or holds under a condition.
+    narrows: bool,
+    /// Nothing stands for everything.
+    resources: Vec<String>,
+}
+
+/// The statements of a policy; `None` if it cannot be read.
+fn effects(policy: &str) -> Option<Vec<StatementEffect>> {
     let document: Value = serde_json::from_str(policy).ok()?;
     let statements = match document.get("Statement")? {
         Value::Array(statements) => statements.clone(),
         one => vec![one.clone()],
     };
-    let effect = |one: &Value| Some((one.get("Effect")?.as_str()?.to_owned(), one.get("Condition").is_some()));
+    let effect = |one: &Value| {
+        let effect = one.get("Effect")?.as_str()?;
+        let resources = one.get("Resource").map(one_or_many).into_iter().flatten();
+        Some(StatementEffect {
+            allows: effect == "Allow",
+            narrows: effect == "Deny" || one.get("Condition").is_some(),
+            resources: resources.filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
+    };
     statements.iter().map(effect).collect()
+}
+
+/// Whether some resource may have both of these names, in which `*` and `?` stand for anything.
+fn overlap(one: &str, other: &str) -> bool {
+    let literal = |name: &str| !name.contains(['*', '?']);
+    if literal(one) && literal(other) {
+        return one == other;
+    }
+    let [one, other] = [one, other].map(|name| name.split(['*', '?']).next().unwrap_or_default());
+    one.starts_with(other) || other.starts_with(one)
 }
 
 impl RestApi {
     /// A statement that allows opens IAM-signed routes to callers whom their own policies do not allow to call. Denying
     /// statements take callers away (docs/aws.md, Resource policies of REST APIs).
-    fn foreign_policy_effect(&self, policy: Option<&str>) -> Effect {
-        let Some(policy) = policy else { return Effect::Same };
-        let Some(effects) = effects(policy) else { return Effect::Weakens };
-        let allows = effects.iter().any(|(effect, _)| effect == "Allow");
-        // The usual ways to let only some networks in: allow these, or allow everybody and deny those from elsewhere.
-        let narrows = effects.iter().any(|(effect, conditional)| effect == "Deny" || *conditional);
-        let narrows = narrows && (!allows || !self.has_signed_routes);
-        if narrows { Effect::Differs } else { Effect::Weakens }
+    fn foreign_policy_effect(&self, live: &LiveRestApi) -> Effect {
+        let Some(policy) = &live.policy else { return Effect::Same };
+        let Some(effects) = effects(&self.spelled_out(policy, &live.id)) else { return Effect::Weakens };
+        let signed: Vec<String> = self
+            .signed_routes
+            .iter()
+            .map(|route| self.spelled_out(&format!("\"{route}\""), &live.id).trim_matches('"').to_owned())
+            .collect();
+        let opens = |one: &StatementEffect| {
+            let meets = |resource: &String| signed.iter().any(|route| overlap(route, resource));
+            one.allows && !signed.is_empty() && (one.resources.is_empty() || one.resources.iter().any(meets))
+        };
+        // The usual ways to let only some networks in: allow these, or allow everybody and deny those from elsewhere. The
+        // policy that the stack file's `allow_from` made is of the second kind, and allows nothing on signed routes.
+        let narrows = effects.iter().any(|one| one.narrows);
+        if narrows && !effects.iter().any(opens) { Effect::Differs } else { Effect::Weakens }
     }
 
     /// The text with the API's own ARN in place of its short form, which is how API Gateway returns it.
@@ -108,7 +143,7 @@ impl RestApi {
     }
 
     fn policy_effect(&self, live: &LiveRestApi) -> Effect {
-        let Some(want) = &self.policy else { return self.foreign_policy_effect(live.policy.as_deref()) };
+        let Some(want) = &self.policy else { return self.foreign_policy_effect(live) };
         let denies = want.statements().any(|statement| statement["Effect"] == "Deny");
         let Some(policy) = &live.policy else { return Effect::of_difference(denies) };
         let [want, live] = [&want.to_string(), policy].map(|text| Policy::parse(&self.spelled_out(text, &live.id)));
@@ -220,7 +255,7 @@ mod tests {
     #[test]
     fn a_resource_policy_weakens_if_it_can_open_a_route() {
         let with = |policy: &str| LiveRestApi { policy: Some(policy.to_owned()), ..live() };
-        let signed = RestApi { has_signed_routes: true, ..want() };
+        let signed = RestApi { signed_routes: vec!["execute-api:/live/GET/signed".into()], ..want() };
         for (policy, unsigned_weakens, signed_weakens) in [
             (ANYONE, true, true),
             (OFFICE, false, true),
@@ -233,6 +268,27 @@ mod tests {
         }
         let patches = want().mends(&with(ANYONE)).patches;
         assert_eq!((patches[0].path(), patches[0].value()), (Some("/policy"), Some("")));
+    }
+
+    #[test]
+    fn the_policy_of_an_allow_from_that_was_taken_from_the_file_weakens_only_if_it_opens_signed_routes() {
+        let with = |resource: &str| {
+            let deny = json!({ "Effect": "Deny", "Principal": "*", "Condition": { "NotIpAddress": {} } });
+            let allow = json!({ "Effect": "Allow", "Principal": "*", "Resource": [resource] });
+            LiveRestApi { id: "abc".into(), policy: Some(Policy::new([deny, allow]).to_string()), ..live() }
+        };
+        let signed = |route: &str| RestApi { signed_routes: vec![format!("execute-api:/live/GET/{route}")], ..want() };
+        let spelled = "arn:aws:execute-api:eu-central-1:123456789012:abc/live/GET/open";
+        for (route, resource, expected) in [
+            ("signed", "execute-api:/live/GET/open", false),
+            ("signed", spelled, false),
+            ("open", spelled, true),
+            ("open/*", "execute-api:/live/GET/open/a", true),
+            ("signed", "execute-api:/live/*", true),
+            ("signed", "*", true),
+        ] {
+            assert_eq!(weakens(&signed(route), &with(resource)), Some(expected), "{route} {resource}");
+        }
     }
 
     #[test]

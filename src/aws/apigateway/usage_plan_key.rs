@@ -52,6 +52,8 @@ pub struct LiveUsagePlanKey {
     pub plan: String,
     /// Whether the plan is the stack's.
     pub ours: bool,
+    /// Whether the state says that it has the key.
+    pub recorded: bool,
 }
 
 impl UsagePlanKey {
@@ -93,11 +95,14 @@ impl Resource for UsagePlanKey {
         None
     }
 
-    /// Another plan has limits of its own, or none.
+    /// Another plan has limits of its own, or none. A key that is still in the plan on record is to move.
     fn compare(&self, live: &Self::Live) -> Comparison {
-        let there = live.iter().any(|plan| plan.plan_id == self.plan_id);
-        let compared = Comparison::default().plain("plan", &self.plan, if there { self.plan.as_str() } else { "none" });
-        let compared = compared.nothing_else("other plans", self.others(live, true).map(|plan| &plan.plan));
+        let there = live.iter().find(|plan| plan.plan_id == self.plan_id);
+        let before = self.others(live, true).find(|plan| there.is_none() && plan.recorded);
+        let is = there.map(|_| &self.plan).or(before.map(|plan| &plan.plan)).map_or("none", String::as_str);
+        let others = self.others(live, true).filter(|plan| before.is_none_or(|before| before.plan_id != plan.plan_id));
+        let compared = Comparison::default().plain("plan", &self.plan, is);
+        let compared = compared.nothing_else("other plans", others.map(|plan| &plan.plan));
         let theirs = self.others(live, false).map(|plan| format!("{} ({})", plan.plan_id, plan.plan));
         compared.nothing_else(THEIRS, theirs)
     }
@@ -168,8 +173,10 @@ impl ApiGateway {
             for plan in page.items.unwrap_or_default() {
                 let Some(plan_id) = plan.id.clone() else { continue };
                 if self.keys_of_plan(&plan_id).await?.contains_key(key) {
-                    let ours = own == Some(&*plan_id) || self.is_own_plan(&plan).await?;
-                    plans.push(LiveUsagePlanKey { plan: plan.name.unwrap_or_else(|| plan_id.clone()), plan_id, ours });
+                    let recorded = own == Some(&*plan_id);
+                    let ours = recorded || self.is_own_plan(&plan).await?;
+                    let plan = plan.name.unwrap_or_else(|| plan_id.clone());
+                    plans.push(LiveUsagePlanKey { plan_id, plan, ours, recorded });
                 }
             }
         }
@@ -251,7 +258,7 @@ mod tests {
     }
 
     fn plan(id: &str, name: &str) -> LiveUsagePlanKey {
-        LiveUsagePlanKey { plan_id: id.into(), plan: name.into(), ours: true }
+        LiveUsagePlanKey { plan_id: id.into(), plan: name.into(), ours: true, recorded: false }
     }
 
     fn task() -> Task {
@@ -270,6 +277,12 @@ mod tests {
         let drift = want().drift(&vec![trial]);
         assert_eq!(drift, [Drift::new("plan", "demo-partner", "none"), other()]);
         assert!(want().requires_replacement(&drift).is_none());
+        // The stack file moved it.
+        let before = LiveUsagePlanKey { recorded: true, ..plan("u2", "demo-trial") };
+        assert_eq!(want().drift(&vec![before.clone()]), [Drift::new("plan", "demo-partner", "demo-trial")]);
+        let drift = want().drift(&vec![before.clone(), plan("u3", "demo-free")]);
+        assert_eq!(drift[1], Drift::weakening("other plans", "none", "demo-free"));
+        assert_eq!(want().drift(&vec![before, plan("u1", "demo-partner")]), [other()]);
     }
 
     #[tokio::test]

@@ -337,8 +337,9 @@ impl Provider<Topic> for Sns {
         let policy = Policy::parse(&policy)
             .map_err(|error| Failure::refused(format!("could not {doing}: its policy is not JSON: {error}")))?;
         attributes.retain(|name, value| !value.is_empty() && !IDENTIFYING.contains(&name.as_str()));
+        let recorded = task.recorded_parts::<Subscription>().filter(|key| key.topic == arn);
+        let recorded = recorded.map(|key| key.endpoint).collect();
         let subscriptions = subscriptions.iter().map(Subscribed::read).collect();
-        let recorded = task.recorded_parts::<Subscription>().map(|key| key.endpoint).collect();
         let live = TopicLive { policy, attributes, subscriptions, recorded };
         Ok(Some(Found { outputs: TopicOutputs { arn }, live }))
     }
@@ -468,8 +469,8 @@ mod tests {
         TopicLive {
             policy: Policy::parse(&policy).unwrap(),
             attributes: BTreeMap::new(),
-            recorded: BTreeSet::new(),
             subscriptions: vec![subscribed("lambda", FUNCTION, Some("arn:sub:1"))],
+            recorded: BTreeSet::new(),
         }
     }
 
@@ -534,6 +535,13 @@ mod tests {
                 if weakens { Drift::weakening(field, "none", text) } else { Drift::new(field, "none", text) };
             assert_eq!(drift, [expected]);
         }
+    }
+
+    #[test]
+    fn a_subscription_on_record_is_the_engines_to_end() {
+        let renamed = also(subscribed("lambda", "arn:l", Some("arn:sub:9")));
+        assert!(want().drift(&renamed)[0].weakens);
+        assert_eq!(want().drift(&TopicLive { recorded: BTreeSet::from(["arn:l".to_owned()]), ..renamed }), []);
     }
 
     #[test]

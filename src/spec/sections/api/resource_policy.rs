@@ -41,11 +41,10 @@ impl Api {
                 "Condition": { "NotIpAddress": { "aws:SourceIp": networks } },
             }));
         }
-        let (signed, others): (Vec<&Route>, Vec<&Route>) =
-            self.routes.iter().partition(|route| route.auth == Auth::Iam);
+        let others = self.routes.iter().filter(|route| route.auth != Auth::Iam);
         let preflights = self.preflight_paths().into_iter().map(|path| self.resource("OPTIONS", path));
         let mut open: Vec<String> =
-            others.into_iter().map(|route| self.resource(&route.method, &route.path)).chain(preflights).collect();
+            others.map(|route| self.resource(&route.method, &route.path)).chain(preflights).collect();
         open.sort();
         open.dedup();
         if !open.is_empty() {
@@ -57,8 +56,7 @@ impl Api {
             }));
         }
         if !allow_from.accounts.is_empty() {
-            let resources: Vec<String> =
-                signed.into_iter().map(|route| self.resource(&route.method, &route.path)).collect();
+            let resources = self.signed_resources();
             statements.push(json!({
                 "Effect": "Allow",
                 "Principal": { "AWS": allow_from.accounts },
@@ -67,6 +65,12 @@ impl Api {
             }));
         }
         Some(Policy::new(statements))
+    }
+
+    /// The routes that take signatures, as the policy names them.
+    pub fn signed_resources(&self) -> Vec<String> {
+        let signed = self.routes.iter().filter(|route| route.auth == Auth::Iam);
+        signed.map(|route| self.resource(&route.method, &route.path)).collect()
     }
 
     /// For each signed route, a request to it that the policy allows to everybody, if there is one: in policies, `*` stands
