@@ -87,7 +87,7 @@ impl<'a> Estate<'a> {
             .flat_map(|&(id, _, result)| match result {
                 ReadResult::Live { comparison, .. } => judge(&Resource { id, comparison }),
                 ReadResult::Absent => vec![found(id, false, "it does not exist", Fix::Up)],
-                ReadResult::Blocked => vec![not_tried(id, "a resource it depends on does not exist")],
+                ReadResult::Blocked(_) => vec![not_tried(id, "a resource it depends on does not exist")],
                 ReadResult::Failed(failure) => vec![not_tried(id, failure.to_string())],
             })
             .collect()

@@ -208,7 +208,7 @@ mod tests {
         let pool = Id::new("pool", "MyUserPool1");
         let outcome = |read: &ReadResult| judged("Cognito.5", "cognito.user_pool", &pool, read).outcome;
         assert_eq!(outcome(&live(Comparison::default())), Outcome::NotTried);
-        assert_eq!(outcome(&ReadResult::Blocked), Outcome::NotTried);
+        assert_eq!(outcome(&ReadResult::Blocked(Comparison::default())), Outcome::NotTried);
         assert_eq!(outcome(&ReadResult::Absent), Outcome::Fail);
         let unsupported = Comparison::default().plain("MfaConfiguration", "ON", crate::emulator::UNSUPPORTED);
         assert_eq!(outcome(&live(unsupported)), Outcome::NotTried);

@@ -118,7 +118,7 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
     ];
     checks.extend(proxies(session));
     let new = |kind: &str| {
-        let missing = |result: &ReadResult| matches!(result, ReadResult::Absent | ReadResult::Blocked);
+        let missing = |result: &ReadResult| matches!(result, ReadResult::Absent | ReadResult::Blocked(_));
         let count =
             refresh.results(&session.graph).filter(|(_, known, result)| *known == kind && missing(result)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
@@ -199,7 +199,7 @@ async fn names(session: &Session, refresh: &Refresh) -> Vec<HealthCheck> {
     for (id, kind, result) in refresh.results(&session.graph) {
         match result {
             ReadResult::Failed(failure) => checks.push(doctor::unreadable(id.as_str(), failure)),
-            ReadResult::Absent | ReadResult::Blocked if kind == "secretsmanager.secret" => {
+            ReadResult::Absent | ReadResult::Blocked(_) if kind == "secretsmanager.secret" => {
                 let name = id.parts().1;
                 if let Ok(Some(day)) = secrets.scheduled_deletion(&session.scope().physical(name)).await {
                     checks.push(doctor::in_window(name, &date(day)));

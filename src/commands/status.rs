@@ -7,7 +7,7 @@ use super::session::{Session, Sources};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
-use crate::engine::{CancellationToken, Drift, Failure, Id, ReadResult};
+use crate::engine::{CancellationToken, Change, Drift, Failure, Id, Plan, ReadResult};
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Palette, answer, command, emulator_text, one_line, table};
@@ -22,11 +22,17 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let graph = &session.graph;
+    let plan = Plan::new(graph, &refresh, &state);
+    let refusal = |id: &Id| {
+        let of = plan.changes.iter().find(|(known, ..)| known == id && plan.unchangeable.contains(id));
+        of.and_then(|(_, _, change)| if let Change::Refuse { failure } = change { Some(failure) } else { None })
+    };
     let mut rows: Vec<Row> = refresh
         .results(graph)
         .map(|(id, kind, result)| {
             let recorded = state.resources.get(id.as_str()).map(|row| row.status);
-            Row::new(id, kind, result, recorded, graph.guards(id))
+            let row = Row::new(id, kind, result, recorded, plan.lost_guards.contains(id));
+            Row { why: refusal(id).map(words_of).or(row.why), ..row }
         })
         .collect();
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
@@ -63,7 +69,8 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         answer(&super::pretty(&document));
     } else {
         session.announce();
-        answer(&text(&state, &rows, sound, session.config.output.answers));
+        let works = plan.unchangeable.is_empty();
+        answer(&text(&state, &rows, (sound, works), session.config.output.answers));
         if outputs.routes().next().is_some() {
             answer(&format!("\n{}", super::up::routes(&outputs)));
             if let Some(limits) = super::limits(&session.config.stack) {
@@ -90,7 +97,7 @@ struct Row {
 }
 
 impl Row {
-    /// `guards`: the stack is less protected without this resource.
+    /// `guards`: the stack is less protected without this resource, which it had.
     fn new(id: &Id, kind: &str, result: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
         let (state, mut drift, why) = match result {
@@ -100,7 +107,10 @@ impl Row {
                 ("pending", Vec::new(), Some("a run was interrupted before it was created".to_owned()))
             }
             ReadResult::Absent => ("missing", Vec::new(), None),
-            ReadResult::Blocked => ("pending", Vec::new(), Some("waiting for other resources".to_owned())),
+            ReadResult::Blocked(comparison) => {
+                let state = if comparison.is_as_wanted() { "pending" } else { "drifted" };
+                (state, comparison.drift(), Some("waiting for other resources".to_owned()))
+            }
             ReadResult::Failed(failure) => ("unknown", Vec::new(), Some(words_of(failure))),
         };
         drift.sort_by_key(|drift| !drift.weakens);
@@ -140,14 +150,23 @@ fn words(drift: &Drift) -> String {
     if live == want { format!("{field} differs") } else { format!("{field} is {live}, wanted {want}") }
 }
 
-fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
+/// `works`: whether `up` can make all settings match. Otherwise it changes nothing.
+fn text(state: &State, rows: &[Row], (sound, works): (bool, bool), palette: Palette) -> String {
+    let fix = |what: &str| {
+        let up = command("up");
+        if works {
+            format!("To fix {what}, run `{up}`.")
+        } else {
+            format!("`{up}` changes nothing until somebody has done what the hints below say.")
+        }
+    };
     let mut text = format!("Stack {} in account {}, {}\n", state.stack, state.account, state.region);
     let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
     for warning in &warnings {
         text += &format!("\n{}", palette.warn(warning));
     }
     if !warnings.is_empty() {
-        text += &format!("\n\n  These differences weaken security. To fix them, run `{}`.\n", command("up"));
+        text += &format!("\n\n  These differences weaken security. {}\n", fix("them"));
     }
     let lines = rows.iter().map(|row| {
         let details = row.drift.iter().map(words).chain(row.why.clone());
@@ -161,7 +180,7 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     } else {
         let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
         let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
-        format!("\n\n{}. To fix this, run `{}`.", counts.collect::<Vec<_>>().join(", "), command("up"))
+        format!("\n\n{}. {}", counts.collect::<Vec<_>>().join(", "), fix("this").replace("below", "above"))
     };
     text
 }
@@ -238,7 +257,7 @@ mod tests {
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
         let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
         let state = State::new(&id, None);
-        let shown = text(&state, &rows, false, Palette::default());
+        let shown = text(&state, &rows, (false, true), Palette::default());
         let warnings = shown.split("RESOURCE").next().unwrap_or_default();
         insta::assert_snapshot!(warnings, @r"
         Stack demo in account 123456789012, eu-central-1
@@ -248,6 +267,20 @@ mod tests {
 
           These differences weaken security. To fix them, run `securelambda up`.
         ");
+        let refused = text(&state, &rows, (false, false), Palette::default());
+        assert!(!refused.contains("To fix"), "{refused}");
+        assert!(refused.contains("`securelambda up` changes nothing until somebody has done what the hints below say"));
+    }
+
+    #[test]
+    fn what_somebody_weakened_is_told_although_the_resource_waits_for_another() {
+        let blocked = |drift: Vec<Drift>| ReadResult::Blocked(drift.into_iter().collect());
+        let open =
+            row(&blocked(vec![Drift::weakening("AuthorizationType", "JWT", "NONE")]), Some(Status::Ready), false);
+        assert_eq!((open.state, open.weakens), ("drifted", true));
+        assert_eq!(open.warnings(), ["! firewall.association: AuthorizationType is NONE, wanted JWT"]);
+        let waiting = row(&blocked(vec![]), Some(Status::Ready), true);
+        assert_eq!((waiting.state, waiting.weakens), ("pending", false));
     }
 
     #[test]

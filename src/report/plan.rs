@@ -41,8 +41,10 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
                 let details = drift::lines(moved, palette);
                 groups[2].push(entry(palette.warn("±"), "create the new one, then remove the old one", details));
             }
-            Change::KnownAfterApply => {
-                groups[2].push(entry(palette.warn("~"), "(depends on changes above)", Vec::new()));
+            Change::KnownAfterApply { drift } => {
+                let (group, remark) =
+                    if weakened(drift) { (0, "(depends on changes below)") } else { (2, "(depends on changes above)") };
+                groups[group].push(entry(palette.warn("~"), remark, drift::lines(drift, palette)));
             }
             Change::Refuse { failure } => {
                 let details = failure::lines(failure, palette, usize::MAX);
@@ -61,6 +63,10 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
         lines.push(String::new());
     }
     lines.push(Tally::of(plan).text());
+    if !plan.outdated.is_empty() && entries.is_empty() {
+        let ids: Vec<&str> = plan.outdated.iter().map(Id::as_str).collect();
+        lines.push(format!("`up` only renews the records of unchanged resources: {}.", ids.join(", ")));
+    }
     lines.join("\n")
 }
 
@@ -74,7 +80,7 @@ impl Entry<'_> {
 }
 
 /// The plan as a JSON document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, depending on the
-/// action, `drift`, `moved` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
+/// action, `drift`, `moved` or `failure`), `removals`, `lost_guards` and `outdated` (ids) and `counts` by action.
 pub fn plan_json(plan: &Plan) -> Value {
     let changes: Vec<PlannedChange> =
         plan.changes.iter().map(|(id, kind, change)| PlannedChange { id, kind, change }).collect();
@@ -84,6 +90,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "changes": changes,
         "removals": plan.removals,
         "lost_guards": plan.lost_guards,
+        "outdated": plan.outdated,
         "counts": {
             "create": tally.create, "adopt": tally.adopt, "update": tally.update, "replace": tally.replace,
             "depends": tally.depends,
@@ -123,7 +130,7 @@ impl Tally {
                 Change::Create => &mut tally.create,
                 Change::Update { .. } => &mut tally.update,
                 Change::Replace { .. } => &mut tally.replace,
-                Change::KnownAfterApply => &mut tally.depends,
+                Change::KnownAfterApply { .. } => &mut tally.depends,
                 Change::Refuse { .. } => &mut tally.refuse,
             } += 1;
         }
@@ -170,12 +177,13 @@ mod tests {
                 change("log-group", "InternalLambda", "logs.group", Change::Adopt),
                 change("api", "api", "apigateway.rest-api", Change::Create),
                 change("firewall", "association", "wafv2.association", Change::Create),
-                change("method", "POST /lambda1", "apigateway.method", Change::KnownAfterApply),
+                change("method", "POST /lambda1", "apigateway.method", Change::KnownAfterApply { drift: Vec::new() }),
                 change("stage", "development", "apigateway.stage", Change::Update { drift: weaker }),
             ],
             removals: vec![Id::new("role", "Old")],
             lost_guards: vec![Id::new("firewall", "association")],
             unchangeable: Vec::new(),
+            outdated: Vec::new(),
         }
     }
 
@@ -203,12 +211,33 @@ mod tests {
     }
 
     #[test]
+    fn what_weakens_comes_first_although_the_rest_depends_on_other_changes() {
+        let mut plan = mixed();
+        let open = vec![Drift::weakening("GET /h AuthorizationType", "JWT", "NONE")];
+        let drift = Change::KnownAfterApply { drift: open };
+        plan.changes = vec![
+            (Id::new("client", "writer"), "cognito.client", Change::Create),
+            (Id::new("api", "routes"), "apigatewayv2.routes", drift),
+        ];
+        plan.removals.clear();
+        assert_snapshot!(plan_text(&plan, UNICODE), @r"
+        ~ api.routes     (depends on changes below)
+            ! GET /h AuthorizationType: NONE → JWT
+        + client.writer
+
+        Plan: 1 to create, 0 to change, 0 to remove, 1 dependent on other changes.
+        ");
+        assert_eq!(plan_json(&plan)["changes"][1]["drift"][0]["weakens"], true);
+    }
+
+    #[test]
     fn plans_with_only_creations_and_without_changes() {
         let of = |change: &Change| Plan {
             changes: ["A", "B"].map(|name| (Id::new("topic", name), "sns.topic", change.clone())).to_vec(),
             removals: Vec::new(),
             lost_guards: Vec::new(),
             unchangeable: Vec::new(),
+            outdated: Vec::new(),
         };
         assert_snapshot!(plan_text(&of(&Change::Create), UNICODE), @"
         + topic.A
@@ -233,6 +262,7 @@ mod tests {
             ],
             "removals": ["role.Old"],
             "lost_guards": ["firewall.association"],
+            "outdated": [],
             "counts": { "create": 0, "adopt": 1, "update": 1, "replace": 0, "depends": 0, "remove": 1, "keep": 0, "refuse": 0 },
         });
         assert_eq!(plan_json(&plan), expected);

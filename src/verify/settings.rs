@@ -32,7 +32,8 @@ pub(super) fn checks(seen: &[Seen<'_>], graph: &Graph) -> Vec<Check> {
 fn of((id, kind, observed): &Seen<'_>, seen: &[Seen<'_>], needs: &dyn Fn(&Id) -> Vec<Id>) -> Vec<Check> {
     let because = || missing_need(id, seen, needs).map(|cause| CheckResult::because_failed(&cause));
     let result = match observed {
-        ReadResult::Absent | ReadResult::Blocked => because(),
+        ReadResult::Absent => because(),
+        ReadResult::Blocked(comparison) if !weakened(comparison) => because(),
         _ => None,
     };
     let mut checks =
@@ -52,7 +53,7 @@ fn missing_need(id: &Id, seen: &[Seen<'_>], needs: &dyn Fn(&Id) -> Vec<Id>) -> O
     needs(id).iter().filter_map(find).find_map(|(need, kind, observed)| match observed {
         ReadResult::Live { .. } => None,
         ReadResult::Failed(_) => Some(claim(need, kind).name()),
-        ReadResult::Absent | ReadResult::Blocked => {
+        ReadResult::Absent | ReadResult::Blocked(_) => {
             Some(missing_need(need, seen, needs).unwrap_or_else(|| claim(need, kind).name()))
         }
     })
@@ -115,9 +116,15 @@ fn classify(observed: &ReadResult) -> CheckResult {
         }
         ReadResult::Live { comparison, .. } => CheckResult::fail(words(&comparison.drift())),
         ReadResult::Absent => CheckResult::fail("it does not exist"),
-        ReadResult::Blocked => CheckResult::not_tried("because a resource that it depends on does not exist"),
+        ReadResult::Blocked(comparison) if weakened(comparison) => CheckResult::fail(words(&comparison.drift())),
+        ReadResult::Blocked(_) => CheckResult::not_tried("because a resource that it depends on does not exist"),
         ReadResult::Failed(failure) => CheckResult::fail(failure.to_string()),
     }
+}
+
+/// Whether a setting protects less than it should, whatever else a missing dependency may change.
+fn weakened(comparison: &Comparison) -> bool {
+    comparison.settings().iter().any(|setting| setting.effect == Effect::Weakens)
 }
 
 /// The values that the settings must have.
@@ -183,7 +190,16 @@ mod tests {
             (live(vec![]), Pass, "it exists"),
             (live(drifted), Fail, "rate limit is 10000, wanted 50; description is b, wanted a"),
             (ReadResult::Absent, Fail, "it does not exist"),
-            (ReadResult::Blocked, NotTried, "because a resource that it depends on does not exist"),
+            (
+                ReadResult::Blocked([Drift::weakening("auth", "JWT", "NONE")].into_iter().collect()),
+                Fail,
+                "auth is NONE, wanted JWT",
+            ),
+            (
+                ReadResult::Blocked(Comparison::default()),
+                NotTried,
+                "because a resource that it depends on does not exist",
+            ),
             (ReadResult::Failed(Failure::refused("could not read it")), Fail, "could not read it"),
         ] {
             let check = checks(&[(&id, "apigateway.stage", &observed)]).remove(0);
@@ -204,7 +220,7 @@ mod tests {
         let seen: [Seen<'_>; 3] = [
             (&stage, "apigateway.stage", &ReadResult::Absent),
             (&association, "wafv2.association", &ReadResult::Absent),
-            (&permission, "lambda.permission", &ReadResult::Blocked),
+            (&permission, "lambda.permission", &ReadResult::Blocked(Comparison::default())),
         ];
         let checks: Vec<Check> = seen.iter().flat_map(|one| of(one, &seen, &needs)).collect();
         let verdicts: Vec<_> = checks.iter().map(|check| check.verdict).collect();

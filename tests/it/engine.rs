@@ -372,8 +372,38 @@ mod refresh {
         let refresh = sim.refresh(&stack).await.unwrap();
         let result = |wanted: &str| refresh.results(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
         assert!(matches!(result("role.exec"), ReadResult::Failed(_)));
-        assert_eq!(result("function.greet"), ReadResult::Blocked);
+        assert!(matches!(result("function.greet"), ReadResult::Blocked(_)));
         assert!(matches!(result("role.auth"), ReadResult::Live { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_changed_is_seen_although_a_dependency_is_missing() {
+        let mut graph = Graph::default();
+        let role = add(&mut graph, role, "exec", (), |it, ()| it);
+        let greet = add(&mut graph, function, "greet", role, |it, role| it.using(&role).with("auth", "jwt"));
+        add(&mut graph, pool, "users", greet, |it, greet| it.using(&greet).with("mfa", "on"));
+        let sim = Simulation::with(&graph).await;
+        sim.cloud.delete_externally("role.exec");
+        let looked = async || {
+            let refresh = sim.refresh(&graph).await.unwrap();
+            let plan = Plan::new(&graph, &refresh, &sim.disk.state());
+            plan.changes.into_iter().map(|(_, _, change)| change).collect::<Vec<_>>()
+        };
+        let waits = |field: &[&str], change: &Change| match change {
+            Change::KnownAfterApply { drift } => {
+                drift.iter().map(|drift| drift.field.as_str()).eq(field.iter().copied())
+            }
+            _ => false,
+        };
+        let changes = looked().await;
+        assert!(waits(&[], &changes[1]) && waits(&[], &changes[2]), "only what is made anew differs: {changes:?}");
+        sim.cloud.change_externally("function.greet", "auth", "none");
+        sim.cloud.change_externally("pool.users", "mfa", "off");
+        let changes = looked().await;
+        assert_eq!(changes[0], Change::Create);
+        assert!(waits(&["auth"], &changes[1]) && waits(&["mfa"], &changes[2]), "{changes:?}");
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
@@ -395,6 +425,62 @@ mod refresh {
         assert!(matches!(change("pool.users"), Change::Update { .. }));
         assert_eq!((change("role.auth"), change("route.hello")), (Change::Create, Change::Create));
         assert!(!plan.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plan_shows_what_other_outputs_of_a_changed_dependency_do() {
+        let graph = |view: &'static str| {
+            let mut graph = Graph::default();
+            let notes = add(&mut graph, pool, "notes", (), move |it, ()| it.with("stream", view));
+            under(&mut graph, notes, client, "reader", (), |it, ()| it);
+            add(&mut graph, function, "greet", notes, |it, notes| it.using(&notes));
+            graph
+        };
+        let sim = Simulation::with(&graph("new")).await;
+        let graph = graph("keys");
+        let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
+        let [notes, reader, greet] = [0, 1, 2].map(|index| &plan.changes[index].2);
+        assert!(matches!(notes, Change::Update { .. }), "{notes:?}");
+        let anew = "(known after apply)";
+        assert!(matches!(reader, Change::Replace { moved } if moved[0].want == anew), "{reader:?}");
+        assert!(matches!(greet, Change::Update { drift } if drift[0].want.contains(anew)), "{greet:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_of_another_parent_moves_and_is_not_missing() {
+        let graph = |name: &str| {
+            let mut graph = Graph::default();
+            let users = add(&mut graph, pool, name, (), |it, ()| it);
+            under(&mut graph, users, client, "web", (), |it, ()| it);
+            graph
+        };
+        let sim = Simulation::with(&graph("users")).await;
+        let graph = graph("people");
+        let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
+        assert!(matches!(&plan.changes[1].2, Change::Replace { moved } if moved[0].live == "users"), "{plan:?}");
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dependencies_in_another_order_and_other_ones_are_no_adoption() {
+        let graph = |names: &[&str], mentioned: usize| {
+            let mut graph = Graph::default();
+            let roles: Vec<_> = names.iter().map(|name| add(&mut graph, role, name, (), |it, ()| it)).collect();
+            let needs: Vec<_> = roles.into_iter().take(mentioned).collect();
+            add(&mut graph, function, "greet", needs, |it, _| it);
+            graph
+        };
+        let sim = Simulation::with(&graph(&["a", "b"], 2)).await;
+        let plan = async |graph: &Graph| Plan::new(graph, &sim.refresh(graph).await.unwrap(), &sim.disk.state());
+        assert!(plan(&graph(&["b", "a"], 2)).await.is_empty());
+        let other = graph(&["a", "b"], 1);
+        let planned = plan(&other).await;
+        assert_eq!(planned.changes[2].2, Change::Keep);
+        assert_eq!((planned.outdated, planned.lost_guards), (vec![Id::new("function", "greet")], vec![]));
+        let run = sim.up(&other).await.succeeded();
+        assert_eq!(run.with(|outcome| *outcome == Outcome::Unchanged).len(), 3);
+        assert!(plan(&other).await.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -257,7 +257,7 @@ fn waits(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Vec<usize>> {
     let waits = graph.nodes.iter().zip(&refresh.nodes).map(|(node, read)| {
         let there = match read.result {
             ReadResult::Live { .. } => true,
-            ReadResult::Blocked => state.outputs(node.id.as_str()).is_some(),
+            ReadResult::Blocked(_) => state.outputs(node.id.as_str()).is_some(),
             ReadResult::Absent | ReadResult::Failed(_) => false,
         };
         node.needs.iter().chain(node.after.iter().filter(|_| there)).copied().collect()

@@ -73,7 +73,13 @@ pub(super) async fn bring(
             Start::Have(observed) => {
                 let drift = desired.compare(&observed).drift();
                 if drift.is_empty() {
-                    let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
+                    let recorded = known.as_ref().and_then(|known| provider.identity(known));
+                    let is_known = recorded.is_some() && recorded == provider.identity(&observed.outputs);
+                    let outcome = match created {
+                        0 if is_known => Outcome::Unchanged,
+                        0 => Outcome::Adopted,
+                        _ => Outcome::Created,
+                    };
                     return Ok((provider.adopted(&desired, observed.outputs)?, outcome));
                 }
                 Start::Update(observed, drift)

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Id;
 use super::comparison::{Comparison, Drift};
 use super::failure::{Cause, Failure};
 use super::inventory::Listing;
@@ -21,6 +22,7 @@ use super::resource::{Found, Provider, Resource};
 use super::tags::{Tags, TagsCompared};
 use super::task::Task;
 use crate::owner::Whose;
+use crate::state::{Record, State};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
@@ -31,6 +33,7 @@ pub(super) struct Desired {
     want: Arc<dyn Any + Send + Sync>,
     compare: fn(&dyn Any, &dyn Any) -> Comparison,
     requires_replacement: fn(&dyn Any, &[Drift]) -> Option<Failure>,
+    renewed: fn(&dyn Any, &Value, &[Drift]) -> Option<Value>,
 }
 
 impl Desired {
@@ -45,6 +48,10 @@ impl Desired {
             requires_replacement: |want, drift| {
                 want.downcast_ref::<R>().and_then(|want| want.requires_replacement(drift))
             },
+            renewed: |want, outputs, drift| {
+                let outputs = R::Outputs::deserialize(outputs).ok()?;
+                want.downcast_ref::<R>()?.renewed(&outputs, drift).map(|outputs| write(&outputs))
+            },
         }
     }
 
@@ -52,6 +59,11 @@ impl Desired {
         let mut compared = (self.compare)(&*self.want, &*result.live);
         compared.extend(result.tags.comparison.settings().iter().cloned());
         compared
+    }
+
+    /// See [`Resource::renewed`].
+    pub(super) fn renewed(&self, outputs: &Value, drift: &[Drift]) -> Option<Value> {
+        (self.renewed)(&*self.want, outputs, drift)
     }
 
     pub(super) fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
@@ -265,6 +277,13 @@ impl Registry {
     /// A resource's identity ([`Resource::identity`]); `None` if its outputs cannot be read or its kind is not known.
     pub(super) fn identity(&self, kind: &str, outputs: &Value) -> Option<String> {
         self.providers.get(kind)?.identity(outputs)
+    }
+
+    /// Whether the state knows the resource of this record already, though perhaps with another key or other outputs.
+    pub(super) fn is_on_record(&self, id: &Id, record: &Record, state: &State) -> bool {
+        let Some(before) = state.resources.get(id.as_str()) else { return false };
+        let identity = |record: &Record| self.identity(&record.kind, record.outputs.as_ref()?);
+        before.kind == record.kind && identity(before).is_some() && identity(before) == identity(record)
     }
 
     /// A command with which a person can remove a resource ([`Resource::removal_command`]); `None` also if its

@@ -10,7 +10,7 @@ use super::comparison::Drift;
 use super::dyn_provider::Desired;
 use super::failure::Failure;
 use super::graph::Graph;
-use super::refresh::{ReadResult, Refresh, Refreshed};
+use super::refresh::{ReadResult, Refresh, Refreshed, make};
 use crate::state::{Record, State, Status};
 
 /// What `up` would do.
@@ -24,13 +24,15 @@ pub struct Plan {
     pub lost_guards: Vec<Id>,
     /// The resources with a refused change that AWS cannot make in place. While there are any, `up` changes nothing.
     pub unchangeable: Vec<Id>,
+    /// The resources that are as desired and on record, but with other dependencies or outputs. `up` writes their records.
+    pub outdated: Vec<Id>,
 }
 
 /// What `up` would do to one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum Change {
-    /// Nothing: it is as desired and on record.
+    /// Nothing: it is as desired and on record. See [`Plan::outdated`].
     Keep,
     /// It exists already: only put it on record.
     Adopt,
@@ -45,45 +47,64 @@ pub enum Change {
     },
     /// A resource that it depends on does not exist yet, so the change is not known before that one is created.
     #[serde(rename = "depends")]
-    KnownAfterApply,
+    KnownAfterApply {
+        /// What differs already.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        drift: Vec<Drift>,
+    },
     /// Nothing: it could not be read, it belongs to somebody else, or AWS cannot change it in place.
     Refuse { failure: Failure },
 }
 
 impl Plan {
     pub fn new(graph: &Graph, refresh: &Refresh, state: &State) -> Self {
-        let (mut lost_guards, mut unchangeable) = (Vec::new(), Vec::new());
+        let (mut unchangeable, mut outdated) = (Vec::new(), Vec::new());
         let mut changes = Vec::new();
         for (index, (node, read)) in graph.nodes.iter().zip(&refresh.nodes).enumerate() {
-            let on_record = state.resources.get(node.id.as_str());
-            let was_there = on_record.is_some_and(|record| matches!(record.status, Status::Ready | Status::Updating));
-            if read.result == ReadResult::Absent && node.guards && was_there {
-                lost_guards.push(node.id.clone());
-            }
-            let change = change(graph, index, read, on_record);
+            let change = change(graph, index, read, refresh, state);
+            let change = after_renewal(graph, index, refresh).unwrap_or(change);
             if let (Change::Refuse { .. }, ReadResult::Live { .. }) = (&change, &read.result) {
                 unchangeable.push(node.id.clone());
             }
+            if change == Change::Keep && !is_recorded_as_it_is(graph, index, read, state) {
+                outdated.push(node.id.clone());
+            }
             changes.push((node.id.clone(), node.kind, change));
         }
-        Self { changes, removals: unwanted(graph, state), lost_guards, unchangeable }
+        let (removals, lost_guards) = (unwanted(graph, state), lost_guards(graph, refresh, state));
+        Self { changes, removals, lost_guards, unchangeable, outdated }
     }
 
     /// Whether `up` would write nothing, neither to AWS nor to the state.
     pub fn is_empty(&self) -> bool {
-        self.removals.is_empty() && self.changes.iter().all(|(_, _, change)| *change == Change::Keep)
+        let keeps = |(_, _, change): &(Id, &'static str, Change)| *change == Change::Keep;
+        self.removals.is_empty() && self.outdated.is_empty() && self.changes.iter().all(keeps)
     }
 }
 
-fn change(graph: &Graph, index: usize, read: &Refreshed, on_record: Option<&Record>) -> Change {
-    let settled = |desired: &Desired, outputs: &Value| {
-        on_record == Some(&record(graph, index, desired, Status::Ready, Some(outputs.clone())))
+/// The resources that protect the stack, existed before, and are missing now. One that is to be made in another place is
+/// not missing.
+pub fn lost_guards(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Id> {
+    let lost = |index: &usize| {
+        let node = &graph.nodes[*index];
+        let on_record = state.resources.get(node.id.as_str());
+        let was_there = on_record.is_some_and(|record| matches!(record.status, Status::Ready | Status::Updating));
+        let absent = refresh.nodes[*index].result == ReadResult::Absent;
+        absent && node.guards && was_there && moved(graph, *index, refresh, state).is_empty()
     };
-    let moved = moved(graph.nodes[index].kind, read, on_record);
+    (0..graph.nodes.len()).filter(lost).map(|index| graph.nodes[index].id.clone()).collect()
+}
+
+fn change(graph: &Graph, index: usize, read: &Refreshed, refresh: &Refresh, state: &State) -> Change {
+    let on_record = state.resources.get(graph.nodes[index].id.as_str());
+    let is_known = || on_record.is_some_and(|record| record.status == Status::Ready) && read.is_recorded;
+    let moved = moved(graph, index, refresh, state);
     match &read.result {
-        ReadResult::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => Change::KnownAfterApply,
+        ReadResult::Blocked(comparison) if on_record.is_some_and(|record| record.outputs.is_some()) => {
+            Change::KnownAfterApply { drift: comparison.drift() }
+        }
         ReadResult::Absent if !moved.is_empty() => Change::Replace { moved },
-        ReadResult::Absent | ReadResult::Blocked => Change::Create,
+        ReadResult::Absent | ReadResult::Blocked(_) => Change::Create,
         ReadResult::Failed(failure) => Change::Refuse { failure: failure.clone() },
         ReadResult::Live { comparison, .. } if !comparison.is_as_wanted() => {
             let drift = comparison.drift();
@@ -92,25 +113,77 @@ fn change(graph: &Graph, index: usize, read: &Refreshed, on_record: Option<&Reco
                 None => Change::Update { drift },
             }
         }
-        ReadResult::Live { outputs, .. } if read.desired.as_ref().is_some_and(|desired| settled(desired, outputs)) => {
-            Change::Keep
-        }
+        _ if is_recorded_as_it_is(graph, index, read, state) => Change::Keep,
         ReadResult::Live { .. } if !moved.is_empty() => Change::Replace { moved },
+        ReadResult::Live { .. } if is_known() => Change::Keep,
         ReadResult::Live { .. } => Change::Adopt,
     }
 }
 
-/// The parts of a resource's key that differ from the record. Empty if the resource stays in its place.
-fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Vec<Drift> {
-    let (Some(record), Some(desired)) = (on_record, &read.desired) else { return Vec::new() };
-    if record.kind != kind {
-        return vec![Drift::new("kind", kind, &record.kind)];
+/// What a run would do to a resource because it changes the [outputs](super::Resource::renewed) of a dependency.
+fn after_renewal(graph: &Graph, index: usize, refresh: &Refresh) -> Option<Change> {
+    let (node, read) = (&graph.nodes[index], &refresh.nodes[index]);
+    let (Some(desired), Some(observed)) = (&read.desired, &read.observed) else { return None };
+    let renewed = |&need: &usize| match &refresh.nodes[need] {
+        Refreshed { result: ReadResult::Live { outputs, comparison }, desired: Some(desired), .. } => {
+            desired.renewed(outputs, &comparison.drift())
+        }
+        _ => None,
+    };
+    let renewals: Vec<Option<Value>> = node.needs.iter().map(renewed).collect();
+    if renewals.iter().all(Option::is_none) {
+        return None;
     }
+    let outputs = |(&need, renewal): (&usize, Option<Value>)| match (renewal, &refresh.nodes[need]) {
+        (Some(renewal), _) => renewal,
+        (None, Refreshed { result: ReadResult::Live { outputs, .. }, .. }) => outputs.clone(),
+        // Only a dependency that is not needed to read this resource has none.
+        (None, Refreshed { predicted, .. }) => predicted.clone().unwrap_or_default(),
+    };
+    let inputs: Vec<Value> = node.needs.iter().zip(renewals).map(outputs).collect();
+    let then = make(graph, index, &inputs);
+    if then.key != desired.key {
+        return Some(Change::Replace { moved: key_differences(&desired.key, &then.key) });
+    }
+    let drift = then.compare(observed).drift();
+    let changes = !drift.is_empty() && then.requires_replacement(&drift).is_none();
+    changes.then_some(Change::Update { drift })
+}
+
+/// Whether the state says of a resource that exists what a run would write.
+fn is_recorded_as_it_is(graph: &Graph, index: usize, read: &Refreshed, state: &State) -> bool {
+    let (ReadResult::Live { outputs, .. }, Some(desired)) = (&read.result, &read.desired) else { return false };
+    let wanted = record(graph, index, desired, Status::Ready, Some(outputs.clone()));
+    state.resources.get(graph.nodes[index].id.as_str()).is_some_and(|on_record| on_record.says(&wanted))
+}
+
+/// The parts of a resource's key that differ from the record. Empty if the resource stays in its place. Without a
+/// parent it has no description; then it is elsewhere if its parent is.
+fn moved(graph: &Graph, index: usize, refresh: &Refresh, state: &State) -> Vec<Drift> {
+    let (node, read) = (&graph.nodes[index], &refresh.nodes[index]);
+    let Some(record) = state.resources.get(node.id.as_str()) else { return Vec::new() };
+    if record.kind != node.kind {
+        return vec![Drift::new("kind", node.kind, &record.kind)];
+    }
+    let Some(desired) = &read.desired else {
+        return match (node.parent, &record.parent) {
+            _ if read.result != ReadResult::Absent => Vec::new(),
+            (Some(parent), Some(before)) if graph.nodes[parent].id.as_str() == before => {
+                moved(graph, parent, refresh, state)
+            }
+            (Some(parent), Some(before)) => vec![elsewhere(&graph.nodes[parent].id, &Id::from(before.as_str()))],
+            _ => Vec::new(),
+        };
+    };
     if read.is_recorded {
         return Vec::new();
     }
+    key_differences(&record.key, &desired.key)
+}
+
+fn key_differences(before: &Value, after: &Value) -> Vec<Drift> {
     let fields = |key: &Value| key.as_object().cloned().unwrap_or_default();
-    let (before, after) = (fields(&record.key), fields(&desired.key));
+    let (before, after) = (fields(before), fields(after));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let text = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.clone(),
@@ -122,6 +195,14 @@ fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Ve
         .filter(|name| before.get(*name) != after.get(*name))
         .map(|name| Drift::new(name.clone(), text(after.get(name)), text(before.get(name))))
         .collect()
+}
+
+/// Another parent than before: `topic: old → new`.
+fn elsewhere(parent: &Id, before: &Id) -> Drift {
+    match (parent.parts(), before.parts()) {
+        ((what, name), (same, old)) if what == same => Drift::new(what, name, old),
+        _ => Drift::new("parent", parent, before),
+    }
 }
 
 /// The ids that are on record and not in the graph, without those that are [kept](Graph::keep) or

@@ -5,6 +5,9 @@
 //! were correct. If a dependency turns out to differ from its record, the result is compared with the correct
 //! description; if that has another key, the resource is read again. So a stack that matches its record takes one round
 //! trip. A stack without a record takes as many as the graph is deep.
+//!
+//! If a dependency is missing, its record stands in for it, so that what somebody changed of its dependents is seen all
+//! the same. Such a comparison only tells people. `up` reads the resource again once it can be described.
 
 use std::collections::VecDeque;
 
@@ -17,7 +20,7 @@ use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
 use super::task::{CancellationToken, StopLevel};
 use super::workers::{WorkerEvent, Workers};
-use crate::state::State;
+use crate::state::{Record, State};
 
 /// The most reads in flight. Providers keep to the services' rates by themselves; this only limits memory and sockets.
 const READS_AT_ONCE: usize = 64;
@@ -29,8 +32,9 @@ pub enum ReadResult {
     Absent,
     /// It exists, belongs to the stack, and was compared with its description.
     Live { outputs: Value, comparison: Comparison },
-    /// A dependency does not exist, so it cannot be compared yet.
-    Blocked,
+    /// A dependency does not exist or could not be read, so its description is not known yet. The comparison is with what
+    /// the record says of that dependency, and so shows what differs beside it. It is empty if nothing could be compared.
+    Blocked(Comparison),
     /// It could not be read, or it belongs to somebody else.
     Failed(Failure),
 }
@@ -50,6 +54,13 @@ pub(super) struct Refreshed {
     pub predicted: Option<Value>,
     /// It is the resource that is on record, though perhaps under another key.
     pub is_recorded: bool,
+}
+
+impl Refreshed {
+    /// A result without a description.
+    fn only(result: ReadResult) -> Self {
+        Self { result, desired: None, observed: None, predicted: None, is_recorded: false }
+    }
 }
 
 impl Refresh {
@@ -79,6 +90,7 @@ pub async fn refresh(
 ) -> Result<Refresh, Failure> {
     let count = graph.nodes.len();
     let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| guess(node, registry, state)).collect();
+    let on_record = |index: usize| state.resources.get(graph.nodes[index].id.as_str());
     let mut seen: Vec<Option<Refreshed>> = vec![None; count];
     let mut reads: Vec<Option<Read>> = vec![None; count];
     let mut pending: Vec<Option<(Vec<Value>, Desired)>> = vec![None; count];
@@ -91,7 +103,7 @@ pub async fn refresh(
             if seen[index].is_some() || pending[index].is_some() {
                 continue;
             }
-            match next_step(graph, index, &seen, &recorded, reads[index].as_ref()) {
+            match next_step(graph, index, &seen, &recorded, on_record(index), reads[index].as_ref()) {
                 Step::Settle(mut done) => {
                     if let (ReadResult::Absent, Some(desired)) = (&done.result, &done.desired) {
                         done.predicted = registry.of(graph.nodes[index].kind)?.predict(desired);
@@ -142,9 +154,8 @@ pub async fn refresh(
             }
         }
     }
-    let blocked =
-        Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None, is_recorded: false };
-    Ok(Refresh { nodes: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
+    let blocked = || Refreshed::only(ReadResult::Blocked(Comparison::default()));
+    Ok(Refresh { nodes: seen.into_iter().map(|seen| seen.unwrap_or_else(blocked)).collect() })
 }
 
 /// The recorded outputs of a node, if they are readable.
@@ -168,6 +179,7 @@ fn next_step(
     index: usize,
     seen: &[Option<Refreshed>],
     recorded: &[Option<&Value>],
+    on_record: Option<&Record>,
     read: Option<&Read>,
 ) -> Step {
     let node = &graph.nodes[index];
@@ -176,28 +188,23 @@ fn next_step(
         Refreshed { predicted, .. } => predicted.as_ref(),
     };
     if node.parent.is_some_and(|parent| is(seen, parent, &ReadResult::Absent)) {
-        return Step::Settle(Refreshed {
-            result: ReadResult::Absent,
-            desired: None,
-            observed: None,
-            predicted: None,
-            is_recorded: false,
-        });
+        return Step::Settle(Refreshed::only(ReadResult::Absent));
     }
     let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
     let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
     if node.needs.iter().any(|need| kept_from(&need)) {
         // The parent may turn out to be absent, which is the more precise result.
-        if node.parent.is_some_and(|parent| seen[parent].is_none()) {
+        if node.needs.iter().any(|&need| seen[need].is_none()) {
             return Step::Wait;
         }
-        return Step::Settle(Refreshed {
-            result: ReadResult::Blocked,
-            desired: None,
-            observed: None,
-            predicted: None,
-            is_recorded: false,
-        });
+        let stand_in = |&need: &usize| match live(need) {
+            None if late(&need) => Some(Value::Null),
+            None => recorded[need].cloned(),
+            known => known.cloned(),
+        };
+        let inputs: Option<Vec<Value>> = node.needs.iter().map(stand_in).collect();
+        let key = on_record.filter(|_| recorded[index].is_some()).map(|record| &record.key);
+        return blocked(graph, index, inputs, key, read);
     }
     let certain = node.needs.iter().all(|&need| seen[need].is_some());
     let input = |&need: &usize| match live(need).or(recorded[need].filter(|_| seen[need].is_none() || !late(&need))) {
@@ -220,6 +227,25 @@ fn next_step(
             }
         }
         Some(_) => Step::Wait,
+    }
+}
+
+/// A resource with a missing dependency. `inputs` are the outputs of its dependencies, as far as needed those on record.
+/// If they lead to the `key` on record, they are those that the resource was made with. Then a difference is none that
+/// comes from the missing dependency: somebody made it, or the description changed.
+fn blocked(graph: &Graph, index: usize, inputs: Option<Vec<Value>>, key: Option<&Value>, read: Option<&Read>) -> Step {
+    let uncompared = || Step::Settle(Refreshed::only(ReadResult::Blocked(Comparison::default())));
+    let Some(inputs) = inputs else { return uncompared() };
+    let desired = make(graph, index, &inputs);
+    if key != Some(&desired.key) {
+        return uncompared();
+    }
+    match read {
+        Some(Read { desired: then, result, .. }) if then.key == desired.key => match result {
+            Ok(Some(observed)) => Step::Settle(Refreshed::only(ReadResult::Blocked(desired.compare(observed)))),
+            _ => uncompared(),
+        },
+        _ => Step::Read(inputs, desired),
     }
 }
 

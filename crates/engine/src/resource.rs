@@ -72,6 +72,12 @@ pub trait Resource: Clone + Send + Sync + 'static {
         outputs
     }
 
+    /// The outputs that it will have after these settings were changed, if they are others than now. What only AWS knows is
+    /// a text for people. Then a plan can say what becomes of the dependents.
+    fn renewed(&self, _outputs: &Self::Outputs, _drift: &[Drift]) -> Option<Self::Outputs> {
+        None
+    }
+
     /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
     /// before anything is changed. A [`Failure::foreign`] says that somebody else has put a resource of theirs into the
     /// place of this one, so that `down` leaves it alone too.

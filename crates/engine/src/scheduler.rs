@@ -146,9 +146,10 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
             match steps.begin(index, run.registry, run.state) {
                 Begin::Refused(failure) => progress.fail(run, steps, index, failure, Duration::ZERO),
                 Begin::Settled(record) => {
+                    let known = run.registry.is_on_record(steps.id(index), &record, run.state);
                     let changed = steps.put(index, record, run.state);
                     dirty |= changed;
-                    let outcome = if changed { Outcome::Adopted } else { Outcome::Unchanged };
+                    let outcome = if changed && !known { Outcome::Adopted } else { Outcome::Unchanged };
                     progress.done(run, steps, index, outcome, Duration::ZERO);
                 }
                 Begin::Calls { .. } if free == 0 => break,

@@ -211,6 +211,12 @@ impl Record {
     pub fn is_of_same_place(&self, other: &Self) -> bool {
         self.kind == other.kind && self.key == other.key
     }
+
+    /// Whether both records say the same. The order of the dependencies says nothing.
+    pub fn says(&self, other: &Self) -> bool {
+        let needs = |record: &Self| record.needs.iter().cloned().collect::<BTreeSet<String>>();
+        *self == Self { needs: self.needs.clone(), ..other.clone() } && needs(self) == needs(other)
+    }
 }
 
 impl State {

@@ -125,6 +125,12 @@ impl<K: Kind> Resource for Toy<K> {
         None
     }
 
+    /// Another `stream` comes with another id.
+    fn renewed(&self, outputs: &ToyOutputs, drift: &[Drift]) -> Option<ToyOutputs> {
+        let other = drift.iter().any(|drift| drift.field == "stream");
+        other.then(|| ToyOutputs { id: "(known after apply)".to_owned(), ..outputs.clone() })
+    }
+
     fn compare(&self, live: &Self::Live) -> Comparison {
         let drift: Vec<_> = {
             let differs = |(setting, want): (&String, &String)| {
