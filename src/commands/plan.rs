@@ -34,6 +34,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         super::queues::lost_with(&session, &state, &plan),
     )?;
     let kept = [unusable, taken, pools, kept, groups.kept].concat();
+    lost_events.extend(super::tables::streams_replaced_by(&plan));
     lost_events.extend(super::api_keys::lost_with(&state, &plan));
     lost_events.extend(super::permissions::taken_by(&plan));
     lost_events.extend(super::tables::left_out(&session, &state));

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::session::Session;
 use crate::aws::dynamodb::Table;
 use crate::aws::kms::Key;
-use crate::engine::{Id, Inventory, InventoryItem, Plan, Removal, Resource as _, Spared, Target};
+use crate::aws::lambda::EventSourceMapping;
+use crate::engine::{Change, Id, Inventory, InventoryItem, Plan, Removal, Resource as _, Spared, Target};
 use crate::error::Error;
 use crate::spec;
 use crate::state::State;
@@ -70,6 +71,22 @@ pub(super) fn lost_with(state: &State, plan: &Plan) -> Vec<String> {
     plan.removals.iter().filter(kind).map(lost).collect()
 }
 
+/// A line for each table whose stream `up` replaces although a function reads it.
+pub(super) fn streams_replaced_by(plan: &Plan) -> Vec<String> {
+    let moved = plan.changes.iter().filter_map(|(_, kind, change)| match change {
+        Change::Replace { moved } if *kind == EventSourceMapping::KIND => Some(moved),
+        _ => None,
+    });
+    let tables = moved.flatten().filter_map(|part| Some(part.live.split_once(":table/")?.1.split_once("/stream/")?.0));
+    let tables: BTreeSet<&str> = tables.collect();
+    let line = |table| {
+        format!(
+            "The table {table} gets another stream: changes that functions have not read from the old one are lost."
+        )
+    };
+    tables.into_iter().map(line).collect()
+}
+
 /// A line for each table that is removed with a stack.
 pub(super) fn lost_by_removal(targets: &[Target]) -> Vec<String> {
     targets.iter().filter(|target| target.kind == Table::KIND).map(|target| lost(&target.id)).collect()
@@ -118,6 +135,7 @@ pub(super) fn text(kept: &[Kept], again: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Drift;
 
     #[test]
     fn a_table_is_spared_unless_it_is_named() {
@@ -125,6 +143,24 @@ mod tests {
         assert!(spared.holds(Table::KIND, &Id::new("table", "other")));
         assert!(!spared.holds(Table::KIND, &Id::new("table", "notes")));
         assert!(!spared.holds("sns.topic", &Id::new("topic", "other")));
+    }
+
+    #[test]
+    fn what_was_not_read_of_a_replaced_stream_is_told() {
+        let stream = |time: &str| format!("arn:aws:dynamodb:eu-central-1:123456789012:table/demo-notes/stream/{time}");
+        let replaced = |before: &str| {
+            let moved = vec![Drift::new("source_arn", stream("(known after apply)"), before)];
+            (Id::new("mapping", "F.notes.stream"), EventSourceMapping::KIND, Change::Replace { moved })
+        };
+        let plan = Plan {
+            changes: vec![replaced(&stream("2026-11-30T00:00:00.000")), replaced("arn:aws:sqs:eu-central-1:1:q")],
+            removals: Vec::new(),
+            lost_guards: Vec::new(),
+            unchangeable: Vec::new(),
+            outdated: Vec::new(),
+        };
+        let lines = streams_replaced_by(&plan);
+        assert!(lines.len() == 1 && lines[0].starts_with("The table demo-notes gets another stream"), "{lines:?}");
     }
 
     #[test]

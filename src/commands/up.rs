@@ -79,6 +79,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     let mut lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
     lost_events.extend(groups.lost);
     lost_events.extend(super::tables::lost_with(&state, &plan));
+    lost_events.extend(super::tables::streams_replaced_by(&plan));
     lost_events.extend(super::api_keys::lost_with(&state, &plan));
     lost_events.extend(super::tables::left_out(&session, &state));
     if !output.json && !output.quiet {

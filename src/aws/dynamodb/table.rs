@@ -70,6 +70,12 @@ impl Resource for Table {
         self.compared(live)
     }
 
+    /// The ARN of a stream has the time in it at which it was turned on.
+    fn renewed(&self, outputs: &TableOutputs, drift: &[Drift]) -> Option<TableOutputs> {
+        let stream_arn = self.stream.map(|_| format!("{}/stream/(known after apply)", outputs.arn));
+        differs(drift, super::settings::STREAM).then(|| TableOutputs { arn: outputs.arn.clone(), stream_arn })
+    }
+
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let keys = drift.iter().find(|setting| setting.field == KEYS)?;
         let message = format!(
@@ -398,6 +404,15 @@ mod tests {
         let failure = want().requires_replacement(&drift).unwrap();
         assert!(failure.to_string().contains("the keys owner:S, not userId:S, noteId:N"), "{failure}");
         assert!(want().requires_replacement(&want().drift(&TableLive { stream: None, ..live() })).is_none());
+    }
+
+    #[test]
+    fn another_stream_has_another_arn() {
+        let outputs = TableOutputs { arn: want().arn, stream_arn: live().stream_arn };
+        let renewed = |live: &TableLive| want().renewed(&outputs, &want().drift(live));
+        let other = renewed(&TableLive { stream: Some("KEYS_ONLY".into()), ..live() }).unwrap();
+        assert_eq!(other.stream_arn, Some(format!("{}/stream/(known after apply)", want().arn)));
+        assert_eq!(renewed(&TableLive { deletion_protection: false, ..live() }), None);
     }
 
     #[tokio::test]
