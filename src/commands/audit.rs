@@ -15,7 +15,7 @@ use crate::controls::Standard;
 use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{StackFile, answer, audit_html, audit_sarif, audit_text, date, say};
+use crate::report::{StackFile, advise, answer, audit_html, audit_sarif, audit_text, completed_document, date, say};
 use crate::spec;
 
 pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
@@ -47,10 +47,10 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
     };
     let output = session.config.output;
     if output.json {
-        answer(&pretty(&document(&audit)));
+        answer(&pretty(&completed_document(document(&audit))));
     } else {
         session.announce();
-        answer(&audit_text(&audit, args.all, output.answers, output.columns));
+        advise(&audit_text(&audit, args.all, output.answers, output.columns));
     }
     if let Some(file) = &args.report {
         report_file::write(file, &audit_html(&audit))?;

@@ -19,7 +19,7 @@ use crate::local::tools;
 use crate::operator::{Wanted, questions};
 use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
-use crate::report::{answer, checkup_text, clock, date};
+use crate::report::{answer, checkup_text, clock, completed_document, date};
 use crate::spec::Stack;
 use crate::state::{self, State, StateBackend};
 use crate::topology::ids;
@@ -54,7 +54,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Endin
     let bad = checks.iter().filter(|check| check.health == Health::Bad).count();
     if output.json {
         let document = json!({ "schema_version": SCHEMA_VERSION, "sound": bad == 0, "checks": checks });
-        answer(&super::pretty(&document));
+        answer(&super::pretty(&completed_document(document)));
     } else {
         answer(&checkup_text(&checks, output.answers));
     }

@@ -12,7 +12,7 @@ use crate::costs::{Price, costs};
 use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
-use crate::report::{Output, answer, costs_text, grants_text, plan_json, plan_text};
+use crate::report::{Output, advise, answer, completed_document, costs_text, grants_text, plan_json, plan_text};
 use crate::spec::policies::{self, Known};
 use crate::state::State;
 use crate::topology::ids::{self, ApiIds};
@@ -63,29 +63,29 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         document["stack"] = json!(scope.stack);
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
-        answer(&super::pretty(&document));
+        answer(&super::pretty(&completed_document(document)));
     } else {
         let Output { verbose, answers, .. } = session.config.output;
         session.announce();
-        answer(&plan_text(&plan, answers));
+        advise(&plan_text(&plan, answers));
         let stack = &session.config.stack;
         let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).stage(&api.stage)));
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
-            answer(&format!("\n{limits}"));
+            advise(&format!("\n{limits}"));
         }
         for note in super::notes(&session.config.stack).iter().chain(&lost_events).chain(&second) {
-            answer(&format!("\n{note}"));
+            advise(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {
-            answer(&format!("\n{text}"));
+            advise(&format!("\n{text}"));
         }
         // Those that are as they should be are no news.
         grants.retain(|(function, _)| verbose || changes(&plan, &ids::policy(function).into()));
         if !grants.is_empty() {
-            answer(&format!("\n{}", grants_text(&grants, verbose)));
+            advise(&format!("\n{}", grants_text(&grants, verbose)));
         }
         for kept in &kept {
-            answer(&format!("\n{} {}\n  {}", answers.warn("`up` will fail:"), kept.why, kept.hint));
+            advise(&format!("\n{} {}\n  {}", answers.warn("`up` will fail:"), kept.why, kept.hint));
         }
     }
     refused(&plan, kept.len())?;

@@ -10,7 +10,7 @@ use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Change, Drift, Failure, Id, Plan, ReadResult};
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{Palette, answer, command, emulator_text, one_line, table};
+use crate::report::{Palette, advise, answer, command, completed_document, emulator_text, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
@@ -66,19 +66,19 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "notes": super::notes(&session.config.stack).iter().chain(&added).collect::<Vec<_>>(),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
-        answer(&super::pretty(&document));
+        answer(&super::pretty(&completed_document(document)));
     } else {
         session.announce();
         let works = plan.unchangeable.is_empty();
-        answer(&text(&state, &rows, (sound, works), session.config.output.answers));
+        advise(&text(&state, &rows, (sound, works), session.config.output.answers));
         if outputs.routes().next().is_some() {
-            answer(&format!("\n{}", super::up::routes(&outputs)));
+            advise(&format!("\n{}", super::up::routes(&outputs)));
             if let Some(limits) = super::limits(&session.config.stack) {
-                answer(&format!("\n{limits}"));
+                advise(&format!("\n{limits}"));
             }
         }
         for note in super::notes(&session.config.stack).iter().chain(&added) {
-            answer(&format!("\n{note}"));
+            advise(&format!("\n{note}"));
         }
     }
     Ok(if args.detailed_exitcode && !sound { Ending::Changes } else { Ending::Done })
@@ -210,7 +210,7 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
         answer(&emulator_text(emulator, config.output.columns));
     }
     let rows = state.resources.iter().map(|(id, record)| vec![id.clone(), word(record.status).to_owned()]);
-    answer(&format!(
+    advise(&format!(
         "Stack {} in account {}, {}, from the state file (no AWS calls)\n\n{}",
         state.stack,
         state.account,

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 /// The flags of this run that decide which stack, account and endpoint are meant.
 static FLAGS: OnceLock<Vec<StackFlag>> = OnceLock::new();
 
@@ -36,6 +38,23 @@ pub(super) fn completed(text: &str) -> Cow<'_, str> {
     match FLAGS.get() {
         Some(flags) if !flags.is_empty() => Cow::Owned(complete(text, flags)),
         _ => Cow::Borrowed(text),
+    }
+}
+
+/// A document of which every text is [`completed`].
+pub fn completed_document(mut document: Value) -> Value {
+    if let Some(flags) = FLAGS.get().filter(|flags| !flags.is_empty()) {
+        complete_in(&mut document, flags);
+    }
+    document
+}
+
+fn complete_in(value: &mut Value, flags: &[StackFlag]) {
+    match value {
+        Value::String(text) => *text = complete(text, flags),
+        Value::Array(items) => items.iter_mut().for_each(|item| complete_in(item, flags)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| complete_in(field, flags)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -79,6 +98,8 @@ pub fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn flags() -> Vec<StackFlag> {
@@ -109,6 +130,14 @@ mod tests {
             assert_eq!(complete(text, &flags()), expected);
         }
         assert_eq!(complete("run `securelambda up`", &[]), "run `securelambda up`");
+    }
+
+    #[test]
+    fn commands_in_documents_keep_the_flags_too() {
+        let mut document = json!({ "kept": [{ "hint": "run `securelambda up --remove-pool Users`" }], "count": 1 });
+        complete_in(&mut document, &flags()[2..]);
+        let expected = json!({ "kept": [{ "hint": "run `securelambda up --remove-pool Users --local`" }], "count": 1 });
+        assert_eq!(document, expected);
     }
 
     #[test]

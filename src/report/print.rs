@@ -17,6 +17,11 @@ pub fn answer(text: &str) {
     Stream::stdout().line(text);
 }
 
+/// Prints a result that advises: every command in backticks keeps the flags that say which stack is meant.
+pub fn advise(text: &str) {
+    Stream::stdout().line(completed(text));
+}
+
 /// Writes a result to standard output, byte for byte.
 pub fn bytes(data: &[u8]) {
     Stream::stdout().bytes(data);
