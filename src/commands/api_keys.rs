@@ -32,17 +32,20 @@ pub(super) async fn show(args: &args::Outputs, config: Config) -> Result<Ending,
     let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
     let wanted = known.iter().filter(|name| args.path.as_ref().is_none_or(|only| only == *name));
-    let mut values: Vec<(&String, SecretValue)> = Vec::new();
+    let (mut values, mut missing) = (Vec::new(), Vec::new());
     for name in wanted {
-        values.push((name, value(&session, &outputs, name).await?));
+        match of(&session, &outputs, name).await? {
+            Some(value) => values.push((name, value)),
+            None => missing.push(name.as_str()),
+        }
     }
     let only = args.path.as_ref().and(values.first());
     match only {
         Some((_, value)) if !as_json => answer(value.reveal()),
-        _ if as_json => answer(&document(&values)),
+        _ if as_json && !values.is_empty() => answer(&document(&values)),
         _ => values.iter().for_each(|(name, value)| answer(&format!("{name} {}", value.reveal()))),
     }
-    Ok(Ending::Done)
+    if missing.is_empty() { Ok(Ending::Done) } else { Err(gone(&outputs, &missing)) }
 }
 
 fn document(values: &[(&String, SecretValue)]) -> String {
@@ -70,14 +73,48 @@ fn lost(id: &Id) -> String {
 
 /// The value of one key.
 pub(super) async fn value(session: &Session, outputs: &Outputs, name: &str) -> Result<SecretValue, Error> {
-    let Some(key) = outputs.api_keys.get(name) else {
-        let missing = Error::other(format!("the API key {name} does not exist yet"));
-        return Err(missing.hint("run `securelambda up`"));
+    of(session, outputs, name).await?.ok_or_else(|| gone(outputs, &[name]))
+}
+
+/// The value of one key; `None` if the key does not exist.
+async fn of(session: &Session, outputs: &Outputs, name: &str) -> Result<Option<SecretValue>, Error> {
+    match outputs.api_keys.get(name) {
+        Some(key) => Ok(ApiKeys::new(&session.clients).value(&key.id, name).await?),
+        None => Ok(None),
+    }
+}
+
+/// The error for keys that do not exist: not yet, or no longer.
+fn gone(outputs: &Outputs, names: &[&str]) -> Error {
+    let one = |name: &&str| {
+        let why = if outputs.api_keys.contains_key(*name) { "was deleted" } else { "does not exist yet" };
+        format!("the API key {name} {why}")
     };
-    Ok(ApiKeys::new(&session.clients).value(&key.id, name).await?)
+    let deleted = names.iter().any(|name| outputs.api_keys.contains_key(*name));
+    let hint = if deleted {
+        "run `securelambda up`, which makes a new key; AWS gives it another value"
+    } else {
+        "run `securelambda up`"
+    };
+    Error::other(names.iter().map(one).collect::<Vec<_>>().join("; ")).hint(hint)
 }
 
 /// The error for a key that the stack file does not have.
 pub(super) fn unknown(name: &str, known: &[String]) -> Error {
     Error::unknown("API key", name, &known.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_deleted_is_told_from_one_that_does_not_exist_yet() {
+        let key = crate::outputs::ApiKey { id: "k1".into(), plan: "p".into() };
+        let outputs = Outputs { api_keys: [("acme".to_owned(), key)].into(), ..Outputs::default() };
+        let error = gone(&outputs, &["acme", "guest"]);
+        assert_eq!(error.message, "the API key acme was deleted; the API key guest does not exist yet");
+        assert!(error.hints[0].contains("another value"), "{error:?}");
+        assert_eq!(gone(&outputs, &["guest"]).hints, ["run `securelambda up`"]);
+    }
 }

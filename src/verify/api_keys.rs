@@ -46,9 +46,13 @@ pub(super) async fn read(subject: &Subject<'_>) -> Option<ProofKey> {
     let (name, _) = chosen(subject.stack)?;
     let value = match subject.outputs.api_keys.get(name) {
         None => Err(CheckResult::not_tried(format!("because the API key {name} does not exist"))),
-        Some(key) => ApiKeys::new(subject.clients).value(&key.id, name).await.map_err(|failure| {
-            CheckResult::not_tried(format!("because the API key {name} could not be read: {failure}"))
-        }),
+        Some(key) => match ApiKeys::new(subject.clients).value(&key.id, name).await {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(CheckResult::not_tried(format!("because the API key {name} was deleted"))),
+            Err(failure) => {
+                Err(CheckResult::not_tried(format!("because the API key {name} could not be read: {failure}")))
+            }
+        },
     };
     Some(ProofKey { name: name.to_owned(), value })
 }
@@ -94,7 +98,7 @@ async fn asked(
             let asking = async {
                 // If the route asks for no key by mistake, the request reaches its function.
                 target.may_be_called()?;
-                let own = context.own_caller(target.route)?;
+                let own = context.caller_without_key(target.route)?;
                 let url = context.url_of(target, &own)?;
                 let request = Request { method: target.method(), url: &url, token: own.token, body };
                 context.prober.ask_with_key(&request, own.headers, key.as_ref()).await
@@ -121,6 +125,7 @@ async fn alone(context: &VerifyContext<'_>, target: Target<'_>) -> Option<Check>
         .expects(expected);
     let check = claim.by(async {
         let asking = async {
+            context.has_key(target.route)?;
             let url = context.url(target)?;
             let request = Request { method: target.method(), url: &url, token: None, body };
             let patience = if target.route.auth == Auth::Iam { Patience::None } else { Patience::UntilDeployed };

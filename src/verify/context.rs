@@ -211,8 +211,23 @@ impl VerifyContext<'_> {
         }
     }
 
+    /// The result of a check that needs the API key of the route, if the key could not be read. What the route refuses
+    /// anyway is refused without a key too.
+    pub(super) fn has_key(&self, route: &Route) -> Result<(), CheckResult> {
+        match self.api_key.as_ref().filter(|_| route.key).map(|key| key.value.as_ref()) {
+            Some(Err(result)) => Err(result.clone()),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
     /// What the caller of a request shows that the route accepts; nothing if anyone may call it.
     pub(super) fn own_caller(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
+        self.has_key(route)?;
+        self.caller_without_key(route)
+    }
+
+    /// The same for a request that has no API key, or another.
+    pub(super) fn caller_without_key(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) => {
                 let token =
@@ -252,9 +267,6 @@ impl VerifyContext<'_> {
     /// The same without a query.
     pub(super) fn path_url(&self, target: Target<'_>) -> Result<String, CheckResult> {
         self.included(target)?;
-        if let Some(Err(result)) = self.api_key.as_ref().filter(|_| target.route.key).map(|key| key.value.as_ref()) {
-            return Err(result.clone());
-        }
         let base = self.base_url(target.name)?;
         let path = paths::reaching(target.api, target.route).map(|(_, path)| path);
         let path = path.ok_or_else(|| CheckResult::not_tried("other routes answer every request to it"))?;

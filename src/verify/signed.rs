@@ -167,6 +167,7 @@ async fn of_route(
         let asked = async {
             context.included(target)?;
             target.may_be_called()?;
+            context.has_key(target.route)?;
             let keys = keys.as_ref().map_err(Clone::clone)?;
             send(context, target, Some(keys), Patience::UntilAllowed).await
         };

@@ -271,6 +271,35 @@ fn plans_change_and_a_further_api_joins_them_on_the_emulator_itself() {
 }
 
 #[test]
+fn one_deleted_key_hides_neither_the_others_nor_what_is_refused_without_a_key() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    write(&user, STACK);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    // The one that `verify` sends.
+    make(&user, "delete_api_key", &json!({ "apiKey": outputs["api_keys"]["guest"]["id"] }));
+    make(&user, "delete_api_key", &json!({ "apiKey": outputs["api_keys"]["acme"]["id"] }));
+    let listed = user.run(&["outputs", "--keys"]).ends(1).says("the API key acme was deleted").says("`securelambda up");
+    assert!(listed.stdout.starts_with("umbrella ") && listed.stdout.lines().count() == 1, "{}", listed.stdout);
+    user.run(&["call", "GET /quotes/bolt", "--key", "acme"]).ends(1).says("the API key acme was deleted");
+    let proof = user.run(&["verify", "--json"]);
+    for (claim, verdict, count) in [
+        ("a request without an API key is refused", "pass", 2),
+        ("a request with a wrong API key is refused", "pass", 2),
+        ("an API key alone opens nothing", "not_tried", 1),
+        ("a token of Users passes with an API key", "not_tried", 1),
+    ] {
+        let verdict = format!("\"verdict\":\"{verdict}\"");
+        let lines = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains(&verdict));
+        assert_eq!(lines.count(), count, "{claim}\n{}", proof.stdout);
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(user.run(&["outputs", "--keys"]).ends(0).stdout.lines().count(), 3);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
 fn a_stack_without_keys_needs_no_connection_to_show_none() {
     let user = User::of("test", "http://127.0.0.1:9");
     user.write("securelambda.toml", "[stack]\nname = \"none\"\n[functions.F]\nsource = \"f\"\n");

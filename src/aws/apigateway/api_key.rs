@@ -300,12 +300,15 @@ impl ApiKeys {
         Self(ApiGateway::new(clients))
     }
 
-    /// The value of the key with this id.
-    pub async fn value(&self, id: &str, name: &str) -> Result<SecretValue, Failure> {
+    /// The value of the key with this id; `None` if the key does not exist.
+    pub async fn value(&self, id: &str, name: &str) -> Result<Option<SecretValue>, Failure> {
         let answer = self.0.client.get_api_key().api_key(id).include_value(true).send().await;
-        let value = answer.or_fail(&format!("read the value of the API key {name}"))?.value;
-        let value = value.filter(|value| !value.is_empty()).map(SecretValue::new);
-        value.ok_or_else(|| Failure::refused(format!("could not read the value of the API key {name}: AWS sent none")))
+        let Some(key) = answer.or_fail(&format!("read the value of the API key {name}")).or_absent()? else {
+            return Ok(None);
+        };
+        let value = key.value.filter(|value| !value.is_empty()).map(SecretValue::new);
+        let none = || Failure::refused(format!("could not read the value of the API key {name}: AWS sent none"));
+        value.map(Some).ok_or_else(none)
     }
 }
 
@@ -367,8 +370,10 @@ mod tests {
         let known = outputs();
         let found = Provider::<ApiKey>::read(&ApiGateway::new(&clients), &want().key(), Some(&known), &task()).await;
         assert_eq!(want().drift(&found.expect("no failure").expect("found").live), []);
-        let value = ApiKeys::new(&clients).value("k1", "acme").await.expect("a value");
+        let value = ApiKeys::new(&clients).value("k1", "acme").await.expect("an answer").expect("a value");
         assert_eq!((value.reveal(), format!("{value:?}").as_str()), ("sentinel-value-0123456789", "[hidden]"));
+        let (clients, _) = replay(vec![(404, NONE)]);
+        assert!(matches!(ApiKeys::new(&clients).value("k1", "acme").await, Ok(None)));
         let asked: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(asked[0].ends_with("/apikeys/k1?includeValue=false"), "{asked:?}");
         assert!(asked[1].ends_with("/apikeys/k1?includeValue=true"), "{asked:?}");
