@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{Change, Drift, Effect, Plan};
 use crate::policy::{Policy, one_or_many};
+use crate::spec::policies;
 
 /// The keys of a function that give permissions for a service's resources, by the beginning of the action. Everything
 /// else is for `allow`.
@@ -67,8 +68,14 @@ fn added(drift: &Drift) -> BTreeSet<String> {
     let allows = |statement: &&Value| statement["Effect"] == "Allow";
     let want = Policy::new(want.statements().filter(allows).cloned());
     let further = |statement: &&Value| want.judge(&Policy::new([(*statement).clone()])) == Effect::Weakens;
-    let actions =
-        live.statements().filter(allows).filter(further).flat_map(|statement| one_or_many(&statement["Action"]));
+    // Those with an id of the program are from an earlier stack file: whoever removed their key wants them gone.
+    let by_hand = |statement: &&Value| !statement["Sid"].as_str().is_some_and(policies::is_of_the_program);
+    let actions = live
+        .statements()
+        .filter(allows)
+        .filter(further)
+        .filter(by_hand)
+        .flat_map(|statement| one_or_many(&statement["Action"]));
     actions.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
@@ -97,6 +104,15 @@ mod tests {
         assert!(text.contains("(s3:GetObject)") && text.ends_with("use `allow` under [functions.F]."), "{text}");
         let text = note(live(allow("lambda:InvokeFunction", "arn:f"))).expect("a note");
         assert!(text.ends_with("use `invokes_functions` under [functions.F]."), "{text}");
+        // What an earlier stack file gave was added by nobody.
+        for sid in ["TellOfFailedEvents", "ReadTableStreams", "Allow2", "DecryptStream1"] {
+            let mut former = allow("sns:Publish", "arn:other");
+            former["Sid"] = json!(sid);
+            assert_eq!(note(live(former)), None, "{sid}");
+        }
+        let mut by_hand = allow("sns:Publish", "arn:other");
+        by_hand["Sid"] = json!("VisualEditor0");
+        assert!(note(live(by_hand)).is_some());
         let fewer = Policy::default().to_string();
         assert_eq!(note(fewer), None);
     }

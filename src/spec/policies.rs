@@ -26,6 +26,39 @@ const NETWORK_ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
+/// The ids of the statements of functions' policies; those of some end in a number.
+const SIDS: [&str; 22] = [
+    "DecryptParameters",
+    "DecryptTheirSecrets",
+    "InvokeOwnFunctions",
+    "JoinVpc",
+    "NoNetworkCallsByCode",
+    "PublishToOwnTopics",
+    "ReadOwnSecrets",
+    "ReadParameterPaths",
+    "ReadParameters",
+    "ReadStreams",
+    "ReadTableStreams",
+    "ReadTables",
+    "ReadTheirSecrets",
+    "ReceiveFromOwnQueues",
+    "RotateOwnSecrets",
+    "SendFailedEvents",
+    "SendToOwnQueues",
+    "SendTraces",
+    "TellOfFailedEvents",
+    "UseKey",
+    "WriteOwnLogs",
+    "WriteTables",
+];
+const NUMBERED_SIDS: [&str; 2] = ["Allow", "DecryptStream"];
+
+/// Whether a statement with this id is one that the program gives a function, for some stack file.
+pub fn is_of_the_program(sid: &str) -> bool {
+    let number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
+    SIDS.contains(&sid) || NUMBERED_SIDS.iter().any(|beginning| sid.strip_prefix(beginning).is_some_and(number))
+}
+
 /// Lets the Lambda service, and nobody else, assume a function's role for functions of this account.
 pub fn trust(account: &str) -> Policy {
     Policy::trust("lambda.amazonaws.com", account)
@@ -364,6 +397,33 @@ pub fn traces(wanted: &Function, scope: &Scope) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_id_of_a_statement_is_known_as_the_programs() {
+        let rich = "[stack]\nname = \"s\"\n[tables.notes]\nkey = \"id\"\nstream = \"keys\"\n[queues.work]\n[topics.news]\n\
+            [secrets.mine]\ntopic = \"news\"\n[functions.G]\nsource = \"g\"\n[functions.F]\nsource = \"f\"\nreads = [\"notes\"]\n\
+            writes = [\"notes\"]\ninvokes_functions = [\"G\"]\npublishes = [\"news\"]\nsends = [\"work\"]\n\
+            secrets = [\"mine\"]\nreads_parameters = [\"/a\", \"/b/*\"]\n\
+            allow = [{ actions = [\"s3:GetObject\"], resources = [\"arn:aws:s3:::x/*\"] }]\n\
+            on_failure = { topic = \"news\" }\n[[functions.F.triggers]]\nstream = \"notes\"\n\
+            [[functions.F.triggers]]\nqueue = \"work\"\n\
+            [[functions.F.triggers]]\nstream_arn = \"arn:aws:kinesis:eu-west-1:123456789012:stream/x\"\n";
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            stack: "s".into(),
+            ..Scope::default()
+        };
+        let stack = crate::spec::parse(rich).unwrap_or_else(|flaws| panic!("{flaws:?}"));
+        let mut ids = BTreeSet::new();
+        for (_, policy) in planned(&stack, &scope, &Known::NOTHING) {
+            ids.extend(policy.statements().filter_map(|one| Some(one["Sid"].as_str()?.to_owned())));
+        }
+        assert!(ids.len() >= 15, "{ids:?}");
+        assert!(ids.iter().all(|id| is_of_the_program(id)), "{ids:?}");
+        assert!(is_of_the_program("Allow12") && !is_of_the_program("Allow") && !is_of_the_program("AllowAll"));
+    }
 
     #[test]
     fn policies_are_known_before_the_resources_exist() {
