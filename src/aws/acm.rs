@@ -38,9 +38,14 @@ impl Certificate {
         Self { status, names }
     }
 
+    /// Whether it is valid; for which names is another matter.
+    pub fn is_issued(&self) -> bool {
+        self.status == "ISSUED"
+    }
+
     /// Why API Gateway cannot use it for a host name; `None` if it can.
     pub fn unfit_for(&self, name: &str) -> Option<String> {
-        if self.status != "ISSUED" {
+        if !self.is_issued() {
             return Some(format!("has the status {}, not ISSUED", self.status));
         }
         let covered = self.names.iter().any(|one| covers(one, name));

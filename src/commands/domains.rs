@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::pools::Kept;
 use super::session::Session;
-use crate::aws::acm::Certificates;
+use crate::aws::acm::{Certificate, Certificates};
 use crate::aws::apigatewayv2::DomainName;
 use crate::aws::cognito::Cognito;
 use crate::aws::route53::Record;
@@ -24,16 +24,11 @@ pub(super) async fn unusable(session: &Session, plan: &Plan) -> Result<Vec<Kept>
     }
     let certificates = &Certificates::new(&session.clients);
     let reads = session.config.stack.domains().map(|domain| async move {
-        let why = match certificates.read(&domain.certificate).await {
-            Ok(Some(certificate)) => certificate.unfit_for(&domain.name)?,
-            Ok(None) => "does not exist".to_owned(),
+        let found = match certificates.read(&domain.certificate).await {
+            Ok(found) => found,
             Err(failure) => return Some(Err(failure)),
         };
-        Some(Ok(Kept {
-            id: ids::custom_domain(&domain.name).into(),
-            why: format!("the certificate of {} {why} ({})", domain.name, domain.certificate),
-            hint: "`aws acm describe-certificate` shows what is missing; a certificate must be issued first".into(),
-        }))
+        Some(Ok(unfit((&domain.name, &domain.certificate), found.as_ref())?))
     });
     let certificates: Result<Vec<Kept>, Failure> = join_all(reads).await.into_iter().flatten().collect();
     Ok(certificates?)
@@ -72,6 +67,29 @@ pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Resu
     Ok(taken)
 }
 
+/// Why API Gateway cannot use a certificate (an ARN) for a domain, and what to do; `None` if it can.
+fn unfit((name, arn): (&str, &str), found: Option<&Certificate>) -> Option<Kept> {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    let shows = format!("`aws acm describe-certificate --certificate-arn {arn} --region {region}` shows");
+    let (why, hint) = match found {
+        None => {
+            let hint = "name one of these in `certificate`: `aws acm list-certificates --region";
+            ("does not exist".to_owned(), format!("{hint} {region}`"))
+        }
+        Some(certificate) => {
+            let why = certificate.unfit_for(name)?;
+            let hint = if certificate.is_issued() {
+                format!("name a certificate for {name} in `certificate`; {shows} the names of this one")
+            } else {
+                format!("a certificate must be issued first; {shows} what is missing")
+            };
+            (why, hint)
+        }
+    };
+    let why = format!("the certificate of {name} {why} ({arn})");
+    Some(Kept { id: ids::custom_domain(name).into(), why, hint })
+}
+
 /// The domains and DNS records that are somebody else's, so that `up` must change nothing.
 pub(super) fn foreign(plan: &Plan) -> Vec<Kept> {
     let ours = |kind: &str| [DomainName::KIND, Record::KIND].contains(&kind);
@@ -95,4 +113,27 @@ pub(super) fn records_to_make(outputs: &Outputs) -> Vec<String> {
         )
     };
     open.map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_certificate_is_explained_by_what_is_wrong_with_it() {
+        let arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1";
+        let of = |status: &str, name: &str| Certificate { status: status.into(), names: vec![name.into()] };
+        let said = |found: Option<Certificate>| {
+            unfit(("api.example.com", arn), found.as_ref()).map(|kept| (kept.why, kept.hint))
+        };
+        assert_eq!(said(Some(of("ISSUED", "api.example.com"))), None);
+        let command = format!("`aws acm describe-certificate --certificate-arn {arn} --region eu-west-1`");
+        let (why, hint) = said(Some(of("ISSUED", "other.example.com"))).expect("unfit");
+        assert!(why.contains("is for other.example.com") && !hint.contains("issued"), "{why} {hint}");
+        assert!(hint.contains("a certificate for api.example.com") && hint.contains(&command), "{hint}");
+        let (_, hint) = said(Some(of("PENDING_VALIDATION", "api.example.com"))).expect("unfit");
+        assert!(hint.starts_with("a certificate must be issued first") && hint.contains(&command), "{hint}");
+        let (_, hint) = said(None).expect("unfit");
+        assert!(hint.contains("`aws acm list-certificates --region eu-west-1`"), "{hint}");
+    }
 }
