@@ -16,8 +16,8 @@ use crate::report::answer;
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     let email = check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let (_, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
-    let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;
+    let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
+    let tokens = sign_in(&session, (&pool_name, &pool), &email, &args.sign_in).await?;
     if session.config.output.json {
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION,
@@ -38,11 +38,16 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
 }
 
 /// Signs in as a client does, with a password from standard input or a prompt.
-pub(super) async fn sign_in(session: &Session, pool: &Pool, email: &str, how: &args::SignIn) -> Result<Tokens, Error> {
+pub(super) async fn sign_in(
+    session: &Session,
+    (name, pool): (&str, &Pool),
+    email: &str,
+    how: &args::SignIn,
+) -> Result<Tokens, Error> {
     let password = if how.password_stdin {
         ask::standard_input("password").await?
     } else {
         ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin").await?
     };
-    Ok(Users::new(&session.clients).sign_in(&pool.client_id, &pool.id, email, password).await?)
+    Ok(Users::new(&session.clients).sign_in(&pool.client_id, name, email, password).await?)
 }

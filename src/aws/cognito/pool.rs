@@ -139,7 +139,9 @@ impl Resource for UserPool {
             return schema::unchangeable(self, drift);
         };
         let Drift { field, live, want, .. } = fixed;
-        let message = format!("AWS cannot change {field} of the user pool {} from {live} to {want}", self.name);
+        // Both follow from one key of the stack file.
+        let key = if field.ends_with("Attributes") { format!("`sign_in` ({field})") } else { field.clone() };
+        let message = format!("AWS cannot change {key} of the user pool {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
             "only a new pool can have it: give the pool another name in the stack file, and `securelambda up \
              --remove-pool NAME` removes the old pool and deletes its users",

@@ -245,28 +245,28 @@ impl Users {
         }
     }
 
-    /// Signs in with a password. Needs no AWS credentials.
+    /// Signs in with a password. Needs no AWS credentials. `pool` is what messages call the pool.
     pub async fn sign_in(
         &self,
         client_id: &str,
-        pool_id: &str,
+        pool: &str,
         email: &str,
         password: SecretValue,
     ) -> Result<Tokens, Failure> {
-        let answer = self.ask_for_tokens(client_id, pool_id, email, &password).await?;
-        granted(answer, pool_id, email)
+        let answer = self.ask_for_tokens(client_id, pool, email, &password).await?;
+        granted(answer, pool, email)
     }
 
     pub(super) async fn ask_for_tokens(
         &self,
         client_id: &str,
-        pool_id: &str,
+        pool: &str,
         email: &str,
         password: &SecretValue,
     ) -> Result<InitiateAuthOutput, Failure> {
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
         let call = call.auth_parameters("USERNAME", email).auth_parameters("PASSWORD", password.reveal());
-        let answer = call.send().await.or_fail(&format!("sign {email} in to {pool_id}"));
+        let answer = call.send().await.or_fail(&format!("sign {email} in to {pool}"));
         explained(answer).map_err(without_quotes)
     }
 
@@ -322,10 +322,10 @@ pub(super) fn user(user: UserType) -> User {
 }
 
 /// The tokens in an answer, or the failure that a challenge is.
-pub(super) fn granted(answer: InitiateAuthOutput, pool_id: &str, email: &str) -> Result<Tokens, Failure> {
+pub(super) fn granted(answer: InitiateAuthOutput, pool: &str, email: &str) -> Result<Tokens, Failure> {
     match (answer.authentication_result, answer.challenge_name) {
         (Some(result), _) => tokens(result, None),
-        (None, Some(challenge)) => Err(challenged(&format!("sign {email} in to {pool_id}"), &challenge)),
+        (None, Some(challenge)) => Err(challenged(&format!("sign {email} in to {pool}"), &challenge)),
         (None, None) => Err(empty(&format!("signing {email} in"))),
     }
 }
