@@ -127,10 +127,20 @@ pub enum Admits<'a> {
     Anyone,
     /// Users of this pool, by a token.
     UsersOf(&'a str),
+    /// Programs, by a token with a scope.
+    Programs {
+        /// As in `access token of Users with the scope orders/read`.
+        token: &'a str,
+        /// Where a program gets it.
+        source: &'a str,
+    },
     /// Callers whom the function of this authorizer admits.
     AdmittedBy(&'a str),
     /// Callers who sign the request and whom IAM allows to.
-    Signers,
+    Signers {
+        /// Whether an identity pool of the stack gives users credentials.
+        by_pool: bool,
+    },
 }
 
 /// What a request showed about its caller.
@@ -158,8 +168,8 @@ pub enum Answerer<'a> {
     Function(&'a str),
     /// The server with this host.
     Server(&'a str),
-    /// API Gateway itself, always in the same way.
-    Fixed,
+    /// API Gateway itself, always with this status.
+    Fixed(u16),
 }
 
 impl std::fmt::Display for Answerer<'_> {
@@ -167,7 +177,7 @@ impl std::fmt::Display for Answerer<'_> {
         match self {
             Self::Function(name) => write!(f, "the function {name}"),
             Self::Server(host) => write!(f, "the server {host}"),
-            Self::Fixed => f.write_str("the route's fixed answer"),
+            Self::Fixed(_) => f.write_str("the route's fixed answer"),
         }
     }
 }
@@ -229,9 +239,7 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
             asked.rate_limit
         )),
         (500..=599, _) => Some(failed(answer, asked.http, answerer)),
-        (401 | 403 | 413 | 415 | 429, None) if answerer == Answerer::Fixed => {
-            Some("this may be the route's fixed answer; API Gateway's own refusals say so".into())
-        }
+        (status, None) if answerer == Answerer::Fixed(status) => Some("this is the route's fixed answer".into()),
         (401 | 403 | 413 | 415 | 429, None) if asked.at_aws => {
             Some(format!("{answerer} sent this response; API Gateway allowed the request"))
         }
@@ -244,22 +252,25 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
 
 /// Advice for a 401 of API Gateway.
 fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
+    let asks = answer.headers.get("www-authenticate").unwrap_or_default();
+    let expired = by.message.contains("expired") || asks.contains("expired");
     let pool = match asked.admits {
         Admits::UsersOf(pool) => pool,
+        Admits::Programs { .. } if expired => return "the token has expired: get a new one".to_owned(),
+        Admits::Programs { token, source } => return scope_needed(asked.sent, token, source),
         Admits::AdmittedBy(name) => {
             return format!(
                 "the request lacks a part that `identity` of the authorizer {name} names, or the authorizer's function \
                  refused it: pass the part with --header, or in the path after `?`"
             );
         }
-        Admits::Anyone | Admits::Signers => {
+        Admits::Anyone | Admits::Signers { .. } => {
             return "API Gateway requires a token, although the stack file says that the route needs none: see \
                     `securelambda status`"
                 .to_owned();
         }
     };
-    let asks = answer.headers.get("www-authenticate").unwrap_or_default();
-    if by.message.contains("expired") || asks.contains("expired") {
+    if expired {
         return "the token has expired: sign in again to get a new one".to_owned();
     }
     match (asked.sent, asked.http) {
@@ -273,18 +284,38 @@ fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
     }
 }
 
+/// Advice for a caller whom a route with scopes does not know.
+fn scope_needed(sent: Sent, token: &str, source: &str) -> String {
+    match sent {
+        Sent::Token => format!("API Gateway accepts only an {token} that has not expired: {source}"),
+        Sent::Nothing | Sent::Signature => {
+            format!("the route requires an {token}, which --token-stdin reads: {source}")
+        }
+    }
+}
+
 /// Advice for a 403 of API Gateway or the web ACL (docs/aws.md, Refusals of requests).
 fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
-    let unsigned = asked.admits == Admits::Signers && asked.sent != Sent::Signature;
+    let signers = match asked.admits {
+        Admits::Signers { by_pool: true } => Some("pass --as EMAIL"),
+        Admits::Signers { by_pool: false } => Some("sign it yourself, for example with `curl --aws-sigv4`"),
+        _ => None,
+    };
+    let unsigned = signers.filter(|_| asked.sent != Sent::Signature);
+    let needs_signature = |how: &str| format!("the route requires a signed request: {how}");
     if let (Admits::AdmittedBy(name), "AccessDeniedException" | "") = (asked.admits, by.kind.as_str())
         && !by.message.contains("execute-api:Invoke")
     {
         return format!("the function of the authorizer {name} refused the request");
     }
+    // An HTTP API refuses a token without the scope so, and may have no firewall.
+    if let (Admits::Programs { token, source }, "") = (asked.admits, by.kind.as_str()) {
+        return scope_needed(asked.sent, token, source);
+    }
     match by.kind.as_str() {
         // Where no route is, API Gateway reads a token as a signature, and where a signature is required too.
-        "MissingAuthenticationTokenException" | "IncompleteSignatureException" if unsigned => {
-            "the route requires a signed request: pass --as EMAIL".to_owned()
+        "MissingAuthenticationTokenException" | "IncompleteSignatureException" if unsigned.is_some() => {
+            needs_signature(unsigned.unwrap_or_default())
         }
         "IncompleteSignatureException" => NO_ROUTE.to_owned(),
         _ if by.is_no_route(403) => NO_ROUTE.to_owned(),
@@ -307,7 +338,7 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
         "ForbiddenException" if by.message == FORBIDDEN && asked.firewall => {
             "the firewall blocked the request; `securelambda traffic` shows which rule".to_owned()
         }
-        "" if unsigned => "the route requires a signed request: pass --as EMAIL".to_owned(),
+        "" if unsigned.is_some() => needs_signature(unsigned.unwrap_or_default()),
         _ => "API Gateway refused the request, not the function".to_owned(),
     }
 }
@@ -350,10 +381,13 @@ pub fn failed(answer: &Answer, http: bool, answerer: Answerer<'_>) -> String {
             );
         }
         Answerer::Server(_) => return format!("{answerer} sent this response"),
-        Answerer::Fixed if by.is_some() => {
+        Answerer::Fixed(_) if by.is_some() => {
             return "API Gateway could not give the route's fixed answer; see `securelambda status`".to_owned();
         }
-        Answerer::Fixed => return "this is the route's fixed answer".to_owned(),
+        Answerer::Fixed(status) if status == answer.status => return "this is the route's fixed answer".to_owned(),
+        Answerer::Fixed(status) => {
+            return format!("the route's fixed answer has the status {status}; see `securelambda status`");
+        }
     };
     let logs = format!("see `securelambda logs {function}`");
     match (answer.status, by.is_some(), http) {
@@ -411,10 +445,14 @@ mod tests {
         answerer: Answerer::Function("Hello"),
     };
     const SERVED: Asked<'static> = Asked { answerer: Answerer::Server("api.example.com"), ..REST };
-    const FIXED: Asked<'static> = Asked { answerer: Answerer::Fixed, ..REST };
+    const FIXED: Asked<'static> = Asked { answerer: Answerer::Fixed(503), ..REST };
     const HTTP: Asked<'static> = Asked { http: true, firewall: false, ..REST };
-    const SIGNED: Asked<'static> = Asked { admits: Admits::Signers, sent: Sent::Signature, ..REST };
+    const SIGNED: Asked<'static> = Asked { admits: Admits::Signers { by_pool: true }, sent: Sent::Signature, ..REST };
     const PARTNERS: Asked<'static> = Asked { admits: Admits::AdmittedBy("Partner"), sent: Sent::Nothing, ..REST };
+    const PROGRAMS: Asked<'static> = Asked {
+        admits: Admits::Programs { token: "access token of Users with the scope a/b", source: "a program gets one" },
+        ..REST
+    };
     const UNSIGNED: Asked<'static> = Asked { sent: Sent::Nothing, ..SIGNED };
 
     #[test]
@@ -494,6 +532,21 @@ mod tests {
             ),
             (asks("Bearer error_description=\"the token has expired\""), HTTP, "has expired: sign in again"),
             (asks("Bearer"), Asked { sent: Sent::Nothing, ..HTTP }, "pass --as EMAIL"),
+            (
+                unauthorized(),
+                PROGRAMS,
+                "accepts only an access token of Users with the scope a/b that has not expired: a program gets one",
+            ),
+            (
+                unauthorized(),
+                Asked { sent: Sent::Nothing, ..PROGRAMS },
+                "requires an access token of Users with the scope a/b, which --token-stdin reads",
+            ),
+            (
+                http(403, "Forbidden"),
+                Asked { http: true, firewall: false, ..PROGRAMS },
+                "only an access token of Users with the scope a/b",
+            ),
             (own(401), REST, "the function Hello sent this response"),
             (own(401), Asked { at_aws: false, ..HTTP }, "does not say which"),
             (forbidden(), REST, "the firewall blocked the request"),
@@ -511,6 +564,11 @@ mod tests {
             (rest(403, "IncompleteSignatureException", "'eyJ' not a valid key=value pair"), REST, "has no such route"),
             (rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE), UNSIGNED, "requires a signed request"),
             (http(403, "Forbidden"), Asked { http: true, ..UNSIGNED }, "requires a signed request"),
+            (
+                rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE),
+                Asked { admits: Admits::Signers { by_pool: false }, ..UNSIGNED },
+                "sign it yourself",
+            ),
             (rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE), SIGNED, "has no such route"),
             (rest(403, "SomeNewException", "No"), REST, "API Gateway refused the request"),
             (rest(413, "BadRequestException", "Request Too Long"), REST, "6 MB, which is Lambda's limit"),
@@ -586,7 +644,9 @@ mod tests {
             (own(500), SERVED, "the server api.example.com sent this response"),
             (own(403), SERVED, "the server api.example.com sent this response; API Gateway allowed"),
             (own(503), FIXED, "this is the route's fixed answer"),
-            (own(403), FIXED, "this may be the route's fixed answer"),
+            (own(403), Asked { answerer: Answerer::Fixed(403), ..REST }, "this is the route's fixed answer"),
+            (own(404), Asked { answerer: Answerer::Fixed(404), ..REST }, "this is the route's fixed answer"),
+            (own(500), FIXED, "fixed answer has the status 503"),
             (
                 rest(500, "InternalServerErrorException", "Internal server error"),
                 FIXED,

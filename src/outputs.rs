@@ -99,6 +99,9 @@ pub struct Route {
     /// The pool whose ID tokens pass; an HTTP API accepts access tokens too. Absent for open and IAM-signed routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
+    /// If there are any, only access tokens of the pool with one of these scopes pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// The entry of `[authorizers]` whose function decides who may call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer: Option<String>,
@@ -108,6 +111,9 @@ pub struct Route {
     /// Whether callers must also send an API key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
+    /// Who may call it, in words.
+    #[serde(skip)]
+    pub callers: String,
 }
 
 /// What answers a route instead of a function.
@@ -260,12 +266,14 @@ impl Outputs {
                     Auth::Pool(pool) => Some(pool.clone()),
                     Auth::Lambda(_) | Auth::Iam | Auth::None => None,
                 },
+                scopes: route.scopes.iter().cloned().collect(),
                 authorizer: match &route.auth {
                     Auth::Lambda(name) => Some(name.clone()),
                     Auth::Pool(_) | Auth::Iam | Auth::None => None,
                 },
                 iam: route.auth == Auth::Iam,
                 key: route.key,
+                callers: stack.callers(api, route),
             });
             Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url, domain })
         };

@@ -9,7 +9,7 @@ use crate::args;
 use crate::bundle;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::export::openapi;
+use crate::export::openapi::{self, Urls};
 use crate::report::{answer, say};
 
 /// The name of `[api]` in arguments and file names.
@@ -60,8 +60,12 @@ async fn documents(config: &Config) -> Result<Vec<(String, Value)>, Error> {
     };
     let documents = stack.all_apis().map(|(name, api)| {
         let url = outputs.as_ref().and_then(|outputs| outputs.all_apis().find(|(other, _)| *other == name));
-        let url = url.map(|(_, api)| api.base_url.as_str());
-        let document = openapi::document(stack, (name, api), url, &schemas);
+        let pools = outputs.iter().flat_map(|outputs| &outputs.pools);
+        let urls = Urls {
+            base: url.map(|(_, api)| api.base_url.as_str()),
+            tokens: pools.filter_map(|(name, pool)| Some((name.as_str(), pool.token_url.as_deref()?))).collect(),
+        };
+        let document = openapi::document(stack, (name, api), &urls, &schemas);
         Ok((name.unwrap_or(UNNAMED).to_owned(), document.map_err(|error| Error::other(error.to_string()))?))
     });
     documents.collect()

@@ -45,8 +45,7 @@ fn diagram(stack: &Stack) -> Diagram {
         for route in &api.routes {
             let drawn = ApiIds(name).within(&route.name());
             for (caller, label) in callers(stack, (name, api), route) {
-                let with_key = || format!("{label} and API key").into();
-                let label: Cow<'static, str> = if route.key { with_key() } else { label.into() };
+                let label: Cow<'static, str> = if route.key { format!("{label} and API key").into() } else { label };
                 diagram.arrow((NodeKind::Caller, &caller), (NodeKind::Route, &drawn), label);
             }
             let (kind, label) = match &route.target {
@@ -135,20 +134,17 @@ fn diagram(stack: &Stack) -> Diagram {
 }
 
 /// The callers of a route, and how they authenticate.
-fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, &'static str)> {
+fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, Cow<'static, str>)> {
     match &route.auth {
-        Auth::Pool(pool) => {
-            let label = if api.kind == ApiKind::Http { "ID or access token" } else { "ID token" };
-            vec![(format!("users of {pool}"), label)]
-        }
-        Auth::Lambda(authorizer) => vec![(format!("callers that {authorizer} admits"), "identity")],
-        Auth::None => vec![("anyone".to_owned(), "no token")],
+        Auth::Pool(pool) => vec![(route.holders(pool), route.token(api.kind).into())],
+        Auth::Lambda(authorizer) => vec![(format!("callers that {authorizer} admits"), "identity".into())],
+        Auth::None => vec![("anyone".to_owned(), "no token".into())],
         Auth::Iam => {
             let opens = |invoke: &Invoke| invoke.api.as_deref() == name && invoke.route == route.name();
             let pools = stack.identity_pools.iter().filter(|(_, pool)| pool.invokes.iter().any(opens));
-            let users = pools.map(|(by, pool)| (format!("users of {} via {by}", pool.pool), "signature"));
+            let users = pools.map(|(by, pool)| (format!("users of {} via {by}", pool.pool), "signature".into()));
             let users: Vec<_> = users.collect();
-            if users.is_empty() { vec![("IAM principals".to_owned(), "signature")] } else { users }
+            if users.is_empty() { vec![("IAM principals".to_owned(), "signature".into())] } else { users }
         }
     }
 }
@@ -268,6 +264,14 @@ mod tests {
             insta::assert_snapshot!(format!("mermaid-{}", blueprint.name), mermaid(&drawn));
             insta::assert_snapshot!(format!("svg-{}", blueprint.name), svg(&drawn));
         }
+    }
+
+    #[test]
+    fn programs_call_a_route_with_scopes() {
+        let text = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\nscopes = { orders = [\"read\"] }\n\
+                    [api]\n[[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\npool = \"P\"\nscopes = [\"orders/read\"]\n";
+        let words = svg(&diagram(&parse(text).expect("sound")));
+        assert!(words.contains("programs of P access token with the scope orders/read GET /x"), "{words}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod loaded;
 mod local;
 mod logs;
 mod manual;
+mod next;
 mod outputs;
 mod permissions;
 mod plan;

@@ -166,43 +166,24 @@ fn show(session: &Session, state: &State) {
     for note in super::notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));
     }
-    let Some(route) =
-        outputs.routes().find(|route| !route.iam && route.authorizer.is_none()).filter(|_| !config.output.quiet)
-    else {
+    if config.output.quiet || outputs.routes().next().is_none() {
         return;
-    };
+    }
+    let token_url = |pool: &str| outputs.pools.get(pool)?.token_url.clone();
+    let Some(next) = super::next::after_up(&config.stack, &session.bundles.schemas, &token_url) else { return };
     // As this program was called, so that the lines can be pasted.
     let program = quoted(&config.program);
-    let line = |words: &str| format!("  {}\n", command(words).replacen("securelambda", &program, 1));
-    let mut next = String::from("\nNext:\n");
-    if let Some(pool) = &route.pool {
-        next += &line(&format!("add-user you@example.com --pool {pool}"));
-    }
-    let user = if route.pool.is_some() { " --as you@example.com" } else { "" };
-    let name = format!("{} {}", route.method, route.path);
-    let parameters = route.path.split('{').skip(1).filter_map(|rest| rest.split(['+', '}']).next());
-    let mut more = parameters.fold(String::new(), |more, name| more + " --param " + name + "=1");
-    if !["GET", "HEAD", "DELETE", "OPTIONS"].contains(&route.method.as_str()) {
-        more += " --data '{\"name\":\"Ada\"}'";
-    }
-    next += &line(&format!("call '{name}'{user}{more}"));
-    next += &line("down");
-    say(next.trim_end());
+    let lines =
+        next.commands.iter().map(|words| format!("\n  {}", command(words).replacen("securelambda", &program, 1)));
+    let remark = next.remark.map(|remark| format!("\n{remark}\n")).unwrap_or_default();
+    say(&format!("{remark}\nNext:{}", lines.collect::<String>()));
 }
 
 /// Two lines for each route, because URLs are long: the method and the URL, then what answers and who may call.
 pub(super) fn routes(outputs: &Outputs) -> String {
-    let routes = outputs.routes().map(|route| {
-        let who = match &route.pool {
-            Some(pool) => format!("for users of {pool}"),
-            None if route.authorizer.is_some() => {
-                format!("for whom {} admits", route.authorizer.as_deref().unwrap_or_default())
-            }
-            None if route.iam => "for IAM-signed requests".to_owned(),
-            None => "OPEN to anyone".to_owned(),
-        };
-        format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.answered_by())
-    });
+    let routes = outputs
+        .routes()
+        .map(|route| format!("{:<7} {}\n        {}, {}", route.method, route.url, route.answered_by(), route.callers));
     routes.collect::<Vec<_>>().join("\n")
 }
 

@@ -9,6 +9,7 @@ mod advice;
 mod allow_ip;
 pub mod blueprints;
 mod body_schema;
+mod callers;
 mod checks;
 mod diagnostic;
 mod field;

@@ -46,6 +46,7 @@ use serde::Serialize;
 
 pub use context::{Admitted, GivenUser, Subject};
 pub use run::{Proof, verify};
+pub use sample::satisfying as sample_body;
 pub use test_users::Leftover;
 
 use crate::emulator::Emulator;

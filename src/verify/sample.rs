@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 const DEPTH: usize = 16;
 
 /// A valid body, with `marker` in every string without a format.
-pub(super) fn satisfying(schema: &Value, marker: &str) -> Value {
+pub fn satisfying(schema: &Value, marker: &str) -> Value {
     build(schema, schema, marker, DEPTH)
 }
 

@@ -42,6 +42,26 @@ impl Caller {
     }
 }
 
+/// The token that a route for a pool's users or programs demands, in words; empty for other routes.
+#[derive(Debug, Default)]
+pub(super) struct Demand {
+    /// As in `access token of Users with the scope orders/read`.
+    pub token: String,
+    /// Where a program gets it.
+    pub source: String,
+}
+
+impl Demand {
+    pub(super) fn of(stack: &Stack, target: &Target<'_>) -> Self {
+        let Auth::Pool(pool) = &target.route.auth else { return Self::default() };
+        let at = format!("the URL that `securelambda outputs pools.{pool}.token_url` prints");
+        Self {
+            token: target.route.token_of(pool, target.api.kind),
+            source: stack.token_source(pool, target.route, &at),
+        }
+    }
+}
+
 /// Checks that the flags say who calls, as far as the route asks.
 pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
     let named = args.user.is_some() || args.token_stdin || args.anonymous;
@@ -51,9 +71,16 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
     }
     key(args, stack, target)?;
     let or = "or --anonymous to see how the route refuses";
+    let Demand { token, source } = Demand::of(stack, target);
     match &target.route.auth {
+        Auth::Pool(_) if !named && !target.route.scopes.is_empty() => {
+            Err(Error::usage(format!("the route {name} requires an {token}"))
+                .hint(format!("{source}; pass --token-stdin, {or}")))
+        }
         Auth::Pool(pool) if !named => Err(Error::usage(format!("the route {name} requires a token of {pool}"))
             .hint(format!("pass --as EMAIL to sign in, --token-stdin, {or}"))),
+        // Without an identity pool, the error says how else to sign.
+        Auth::Iam if !named && stack.identity_pools.is_empty() => identity_pool(args, stack, target).map(drop),
         Auth::Iam if !named => Err(Error::usage(format!(
             "the route {name} requires a request that is signed with AWS credentials"
         ))
@@ -66,6 +93,10 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
 /// Checks that `--key` names a key, and that the route asks for one.
 fn key(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
     let Some(name) = &args.key else { return Ok(()) };
+    if name.is_empty() {
+        let known: Vec<&str> = stack.api_keys().into_keys().collect();
+        return Err(Error::usage("--key has no name").hint(format!("pass one of {}", known.join(", "))));
+    }
     let known: Vec<String> = stack.api_keys().into_keys().map(str::to_owned).collect();
     if !known.contains(name) {
         return Err(api_keys::unknown(name, &known));
@@ -111,8 +142,8 @@ pub(super) async fn sign_in(
         None => return Ok(Caller::Nobody),
         Some(email) => {
             let email = add_user::check_name(stack, pool.map(String::as_str), email)?;
-            let (_, pool) = add_user::pool_in(outputs, session, pool.map(String::as_str))?;
-            token::sign_in(session, &pool, &email, &args.sign_in).await?.id
+            let (pool_name, pool) = add_user::pool_in(outputs, session, pool.map(String::as_str))?;
+            token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?.id
         }
     };
     let Some((name, identities)) = identities else { return Ok(Caller::Token(token)) };

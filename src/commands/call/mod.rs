@@ -8,7 +8,7 @@ mod show;
 
 use serde_json::json;
 
-use self::caller::Caller;
+use self::caller::{Caller, Demand};
 use self::content::Content;
 use self::route::{Target, Values, find};
 use super::session::{Session, Sources};
@@ -20,16 +20,12 @@ use crate::meaning::{Admits, Answerer, Asked, AskedKey, Sent, advice};
 use crate::outputs::{Outputs, SCHEMA_VERSION};
 use crate::probe::{API_KEY_HEADER, Client, HeaderNames, Request};
 use crate::report::{answer, say};
-use crate::spec::{ApiKind, Auth, Route, RouteTarget};
+use crate::spec::{ApiKind, Auth, Route, RouteTarget, Stack};
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     // Mistakes on the command line are reported before any call.
     let stack = config.stack.clone();
-    args.user.as_deref().map(|name| add_user::check_name(&stack, args.pool.as_deref(), name)).transpose()?;
-    content::check(args)?;
-    let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
-    let target = find(&stack, &args.route, &values)?;
-    caller::check(args, &stack, &target)?;
+    let target = checked(args, &stack)?;
     let content = Content::read(args).await?;
     caller::has_key(args, &stack, &target, &content)?;
 
@@ -61,10 +57,28 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
         return Ok(Ending::Done);
     }
     let error = Error::other(format!("the route returned status {}", answered.status));
-    Err(match advice(&answered, &asked(&session, &target, &caller, sent_key)) {
+    let demand = Demand::of(&stack, &target);
+    Err(match advice(&answered, &asked(&session, &target, &demand, &caller, sent_key)) {
         Some(advice) => error.hint(advice),
         None => error,
     })
+}
+
+/// The route that is meant, if nothing on the command line is a mistake.
+fn checked<'a>(args: &'a args::Call, stack: &'a Stack) -> Result<Target<'a>, Error> {
+    args.user.as_deref().map(|name| add_user::check_name(stack, args.pool.as_deref(), name)).transpose()?;
+    content::check(args)?;
+    let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
+    let target = find(stack, &args.route, &values)?;
+    caller::check(args, stack, &target)?;
+    Ok(target)
+}
+
+/// The same, and whether an API key is given if the route asks for one.
+#[cfg(test)]
+pub(super) fn check(args: &args::Call, stack: &Stack) -> Result<(), Error> {
+    let target = checked(args, stack)?;
+    caller::has_key(args, stack, &target, &Content::default())
 }
 
 fn base_url<'a>(outputs: &'a Outputs, target: &Target<'_>) -> Result<&'a str, Error> {
@@ -85,20 +99,23 @@ fn answerer(route: &Route) -> Answerer<'_> {
     match &route.target {
         RouteTarget::Function(name) => Answerer::Function(name),
         RouteTarget::Http { .. } => Answerer::Server(route.target.host().unwrap_or_default()),
-        RouteTarget::Mock { .. } => Answerer::Fixed,
+        RouteTarget::Mock { status, .. } => Answerer::Fixed(*status),
     }
 }
 
 /// The route's settings in the stack file, which explain its answer.
-fn asked<'a>(session: &Session, target: &Target<'a>, caller: &Caller, sent_key: bool) -> Asked<'a> {
+fn asked<'a>(session: &Session, target: &Target<'a>, demand: &'a Demand, caller: &Caller, sent_key: bool) -> Asked<'a> {
     let http = target.api.kind == ApiKind::Http;
     Asked {
         at_aws: session.endpoint.is_none(),
         http,
         admits: match &target.route.auth {
+            Auth::Pool(_) if !target.route.scopes.is_empty() => {
+                Admits::Programs { token: &demand.token, source: &demand.source }
+            }
             Auth::Pool(pool) => Admits::UsersOf(pool),
             Auth::Lambda(name) => Admits::AdmittedBy(name),
-            Auth::Iam => Admits::Signers,
+            Auth::Iam => Admits::Signers { by_pool: !session.config.stack.identity_pools.is_empty() },
             Auth::None => Admits::Anyone,
         },
         sent: match caller {

@@ -20,21 +20,29 @@ const SIGNED: &str = "aws-iam";
 /// The name of the security scheme for API keys.
 const API_KEY: &str = "api-key";
 
-/// The OpenAPI 3.0 document of an API of `stack`. `base_url` is the beginning of its routes' URLs, if it exists.
-/// `schemas` are the texts of the body schemas, by the routes' `body`.
+/// The addresses of what exists.
+#[derive(Debug, Clone, Default)]
+pub struct Urls<'a> {
+    /// The beginning of the URLs of the API's routes.
+    pub base: Option<&'a str>,
+    /// Where programs get their tokens, by pool.
+    pub tokens: BTreeMap<&'a str, &'a str>,
+}
+
+/// The OpenAPI 3.0 document of an API of `stack`. `schemas` are the texts of the body schemas, by the routes' `body`.
 ///
 /// # Errors
 /// A body schema is not JSON.
 pub fn document(
     stack: &Stack,
     (name, api): (Option<&str>, &Api),
-    base_url: Option<&str>,
+    urls: &Urls<'_>,
     schemas: &BTreeMap<PathBuf, String>,
 ) -> Result<Value, serde_json::Error> {
     let mut document = json!({
         "openapi": "3.0.3",
         "info": { "title": format!("{}-{}", stack.name, name.unwrap_or("api")), "version": api.stage },
-        "servers": [server(api, base_url)],
+        "servers": [server(api, urls.base)],
         "paths": paths(stack, api),
     });
     let responses: BTreeSet<GatewayAnswer> =
@@ -46,7 +54,7 @@ pub fn document(
     let security: Map<_, _> = api
         .routes
         .iter()
-        .filter_map(|route| Some((scheme(&route.auth)?, scheme_object((stack, api), &route.auth)?)))
+        .filter_map(|route| Some((scheme(route)?, scheme_object((stack, api), route, urls)?)))
         .collect();
     let keyed = api.asks_for_keys().then(|| (API_KEY.to_owned(), api_key_scheme()));
     let security: Map<_, _> = security.into_iter().chain(keyed).collect();
@@ -135,7 +143,7 @@ fn operation(stack: &Stack, api: &Api, route: &Route, id: &str) -> Value {
     responses.insert(own_status(route), own_answer(route));
     let mut operation = json!({
         "operationId": id,
-        "security": security(route),
+        "security": security(stack, route),
         "responses": responses,
     });
     let parameters = required_parameters(route);
@@ -160,10 +168,24 @@ fn required_parameters(route: &Route) -> Vec<Value> {
 }
 
 /// What a caller must show: everything in one requirement, because a key is needed beside a token.
-fn security(route: &Route) -> Vec<Value> {
-    let key = route.key.then(|| API_KEY.to_owned());
-    let all: Map<_, _> = scheme(&route.auth).into_iter().chain(key).map(|scheme| (scheme, json!([]))).collect();
-    if all.is_empty() { Vec::new() } else { vec![all.into()] }
+fn security(stack: &Stack, route: &Route) -> Vec<Value> {
+    let key = route.key.then(|| (API_KEY.to_owned(), json!([])));
+    let with = |scopes: Value| -> Map<String, Value> {
+        scheme(route).map(|scheme| (scheme, scopes)).into_iter().chain(key.clone()).collect()
+    };
+    // One of the scopes suffices, so each makes a requirement of its own. A bearer token has no scopes in OpenAPI.
+    let ways: Vec<Map<String, Value>> = match &route.auth {
+        Auth::Pool(pool) if !route.scopes.is_empty() && login(stack, pool).is_some() => {
+            route.scopes.iter().map(|scope| with(json!([scope]))).collect()
+        }
+        _ => vec![with(json!([]))],
+    };
+    ways.into_iter().filter(|way| !way.is_empty()).map(Value::from).collect()
+}
+
+/// The first part of the domain at which programs get tokens of this pool.
+fn login<'a>(stack: &'a Stack, pool: &str) -> Option<&'a str> {
+    stack.pools.get(pool)?.login.as_deref()
 }
 
 fn api_key_scheme() -> Value {
@@ -210,8 +232,9 @@ fn body_schemas(api: &Api, schemas: &BTreeMap<PathBuf, String>) -> Result<BTreeM
 }
 
 /// The name of the security scheme for a way to call a route. `None`: anyone may call it.
-fn scheme(auth: &Auth) -> Option<String> {
-    match auth {
+fn scheme(route: &Route) -> Option<String> {
+    match &route.auth {
+        Auth::Pool(pool) if !route.scopes.is_empty() => Some(format!("{pool}-programs")),
         Auth::Pool(pool) => Some(pool.clone()),
         Auth::Lambda(name) => Some(name.clone()),
         Auth::Iam => Some(SIGNED.to_owned()),
@@ -219,20 +242,15 @@ fn scheme(auth: &Auth) -> Option<String> {
     }
 }
 
-fn scheme_object((stack, api): (&Stack, &Api), auth: &Auth) -> Option<Value> {
-    match auth {
-        Auth::Pool(pool) => {
-            let tokens = match api.kind {
-                ApiKind::Rest => "An ID token",
-                ApiKind::Http => "An ID token or an access token",
-            };
-            Some(json!({
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": format!("{tokens} of a user of the Cognito user pool {pool}"),
-            }))
-        }
+fn scheme_object((stack, api): (&Stack, &Api), route: &Route, urls: &Urls<'_>) -> Option<Value> {
+    match &route.auth {
+        Auth::Pool(pool) if !route.scopes.is_empty() => Some(programs(stack, pool, urls)),
+        Auth::Pool(pool) => Some(json!({
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": format!("An {} of a user of the Cognito user pool {pool}", route.token(api.kind)),
+        })),
         Auth::Lambda(name) => {
             // A scheme has one place; a function may look at further ones.
             let (place, part) = match stack.authorizers.get(name)?.identity.first()? {
@@ -251,6 +269,24 @@ fn scheme_object((stack, api): (&Stack, &Api), auth: &Auth) -> Option<Value> {
         })),
         Auth::None => None,
     }
+}
+
+/// How programs get the access tokens that routes with scopes demand. The same for all of a pool's routes.
+fn programs(stack: &Stack, pool: &str, urls: &Urls<'_>) -> Value {
+    let description =
+        format!("An access token of a program, with one of the route's scopes, from the Cognito user pool {pool}");
+    let Some(domain) = login(stack, pool) else {
+        return json!({ "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description });
+    };
+    let named = || format!("https://{domain}.auth.REGION.amazoncognito.com/oauth2/token");
+    let token_url = urls.tokens.get(pool).map_or_else(named, |url| (*url).to_owned());
+    let scopes = stack.pools.get(pool).into_iter().flat_map(crate::spec::Pool::scope_names);
+    let scopes: Map<_, _> = scopes.map(|scope| (scope, json!(""))).collect();
+    json!({
+        "type": "oauth2",
+        "flows": { "clientCredentials": { "tokenUrl": token_url, "scopes": scopes } },
+        "description": description,
+    })
 }
 
 /// An answer of API Gateway itself to a request that it does not pass on.
@@ -300,7 +336,8 @@ impl GatewayAnswer {
         let description = match self {
             Self::BadRequest => "The body does not match its schema, or a required parameter is missing".to_owned(),
             Self::Unauthorized => {
-                "The token is missing, expired, or of another pool, or the authorizer does not know the caller"
+                "The token is missing, expired, of another pool or without a scope of the route, or the authorizer does not \
+                 know the caller"
                     .to_owned()
             }
             Self::Forbidden => {
@@ -353,7 +390,7 @@ mod tests {
     fn example() -> Value {
         let stack = parse(STACK).expect("a stack file");
         let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
-        document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas")
+        document(&stack, (None, stack.api.as_ref().expect("an API")), &Urls::default(), &schemas).expect("JSON schemas")
     }
 
     #[test]
@@ -362,7 +399,8 @@ mod tests {
             + "[authorizers.Partner]\nfunction = \"F\"\nidentity = [\"header:X-Partner\"]\n";
         let stack = parse(&file).expect("a stack file");
         let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
-        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), &Urls::default(), &schemas)
+            .expect("JSON schemas");
         let scheme = &page["components"]["securitySchemes"]["Partner"];
         assert_eq!((&scheme["in"], &scheme["name"]), (&json!("header"), &json!("X-Partner")));
         let files = page["paths"].as_object().expect("paths").iter().find(|(path, _)| path.starts_with("/files"));
@@ -379,13 +417,42 @@ mod tests {
             + "[plans.p]\nkeys = [\"acme\"]\n";
         let stack = parse(&file).expect("a stack file");
         let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
-        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), &Urls::default(), &schemas)
+            .expect("JSON schemas");
         let of = |path: &str, method: &str| page["paths"][path][method]["security"].clone();
         assert_eq!(of("/orders/{id}", "post"), json!([{ "Users": [], "api-key": [] }]));
         assert_eq!(of("/orders/{id}", "get"), json!([{ "aws-iam": [] }]));
         assert_eq!(of("/files/{proxy}", "get"), json!([{ "api-key": [] }]));
         assert_eq!(page["components"]["securitySchemes"]["api-key"]["name"], json!("x-api-key"));
         assert!(example()["components"]["securitySchemes"].get("api-key").is_none());
+    }
+
+    #[test]
+    fn a_route_with_scopes_demands_one_of_them_of_a_program() {
+        let file = STACK.replace(
+            "[pools.Users]",
+            "[pools.Users]\nscopes = { orders = [\"read\", \"write\"] }\nlogin = { domain = \"demo\" }",
+        ) + "pool = \"Users\"\nscopes = [\"orders/read\", \"orders/write\"]\n";
+        let file = file.replacen("auth = \"none\"\n", "", 1);
+        let stack = parse(&file).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        let page = |urls: &Urls<'_>| {
+            document(&stack, (None, stack.api.as_ref().expect("an API")), urls, &schemas).expect("JSON schemas")
+        };
+        let unbuilt = page(&Urls::default());
+        // One of them suffices.
+        assert_eq!(
+            unbuilt["paths"]["/files/{proxy}"]["get"]["security"],
+            json!([{ "Users-programs": ["orders/read"] }, { "Users-programs": ["orders/write"] }])
+        );
+        assert_eq!(unbuilt["paths"]["/orders/{id}"]["post"]["security"], json!([{ "Users": [] }]));
+        let flow = |page: &Value| {
+            page["components"]["securitySchemes"]["Users-programs"]["flows"]["clientCredentials"].clone()
+        };
+        assert_eq!(flow(&unbuilt)["tokenUrl"], "https://demo.auth.REGION.amazoncognito.com/oauth2/token");
+        assert_eq!(flow(&unbuilt)["scopes"], json!({ "orders/read": "", "orders/write": "" }));
+        let built = page(&Urls { tokens: [("Users", "https://there/oauth2/token")].into(), ..Urls::default() });
+        assert_eq!(flow(&built)["tokenUrl"], "https://there/oauth2/token");
     }
 
     #[test]
@@ -423,7 +490,8 @@ mod tests {
         let keys = r#"parameters = { query = ["from"], headers = ["X-Tenant", "Authorization"] }"#;
         let stack = parse(&format!("{STACK}{keys}")).expect("a stack file");
         let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
-        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), None, &schemas).expect("JSON schemas");
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), &Urls::default(), &schemas)
+            .expect("JSON schemas");
         let get = &page["paths"]["/files/{proxy}"]["get"];
         let named = get["parameters"].as_array().expect("parameters").iter().map(|one| (&one["in"], &one["name"]));
         assert_eq!(

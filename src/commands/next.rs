@@ -1,0 +1,257 @@
+//! The commands that are printed under "Next" after `up`. Each can be pasted and does what it says: it has the key, the
+//! parameters and the body that its route demands, and a user whom the pool takes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::choices::{SignIn, UserAttribute, UserAttributeType};
+use crate::probe::API_KEY_HEADER;
+use crate::report::quoted;
+use crate::spec::routing::parameter;
+use crate::spec::{Api, Auth, Pool, Route, Stack};
+use crate::verify::sample_body;
+
+/// What is said after `up`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Next {
+    /// What commands cannot say.
+    pub remark: Option<String>,
+    /// The words behind the program's name.
+    pub commands: Vec<String>,
+}
+
+/// `token_url` is where programs of a pool get their tokens. `None`: there is no route that a command can call.
+pub(super) fn after_up(
+    stack: &Stack,
+    schemas: &BTreeMap<PathBuf, String>,
+    token_url: &dyn Fn(&str) -> Option<String>,
+) -> Option<Next> {
+    let routes = || stack.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
+    let mut commands = Vec::new();
+    let mut remark = None;
+    if let Some((name, _, route)) = routes().find(|(.., route)| is_callable(stack, route)) {
+        let user = match &route.auth {
+            Auth::Pool(pool) => stack.pools.get(pool).map(|settings| (pool, settings)),
+            Auth::Lambda(_) | Auth::Iam | Auth::None => None,
+        };
+        commands.extend(user.map(|(pool, settings)| add_user(pool, settings)));
+        commands.push(call(stack, schemas, name, route, user.map(|(_, settings)| user_name(settings))));
+    } else {
+        let demands = |(_, api, route): (_, &Api, &Route)| match &route.auth {
+            Auth::Pool(pool) if !route.scopes.is_empty() => {
+                Some((pool.clone(), route.name(), route.token_of(pool, api.kind), route.clone()))
+            }
+            Auth::Pool(_) | Auth::Lambda(_) | Auth::Iam | Auth::None => None,
+        };
+        let (pool, name, token, route) = routes().find_map(demands)?;
+        let at = token_url(&pool).unwrap_or_else(|| "the pool's token URL".to_owned());
+        remark = Some(format!("{name} takes an {token}: {}.", stack.token_source(&pool, &route, &at)));
+        commands.push(format!("outputs pools.{pool}"));
+    }
+    commands.push("down".to_owned());
+    Some(Next { remark, commands })
+}
+
+/// Whether a command without a secret in its arguments can call the route as somebody whom it admits.
+fn is_callable(stack: &Stack, route: &Route) -> bool {
+    let by_all = match route.auth {
+        Auth::Pool(_) => route.scopes.is_empty(),
+        Auth::None => !route.parameters.headers.iter().any(|name| name.eq_ignore_ascii_case("authorization")),
+        Auth::Lambda(_) | Auth::Iam => false,
+    };
+    by_all && (!route.key || !stack.api_keys().is_empty())
+}
+
+fn user_name(pool: &Pool) -> &'static str {
+    let has = |way| pool.sign_in.contains(&way);
+    match () {
+        () if has(SignIn::Username) => "ann",
+        () if has(SignIn::Email) => "you@example.com",
+        () => "+4930123456",
+    }
+}
+
+fn add_user(name: &str, pool: &Pool) -> String {
+    let mut words = format!("add-user {} --pool {}", quoted(user_name(pool)), quoted(name));
+    // An address or a number that users sign in with is an attribute already.
+    let is_name = |attribute: &UserAttribute| match attribute.name.as_str() {
+        "email" => user_name(pool).contains('@'),
+        "phone_number" => user_name(pool).starts_with('+'),
+        _ => false,
+    };
+    for attribute in pool.attributes.iter().filter(|attribute| attribute.required && !is_name(attribute)) {
+        let name = attribute.custom().unwrap_or(&attribute.name);
+        words += &format!(" --attribute {}", quoted(&format!("{name}={}", example(attribute))));
+    }
+    words
+}
+
+/// A value that Cognito takes for an attribute.
+fn example(attribute: &UserAttribute) -> &'static str {
+    match (attribute.name.as_str(), attribute.kind) {
+        ("birthdate", _) => "1985-12-10",
+        ("email", _) => "you@example.com",
+        ("phone_number", _) => "+4930123456",
+        (_, UserAttributeType::Number) => "1",
+        (_, UserAttributeType::Boolean) => "true",
+        (_, UserAttributeType::DateTime) => "2026-01-31T12:00:00Z",
+        (_, UserAttributeType::String) => "Ada",
+    }
+}
+
+fn call(
+    stack: &Stack,
+    schemas: &BTreeMap<PathBuf, String>,
+    api: Option<&str>,
+    route: &Route,
+    user: Option<&str>,
+) -> String {
+    let name = api.map_or_else(|| route.name(), |api| format!("{api} {}", route.name()));
+    let mut words = format!("call {}", quoted(&name));
+    let mut add = |flag: &str, value: &str| words += &format!(" {flag} {}", quoted(value));
+    if let Some(user) = user {
+        add("--as", user);
+    }
+    if let Some(key) = stack.api_keys().into_keys().next().filter(|_| route.key) {
+        add("--key", key);
+    }
+    for (name, _) in route.path.split('/').filter_map(parameter) {
+        add("--param", &format!("{name}=1"));
+    }
+    for name in &route.parameters.query {
+        add("--query", &format!("{name}=1"));
+    }
+    // A token and a key have flags of their own, and a body has its type.
+    let has_flag = |name: &&String| {
+        ["authorization", "content-type", API_KEY_HEADER].iter().any(|one| name.eq_ignore_ascii_case(one))
+    };
+    for name in route.parameters.headers.iter().filter(|name| !has_flag(name)) {
+        add("--header", &format!("{name}: 1"));
+    }
+    let schema = route.body.as_ref().and_then(|file| serde_json::from_str::<Value>(schemas.get(file)?).ok());
+    let without_body = ["GET", "HEAD", "DELETE", "OPTIONS"].contains(&route.method.as_str());
+    match schema {
+        Some(schema) => add("--data", &sample_body(&schema, "Ada").to_string()),
+        None if !without_body => add("--data", &json!({ "name": "Ada" }).to_string()),
+        None => {}
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command, TrafficCommand, UserCommand};
+    use crate::spec::{blueprints, parse};
+
+    /// The words of a line as a shell reads them, as far as `quoted` writes them.
+    fn shell(line: &str) -> Vec<String> {
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            let last = words.last_mut().expect("a word");
+            match c {
+                '\'' => quoted = !quoted,
+                '\\' if !quoted => last.extend(chars.next()),
+                ' ' if !quoted => words.push(String::new()),
+                c => last.push(c),
+            }
+        }
+        words
+    }
+
+    /// Checks every command as the program does before its first call, and returns them.
+    fn checked(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Vec<String> {
+        let next = after_up(stack, schemas, &|_| Some("https://there".to_owned())).expect("a next step");
+        for words in &next.commands {
+            let line = [vec!["securelambda".to_owned()], shell(words)].concat();
+            let command = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{words}: {error}")).command;
+            match command {
+                Command::Traffic(TrafficCommand::Call(args)) => {
+                    let refused = super::super::call::check(&args, stack).err();
+                    assert!(refused.is_none(), "{words}: {refused:?}");
+                }
+                Command::Users(UserCommand::AddUser(args)) => {
+                    let pool = args.user.pool.as_deref();
+                    let name = super::super::add_user::check_name(stack, pool, &args.user.name);
+                    assert!(name.is_ok(), "{words}: {name:?}");
+                    let wanted = &stack.pools[pool.expect("a pool")].attributes;
+                    let needed =
+                        wanted.iter().filter(|one| one.required && !["email", "phone_number"].contains(&&*one.name));
+                    assert_eq!(args.attributes.len(), needed.count(), "{words}");
+                }
+                _ => {}
+            }
+        }
+        next.commands
+    }
+
+    #[test]
+    fn every_command_is_complete_for_every_shape_of_a_route() {
+        let schemas = [(
+            PathBuf::from("order.json"),
+            r#"{"type":"object","required":["n"],"properties":{"n":{"type":"integer"}}}"#.to_owned(),
+        )];
+        let schemas = schemas.into();
+        let pools = [
+            "[pools.P]\n",
+            "[pools.P]\nsign_in = [\"username\"]\n",
+            "[pools.P]\nsign_in = [\"phone\"]\nself_sign_up = false\n",
+            "[pools.P]\nattributes = { family_name = { required = true }, birthdate = { required = true } }\n",
+        ];
+        let callers = ["auth = \"none\"\n", "pool = \"P\"\n"];
+        let routes = ["GET /a", "POST /a", "ANY /files/{proxy+}", "PUT /it's/{id}"];
+        let more = [
+            "",
+            "key = true\n",
+            "parameters = { query = [\"from\"], headers = [\"X-Tenant\"] }\n",
+            "body = \"order.json\"\nkey = true\n",
+        ];
+        for (pool, caller) in pools.iter().flat_map(|pool| callers.iter().map(move |caller| (pool, caller))) {
+            for (route, more) in routes.iter().flat_map(|route| more.iter().map(move |more| (route, more))) {
+                for api in ["api", "apis.Orders"] {
+                    let text = format!(
+                        "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n{pool}[plans.p]\nkeys = [\"acme\"]\n[{api}]\n\
+                         [[{api}.routes]]\nroute = \"{route}\"\nfunction = \"F\"\n{caller}{more}\
+                         [[{api}.routes]]\nroute = \"GET /signed\"\nfunction = \"F\"\nauth = \"iam\"\nkey = true\n"
+                    );
+                    let Ok(stack) = parse(&text) else {
+                        assert!(route.contains('\''), "{text}");
+                        continue;
+                    };
+                    let commands = checked(&stack, &schemas);
+                    assert!(commands.iter().any(|words| words.starts_with("call")), "{commands:?}");
+                }
+            }
+        }
+        for blueprint in blueprints::ALL {
+            checked(&parse(blueprint.text).expect("sound"), &schemas);
+        }
+    }
+
+    #[test]
+    fn a_route_for_programs_is_no_route_for_a_user_who_signs_in() {
+        let text = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.Users]\nscopes = { orders = [\"read\"] }\n\
+                    login = { domain = \"demo\" }\n[pools.Users.clients.partner]\nsecret = true\n\
+                    flows = [\"client-credentials\"]\nscopes = [\"orders/read\"]\n[api]\n[[api.routes]]\n\
+                    route = \"GET /orders\"\nfunction = \"F\"\npool = \"Users\"\nscopes = [\"orders/read\"]\n";
+        let programs = parse(text).expect("sound");
+        let next = after_up(&programs, &BTreeMap::new(), &|_| Some("https://there".to_owned())).expect("a next step");
+        assert_eq!(
+            next.remark.as_deref(),
+            Some(
+                "GET /orders takes an access token of Users with the scope orders/read: a program gets one at \
+                 https://there, with the secret of the client partner."
+            )
+        );
+        assert_eq!(next.commands, ["outputs pools.Users", "down"]);
+        // Another route is called if there is one.
+        let both = format!("{text}[[api.routes]]\nroute = \"GET /me\"\nfunction = \"F\"\npool = \"Users\"\n");
+        let commands = checked(&parse(&both).expect("sound"), &BTreeMap::new());
+        assert_eq!(commands, ["add-user you@example.com --pool Users", "call 'GET /me' --as you@example.com", "down"]);
+    }
+}
