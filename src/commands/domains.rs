@@ -42,7 +42,10 @@ pub(super) async fn unusable(session: &Session, plan: &Plan) -> Result<Vec<Kept>
 pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Result<Vec<Kept>, Error> {
     let changes = |id: &Id| {
         let here = plan.changes.iter().find(|(known, _, _)| known == id).map(|(_, _, change)| change);
-        matches!(here, Some(Change::Create | Change::KnownAfterApply | Change::Update { .. } | Change::Replace { .. }))
+        matches!(
+            here,
+            Some(Change::Create | Change::KnownAfterApply { .. } | Change::Update { .. } | Change::Replace { .. })
+        )
     };
     let ours: Vec<&str> =
         state.resources.values().filter_map(|record| record.outputs.as_ref()?["id"].as_str()).collect();

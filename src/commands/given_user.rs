@@ -45,7 +45,7 @@ pub(super) async fn sign_in(
             let user = add_user::check_name(&session.config.stack, Some(name), user)?;
             let (_, pool) = add_user::pool_in(outputs, session, Some(name))?;
             let began = Instant::now();
-            let tokens = token::sign_in(session, &pool, &user, &args.sign_in).await?;
+            let tokens = token::sign_in(session, (name, &pool), &user, &args.sign_in).await?;
             GivenUser { id: tokens.id, access: Some(tokens.access), took: Some(began.elapsed()) }
         }
     };
