@@ -52,7 +52,7 @@ pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
 pub use graph::{Deferred, Graph, Handle, Needs};
 pub use inventory::{Inventory, InventoryItem, Leftover, Listing, Unread, list_all};
 pub use order::Cleanup;
-pub use plan::{Change, Plan, lost_guards};
+pub use plan::{Change, Plan};
 pub use refresh::{ReadResult, Refresh, refresh};
 pub use removal::{LINGERS, Removal, Removed};
 pub use resource::{Does, Found, Lag, Provider, Resource};

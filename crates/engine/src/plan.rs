@@ -84,7 +84,7 @@ impl Plan {
 
 /// The resources that protect the stack, existed before, and are missing now. One that is to be made in another place is
 /// not missing.
-pub fn lost_guards(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Id> {
+fn lost_guards(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Id> {
     let lost = |index: &usize| {
         let node = &graph.nodes[*index];
         let on_record = state.resources.get(node.id.as_str());

@@ -31,7 +31,6 @@ const POLICY_CHANGE_S: u64 = 1500;
 
 /// A regional REST API, empty.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct RestApi {
     /// Its id in the stack, for its tags.
     pub id: String,
