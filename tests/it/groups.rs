@@ -88,11 +88,11 @@ fn a_group_with_members_is_removed_only_if_it_is_named() {
     let plan = user.run(&["plan"]).ends(4).stdout;
     assert!(plan.contains("- group.Users/staff") && plan.contains("--remove-group Users/staff"), "{plan}");
     // A command that is pasted acts on the same stack.
-    let flags = ["--region", "us-east-1"];
+    let flags = ["--region", "eu-central-1"];
     let plan = user.run(&[&["plan"], &flags[..]].concat()).ends(4).stdout;
     let document = user.run(&[&["plan", "--json"], &flags[..]].concat()).ends(4).stdout;
     for told in [plan, document] {
-        assert!(told.contains("`securelambda up --remove-group Users/staff --region us-east-1`"), "{told}");
+        assert!(told.contains("`securelambda up --remove-group Users/staff --region eu-central-1`"), "{told}");
     }
     let refused = user.run(&["up", "--yes"]).ends(4);
     refused.says("the group Users/staff has 1 member").says("nothing was changed");

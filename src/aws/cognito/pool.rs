@@ -759,6 +759,7 @@ mod tests {
         let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
         let failure = want().requires_replacement(&want().drift(&live)).expect("a refusal");
         assert_eq!(failure.cause, Cause::Refused);
+        assert!(failure.context.contains("AWS cannot change `sign_in` (UsernameAttributes)"), "{}", failure.context);
         assert!(failure.hint.is_some_and(|hint| hint.contains("deletes its users")));
     }
 
