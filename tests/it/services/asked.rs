@@ -78,6 +78,13 @@ impl<'a> Asked<'a> {
         self.call.sent.path.split('?').next().unwrap_or_default()
     }
 
+    /// A parameter of the query; empty if it is not there.
+    pub fn query(&self, name: &str) -> &str {
+        let (_, query) = self.call.sent.path.split_once('?').unwrap_or_default();
+        let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+        parameters.find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
     /// A field of the body; empty if it is not there.
     pub fn text(&self, field: &str) -> String {
         self.body[field].as_str().unwrap_or_default().to_owned()

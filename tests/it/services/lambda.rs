@@ -84,7 +84,6 @@ pub const SERVICE: Service = Service {
     unused: &[
         ("lambda:UpdateEventSourceMapping", "another tool has changed a mapping"),
         ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
-        ("lambda:UpdateAlias", "changed code of a function with the key `provisioned_concurrency`"),
         ("lambda:DeleteProvisionedConcurrencyConfig", "a function loses the key `provisioned_concurrency`"),
         ("lambda:GetLayerVersion", "an emulator has no layers of other accounts"),
         ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
@@ -93,7 +92,10 @@ pub const SERVICE: Service = Service {
         ("ec2:DescribeSubnets", VPC),
         ("ec2:DescribeVpcs", VPC),
     ],
-    unseen: &[("PutRuntimeManagementConfig", "the emulator does not know it; replayed exchanges test the call")],
+    unseen: &[
+        ("DeleteProvisionedConcurrencyConfig", "it goes with its alias; replayed exchanges test the call"),
+        ("PutRuntimeManagementConfig", "the emulator does not know it; replayed exchanges test the call"),
+    ],
     refusals: Refusals {
         throttled: "lambda-throttled",
         retry_after: None,
@@ -109,6 +111,8 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     let parts: Vec<&str> = asked.path().split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.get(2).map_or_else(|| asked.text("FunctionName"), |name| name.replace("%3A", ":"));
     let arn = if name.starts_with("arn:") { name } else { asked.stack.arn("lambda", &format!("function:{name}")) };
+    let of_alias =
+        |action: &str| vec![Usage::new(format!("lambda:{action}"), format!("{arn}:{}", asked.query("Qualifier")))];
     let one = |action: &str| {
         vec![Usage::new(format!("lambda:{action}"), &*arn).with("lambda:Principal", asked.text("Principal"))]
     };
@@ -172,9 +176,9 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         ("PUT", _, Some("aliases")) => one("UpdateAlias"),
         ("DELETE", _, Some("aliases")) => one("DeleteAlias"),
         ("POST", _, Some("versions")) => one("PublishVersion"),
-        ("GET", _, Some("provisioned-concurrency")) => one("GetProvisionedConcurrencyConfig"),
-        ("PUT", _, Some("provisioned-concurrency")) => one("PutProvisionedConcurrencyConfig"),
-        ("DELETE", _, Some("provisioned-concurrency")) => one("DeleteProvisionedConcurrencyConfig"),
+        ("GET", _, Some("provisioned-concurrency")) => of_alias("GetProvisionedConcurrencyConfig"),
+        ("PUT", _, Some("provisioned-concurrency")) => of_alias("PutProvisionedConcurrencyConfig"),
+        ("DELETE", _, Some("provisioned-concurrency")) => of_alias("DeleteProvisionedConcurrencyConfig"),
         ("GET", _, Some("versions")) => one("ListVersionsByFunction"),
         ("GET", _, Some("runtime-management-config")) => one("GetRuntimeManagementConfig"),
         ("PUT", _, Some("runtime-management-config")) => one("PutRuntimeManagementConfig"),

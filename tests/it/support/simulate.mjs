@@ -27,6 +27,10 @@ const listed = ({ action, resource, context }) => {
   return tagged || !Object.keys(context).some((key) => key.startsWith('aws:ResourceTag/'));
 };
 
+// In the list, aliases and versions of functions have ARNs of one form and the same condition keys.
+const named = ({ action, resource }) =>
+  /^lambda:\w+ProvisionedConcurrencyConfig$/.test(action) && /:function:[^:]+:[^:]+$/.test(resource);
+
 // A key's policy must leave its permissions to IAM, as that of a stack's key does. Without it, no other policy allows anything.
 const leaves = ({ account, partition }) => ({
   Version: '2012-10-17',
@@ -53,7 +57,9 @@ const judge = async (identityPolicies, need) => {
   }
   const answer = await runSimulation(simulation, {});
   if (answer.resultType !== 'error') return answer.overallResult === 'Allowed';
-  const known = ['multiple.resource.types', 'no.resource.types'].includes(answer.errors.message) && listed(need);
+  const { message } = answer.errors;
+  const known = (['multiple.resource.types', 'no.resource.types'].includes(message) && listed(need))
+    || (message === 'multiple.resource.types' && named(need));
   if (known) return runUnsafeSimulation(simulation, {}) === 'Allowed';
   return `${need.action} on ${need.resource}: ${JSON.stringify(answer.errors)}`;
 };
