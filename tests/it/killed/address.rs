@@ -70,10 +70,11 @@ pub fn about(asked: &AwsRequest) -> String {
         return String::new();
     }
     let segments = asked.segments();
-    let (mut kept, mut named) = (Vec::new(), false);
+    let (mut kept, mut named, mut mappings) = (Vec::new(), false, false);
     for segment in segments {
-        // The segment after a collection is an id from AWS, unless we give the names there.
-        let id = named && random(segment);
+        // The segment after a collection is an id from AWS, unless we give the names there. Those of mappings are short.
+        let id = named && random(segment) || mappings;
+        mappings = segment == "apimappings";
         named = matches!(
             segment,
             "restapis"
@@ -86,6 +87,10 @@ pub fn about(asked: &AwsRequest) -> String {
                 | "requestvalidators"
                 | "tags"
                 | "event-source-mappings"
+                | "hostedzone"
+                | "usageplans"
+                | "apikeys"
+                | "keys"
         );
         // Of an encoded ARN only its last part, without the account.
         let end = segment.rsplit_once("%3A").map_or(segment, |(_, end)| end);
@@ -116,6 +121,18 @@ mod tests {
         }
         let asked = AwsRequest::new(1, &request.body(()).unwrap().into_parts().0, hyper::body::Bytes::from(body));
         format!("{}: {}", asked.name(), about(&asked))
+    }
+
+    #[test]
+    fn ids_of_plans_keys_zones_and_mappings_are_left_out() {
+        let of = |service, path| of(service, "GET", path, None, "");
+        assert!(of("apigateway", "/usageplans/1814807d/keys/5c19c1c9").ends_with(": usageplans/*/keys/*"));
+        assert!(of("apigateway", "/apikeys/5c19c1c9").ends_with(": apikeys/*"));
+        assert!(
+            of("apigateway", "/v2/domainnames/api.example.com/apimappings/abcdef")
+                .ends_with(": v2/domainnames/api.example.com/apimappings/*")
+        );
+        assert!(of("route53", "/2013-04-01/hostedzone/ZSIVKETZZQF6B0/rrset").ends_with("hostedzone/*/rrset"));
     }
 
     #[test]
