@@ -34,27 +34,50 @@ def program():
     return found
 
 
-# What other tools make, by the text of stack files that names it. Each entry has the call that makes it, `[service, operation,
-# arguments]`, where its name in AWS is in the answer, and the call that removes it, in which {} stands for that name. AWS chooses
-# ids and ARNs, so they are put into the stack file in place of the text.
+REGION = "eu-central-1"
+
+# A boundary that leaves roles what their policies allow.
+EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+# What other tools make, by the text of stack files that names it. Each entry has the calls that make it, each `[service, operation,
+# arguments]`, where its name in AWS is in the last answer, and the call that removes it, in
+# which {} stands for that name. AWS chooses ids and ARNs, so they are put into the stack file in place of the text.
 MADE_ELSEWHERE = {
     "eu-central-1_AbCdEfGhI": (
-        ["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}],
+        [["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}]],
         ["UserPool", "Id"],
         ["cognito-idp", "delete_user_pool", {"UserPoolId": "{}"}],
     ),
     "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9": (
-        ["acm", "request_certificate", {"DomainName": "api.example.com", "ValidationMethod": "DNS"}],
+        [["acm", "request_certificate", {"DomainName": "api.example.com", "ValidationMethod": "DNS"}]],
         ["CertificateArn"],
         ["acm", "delete_certificate", {"CertificateArn": "{}"}],
     ),
     'zone = "example.com"': (
-        ["route53", "create_hosted_zone", {"Name": "example.com", "CallerReference": "applications"}],
+        [["route53", "create_hosted_zone", {"Name": "example.com", "CallerReference": "applications"}]],
         ["HostedZone", "Id"],
         ["route53", "delete_hosted_zone", {"Id": "{}"}],
     ),
+    "arn:aws:kinesis:eu-central-1:123456789012:stream/eventStream": (
+        [
+            ["kinesis", "create_stream", {"StreamName": "eventStream", "ShardCount": 1}],
+            ["kinesis", "describe_stream_summary", {"StreamName": "eventStream"}],
+        ],
+        ["StreamDescriptionSummary", "StreamARN"],
+        ["kinesis", "delete_stream", {"StreamARN": "{}"}],
+    ),
+    "arn:aws:iam::123456789012:policy/ApplicationRuntimeBoundary": (
+        [["iam", "create_policy", {"PolicyName": "ApplicationRuntimeBoundary", "PolicyDocument": EVERYTHING}]],
+        ["Policy", "Arn"],
+        ["iam", "delete_policy", {"PolicyArn": "{}"}],
+    ),
+    "acme-clouddrive": (
+        [["s3", "create_bucket", {"Bucket": "acme-clouddrive", "CreateBucketConfiguration": {"LocationConstraint": REGION}}]],
+        ["Location"],
+        ["s3", "delete_bucket", {"Bucket": "acme-clouddrive"}],
+    ),
 }
-NAMED_AS_IT_IS = {'zone = "example.com"'}
+NAMED_AS_IT_IS = {'zone = "example.com"', "acme-clouddrive"}
 
 CALL = """
 import json, sys, botocore.session
@@ -65,7 +88,6 @@ answer = getattr(session.create_client(service, region_name=region, endpoint_url
 answer.pop("ResponseMetadata", None)
 print(json.dumps(answer, default=str))
 """
-REGION = "eu-central-1"
 
 
 class Elsewhere:
@@ -88,7 +110,7 @@ class Elsewhere:
         text = file.read_text()
         for name, (make, where, remove) in MADE_ELSEWHERE.items():
             if name in text:
-                found = self.call(make)
+                found = [self.call(call) for call in make][-1]
                 for key in where:
                     found = found[key]
                 self.made.append((found, remove))

@@ -136,6 +136,9 @@ The program makes what it can prove: who may call, and what each function may do
 | IoT rules | Devices are authorized by certificates and policies of IoT. Let a rule call a function by a trigger with `service`. |
 | S3 buckets, websites, CloudFront | The program deletes nothing that holds people's files, and has no bucket policies to prove. A function reads and writes by `allow`; a bucket calls it by a trigger with `service`. |
 | RDS, Aurora, OpenSearch, ElastiCache, EFS | They hold data in a VPC and cost money when nobody uses them. A function reaches them with `vpc` and a secret. |
+| Layers from folders | Each function's folder has all its code, and only what `layers` names comes from elsewhere. Publish a layer with another tool. |
+| SSM parameters that the stack writes | Ids and addresses for other tools come from `securelambda outputs --json`, which is never out of date. Functions read parameters of others with `reads_parameters`. |
+| Dashboards, and alarms on other metrics | `[alarms]` watches what shows attacks and failures. Add alarms on the metrics of your own code with another tool. |
 | SES identities, mail texts of user pools | A sender must be verified by its owner. |
 | Resources of other regions or accounts | One stack is one account in one region. |
 ";

@@ -322,9 +322,12 @@ pub(super) fn access_refused(answer: &Answer, destination: Destination) -> Check
     // The gateway looks at bodies and parameters only after the token.
     let looked_further =
         destination.gateway_says(answer).is_some_and(|says| says == BAD_BODY || says.starts_with(MISSING_PARAMETERS));
-    // It also says itself that it did not reach a server.
-    let asked_server = destination.behind == Behind::Server && answer.status >= 500 && !of_authorizer(answer);
-    let accepted = !destination.is_of_gateway(answer) && answer.status < 500 || looked_further || asked_server;
+    // It also says itself that a function failed, or that it did not reach a server.
+    let asked = match destination.behind {
+        Behind::Server => answer.status >= 500 && !of_authorizer(answer),
+        Behind::Function | Behind::Fixed => matches!(answer.status, 502 | 504),
+    };
+    let accepted = !destination.is_of_gateway(answer) && answer.status < 500 || looked_further || asked;
     if !destination.at_aws && accepted {
         return CheckResult::not_tried("this endpoint accepts access tokens too, unlike AWS");
     }
@@ -500,6 +503,8 @@ pub(super) mod tests {
         assert_eq!(access_refused(&function(403), EMULATOR).verdict, NotTried, "the function's own refusal");
         assert_eq!(access_refused(&gateway(400, BAD_BODY), EMULATOR).verdict, NotTried, "the token had passed");
         assert_eq!(access_refused(&gateway(400, BAD_BODY), AWS).verdict, Fail);
+        assert_eq!(access_refused(&gateway(502, "Internal server error"), EMULATOR).verdict, NotTried, "the function failed");
+        assert_eq!(access_refused(&gateway(502, "Internal server error"), AWS).verdict, Fail);
         assert_eq!(access_refused(&gateway(500, "no"), EMULATOR).verdict, Fail);
     }
 
