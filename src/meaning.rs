@@ -289,7 +289,7 @@ fn scope_needed(sent: Sent, token: &str, source: &str) -> String {
     match sent {
         Sent::Token => format!("API Gateway accepts only an {token} that has not expired: {source}"),
         Sent::Nothing | Sent::Signature => {
-            format!("the route requires an {token}, which --token-stdin reads: {source}")
+            format!("the route requires an {token}: {source}")
         }
     }
 }
@@ -540,7 +540,7 @@ mod tests {
             (
                 unauthorized(),
                 Asked { sent: Sent::Nothing, ..PROGRAMS },
-                "requires an access token of Users with the scope a/b, which --token-stdin reads",
+                "requires an access token of Users with the scope a/b: a program gets one",
             ),
             (
                 http(403, "Forbidden"),

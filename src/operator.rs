@@ -35,6 +35,8 @@ pub enum CommandName {
     Users,
     Groups,
     RemoveUser,
+    ExportUsers,
+    ImportUsers,
     Logs,
     Traffic,
     Sweep,
@@ -54,8 +56,8 @@ impl CommandName {
                 let users = matches!(need, AddUser | ListUsers | RemoveUser | ShortLivedClient);
                 looks || users || matches!(need, Invoke(_) | ReadLogs | Simulate)
             }
-            Self::AddUser => need == Usage::AddUser,
-            Self::Users | Self::Groups => need == Usage::ListUsers,
+            Self::AddUser | Self::ImportUsers => need == Usage::AddUser,
+            Self::Users | Self::Groups | Self::ExportUsers => need == Usage::ListUsers,
             Self::RemoveUser => need == Usage::RemoveUser,
             Self::Logs => need == Usage::ReadLogs,
             Self::Traffic => need == Usage::ReadTraffic,
@@ -472,6 +474,7 @@ mod tests {
                 CommandName::Sweep,
                 CommandName::Verify,
                 CommandName::AddUser,
+                CommandName::ImportUsers,
                 CommandName::RemoveUser,
             ]
             .contains(work);

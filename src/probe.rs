@@ -1,5 +1,7 @@
 //! Requests to the deployed API, as any client sends them: without AWS credentials or the SDK.
 
+mod client_credentials;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use crate::error::Error;
 use crate::proxies::{Proxies, Proxy};
 use crate::reach::{NoWay, Unreached};
 use crate::secret::SecretValue;
+
+pub use client_credentials::{ClientCredentials, Granted};
 
 /// The header with an API key, in lower case.
 pub const API_KEY_HEADER: &str = "x-api-key";

@@ -77,16 +77,22 @@ class Stack:
         self.dirty = False
 
     def prepare(self):
-        """What must exist before `up`: the policy that bounds the roles of a stack, or a certificate and a hosted zone."""
+        """What must exist before `up`: the policy that bounds the roles of a stack, a certificate and a hosted zone, or
+        somebody else's user pool."""
         if self.name == "domains":
             made = self.client("acm").request_certificate(DomainName="*.example.com", ValidationMethod="DNS")
             self.client("route53").create_hosted_zone(Name="example.com", CallerReference="holes")
-            text = (STACKS / "domains.toml").read_text().replace("{certificate}", made["CertificateArn"])
-            (self.folder / "securelambda.toml").write_text(text)
+            self.fill_in("{certificate}", made["CertificateArn"])
+        if self.name == "existing":
+            self.fill_in("{pool}", self.idp.create_user_pool(PoolName="company")["UserPool"]["Id"])
         if self.name != "guarded":
             return
         everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
         self.iam.create_policy(PolicyName="bounds", PolicyDocument=everything)
+
+    def fill_in(self, place, value):
+        """Writes the stack file with what AWS chose."""
+        (self.folder / "securelambda.toml").write_text((STACKS / f"{self.name}.toml").read_text().replace(place, value))
 
     def status(self):
         ran = self.run("status", "--json")

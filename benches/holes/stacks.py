@@ -9,12 +9,12 @@ from .stack import STACKS, Stack
 BLUEPRINTS = ["tutorial", "http-jwt", "api-to-api"]
 # Holes are planted in the blueprints, in the built-in stack with the hardened posture, in one with a firewall that
 # blocks, in one with a table, in one with a queue and a schedule that call functions, in one whose authorizers ask
-# functions, in one with API keys, in one whose routes are answered by servers and by fixed answers, and in one with
-# domains of its own.
-PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables", "events", "authorizers", "partners", "served", "domains"]
+# functions, in one with API keys, in one whose routes are answered by servers and by fixed answers, in one with domains
+# of its own, and in one whose users are in somebody else's pool.
+PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables", "events", "authorizers", "partners", "served", "domains", "existing"]
 SOUND = ["rest-only", "http-only", "two-pools", "no-firewall", "service-users", "identity-pool", "named-apis", "many-routes",
          "greedy-routes", "refusing", "hardened", "guarded", "tables", "events", "authorizers", "partners", "served", "domains",
-         *BLUEPRINTS]
+         "existing", *BLUEPRINTS]
 
 
 def stack(emulator, name, work):
@@ -23,7 +23,7 @@ def stack(emulator, name, work):
     folder.mkdir(parents=True, exist_ok=True)
     if name in BLUEPRINTS:
         return Stack(emulator, name, folder, ["--blueprint", name])
-    if name == "domains":
+    if name in ("domains", "existing"):
         return Stack(emulator, name, folder, [])
     if name != "hardened":
         return Stack(emulator, name, folder, ["--file", str(STACKS / f"{name}.toml"), "--state-dir", "state"])

@@ -31,6 +31,7 @@ Examples:
   securelambda call 'GET /health'                                        an open route needs no user
   securelambda call 'POST /orders' --as you@example.com --data '{\"item\":7}'
   securelambda call 'PUT /files/{proxy+}' --param proxy=a/b.png --data @b.png --header 'Content-Type: image/png'
+  securelambda call 'GET /orders' --client partner                       a route that is for programs
   securelambda call 'GET /quotes/bolt' --as you@example.com --key acme   a route that also asks for an API key
   securelambda call 'GET /files/a/b.png' > b.png"
 )]
@@ -51,6 +52,9 @@ pub struct Call {
     /// Also send this API key of the stack file. Its value is read from AWS
     #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
     pub key: Option<String>,
+    /// Call as this machine client of the route's pool, with the access token that it gets for itself
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "anonymous", "token_stdin", "password_stdin"])]
+    pub client: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
     /// Read a token from standard input and send it, instead of signing in

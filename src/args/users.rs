@@ -1,5 +1,7 @@
 //! Commands for the users of a pool.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -12,7 +14,11 @@ pub enum UserCommand {
     Groups(Groups),
     /// Remove a user
     RemoveUser(RemoveUser),
-    /// Sign in and print the user's ID token
+    /// Print a pool's users as a CSV file, without passwords
+    ExportUsers(ExportUsers),
+    /// Add the users of a CSV file to a pool
+    ImportUsers(ImportUsers),
+    /// Sign in and print the user's ID token, or get a token for a program
     Token(Token),
 }
 
@@ -88,6 +94,37 @@ pub struct RemoveUser {
     pub user: User,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  securelambda export-users --pool Users > users.csv")]
+pub struct ExportUsers {
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The first line names the columns: `user` is what users sign in with, `groups` the names of their groups with
+semicolons between them, and all others are attributes of the pool. A file of `export-users` can be used as it is.
+Users who exist stay as they are, apart from their groups, so the command can be repeated.
+
+Examples:
+  securelambda import-users users.csv --pool Users               each user sets a password with `forgot password`
+  securelambda import-users users.csv --pool Users --invite      Cognito sends each user a temporary password"
+)]
+pub struct ImportUsers {
+    /// The file; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub csv: PathBuf,
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// Let Cognito send temporary passwords by e-mail
+    #[arg(long)]
+    pub invite: bool,
+}
+
 /// How to obtain the user's password.
 #[derive(Debug, Args)]
 pub struct SignIn {
@@ -97,10 +134,22 @@ pub struct SignIn {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").args(["access", "refresh"]))]
+#[command(
+    group = clap::ArgGroup::new("which").args(["access", "refresh"]),
+    after_help = "Examples:
+  securelambda token you@example.com --pool Users        sign in, and print the ID token
+  securelambda token --client partner                    print the access token that a machine client gets for itself"
+)]
 pub struct Token {
-    #[command(flatten)]
-    pub user: User,
+    /// What the user signs in with: an e-mail address, unless the pool's `sign_in` says otherwise
+    #[arg(value_name = "EMAIL", required_unless_present = "client")]
+    pub name: Option<String>,
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// Print the access token that this machine client of a pool gets for itself, instead of signing a user in
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "password_stdin", "refresh"])]
+    pub client: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
     /// Print the access token instead

@@ -172,21 +172,25 @@ pub(super) fn pool_in(
     session: &Session,
     named: Option<&str>,
 ) -> Result<(String, outputs::Pool), Error> {
-    let known: Vec<&str> = session.config.stack.pool_names().map(String::as_str).collect();
-    let name = match (named, known.as_slice()) {
-        (Some(name), _) => name,
-        (None, [only]) => only,
-        (None, _) => {
-            return Err(Error::usage("the stack has several pools")
-                .hint(format!("choose one with --pool: {}", known.join(", "))));
-        }
-    };
-    if !known.contains(&name) {
-        return Err(Error::unknown("pool", name, &known));
-    }
+    let name = pool_name(&session.config.stack, named)?;
     match outputs.pools.get(name) {
         Some(pool) => Ok((name.to_owned(), pool.clone())),
         None => Err(Error::other(format!("the pool {name} does not exist yet")).hint("run `securelambda up`")),
+    }
+}
+
+/// The named pool, or the only pool, of the stack file.
+pub(super) fn pool_name<'a>(stack: &'a Stack, named: Option<&str>) -> Result<&'a str, Error> {
+    let known: Vec<&str> = stack.pool_names().map(String::as_str).collect();
+    match (named, known.as_slice()) {
+        (Some(name), _) => {
+            known.iter().find(|one| **one == name).copied().ok_or_else(|| Error::unknown("pool", name, &known))
+        }
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            Err(Error::usage("the stack has several pools")
+                .hint(format!("choose one with --pool: {}", known.join(", "))))
+        }
     }
 }
 

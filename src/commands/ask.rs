@@ -53,6 +53,16 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     Ok(Some(asked.await?))
 }
 
+/// All of standard input; `what` it is stands in the error. It may block for ever, and Ctrl-C must still work.
+pub(super) async fn all_of_standard_input(what: &str) -> Result<Vec<u8>, Error> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let read = reading.await.unwrap_or_else(|gone| Err(std::io::Error::other(gone)));
+    read.map_err(|error| Error::usage(format!("the {what} cannot be read from standard input: {error}")))
+}
+
 /// One line of standard input, without its line break.
 pub(super) async fn standard_input(what: &str) -> Result<SecretValue, Error> {
     let reading = tokio::task::spawn_blocking(|| {

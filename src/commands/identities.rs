@@ -1,8 +1,8 @@
 //! What the functions of authorizers admit, which only the user knows: `verify --identity`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
+use super::ask;
 use super::headers::header;
 use crate::error::Error;
 use crate::secret::SecretValue;
@@ -42,13 +42,8 @@ async fn text(file: &str) -> Result<String, Error> {
     if file != "-" {
         return std::fs::read_to_string(file).map_err(|error| Error::usage(format!("{file} cannot be read: {error}")));
     }
-    // Standard input may block for ever, and Ctrl-C must still work.
-    let reading = tokio::task::spawn_blocking(|| {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
-    });
-    let read = reading.await.unwrap_or_else(|gone| Err(std::io::Error::other(gone)));
-    read.map_err(|error| Error::usage(format!("the identity cannot be read from standard input: {error}")))
+    let bytes = ask::all_of_standard_input("identity").await?;
+    String::from_utf8(bytes).map_err(|_| Error::usage("the identity on standard input is not text"))
 }
 
 /// A value for each part of an authorizer's identity. Errors do not show the text, because it is a secret.

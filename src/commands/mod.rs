@@ -29,6 +29,7 @@ mod permissions;
 mod plan;
 mod policy;
 mod pools;
+mod programs;
 mod queues;
 mod removal;
 mod report_file;
@@ -42,6 +43,8 @@ mod traffic;
 mod unremoved;
 mod up;
 mod user_attributes;
+mod user_files;
+mod user_rows;
 mod users;
 mod values;
 mod verify;
@@ -97,6 +100,12 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             UserCommand::Groups(args) => run.until_ctrl_c(async |config, _| groups::list(args, config).await).await,
             UserCommand::RemoveUser(args) => {
                 run.until_ctrl_c(async |config, _| users::remove(args, config).await).await
+            }
+            UserCommand::ExportUsers(args) => {
+                run.until_ctrl_c(async |config, _| user_files::export(args, config).await).await
+            }
+            UserCommand::ImportUsers(args) => {
+                run.until_ctrl_c(async |config, _| user_files::import(args, config).await).await
             }
             UserCommand::Token(args) => run.until_ctrl_c(async |config, _| token::run(args, config).await).await,
         },

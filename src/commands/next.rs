@@ -22,22 +22,23 @@ pub(super) struct Next {
     pub commands: Vec<String>,
 }
 
-/// `token_url` is where programs of a pool get their tokens. `None`: there is no route that a command can call.
-pub(super) fn after_up(
-    stack: &Stack,
-    schemas: &BTreeMap<PathBuf, String>,
-    token_url: &dyn Fn(&str) -> Option<String>,
-) -> Option<Next> {
+/// `None`: there is no route that a command can call.
+pub(super) fn after_up(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Option<Next> {
     let routes = || stack.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
     let mut commands = Vec::new();
     let mut remark = None;
     if let Some((name, _, route)) = routes().find(|(.., route)| is_callable(stack, route)) {
-        let user = match &route.auth {
-            Auth::Pool(pool) => stack.pools.get(pool).map(|settings| (pool, settings)),
+        let caller = match &route.auth {
+            Auth::Pool(pool) => match stack.programs(pool, route).next() {
+                Some(client) => Some(("--client", client)),
+                None => stack.pools.get(pool).map(|settings| {
+                    commands.push(add_user(pool, settings));
+                    ("--as", user_name(settings))
+                }),
+            },
             Auth::Lambda(_) | Auth::Iam | Auth::None => None,
         };
-        commands.extend(user.map(|(pool, settings)| add_user(pool, settings)));
-        commands.push(call(stack, schemas, name, route, user.map(|(_, settings)| user_name(settings))));
+        commands.push(call(stack, schemas, name, route, caller));
     } else {
         let demands = |(_, api, route): (_, &Api, &Route)| match &route.auth {
             Auth::Pool(pool) if !route.scopes.is_empty() => {
@@ -46,8 +47,7 @@ pub(super) fn after_up(
             Auth::Pool(_) | Auth::Lambda(_) | Auth::Iam | Auth::None => None,
         };
         let (pool, name, token, route) = routes().find_map(demands)?;
-        let at = token_url(&pool).unwrap_or_else(|| "the pool's token URL".to_owned());
-        remark = Some(format!("{name} takes an {token}: {}.", stack.token_source(&pool, &route, &at)));
+        remark = Some(format!("{name} takes an {token}: {}.", stack.token_source(&pool, &route)));
         commands.push(format!("outputs pools.{pool}"));
     }
     commands.push("down".to_owned());
@@ -56,8 +56,9 @@ pub(super) fn after_up(
 
 /// Whether a command without a secret in its arguments can call the route as somebody whom it admits.
 fn is_callable(stack: &Stack, route: &Route) -> bool {
-    let by_all = match route.auth {
-        Auth::Pool(_) => route.scopes.is_empty(),
+    let by_all = match &route.auth {
+        Auth::Pool(pool) if route.scopes.is_empty() => stack.pools.contains_key(pool),
+        Auth::Pool(pool) => stack.programs(pool, route).next().is_some(),
         Auth::None => !route.parameters.headers.iter().any(|name| name.eq_ignore_ascii_case("authorization")),
         Auth::Lambda(_) | Auth::Iam => false,
     };
@@ -106,13 +107,13 @@ fn call(
     schemas: &BTreeMap<PathBuf, String>,
     api: Option<&str>,
     route: &Route,
-    user: Option<&str>,
+    caller: Option<(&str, &str)>,
 ) -> String {
     let name = api.map_or_else(|| route.name(), |api| format!("{api} {}", route.name()));
     let mut words = format!("call {}", quoted(&name));
     let mut add = |flag: &str, value: &str| words += &format!(" {flag} {}", quoted(value));
-    if let Some(user) = user {
-        add("--as", user);
+    if let Some((flag, name)) = caller {
+        add(flag, name);
     }
     if let Some(key) = stack.api_keys().into_keys().next().filter(|_| route.key) {
         add("--key", key);
@@ -166,7 +167,7 @@ mod tests {
 
     /// Checks every command as the program does before its first call, and returns them.
     fn checked(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Vec<String> {
-        let next = after_up(stack, schemas, &|_| Some("https://there".to_owned())).expect("a next step");
+        let next = after_up(stack, schemas).expect("a next step");
         for words in &next.commands {
             let line = [vec!["securelambda".to_owned()], shell(words)].concat();
             let command = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{words}: {error}")).command;
@@ -234,23 +235,26 @@ mod tests {
     }
 
     #[test]
-    fn a_route_for_programs_is_no_route_for_a_user_who_signs_in() {
+    fn a_route_for_programs_is_called_as_a_program() {
         let text = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.Users]\nscopes = { orders = [\"read\"] }\n\
                     login = { domain = \"demo\" }\n[pools.Users.clients.partner]\nsecret = true\n\
                     flows = [\"client-credentials\"]\nscopes = [\"orders/read\"]\n[api]\n[[api.routes]]\n\
                     route = \"GET /orders\"\nfunction = \"F\"\npool = \"Users\"\nscopes = [\"orders/read\"]\n";
-        let programs = parse(text).expect("sound");
-        let next = after_up(&programs, &BTreeMap::new(), &|_| Some("https://there".to_owned())).expect("a next step");
+        let commands = checked(&parse(text).expect("sound"), &BTreeMap::new());
+        assert_eq!(commands, ["call 'GET /orders' --client partner", "down"]);
+        let nobody = text.replace("scopes = [\"orders/read\"]\n[api]", "scopes = [\"orders/write\"]\n[api]");
+        let nobody = nobody.replace("[\"read\"]", "[\"read\", \"write\"]");
+        let next = after_up(&parse(&nobody).expect("sound"), &BTreeMap::new()).expect("a next step");
         assert_eq!(
             next.remark.as_deref(),
             Some(
-                "GET /orders takes an access token of Users with the scope orders/read: a program gets one at \
-                 https://there, with the secret of the client partner."
+                "GET /orders takes an access token of Users with the scope orders/read: no program may ask for one: name \
+                 the scope in `scopes` of an entry of [pools.Users.clients]."
             )
         );
         assert_eq!(next.commands, ["outputs pools.Users", "down"]);
         // Another route is called if there is one.
-        let both = format!("{text}[[api.routes]]\nroute = \"GET /me\"\nfunction = \"F\"\npool = \"Users\"\n");
+        let both = format!("{nobody}[[api.routes]]\nroute = \"GET /me\"\nfunction = \"F\"\npool = \"Users\"\n");
         let commands = checked(&parse(&both).expect("sound"), &BTreeMap::new());
         assert_eq!(commands, ["add-user you@example.com --pool Users", "call 'GET /me' --as you@example.com", "down"]);
     }

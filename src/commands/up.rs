@@ -169,8 +169,7 @@ fn show(session: &Session, state: &State) {
     if config.output.quiet || outputs.routes().next().is_none() {
         return;
     }
-    let token_url = |pool: &str| outputs.pools.get(pool)?.token_url.clone();
-    let Some(next) = super::next::after_up(&config.stack, &session.bundles.schemas, &token_url) else { return };
+    let Some(next) = super::next::after_up(&config.stack, &session.bundles.schemas) else { return };
     // As this program was called, so that the lines can be pasted.
     let program = quoted(&config.program);
     let lines =

@@ -31,22 +31,43 @@ fn attribute(text: &str, known: &[UserAttribute]) -> Result<(String, String), Er
     let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
         Error::usage(format!("{text:?} is not an attribute")).hint("write it as in --attribute tenant=acme")
     })?;
-    let bare = name.strip_prefix("custom:").unwrap_or(name);
-    let attribute = known.iter().find(|attribute| called(attribute) == bare);
-    let name = match attribute {
-        Some(attribute) => attribute.name.clone(),
-        None if STANDARD_ATTRIBUTES.contains(&name) => name.to_owned(),
-        None => {
-            let known: Vec<&str> = known.iter().map(called).collect();
-            return Err(Error::unknown("attribute", name, &known)
-                .hint("an attribute of your own is under `attributes` of the pool in the stack file"));
+    Known::find(name, known)?.with(value)
+}
+
+/// An attribute that users of a pool can have.
+pub(super) struct Known<'a> {
+    /// Cognito's name.
+    name: &'a str,
+    /// If the stack file names it.
+    settings: Option<&'a UserAttribute>,
+}
+
+impl<'a> Known<'a> {
+    /// By the name in the stack file, or by Cognito's.
+    pub(super) fn find(name: &'a str, known: &'a [UserAttribute]) -> Result<Self, Error> {
+        let bare = name.strip_prefix("custom:").unwrap_or(name);
+        match known.iter().find(|attribute| called(attribute) == bare) {
+            Some(attribute) => Ok(Self { name: &attribute.name, settings: Some(attribute) }),
+            None if STANDARD_ATTRIBUTES.contains(&name) => Ok(Self { name, settings: None }),
+            None => {
+                let known: Vec<&str> = known.iter().map(called).collect();
+                Err(Error::unknown("attribute", name, &known)
+                    .hint("an attribute of your own is under `attributes` of the pool in the stack file"))
+            }
         }
-    };
-    let required = attribute.is_some_and(|attribute| attribute.required);
-    let kind = attribute.map_or(Type::String, |attribute| attribute.kind);
-    match flaw(&name, kind, required, value) {
-        Some(wants) => Err(Error::usage(format!("the attribute {bare} must be {wants}, not {value:?}"))),
-        None => Ok((name, value.to_owned())),
+    }
+
+    /// The attribute with this value, by Cognito's name.
+    pub(super) fn with(&self, value: &str) -> Result<(String, String), Error> {
+        let required = self.settings.is_some_and(|attribute| attribute.required);
+        let kind = self.settings.map_or(Type::String, |attribute| attribute.kind);
+        match flaw(self.name, kind, required, value) {
+            Some(wants) => {
+                let called = self.settings.map_or(self.name, called);
+                Err(Error::usage(format!("the attribute {called} must be {wants}, not {value:?}")))
+            }
+            None => Ok((self.name.to_owned(), value.to_owned())),
+        }
     }
 }
 

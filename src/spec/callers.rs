@@ -34,22 +34,22 @@ impl Route {
 }
 
 impl Stack {
-    /// The clients that may ask for a token that the route accepts.
-    fn programs<'a>(&'a self, pool: &str, route: &'a Route) -> impl Iterator<Item = &'a str> {
+    /// The machine clients that may ask for a token that the route accepts.
+    pub fn programs<'a>(&'a self, pool: &str, route: &'a Route) -> impl Iterator<Item = &'a str> {
         let clients = self.pools.get(pool).into_iter().flat_map(|pool| &pool.clients);
         let may = |client: &PoolClient| client.is_machine() && !client.scopes.is_disjoint(&route.scopes);
         clients.filter(move |(_, client)| may(client)).map(|(name, _)| name.as_str())
     }
 
-    /// Where a program gets the token that a route with scopes demands; `at` is the address, or what prints it.
-    pub fn token_source(&self, pool: &str, route: &Route, at: &str) -> String {
+    /// How a caller gets the token that a route with scopes demands, as advice for `call`.
+    pub fn token_source(&self, pool: &str, route: &Route) -> String {
         let programs: Vec<&str> = self.programs(pool, route).collect();
-        if programs.is_empty() {
-            return format!(
-                "no program may ask for one: name the scope in `scopes` of an entry of [pools.{pool}.clients]"
-            );
+        match programs.as_slice() {
+            [] => {
+                format!("no program may ask for one: name the scope in `scopes` of an entry of [pools.{pool}.clients]")
+            }
+            some => format!("pass --client {}, or a token with --token-stdin", some.join(" or ")),
         }
-        format!("a program gets one at {at}, with the secret of the client {}", programs.join(" or "))
     }
 
     /// Who may call a route of this API, as in `for users of Users, with an API key`.
@@ -97,7 +97,7 @@ mod tests {
             let stack = parse(&file).expect("a sound file");
             let api = stack.api.as_ref().expect("an API");
             let token = api.routes[0].token_of("Users", api.kind);
-            (stack.callers(api, &api.routes[0]), token, stack.token_source("Users", &api.routes[0], "URL"))
+            (stack.callers(api, &api.routes[0]), token, stack.token_source("Users", &api.routes[0]))
         };
         for (api, route, expected) in [
             ("", "pool = \"Users\"", "for users of Users"),
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(said("kind = \"http\"", "pool = \"Users\"").1, "ID or access token of Users");
         let (_, token, source) = said("", "pool = \"Users\"\nscopes = [\"orders/read\", \"orders/write\"]");
         assert_eq!(token, "access token of Users with one of the scopes orders/read, orders/write");
-        assert_eq!(source, "a program gets one at URL, with the secret of the client partner");
+        assert_eq!(source, "pass --client partner, or a token with --token-stdin");
         let (.., source) = said("", "pool = \"Users\"\nscopes = [\"orders/write\"]");
         assert!(source.starts_with("no program may ask for one"), "{source}");
     }

@@ -503,7 +503,11 @@ pub(super) mod tests {
         assert_eq!(access_refused(&function(403), EMULATOR).verdict, NotTried, "the function's own refusal");
         assert_eq!(access_refused(&gateway(400, BAD_BODY), EMULATOR).verdict, NotTried, "the token had passed");
         assert_eq!(access_refused(&gateway(400, BAD_BODY), AWS).verdict, Fail);
-        assert_eq!(access_refused(&gateway(502, "Internal server error"), EMULATOR).verdict, NotTried, "the function failed");
+        assert_eq!(
+            access_refused(&gateway(502, "Internal server error"), EMULATOR).verdict,
+            NotTried,
+            "the function failed"
+        );
         assert_eq!(access_refused(&gateway(502, "Internal server error"), AWS).verdict, Fail);
         assert_eq!(access_refused(&gateway(500, "no"), EMULATOR).verdict, Fail);
     }

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -15,7 +13,7 @@ use super::prober::Prober;
 use super::tokens::Parts;
 use super::{Check, Layer};
 use crate::aws::cognito::{Users, issuer};
-use crate::probe::{Body, Request};
+use crate::probe::ClientCredentials;
 use crate::secret::SecretValue;
 use crate::spec::PoolClient;
 
@@ -56,17 +54,9 @@ async fn token(
         expired.notice(&failure);
         CheckResult::fail(failure.to_string())
     })?;
-    let basic = BASE64_STANDARD.encode(format!("{}:{}", client.client_id, secret.reveal()));
-    let basic = SecretValue::new(format!("Basic {basic}"));
-    let body = Body::text("application/x-www-form-urlencoded", "grant_type=client_credentials");
-    let asked = Request { method: "POST", url, token: Some(&basic), body: Some(body) };
-    let answer = prober.ask_once(&asked, &[]).await?;
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match document["access_token"].as_str().filter(|_| answer.status == 200) {
-        Some(token) => Ok(SecretValue::from(token)),
-        // The answer to a refused request names the reason and no secret.
-        None => Err(CheckResult::fail(format!("{} {}", answer.status, document["error"]))),
-    }
+    let credentials = ClientCredentials::new(&client.client_id, &secret);
+    let answer = prober.ask_once(&credentials.request(url), &[]).await?;
+    ClientCredentials::granted(&answer).map(|granted| granted.token).map_err(CheckResult::fail)
 }
 
 impl VerifyContext<'_> {

@@ -84,6 +84,7 @@ mod tags;
 mod throttle;
 mod triggers;
 mod unreadable;
+mod user_files;
 mod verify;
 
 /// A file without a `mod` line is silently never compiled.

@@ -144,6 +144,13 @@ fn a_program_calls_what_its_scopes_open_and_nothing_else() {
             }
         }
     }
+    user.run(&["call", "GET /orders", "--client", "partner"]).ends(0);
+    user.run(&["call", "GET /orders", "--client", "stock"]).ends(1).says("accepts only an access token of Users");
+    user.run(&["call", "GET /orders"]).ends(2).says("pass --client partner");
+    user.run(&["call", "GET /orders", "--client", "app"]).ends(2).says("because users sign in with it");
+    let printed = user.run(&["token", "--client", "partner"]).ends(0).stdout;
+    assert_eq!(status_of(rest["routes"][0]["url"].as_str().unwrap(), printed.trim()), 200);
+    user.run(&["token", "--client", "partner", "ada@example.com"]).ends(2);
     let proof = user.run(&["verify", "--json"]).ends(0);
     for (claim, count) in [
         ("a token of Users with a scope of the route passes", 2),

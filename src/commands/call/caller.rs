@@ -6,7 +6,7 @@ use crate::args;
 use crate::aws::cognito::Identities;
 use crate::aws::sigv4::Keys;
 use crate::commands::session::Session;
-use crate::commands::{add_user, api_keys, ask, token};
+use crate::commands::{add_user, api_keys, ask, programs, token};
 use crate::error::Error;
 use crate::outputs::Outputs;
 use crate::probe::API_KEY_HEADER;
@@ -47,35 +47,32 @@ impl Caller {
 pub(super) struct Demand {
     /// As in `access token of Users with the scope orders/read`.
     pub token: String,
-    /// Where a program gets it.
+    /// How to get it.
     pub source: String,
 }
 
 impl Demand {
     pub(super) fn of(stack: &Stack, target: &Target<'_>) -> Self {
         let Auth::Pool(pool) = &target.route.auth else { return Self::default() };
-        let at = format!("the URL that `securelambda outputs pools.{pool}.token_url` prints");
-        Self {
-            token: target.route.token_of(pool, target.api.kind),
-            source: stack.token_source(pool, target.route, &at),
-        }
+        Self { token: target.route.token_of(pool, target.api.kind), source: stack.token_source(pool, target.route) }
     }
 }
 
 /// Checks that the flags say who calls, as far as the route asks.
 pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
-    let named = args.user.is_some() || args.token_stdin || args.anonymous;
+    let named = args.user.is_some() || args.client.is_some() || args.token_stdin || args.anonymous;
     let name = target.route.name();
     if args.identity_pool.is_some() && target.route.auth != Auth::Iam {
         return Err(Error::usage(format!("--identity-pool has no effect: the route {name} takes no signed requests")));
     }
     key(args, stack, target)?;
+    program(args, stack, target)?;
     let or = "or --anonymous to see how the route refuses";
     let Demand { token, source } = Demand::of(stack, target);
     match &target.route.auth {
         Auth::Pool(_) if !named && !target.route.scopes.is_empty() => {
             Err(Error::usage(format!("the route {name} requires an {token}"))
-                .hint(format!("{source}; pass --token-stdin, {or}")))
+                .hint(format!("{source}; --anonymous shows how the route refuses")))
         }
         Auth::Pool(pool) if !named => Err(Error::usage(format!("the route {name} requires a token of {pool}"))
             .hint(format!("pass --as EMAIL to sign in, --token-stdin, {or}"))),
@@ -87,6 +84,24 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
         .hint(format!("pass --as EMAIL to sign with the credentials that an identity pool gives this user, {or}"))),
         Auth::Iam if !args.anonymous => identity_pool(args, stack, target).map(drop),
         _ => Ok(()),
+    }
+}
+
+/// Checks that `--client` names a program, and that the route takes tokens.
+fn program(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
+    let Some(name) = &args.client else { return Ok(()) };
+    if target.route.auth == Auth::Iam {
+        let route = target.route.name();
+        return Err(Error::usage(format!("--client has no effect: the route {route} takes only signed requests")));
+    }
+    programs::pool_of(stack, pool_of(args, target), name).map(drop)
+}
+
+/// The pool to sign in to: the given one, or the route's.
+fn pool_of<'a>(args: &'a args::Call, target: &Target<'a>) -> Option<&'a str> {
+    match (&args.pool, &target.route.auth) {
+        (Some(pool), _) | (None, Auth::Pool(pool)) => Some(pool),
+        (None, _) => None,
     }
 }
 
@@ -133,16 +148,17 @@ pub(super) async fn sign_in(
         Auth::Iam if !args.anonymous => Some(identity_pool(args, stack, target)?),
         _ => None,
     };
-    let pool = match (&args.pool, &target.route.auth, identities) {
-        (Some(pool), ..) | (None, Auth::Pool(pool), _) => Some(pool),
-        (None, _, identities) => identities.map(|(_, identities)| &identities.pool),
-    };
-    let token = match &args.user {
+    let pool = pool_of(args, target).or_else(|| identities.map(|(_, identities)| identities.pool.as_str()));
+    let token = match (&args.user, &args.client) {
         _ if args.token_stdin => ask::standard_input("token").await?,
-        None => return Ok(Caller::Nobody),
-        Some(email) => {
-            let email = add_user::check_name(stack, pool.map(String::as_str), email)?;
-            let (pool_name, pool) = add_user::pool_in(outputs, session, pool.map(String::as_str))?;
+        (None, None) => return Ok(Caller::Nobody),
+        (None, Some(client)) => {
+            let pool = programs::pool_of(stack, pool, client)?;
+            programs::token(session, outputs, &pool, client).await?.token
+        }
+        (Some(email), _) => {
+            let email = add_user::check_name(stack, pool, email)?;
+            let (pool_name, pool) = add_user::pool_in(outputs, session, pool)?;
             token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?.id
         }
     };

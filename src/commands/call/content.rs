@@ -1,8 +1,7 @@
 //! What the user sends: the body and further headers.
 
-use std::io::Read;
-
 use crate::args;
+use crate::commands::ask;
 use crate::commands::headers::header;
 use crate::error::Error;
 use crate::probe::{API_KEY_HEADER, Body};
@@ -69,15 +68,7 @@ pub(super) fn check(args: &args::Call) -> Result<(), Error> {
 async fn data(given: &str) -> Result<Vec<u8>, Error> {
     match given.strip_prefix('@') {
         None => Ok(given.as_bytes().to_vec()),
-        Some("-") => {
-            // Standard input may block for ever, and Ctrl-C must still work.
-            let reading = tokio::task::spawn_blocking(|| {
-                let mut data = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut data).map(|_| data)
-            });
-            let read = reading.await.unwrap_or_else(|gone| Err(std::io::Error::other(gone)));
-            read.map_err(|error| Error::usage(format!("the body cannot be read from standard input: {error}")))
-        }
+        Some("-") => ask::all_of_standard_input("body").await,
         Some(file) => std::fs::read(file).map_err(|error| Error::usage(format!("{file} cannot be read: {error}"))),
     }
 }

@@ -59,12 +59,16 @@ fn proof(args: &args::Call, session: &Session, outputs: &Outputs, target: &Targe
     if args.token_stdin {
         return Ok(Proof::Token(None));
     }
-    let Some(email) = &args.user else { return Ok(Proof::Nothing) };
+    let holder = match (&args.user, &args.client) {
+        (Some(email), _) => quoted(email),
+        (None, Some(client)) => format!("--client {}", quoted(client)),
+        (None, None) => return Ok(Proof::Nothing),
+    };
     let pool = match (&args.pool, &target.route.auth) {
         (Some(pool), _) | (None, Auth::Pool(pool)) => format!(" --pool {}", quoted(pool)),
         _ => String::new(),
     };
-    Ok(Proof::Token(Some(command(&format!("token {}{pool}", quoted(email))))))
+    Ok(Proof::Token(Some(command(&format!("token {holder}{pool}")))))
 }
 
 fn script(

@@ -40,7 +40,7 @@ class Account:
         if key not in clients:
             clients[key] = session.create_client(
                 service, region_name=REGION, endpoint_url=ENDPOINT, aws_access_key_id=self.account,
-                aws_secret_access_key="test", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+                aws_secret_access_key="test", config=Config(retries={"mode": "standard", "total_max_attempts": 3}, parameter_validation=False))
         return getattr(clients[key], operation)(**arguments)
 
     def maybe(self, service, operation, **arguments):
