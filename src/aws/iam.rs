@@ -4,6 +4,7 @@
 //! policies cannot be deleted. For some seconds a change is not visible everywhere (docs/aws.md, Roles).
 
 mod attachments;
+mod changes;
 mod inventory;
 pub mod refusals;
 mod role;

@@ -4,6 +4,7 @@
 //! tags are the same in every run, and attributes are set by calls of their own. A topic's ARN is known before it
 //! exists. Deleting a topic deletes its subscriptions; deleting a function does not.
 
+mod address;
 mod inventory;
 mod policy;
 pub mod refusals;
@@ -14,10 +15,11 @@ mod topic;
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
+pub use self::address::Address;
 use self::refusals::SNS_BUSY;
 pub use self::subscribed::Subscribed;
 pub use self::subscription::{Subscription, SubscriptionKey, SubscriptionLive, SubscriptionOutputs};
-pub use self::topic::{Address, Topic, TopicKey, TopicLive, TopicOutputs};
+pub use self::topic::{Topic, TopicKey, TopicLive, TopicOutputs};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The code of every Rust file in a folder of `src`, or of one file, without comments and unit tests.
-fn sources(within: &str) -> Vec<(PathBuf, String)> {
+/// Every Rust file in a folder of `src`, or one file, without unit tests.
+fn files(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut waiting = vec![root.join("src").join(within)];
@@ -16,13 +16,20 @@ fn sources(within: &str) -> Vec<(PathBuf, String)> {
             waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let code = tests.split(&text).next().unwrap_or(&text);
-            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-            found.push((path, lines.collect::<Vec<_>>().join("\n")));
+            found.push((path, tests.split(&text).next().unwrap_or(&text).to_owned()));
         }
     }
     assert!(!found.is_empty(), "nothing in src/{within}");
     found
+}
+
+/// The code of the same files, without comments.
+fn sources(within: &str) -> Vec<(PathBuf, String)> {
+    let code = |text: String| {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    files(within).into_iter().map(|(path, text)| (path, code(text))).collect()
 }
 
 #[track_caller]
@@ -184,7 +191,7 @@ fn the_aws_module_imports_no_stack_report_or_commands() {
 
 /// The tables of what the program makes of a service's refusals, one for each service and one for all; of the gateway's
 /// own answers to callers of routes; and of what the SDK's credential providers report as text alone.
-const TABLES: [&str; 3] = ["/refusals.rs", "src/meaning.rs", "aws/credentials.rs"];
+const TABLES: [&str; 3] = ["/refusals.rs", "src/meaning", "aws/credentials.rs"];
 /// What is compiled for tests only.
 const OF_TESTS: [&str; 4] = ["aws/waits.rs", "aws/lambda/sample.rs", "report/fixture.rs", "spec/reference.rs"];
 
@@ -218,6 +225,14 @@ fn error_codes_are_compared_only_in_the_refusal_tables() {
     }
     assert_eq!(elsewhere, Vec::<String>::new(), "these error codes belong into a table");
     assert_eq!(literals(r#"says(&failure, "A\"B", "c")"#), [r#"A\"B"#, "c"]);
+}
+
+/// A longer file has more than one subject.
+#[test]
+fn no_source_file_has_more_than_400_lines_without_its_unit_tests() {
+    let lines = files("").into_iter().map(|(path, text)| (text.lines().count(), path.display().to_string()));
+    let long: Vec<(usize, String)> = lines.filter(|(count, _)| *count > 400).collect();
+    assert_eq!(long, [], "split these files by what they are about");
 }
 
 #[test]

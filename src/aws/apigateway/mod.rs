@@ -24,6 +24,7 @@ mod log_role;
 mod methods;
 mod mock;
 mod paths;
+mod plan_calls;
 pub mod refusals;
 mod release;
 mod route_settings;

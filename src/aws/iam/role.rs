@@ -68,7 +68,7 @@ pub struct RoleLive {
 }
 
 /// AWS's default and least, in seconds.
-const MAX_SESSION_S: i32 = 3600;
+pub(super) const MAX_SESSION_S: i32 = 3600;
 
 /// Managed policies of AWS that only allow sending traces to X-Ray and reading its sampling rules (docs/aws.md, Roles).
 const SEND_TRACES: [&str; 2] = ["policy/AWSXRayDaemonWriteAccess", "policy/AWSXrayWriteOnlyAccess"];
@@ -232,37 +232,6 @@ impl Described for Role {
             read: "GetRole",
         },
     };
-}
-
-impl Iam {
-    async fn trust(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let doing = format!("set who may assume the role {}", want.name);
-        let set = settled(task, &[&IAM_BUSY], || async {
-            let call = self.client.update_assume_role_policy().role_name(&want.name);
-            call.policy_document(want.trust.to_string()).send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
-    }
-
-    async fn bound(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let Some(boundary) = &want.boundary else { return Ok(()) };
-        let doing = format!("set the permissions boundary of the role {}", want.name);
-        let set = settled(task, &[&IAM_BUSY], || async {
-            let call = self.client.put_role_permissions_boundary().role_name(&want.name);
-            call.permissions_boundary(boundary).send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
-    }
-
-    /// Sets the description and the longest session, which one call does.
-    async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let doing = format!("describe the role {}", want.name);
-        let set = settled(task, &[&IAM_BUSY], || async {
-            let call = self.client.update_role().role_name(&want.name).description(&want.description);
-            call.max_session_duration(MAX_SESSION_S).send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
-    }
 }
 
 pub(super) fn outputs(role: &aws_sdk_iam::types::Role) -> RoleOutputs {

@@ -4,6 +4,7 @@
 //! set the retention. The only way to read a group is a list by prefix.
 
 mod access;
+mod calls;
 mod events;
 mod inventory;
 mod live;
@@ -12,16 +13,15 @@ mod tagging;
 
 use std::sync::Arc;
 
-use aws_sdk_cloudwatchlogs::types::SubscriptionFilter as AwsFilter;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use self::access::AccountPolicy;
-use self::refusals::{LOGS_BUSY, LOGS_KEY, LOGS_TAGGED, LOGS_VISIBLE};
+use self::refusals::{LOGS_BUSY, LOGS_KEY};
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::service::AwsService;
-use super::settle::{Wait, settled};
+use super::settle::settled;
 use super::tags::{pairs, tag_map};
 use super::unsupported::UNSUPPORTED;
 use super::{Clients, Encryption, keys};
@@ -274,67 +274,6 @@ impl Logs {
 
     fn outputs(&self, name: &str) -> LogGroupOutputs {
         LogGroupOutputs { name: name.to_owned(), arn: self.scope.arn("logs", &format!("log-group:{name}")) }
-    }
-
-    async fn subscription_filters(&self, group: &str) -> Result<Vec<AwsFilter>, Failure> {
-        let call = self.client.describe_subscription_filters().log_group_name(group);
-        let mut filters = call.into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(filter) = filters.next().await {
-            all.push(filter.or_fail(&format!("list the subscription filters of the log group {group}"))?);
-        }
-        Ok(all)
-    }
-
-    async fn remove_filter(&self, group: &str, filter: &str, task: &Task) -> Result<(), Failure> {
-        let doing = format!("remove the subscription filter {filter} from the log group {group}");
-        let removed = settled(task, &[&LOGS_BUSY], || async {
-            let call = self.client.delete_subscription_filter().log_group_name(group).filter_name(filter);
-            call.send().await.or_fail(&doing)
-        });
-        removed.await.or_absent().map(drop)
-    }
-
-    async fn refuse_bearer_tokens(&self, group: &LogGroupOutputs, task: &Task) -> Result<(), Failure> {
-        let doing = format!("make the log group {} refuse bearer tokens", group.name);
-        let set = settled(task, &[&LOGS_BUSY], || async {
-            let call = self.client.put_bearer_token_authentication().log_group_identifier(&group.name);
-            call.bearer_token_authentication_enabled(false).send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
-    }
-
-    /// Encrypts new events with the wanted key; with none, with AWS's own.
-    async fn set_key(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
-        let group = &want.name;
-        if let Some(key) = want.kms_key.key() {
-            let doing = format!("encrypt the log group {group} with {key}");
-            let set = settled(task, &[&LOGS_BUSY, &LOGS_KEY], || async {
-                let call = self.client.associate_kms_key().log_group_name(group).kms_key_id(key);
-                call.send().await.or_fail(&doing)
-            });
-            return set.await.map(drop);
-        }
-        let doing = format!("remove the key of the log group {group}");
-        let taken = settled(task, &[&LOGS_BUSY], || async {
-            self.client.disassociate_kms_key().log_group_name(group).send().await.or_fail(&doing)
-        });
-        taken.await.map(drop)
-    }
-
-    async fn retain(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
-        let doing = format!("set the retention of the log group {}", want.name);
-        // An operator may change these by their tags alone.
-        let waits: &[&Wait] = if want.name.starts_with(EXECUTION_LOGS) {
-            &[&LOGS_VISIBLE, &LOGS_BUSY, &LOGS_TAGGED]
-        } else {
-            &[&LOGS_VISIBLE, &LOGS_BUSY]
-        };
-        let set = settled(task, waits, || async {
-            let call = self.client.put_retention_policy().log_group_name(&want.name);
-            call.retention_in_days(want.retention_days).send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
     }
 }
 

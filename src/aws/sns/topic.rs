@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::refusals::SNS_BUSY;
-use super::{API_VERSION, Sns, Subscribed, Subscription, TOPICS};
+use super::{API_VERSION, Address, Sns, Subscribed, Subscription, TOPICS};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -17,10 +17,6 @@ use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resou
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
-
-/// The protocols of addresses.
-const EMAIL: &str = "email";
-const HTTPS: &str = "https";
 
 /// The addresses of the stack file that receive nothing.
 const NOBODY: &str = "Subscriptions.Missing";
@@ -34,28 +30,6 @@ const IDENTIFYING: [&str; 6] = [
     "SubscriptionsDeleted",
     "EffectiveDeliveryPolicy",
 ];
-
-/// Somebody outside AWS who receives messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// `email` or `https`.
-    protocol: &'static str,
-    endpoint: String,
-}
-
-impl Address {
-    pub fn email(address: &str) -> Self {
-        Self { protocol: EMAIL, endpoint: address.to_owned() }
-    }
-
-    pub fn https(url: &str) -> Self {
-        Self { protocol: HTTPS, endpoint: url.to_owned() }
-    }
-
-    fn is(&self, one: &Subscribed) -> bool {
-        self.protocol == one.protocol && self.endpoint == one.endpoint
-    }
-}
 
 #[derive(Debug, Clone)]
 pub struct Topic {
@@ -295,20 +269,6 @@ impl Sns {
             call.attribute_value(value).send().await.or_fail(&doing)
         });
         set.await.map(drop)
-    }
-
-    /// Asks the owner of an address to confirm that it receives the topic's messages. A repeated call asks again and
-    /// makes no second subscription.
-    async fn subscribe_address(&self, arn: &str, address: &Address, task: &Task) -> Result<(), Failure> {
-        let Address { protocol, endpoint } = address;
-        let doing = format!("subscribe {endpoint} to {arn}");
-        let asked = settled(task, &[&SNS_BUSY], || async {
-            let call = self.client.subscribe().topic_arn(arn).protocol(*protocol).endpoint(endpoint);
-            call.send().await.or_fail(&doing)
-        });
-        asked.await?;
-        task.note(format!("{endpoint} has to confirm the subscription: SNS has sent a message"));
-        Ok(())
     }
 }
 

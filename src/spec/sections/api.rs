@@ -1,18 +1,21 @@
 //! `[api]` and `[apis]`
 
 mod allow_from;
+mod auth;
 mod cors;
 mod domain;
 pub(super) mod keys;
 mod limits;
 mod parameters;
+mod paths;
+mod quotas;
 mod resource_policy;
 pub(super) mod routes;
 mod scopes;
 mod targets;
 mod timeouts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
@@ -32,24 +35,18 @@ use domain::{DOMAIN, DomainKeys};
 use routes::{ROUTE, RouteKeys};
 
 pub use allow_from::AllowFrom;
+pub use auth::Auth;
 pub use cors::{Cors, ORIGINS_VARIABLE};
 pub use domain::Domain;
 pub use limits::{Limits, Throughput};
 pub use parameters::Parameters;
-pub use routes::{Auth, Route};
+pub use routes::Route;
 pub use scopes::has_programs;
 pub use targets::RouteTarget;
 
 static ONE: Nested<ApiKeys> = Nested::table("api", &API, "The API.");
 
 pub(super) static FURTHER: Nested<ApiKeys> = Nested::named("apis", NAME, &API, "Further APIs, by name.");
-
-/// Parts of an API's paths, including the root (docs/aws.md, Limits of API Gateway).
-const MAX_RESOURCES: usize = 300;
-/// Routes of an HTTP API.
-const MAX_ROUTES: usize = 300;
-/// Authorizers of an API.
-const MAX_AUTHORIZERS: usize = 10;
 
 section! {
     API: ApiKeys = "api";
@@ -223,60 +220,8 @@ fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     routes::check(name, api, checks);
     keys::check(name, api, checks);
     cors::check(name, api, checks);
-    let paths = match api.kind {
-        ApiKind::Rest => too_many_resources(api),
-        ApiKind::Http => too_many_routes(api),
-    };
-    let flaws = paths.into_iter().chain(too_many_authorizers(api, checks.stack)).chain(allow_from::check(api));
+    let flaws = quotas::check(api, checks.stack).into_iter().chain(allow_from::check(api));
     checks.report(flaws.map(|flaw| flaw.within(name)));
-}
-
-fn too_many_resources(api: &Api) -> Option<Diagnostic> {
-    let mut parts: BTreeSet<&str> = BTreeSet::from(["/"]);
-    let mut over = None;
-    for (index, route) in api.routes.iter().enumerate() {
-        let ends = route.path.match_indices('/').map(|(at, _)| at).skip(1).chain([route.path.len()]);
-        parts.extend(ends.map(|end| &route.path[..end]));
-        if parts.len() > MAX_RESOURCES && over.is_none() {
-            over = Some(index);
-        }
-    }
-    over.map(|index| {
-        let message =
-            format!("the paths have {} parts in total; API Gateway allows {MAX_RESOURCES} for an API", parts.len());
-        Diagnostic::new(format!("routes.{index}.route"), message)
-            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
-    })
-}
-
-fn too_many_routes(api: &Api) -> Option<Diagnostic> {
-    (api.routes.len() > MAX_ROUTES).then(|| {
-        let message = format!("there are {} routes; an HTTP API can have {MAX_ROUTES}", api.routes.len());
-        Diagnostic::new(format!("routes.{MAX_ROUTES}.route"), message)
-            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
-    })
-}
-
-fn too_many_authorizers(api: &Api, stack: &Stack) -> Option<Diagnostic> {
-    let mut pools = BTreeSet::new();
-    let mut over = None;
-    for (index, route) in api.routes.iter().enumerate() {
-        if let Auth::Pool(name) | Auth::Lambda(name) = &route.auth {
-            let of = stack.pools.get(name).filter(|_| matches!(route.auth, Auth::Pool(_)));
-            let two = api.kind == ApiKind::Http && of.is_some_and(|pool| has_programs(api, name, pool));
-            pools.extend([(name, false)].into_iter().chain(two.then_some((name, true))));
-            if pools.len() > MAX_AUTHORIZERS && over.is_none() {
-                over = Some(index);
-            }
-        }
-    }
-    over.map(|index| {
-        let message = format!(
-            "the routes use {} pools and authorizers; an API can have {MAX_AUTHORIZERS} authorizers",
-            pools.len()
-        );
-        Diagnostic::new(format!("routes.{index}.pool"), message).help("move some of the routes to another API")
-    })
 }
 
 /// The ARN of a route in a policy.

@@ -1,6 +1,7 @@
 //! `[functions]`
 
 mod code;
+mod environment;
 mod event_sources;
 mod events;
 mod filters;
@@ -14,23 +15,24 @@ mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::de::DeValue;
-
+use self::environment::{VARIABLE_FROM, VariableFromKeys};
 use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
 use self::vpc::{VPC, VpcKeys};
 use super::allow::{ALLOW, AllowKeys};
-use super::{ApiKind, Part, Stack, api, identity_pools, pools, queues, service_users, tables, topics};
+use super::{Part, Stack, queues, service_users, topics};
 use crate::choices::LIVE;
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OptionalNumber, OptionalWord, Text, TextOr, Word};
-use crate::spec::reader::{Reader, Table, joined};
+use crate::spec::reader::{Reader, Table};
 use crate::spec::rules::NAME;
 use crate::spec::section::{Choice, section};
 
 pub use code::{Bundler, Code, Packed};
+pub(in crate::spec) use environment::VARIABLE;
+pub use environment::Variable;
 pub use event_sources::{Batches, QueueTrigger, StreamSource, StreamTrigger};
 pub use events::Destination;
 pub use image::Image;
@@ -43,13 +45,7 @@ pub use vpc::Vpc;
 pub(super) static KEY: Nested<FunctionKeys> =
     Nested::named("functions", NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.");
 
-/// Variables of a function's environment.
-pub(in crate::spec) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
-
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
-
-/// The key of a source of a variable, and the variable with that source.
-type Source<'a> = (&'a Text, fn(String) -> Variable);
 
 section! {
     FUNCTION: FunctionKeys = "a function", Choice::OneOf(&[&["source", "image"]]);
@@ -120,19 +116,6 @@ section! {
     environment: Nested<VariableFromKeys> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
 }
 
-section! {
-    VARIABLE_FROM: VariableFromKeys = "a variable", Choice::OneKey;
-    pool_id: Text = any("The id of this pool.");
-    client_id: Text = any("The id of this pool's app client.");
-    identity_pool_id: Text = any("The id of this identity pool.");
-    url: Text = any("The base URL of this API.");
-    queue: Text = any("The URL of this queue. `sends` lets the function send messages to it.");
-    table: Text = any("The name of this table in AWS. `reads` and `writes` let the function use it.");
-    parameter: Text = any("The name of this parameter of SSM. The function may read it, and finds its value with this name.");
-    function: Text = any("The name of this function of the stack in AWS. `invokes_functions` lets it be invoked.");
-    topic: Text = any("The ARN of this topic. `publishes` lets the function publish to it.");
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     /// What it runs.
@@ -166,30 +149,6 @@ pub struct Function {
     /// What receives the events of asynchronous calls that failed.
     pub on_failure: Option<Destination>,
     pub environment: BTreeMap<String, Variable>,
-}
-
-/// The value of an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Variable {
-    Text(String),
-    /// The id of this user pool.
-    PoolId(String),
-    /// The id of this user pool's app client.
-    ClientId(String),
-    /// The id of this identity pool.
-    IdentityPoolId(String),
-    /// The beginning of the URLs of this API's routes.
-    Url(String),
-    /// The URL of this queue.
-    Queue(String),
-    /// The name in AWS of this table.
-    Table(String),
-    /// The name of this parameter of SSM.
-    Parameter(String),
-    /// The name in AWS of this function.
-    Function(String),
-    /// The ARN of this topic.
-    Topic(String),
 }
 
 impl Stack {
@@ -248,7 +207,6 @@ impl Part for BTreeMap<String, Function> {
                     format!("the functions {twin} and {name} would have the same role name: IAM ignores case");
                 checks.report([Diagnostic::new(format!("functions.{name}"), message)]);
             }
-            twin_variables(name, function, checks);
             checks.report(rules::environment_too_large(name, function, checks));
             checks.report(rules::policy_too_large(name, function, checks));
             checks.report(rules::more_provisioned_than_reserved(name, function));
@@ -270,44 +228,7 @@ fn references(name: &str, function: &Function, checks: &mut Checks) {
     }
     triggers::check(name, function, checks);
     events::check(name, function, checks);
-    for (variable, value) in &function.environment {
-        let place = format!("functions.{name}.environment.{variable}");
-        match value {
-            Variable::Text(_) => {}
-            Variable::Parameter(parameter) => {
-                checks.report(rights::parameter_name(parameter).err().map(|why| Diagnostic::new(place, why)));
-            }
-            Variable::Table(table) => checks.exists(place, "table", table, &[&tables::KEY.key]),
-            Variable::Function(function) => checks.exists(place, "function", function, &[&KEY.key]),
-            Variable::PoolId(pool) | Variable::ClientId(pool) => {
-                checks.exists(place, "pool", pool, &[&pools::KEY.key]);
-            }
-            Variable::IdentityPoolId(pool) => {
-                checks.exists(place, "identity pool", pool, &[&identity_pools::KEY.key]);
-            }
-            Variable::Topic(topic) => checks.exists(place, "topic", topic, &[&topics::KEY.key]),
-            Variable::Queue(queue) => queues::exists(checks, place, queue),
-            Variable::Url(api) => {
-                checks.exists(place.clone(), "api", api, &[&api::FURTHER.key]);
-                if checks.stack.apis.get(api).is_some_and(|api| api.kind == ApiKind::Http) {
-                    let message = format!("{api} is an HTTP API; a variable can hold the URL of a REST API only");
-                    checks.report([Diagnostic::new(place, message)]);
-                }
-            }
-        }
-    }
-}
-
-/// Secrets whose names would be in the same variable. Reported at the later one.
-fn twin_variables(name: &str, function: &Function, checks: &mut Checks) {
-    let mut variables: BTreeMap<String, &str> = BTreeMap::new();
-    for secret in &function.secrets {
-        let variable = secret_variable(secret);
-        if let Some(twin) = variables.insert(variable.clone(), secret) {
-            let message = format!("the secrets {twin} and {secret} of {name} would both use the variable {variable}");
-            checks.report([Diagnostic::new(format!("functions.{name}.secrets.{secret}"), message)]);
-        }
-    }
+    environment::check(name, function, checks);
 }
 
 fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
@@ -365,66 +286,6 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         log_retention_days: reader.number(table, log_retention_days),
         vpc: vpc::read(reader, table, vpc),
         on_failure: events::on_failure(reader, table, on_failure),
-        environment: self::environment(reader, table, environment),
+        environment: environment::read(reader, table, environment),
     }
-}
-
-fn environment(reader: &mut Reader, table: &Table, key: &Nested<VariableFromKeys>) -> BTreeMap<String, Variable> {
-    let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
-    let place = table.at(&key.key);
-    reader.remember(place.clone(), item.span());
-    let DeValue::Table(variables) = item.get_ref() else {
-        reader.wrong(item, key.key.name, "a table");
-        return BTreeMap::new();
-    };
-    let mut environment = BTreeMap::new();
-    for (variable, item) in variables {
-        let name = variable.get_ref();
-        if let Err(why) = rules::environment_name(name) {
-            reader.diagnostic(&variable.span(), why, None);
-        }
-        let place = joined(&place, name);
-        reader.remember(place.clone(), item.span());
-        let value = match item.get_ref() {
-            DeValue::Table(_) => {
-                reader.open(item, name, place, key.section).and_then(|table| self::variable(reader, &table))
-            }
-            _ => reader.string(item, name).map(Variable::Text),
-        };
-        environment.extend(value.map(|value| (name.to_string(), value)));
-    }
-    environment
-}
-
-fn variable(reader: &mut Reader, table: &Table) -> Option<Variable> {
-    let VariableFromKeys {
-        pool_id,
-        client_id,
-        identity_pool_id,
-        url,
-        queue,
-        table: dynamo,
-        parameter,
-        function,
-        topic,
-    } = &VARIABLE_FROM;
-    let sources: [Source; 9] = [
-        (pool_id, Variable::PoolId),
-        (client_id, Variable::ClientId),
-        (identity_pool_id, Variable::IdentityPoolId),
-        (url, Variable::Url),
-        (queue, Variable::Queue),
-        (dynamo, Variable::Table),
-        (parameter, Variable::Parameter),
-        (function, Variable::Function),
-        (topic, Variable::Topic),
-    ];
-    let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
-    let [(key, variable)] = given.as_slice() else {
-        let known: Vec<&str> = sources.iter().map(|(key, _)| key.key.name).collect();
-        let help = format!("write text, or a table with one of {}", known.join(", "));
-        reader.diagnostic(&table.span, "a variable must have exactly one source", Some(help));
-        return None;
-    };
-    reader.text(table, key).map(|(name, _)| variable(name))
 }

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use toml::de::DeValue;
-
+use super::auth::{AUTH, Auth, RouteAuthKeys, Untokened};
 use super::parameters::{PARAMETERS, ParametersKeys};
 use super::targets::{INTEGRATION, IntegrationKeys, RouteTarget};
-use super::{Api, ApiKind, Parameters, keys, limits, parameters, scopes, targets, timeouts};
+use super::{Api, ApiKind, Parameters, auth, keys, limits, parameters, paths, scopes, targets, timeouts};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{AuthKey, Flag, List, Nested, OptionalNumber, Required, Text};
@@ -15,7 +14,6 @@ use crate::spec::names::body_model;
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::{Choice, section};
 use crate::spec::sections::{authorizers, functions, pools};
-use crate::spelling::nearest;
 
 section! {
     ROUTE: RouteKeys = "a route", Choice::OneOf(&[&["function", "integration"], &["pool", "auth", "authorizer"]]);
@@ -65,19 +63,6 @@ section! {
     );
 }
 
-section! {
-    AUTH: RouteAuthKeys = "auth";
-    pool: Required = text("The pool whose users may call the route.");
-}
-
-/// Who may call a route without a token.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::spec) enum Untokened {
-    Anyone,
-    /// Who signs requests as somebody that IAM lets call the route.
-    Signed,
-}
-
 /// A method on a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
@@ -101,7 +86,7 @@ pub struct Route {
     pub rate_limit: Option<u32>,
     /// Requests at once that this route allows, if not as many as the others of its API.
     pub burst_limit: Option<u32>,
-    /// How long API Gateway waits for the answer, if not as long as it can.
+    /// How long API Gateway waits for the answer. `None`: as long as it can.
     pub timeout_s: Option<u32>,
     /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
     pub verify: bool,
@@ -118,19 +103,6 @@ impl Route {
         let fixed = matches!(self.target, RouteTarget::Mock { .. });
         fixed || self.verify || ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
     }
-}
-
-/// Who may call a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// Users of this pool, by their ID tokens.
-    Pool(String),
-    /// Whom the function of this entry of `[authorizers]` admits.
-    Lambda(String),
-    /// IAM-signed requests.
-    Iam,
-    /// Anyone. It is never the default.
-    None,
 }
 
 /// Checks the routes of an API; `None` is the name of `[api]`.
@@ -272,7 +244,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
     let name = route.as_ref().map_or("this route", |(route, _)| route);
     // A mistake in the target or the caller must not hide other mistakes of the route.
     let target = targets::target(reader, name, table, (function, integration));
-    let auth = self::auth(reader, name, table, (pool, authorizer), auth).unwrap_or(Auth::None);
+    let auth = auth::auth(reader, name, table, (pool, authorizer), auth).unwrap_or(Auth::None);
     let scopes = reader.list(table, scopes).into_iter().map(|(scope, _)| scope).collect();
     let key = reader.flag(table, key);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
@@ -283,7 +255,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
     let timeout_s = reader.optional_number(table, timeout_s);
     let verify = reader.flag(table, verify);
     let (route, span) = route?;
-    let parts = method_and_path(&route);
+    let parts = paths::method_and_path(&route);
     if let Err(why) = &parts {
         reader.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
     }
@@ -304,143 +276,8 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
     })
 }
 
-fn auth(
-    reader: &mut Reader,
-    name: &str,
-    table: &Table,
-    (pool, authorizer): (&Text, &Text),
-    auth: &AuthKey<RouteAuthKeys, Untokened>,
-) -> Option<Auth> {
-    let (by_pool, by_auth) = (table.get(&pool.key).or(table.get(&authorizer.key)), table.get(&auth.key));
-    let only = reader.text(table, pool).map(|(pool, span)| (Auth::Pool(pool), span));
-    let decides = reader.text(table, authorizer).map(|(name, span)| (Auth::Lambda(name), span));
-    if let (Some(_), Some((_, span))) = (&only, &decides) {
-        reader.diagnostic(span, "a route has either `pool` or `authorizer`, not both", None);
-        return None;
-    }
-    let by = if decides.is_some() { authorizer.key.name } else { pool.key.name };
-    let only = only.or(decides);
-    let other = match by_auth.map(|item| (item, item.get_ref())) {
-        // `auth = { pool = "…" }` means the same as `pool = "…"`.
-        Some((item, DeValue::Table(_))) => {
-            let RouteAuthKeys { pool: inner } = &AUTH;
-            let from = reader.open(item, auth.key.name, table.at(&auth.key), auth.section)?;
-            let (name, span) = reader.required(&from, inner)?;
-            if by_pool.is_none() {
-                reader.remember(table.at(&pool.key), span);
-            }
-            Some(Auth::Pool(name))
-        }
-        _ => reader.caller(table, auth).map(|caller| match caller {
-            Untokened::Anyone => Auth::None,
-            Untokened::Signed => Auth::Iam,
-        }),
-    };
-    match (only, other) {
-        (Some((auth, _)), None) | (None, Some(auth)) => Some(auth),
-        (None, None) => {
-            if by_pool.is_none() && by_auth.is_none() {
-                let help = "name a `pool`, or with `authorizer` a function that decides; for a route that anyone may call, write \
-                            `auth = \"none\"`";
-                reader.diagnostic(&table.span, format!("{name} does not say who may call it"), Some(help.into()));
-            }
-            None
-        }
-        (Some((_, span)), Some(_)) => {
-            reader.diagnostic(&span, format!("a route has either `{by}` or `auth`, not both"), None);
-            None
-        }
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct BadRoute {
-    message: String,
-    help: String,
-}
-
-const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
-
-/// Splits a route such as `POST /items/{id}` into its method and path.
-fn method_and_path(route: &str) -> Result<(String, String), BadRoute> {
-    let wrong = |message: String| BadRoute { message, help: "write it as \"POST /items/{id}\"".to_owned() };
-    let (method, path) = route
-        .split_once(' ')
-        .ok_or_else(|| wrong(format!("{route:?} is not a route: a route is a method and a path")))?;
-    if !METHODS.contains(&method) {
-        let message = format!("{method:?} is not a method: use one of {}", METHODS.join(", "));
-        return Err(match nearest(method, &METHODS) {
-            Some(near) => BadRoute { message, help: format!("did you mean {near}?") },
-            None => wrong(message),
-        });
-    }
-    path_parts(path).map_err(wrong)?;
-    Ok((method.to_owned(), path.to_owned()))
-}
-
-/// Whether API Gateway takes a path (docs/aws.md, Paths, methods and integrations).
-fn path_parts(path: &str) -> Result<(), String> {
-    let Some(rest) = path.strip_prefix('/') else {
-        return Err(format!("the path {path:?} must begin with a slash"));
-    };
-    if rest.is_empty() {
-        return Ok(());
-    }
-    if rest.ends_with('/') {
-        return Err(format!("the path {path:?} must not end with a slash"));
-    }
-    let parts: Vec<&str> = rest.split('/').collect();
-    let mut names = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        let Some(parameter) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
-            let fits = !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
-            if !fits {
-                return Err(format!(
-                    "{part:?} is not a valid part of a path: use one or more of A-Z, a-z, 0-9, . _ - and :"
-                ));
-            }
-            continue;
-        };
-        let name = parameter.strip_suffix('+').unwrap_or(parameter);
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-            return Err(format!("{part:?} is not a valid path parameter: write {{name}} or {{name+}}"));
-        }
-        if parameter.ends_with('+') && index + 1 < parts.len() {
-            return Err(format!("{part:?} must be the last part of the path, because it is greedy"));
-        }
-        if names.contains(&name) {
-            return Err(format!("the path parameter {name} occurs twice"));
-        }
-        names.push(name);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_route_is_split_into_method_and_path() {
-        assert_eq!(method_and_path("POST /lambda1"), Ok(("POST".into(), "/lambda1".into())));
-        assert_eq!(method_and_path("GET /"), Ok(("GET".into(), "/".into())));
-        assert_eq!(method_and_path("ANY /a/{id}/{rest+}"), Ok(("ANY".into(), "/a/{id}/{rest+}".into())));
-        for bad in [
-            "POST",
-            "post /a",
-            "GET a",
-            "GET /a//b",
-            "GET /{a+}/b",
-            "GET /{}",
-            "GET /{a}/{a}",
-            "GET /a b",
-            "GET /a/",
-            "GET /{a++}",
-        ] {
-            assert!(method_and_path(bad).is_err(), "{bad}");
-        }
-    }
-
     #[test]
     fn parameters_of_other_names_are_a_mistake_only_where_they_match_the_same_requests() {
         let mistakes = |kind: &str, second: &str| {

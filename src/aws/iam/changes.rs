@@ -1,0 +1,39 @@
+//! The calls that change a role.
+
+use super::refusals::IAM_BUSY;
+use super::role::MAX_SESSION_S;
+use super::{Iam, Role};
+use crate::aws::error::OrFail;
+use crate::aws::settle::settled;
+use crate::engine::{Failure, Task};
+
+impl Iam {
+    pub(super) async fn trust(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set who may assume the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.update_assume_role_policy().role_name(&want.name);
+            call.policy_document(want.trust.to_string()).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+
+    pub(super) async fn bound(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let Some(boundary) = &want.boundary else { return Ok(()) };
+        let doing = format!("set the permissions boundary of the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.put_role_permissions_boundary().role_name(&want.name);
+            call.permissions_boundary(boundary).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+
+    /// Sets the description and the longest session, which one call does.
+    pub(super) async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let doing = format!("describe the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.update_role().role_name(&want.name).description(&want.description);
+            call.max_session_duration(MAX_SESSION_S).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+}
