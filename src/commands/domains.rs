@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::pools::Kept;
+use super::consequences::Kept;
 use super::session::Session;
 use crate::aws::acm::{Certificate, Certificates};
 use crate::aws::apigatewayv2::DomainName;

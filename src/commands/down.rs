@@ -2,7 +2,7 @@
 //! It works after an interrupted `up` or `down`, and without the state file.
 
 use super::ask::confirm;
-use super::removal::{Report, at, removal};
+use super::removal::{Report, at, lost, removal};
 use super::session::Session;
 use super::{Ending, or_stopped, tables};
 use crate::args;
@@ -65,15 +65,12 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         report.tell(&removed, state.resources.len());
         return report.ending(&removed);
     }
-    let lost_users = or_stopped(&stop, super::pools::lost_users(&session, &targets, &pools)).await?;
-    let lost_events = or_stopped(&stop, super::queues::lost_by_removal(&session, &targets)).await?;
+    let lost = or_stopped(&stop, lost(&session.clients, &targets, &pools, &report.again)).await?;
     report.announce(&targets);
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
-    let (lost_items, lost_keys) = (tables::lost_by_removal(&targets), super::api_keys::lost_by_removal(&targets));
-    let lost = lost_users.iter().chain(&lost_events).chain(&lost_items).chain(&lost_keys);
-    for line in lost.filter(|_| !output.json && !output.quiet) {
+    for line in lost.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {

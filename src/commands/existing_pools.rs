@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::pools::Kept;
+use super::consequences::Kept;
 use super::session::Session;
 use crate::aws::cognito::{Cognito, TheirPool};
 use crate::engine::{Failure, Plan};

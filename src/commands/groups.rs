@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Ending;
 use super::add_user::pool_of;
-use super::pools::Kept;
+use super::consequences::Kept;
 use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::cognito::{Cognito, Members, UserGroup, UserGroupOutputs, UserPool, Users};

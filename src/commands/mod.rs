@@ -7,6 +7,7 @@ mod api_keys;
 mod ask;
 mod audit;
 mod call;
+mod consequences;
 mod doctor;
 mod domains;
 mod down;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::Ending;
+use super::consequences::{Consequences, Removable};
 use super::session::{Session, Sources, state_id};
-use super::{Ending, groups, pools};
 use crate::args;
 use crate::config::Config;
 use crate::costs::{Price, costs};
@@ -25,19 +26,9 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
-    let (kept, unusable, taken, pools, groups, mut lost_events) = tokio::try_join!(
-        pools::kept(&session, &state, &plan, &[]),
-        super::domains::unusable(&session, &plan),
-        super::domains::taken(&session, &state, &plan),
-        super::existing_pools::unusable(&session, &plan),
-        groups::removed(&session, &state, &plan, &[]),
-        super::queues::lost_with(&session, &state, &plan),
-    )?;
-    let kept = [unusable, taken, pools, kept, groups.kept].concat();
-    lost_events.extend(super::tables::streams_replaced_by(&plan));
-    lost_events.extend(super::api_keys::lost_with(&state, &plan));
-    lost_events.extend(super::permissions::taken_by(&plan));
-    lost_events.extend(super::tables::left_out(&session, &state));
+    let Consequences { mut kept, lost } = Consequences::of(&session, &state, &plan, Removable::default()).await?;
+    // Those that the plan itself refuses are shown with it.
+    kept.retain(|kept| !refusals(&plan).any(|refused| *refused == kept.id));
     let second = session.second_stack(&state).await?;
     let known = Known {
         secret: &|secret| Some(ids::secret(secret).recorded(&state)?.arn),
@@ -51,7 +42,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let policies: BTreeMap<_, _> =
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
-        document["notes"] = super::notes(&session.config.stack).into_iter().chain(lost_events).chain(second).collect();
+        document["notes"] = super::notes(&session.config.stack).into_iter().chain(lost).chain(second).collect();
         document["costs"] = costs(&session.config.stack)
             .into_iter()
             .map(|cost| match cost.price {
@@ -73,7 +64,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             advise(&format!("\n{limits}"));
         }
-        for note in super::notes(&session.config.stack).iter().chain(&lost_events).chain(&second) {
+        for note in super::notes(&session.config.stack).iter().chain(&lost).chain(&second) {
             advise(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {
@@ -92,10 +83,14 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     Ok(if args.detailed_exitcode && !plan.is_empty() { Ending::Changes } else { Ending::Done })
 }
 
+/// The resources whose changes the plan refuses.
+fn refusals(plan: &Plan) -> impl Iterator<Item = &Id> {
+    plan.changes.iter().filter(|(_, _, change)| matches!(change, Change::Refuse { .. })).map(|(id, ..)| id)
+}
+
 /// The error for a plan that `up` cannot carry out as a whole.
 fn refused(plan: &Plan, kept: usize) -> Result<(), Error> {
-    let refusals = plan.changes.iter().filter(|(_, _, change)| matches!(change, Change::Refuse { .. })).count() + kept;
-    let what = match refusals {
+    let what = match refusals(plan).count() + kept {
         0 => return Ok(()),
         1 => "1 resource".to_owned(),
         more => format!("{more} resources"),
@@ -106,19 +101,4 @@ fn refused(plan: &Plan, kept: usize) -> Result<(), Error> {
 
 fn changes(plan: &Plan, id: &Id) -> bool {
     plan.changes.iter().any(|(known, _, change)| known == id && *change != Change::Keep)
-}
-
-/// The error for changes that AWS does not support. It ends `up` before anything is changed.
-pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
-    let unchangeable = plan.changes.iter().filter(|(id, ..)| plan.unchangeable.contains(id)).filter_map(
-        |(_, _, change)| match change {
-            Change::Refuse { failure } => Some(failure),
-            _ => None,
-        },
-    );
-    let unchangeable: Vec<_> = unchangeable.collect();
-    let whys: Vec<String> = unchangeable.iter().map(ToString::to_string).collect();
-    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join("; ")));
-    let hints = unchangeable.iter().filter_map(|failure| failure.hint.as_ref());
-    (!unchangeable.is_empty()).then(|| hints.fold(error, Error::hint))
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use serde::Serialize;
 
+use super::consequences::Kept;
 use super::session::Session;
+use crate::aws::Clients;
 use crate::aws::cognito::{Cognito, Occupancy};
 use crate::engine::{Failure, Id, Plan, Target};
 use crate::error::{Error, Kind};
@@ -16,19 +17,11 @@ use crate::state::State;
 /// The kind of a user pool.
 const POOL: &str = <crate::aws::cognito::UserPool as crate::engine::Resource>::KIND;
 
-/// A pool that `up` must not remove.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Kept {
-    pub id: Id,
-    pub why: String,
-    pub hint: String,
-}
-
 /// The pools that `plan` would remove but must not. Pools in `named` may be removed together with their users.
 pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &[String]) -> Result<Vec<Kept>, Error> {
     let gone = plan.removals.iter().filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == POOL));
     let ids = gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["id"].as_str()?)));
-    let counted = read(session, ids).await?.into_iter().map(|(id, seen)| Ok((id, seen?)));
+    let counted = read(&session.clients, ids).await?.into_iter().map(|(id, seen)| Ok((id, seen?)));
     let counted: Vec<(&Id, Occupancy)> = counted.collect::<Result<_, Failure>>()?;
     Ok(counted.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
 }
@@ -42,15 +35,21 @@ pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
     }
 }
 
-/// One line for each pool that `down` removes and that has users, or whose users could not be counted.
+/// One line for each pool that is removed with a stack and that has users, or whose users could not be counted. `again` is
+/// the command that removes the stack.
 ///
 /// # Errors
 /// A pool is protected from deletion, or the credentials are not accepted. Nothing has been removed then.
-pub(super) async fn lost_users(session: &Session, targets: &[Target], seen: &Seen) -> Result<Vec<String>, Error> {
+pub(super) async fn lost_users(
+    clients: &Clients,
+    targets: &[Target],
+    seen: &Seen,
+    again: &str,
+) -> Result<Vec<String>, Error> {
     let pools: Vec<&Target> = targets.iter().filter(|target| target.kind == POOL).collect();
     let ids = pools.iter().filter_map(|target| Some((&target.id, target.outputs["id"].as_str()?)));
     let (known, unknown): (Vec<_>, Vec<_>) = ids.partition(|(_, pool)| seen.contains_key(*pool));
-    let mut counted = read(session, unknown.into_iter()).await?;
+    let mut counted = read(clients, unknown.into_iter()).await?;
     counted.extend(known.into_iter().filter_map(|(id, pool)| Some((id, seen.get(pool)?.clone()))));
     let of = |target: &Target| counted.iter().find(|(id, _)| **id == target.id).map(|(_, occupancy)| occupancy);
     let is_protected = |target: &&&Target| match of(target) {
@@ -62,7 +61,9 @@ pub(super) async fn lost_users(session: &Session, targets: &[Target], seen: &See
     if !protected.is_empty() {
         let names = protected.join(", ");
         return Err(Error::new(Kind::Resource, format!("deletion protection is on: {names}; nothing was removed"))
-            .hint("set `deletion_protection = false` in the stack file, run `securelambda up`, then `down` again"));
+            .hint(format!(
+                "set `deletion_protection = false` in the stack file, run `securelambda up`, then `securelambda {again}`"
+            )));
     }
     let said = counted.iter().filter_map(|(id, occupancy)| match occupancy {
         Ok(seen) if seen.users == 0 => None,
@@ -84,7 +85,7 @@ pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, E
     let rows = state.resources.iter().filter(|(_, row)| row.kind == POOL);
     let ids: Vec<(Id, &str)> =
         rows.filter_map(|(id, row)| Some((Id::from(id.clone()), row.outputs.as_ref()?["id"].as_str()?))).collect();
-    let seen = read(session, ids.iter().map(|(id, pool)| (id, *pool))).await?;
+    let seen = read(&session.clients, ids.iter().map(|(id, pool)| (id, *pool))).await?;
     let pool = |wanted: &Id| ids.iter().find(|(id, _)| id == wanted).map(|(_, pool)| (*pool).to_owned());
     Ok(seen.into_iter().filter_map(|(id, seen)| Some((pool(id)?, seen))).collect())
 }
@@ -94,10 +95,10 @@ pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, E
 /// # Errors
 /// The credentials are not accepted.
 async fn read<'a>(
-    session: &Session,
+    clients: &Clients,
     pools: impl Iterator<Item = (&'a Id, &'a str)>,
 ) -> Result<Vec<(&'a Id, Result<Occupancy, Failure>)>, Error> {
-    let cognito = &Cognito::new(&session.clients);
+    let cognito = &Cognito::new(clients);
     let reads = pools.map(|(id, pool)| async move { (id, cognito.occupancy(pool).await) });
     let mut seen = Vec::new();
     for (id, occupancy) in join_all(reads).await {
@@ -135,13 +136,6 @@ fn users(seen: Occupancy) -> String {
     }
 }
 
-/// The error that ends `up` before anything is changed.
-pub(super) fn refusal(kept: &[Kept]) -> Option<Error> {
-    let whys: Vec<&str> = kept.iter().map(|kept| kept.why.as_str()).collect();
-    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join("; ")));
-    (!kept.is_empty()).then(|| kept.iter().fold(error, |error, kept| error.hint(&kept.hint)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,13 +156,5 @@ mod tests {
             assert_eq!(keeps(&id, seen, &named).map(|kept| kept.why), why.map(str::to_owned));
         }
         assert_eq!(users(Occupancy { protected: false, users: 600, more: true }), "more than 600 users");
-    }
-
-    #[test]
-    fn one_error_names_all_kept_pools() {
-        assert!(refusal(&[]).is_none());
-        let kept = |name: &str| Kept { id: Id::new("pool", name), why: format!("{name} stays"), hint: "do so".into() };
-        let error = refusal(&[kept("A"), kept("B")]).expect("an error");
-        assert_eq!((error.message.as_str(), error.hints.len()), ("A stays; B stays; nothing was changed", 2));
     }
 }

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use super::session::Session;
+use crate::aws::Clients;
 use crate::aws::sqs::{Queue, Sqs};
 use crate::engine::{Change, Id, Plan, Resource as _, Target};
 use crate::error::Error;
@@ -17,20 +18,20 @@ pub(super) async fn lost_with(session: &Session, state: &State, plan: &Plan) -> 
     let replaced = plan.changes.iter().filter(|(_, _, change)| matches!(change, Change::Replace { .. }));
     let gone = plan.removals.iter().chain(replaced.map(|(id, ..)| id));
     let gone = gone.filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == Queue::KIND));
-    lost(session, gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["arn"].as_str()?)))).await
+    lost(&session.clients, gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["arn"].as_str()?)))).await
 }
 
-/// The same for the queues that `down` removes.
+/// The same for the queues that are removed with a stack.
 ///
 /// # Errors
 /// The credentials are not accepted.
-pub(super) async fn lost_by_removal(session: &Session, targets: &[Target]) -> Result<Vec<String>, Error> {
+pub(super) async fn lost_by_removal(clients: &Clients, targets: &[Target]) -> Result<Vec<String>, Error> {
     let queues = targets.iter().filter(|target| target.kind == Queue::KIND);
-    lost(session, queues.filter_map(|target| Some((&target.id, target.outputs["arn"].as_str()?)))).await
+    lost(clients, queues.filter_map(|target| Some((&target.id, target.outputs["arn"].as_str()?)))).await
 }
 
-async fn lost<'a>(session: &Session, queues: impl Iterator<Item = (&'a Id, &'a str)>) -> Result<Vec<String>, Error> {
-    let sqs = &Sqs::new(&session.clients);
+async fn lost<'a>(clients: &Clients, queues: impl Iterator<Item = (&'a Id, &'a str)>) -> Result<Vec<String>, Error> {
+    let sqs = &Sqs::new(clients);
     let counts = queues.map(|(id, arn)| async move { (id, sqs.messages(arn).await) });
     let mut said = Vec::new();
     for (id, count) in join_all(counts).await {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Ending;
 use super::tables::{self, Kept};
+use super::{Ending, api_keys, pools, queues};
+use crate::aws::Clients;
 use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
 use crate::engine::{
     CancellationToken, Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Run,
@@ -37,6 +38,22 @@ const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resou
 
 pub(super) fn removal(stack: &str, purge: bool, spared: Spared) -> Removal<'_> {
     Removal { stack, cleanup: ORDER, purge, spared }
+}
+
+/// A line for everything that people lose with the resources in `targets`. `seen` are the pools that were read already.
+///
+/// # Errors
+/// A pool is protected from deletion, or the credentials are not accepted. Nothing has been removed then.
+pub(super) async fn lost(
+    clients: &Clients,
+    targets: &[Target],
+    seen: &pools::Seen,
+    again: &str,
+) -> Result<Vec<String>, Error> {
+    let (users, messages) =
+        tokio::try_join!(pools::lost_users(clients, targets, seen, again), queues::lost_by_removal(clients, targets),)?;
+    let (items, keys) = (tables::lost_by_removal(targets), api_keys::lost_by_removal(targets));
+    Ok([users, messages, items, keys].concat())
 }
 
 /// The flags with which the AWS CLI uses the same region, account and endpoint as this run.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ask::confirm;
-use super::removal::{Report, at, recoverable, removal};
+use super::removal::{Report, at, lost, recoverable, removal};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped, tables};
 use crate::args::{self, Shared};
@@ -100,8 +100,9 @@ pub(super) async fn run(
         return Ok(Ending::Done);
     }
     tables::exist(&args.remove_tables, &BTreeMap::new(), targets.iter().map(|target| &target.id))?;
+    let lost = or_stopped(&stop, lost(&clients, &targets, &BTreeMap::new(), &report.again)).await?;
     report.announce(&targets);
-    for line in tables::lost_by_removal(&targets).iter().filter(|_| !output.json && !output.quiet) {
+    for line in lost.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !shared.yes && !connection.local {

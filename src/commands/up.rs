@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::ask::confirm;
+use super::consequences::{Consequences, Removable};
 use super::session::{Session, Sources};
 use super::{Ending, values};
 use crate::args;
@@ -48,18 +49,10 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     if let Some(note) = session.second_stack(&state).await? {
         say_unless(output.quiet || output.json, &note);
     }
-    let counting = async {
-        tokio::try_join!(
-            super::pools::kept(&session, &state, &plan, &args.remove_pools),
-            super::groups::removed(&session, &state, &plan, &args.remove_groups),
-            super::domains::unusable(&session, &plan),
-            super::domains::taken(&session, &state, &plan),
-            super::existing_pools::unusable(&session, &plan),
-        )
-    };
-    let (kept, groups, unusable, taken, pools) = super::or_stopped(&stop, counting).await?;
-    let kept = [unusable, taken, pools, super::domains::foreign(&plan), kept, groups.kept].concat();
-    if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {
+    let removable = Removable { pools: &args.remove_pools, groups: &args.remove_groups };
+    let consequences = Consequences::of(&session, &state, &plan, removable);
+    let consequences = super::or_stopped(&stop, consequences).await?;
+    if let Some(error) = consequences.refusal(&plan) {
         if !output.json && !output.quiet {
             say(&plan_text(&plan, output.messages));
         }
@@ -76,15 +69,9 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         }
         return Ok(Ending::Done);
     }
-    let mut lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
-    lost_events.extend(groups.lost);
-    lost_events.extend(super::tables::lost_with(&state, &plan));
-    lost_events.extend(super::tables::streams_replaced_by(&plan));
-    lost_events.extend(super::api_keys::lost_with(&state, &plan));
-    lost_events.extend(super::tables::left_out(&session, &state));
     if !output.json && !output.quiet {
         say(&plan_text(&plan, output.messages));
-        for line in &lost_events {
+        for line in &consequences.lost {
             say(line);
         }
     }
