@@ -140,10 +140,12 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
     /// resource that disappeared in the meantime is left out; one that cannot be read is reported as [`Unread`] and
     /// does not stop the others from being listed.
     ///
-    /// A kind that is listed with its parent, or always disappears with it, returns [`Listing::with_parent`].
+    /// A kind that is listed with its parent, or always disappears with it, has no list of its own.
     ///
     /// [`Unread`]: super::Unread
-    fn list(&self, whose: &Whose) -> impl Does<Listing>;
+    fn list(&self, _whose: &Whose) -> impl Does<Listing> {
+        std::future::ready(Ok(Listing::with_parent()))
+    }
 }
 
 /// A future that the engine can spawn. Implemented for every such future, so providers can use plain `async fn`.

@@ -10,9 +10,8 @@ use super::authorizers::{AuthorizerKey, AuthorizerOutputs};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, given, listed, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
 const SOURCE: &str = "method.request.header.Authorization";
@@ -208,10 +207,6 @@ impl Provider<Authorizer> for ApiGateway {
 
     async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -9,9 +9,8 @@ use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// A validator that checks bodies and parameters, for all methods that name it.
 #[derive(Debug, Clone)]
@@ -171,10 +170,6 @@ impl Provider<Validator> for ApiGateway {
         });
         deleted.await.or_absent().map(drop)
     }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
-    }
 }
 
 /// A model: the schema of JSON bodies.
@@ -295,10 +290,6 @@ impl Provider<Model> for ApiGateway {
             call.send().await.or_fail(&format!("delete the model {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

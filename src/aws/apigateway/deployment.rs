@@ -13,9 +13,8 @@ use super::{ApiGateway, BELOW, PAGE, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// The beginning of our descriptions.
 const OURS: &str = "securelambda ";
@@ -180,10 +179,6 @@ impl Provider<Deployment> for ApiGateway {
 
     async fn delete(&self, gone: &DeploymentOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_deployment(&gone.api_id, &gone.id, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

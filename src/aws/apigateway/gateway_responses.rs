@@ -14,9 +14,8 @@ use super::{ApiGateway, BELOW, PAGE, READ, given, listed};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Where headers are set.
 const HEADER: &str = "gatewayresponse.header.";
@@ -280,10 +279,6 @@ impl Provider<GatewayResponses> for ApiGateway {
     async fn delete(&self, gone: &GatewayResponsesOutputs, task: &Task) -> Result<(), Failure> {
         let live = self.gateway_responses(&gone.api_id).await?;
         self.reset_gateway_responses(&gone.api_id, live.keys(), task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

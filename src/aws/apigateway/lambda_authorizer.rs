@@ -9,9 +9,8 @@ use super::authorizers::{AuthorizerKey, AuthorizerOutputs, cache_effect, identit
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, READ, given, listed, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// The function gets the request, not only a token.
 const TYPE: &str = "REQUEST";
@@ -168,10 +167,6 @@ impl Provider<LambdaAuthorizer> for ApiGateway {
 
     async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

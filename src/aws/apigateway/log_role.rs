@@ -17,10 +17,10 @@ use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::logs::{READ_GROUP, REPAIR_GROUP, retag_groups};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::scope::{Scope, Whose};
+use crate::scope::Scope;
 
 /// The name of the role that is created. It is outside of every stack's path.
 pub const LOG_ROLE: &str = "securelambda-apigateway-logs";
@@ -293,10 +293,6 @@ impl Provider<LogRole> for LogRoles {
     /// The graph keeps it, so this is not called for a stack. Other stacks and people may use the role.
     async fn delete(&self, _: &LogRoleOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -18,8 +18,7 @@ use super::{
     AT_ONCE, ApiGateway, LiveMethod, LiveRoutes, Method, Routes, RoutesKey, RoutesOutputs, remove, replace, route,
     segment,
 };
-use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
-use crate::scope::Whose;
+use crate::engine::{Cause, Failure, Found, Provider, Task};
 
 /// The step that one method needs.
 #[derive(Debug, PartialEq)]
@@ -265,10 +264,6 @@ impl Provider<Routes> for ApiGateway {
             fingerprint: String::new(),
         };
         self.take(&gone.api_id, steps(&none, &live), task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -11,9 +11,8 @@ use super::{AT_ONCE, ApiGateway, BELOW, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// All paths of an API.
 #[derive(Debug, Clone)]
@@ -247,10 +246,6 @@ impl Provider<Paths> for ApiGateway {
         let mut below = gone.ids.clone();
         below.remove("/");
         self.remove_paths(&gone.api_id, &below, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -20,9 +20,8 @@ use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::choices::ExecutionLog;
-use crate::engine::{Comparison, Failure, Found, Lag, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Lag, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// The deployment that a stage serves.
 #[derive(Debug, Clone)]
@@ -213,10 +212,6 @@ impl Provider<Release> for ApiGateway {
     /// A stage always serves a deployment, so there is nothing to delete but the stage.
     async fn delete(&self, _: &ReleaseOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -16,9 +16,8 @@ use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::choices::ExecutionLog;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// One line for each request, without the caller's identity and without contents. It must contain the request's id
 /// (docs/aws.md, Logs of REST APIs).
@@ -245,10 +244,6 @@ impl Provider<Stage> for ApiGateway {
 
     async fn delete(&self, gone: &StageOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_stage(&gone.api_id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -11,9 +11,8 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Plans that others put the key into. The program does not change plans of others.
 const THEIRS: &str = "plans of others";
@@ -241,10 +240,6 @@ impl Provider<UsagePlanKey> for ApiGateway {
 
     async fn delete(&self, gone: &UsagePlanKeyOutputs, task: &Task) -> Result<(), Failure> {
         self.take_key_from_plan(&gone.plan_id, &gone.key_id, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

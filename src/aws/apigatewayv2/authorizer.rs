@@ -10,9 +10,8 @@ use super::refusals::API_ISSUER;
 use super::{ApiGatewayV2, CREATE_UPDATE_DELETE, PAGE, READ, listed};
 use crate::aws::apigateway::{AuthorizerKey, AuthorizerOutputs, SERVICE};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 const TYPE: &str = "JWT";
 const SOURCE: &str = "$request.header.Authorization";
@@ -181,10 +180,6 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
 
     async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -8,9 +8,8 @@ use super::{ApiGatewayV2, BELOW, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// AWS's name of the setting.
 pub(super) const CLOSED: &str = "DisableExecuteApiEndpoint";
@@ -67,11 +66,7 @@ impl Described for HttpDefaultEndpoint {
             StatementTemplate {
                 sid: Sid::OwnHttpApis,
                 on: BELOW,
-                rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
-                    // It goes with the API.
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
-                ],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] }],
             },
         ],
         rates: &[],
@@ -119,10 +114,6 @@ impl Provider<HttpDefaultEndpoint> for ApiGatewayV2 {
     /// The API opens it, before anything is removed.
     async fn delete(&self, _: &HttpDefaultEndpointOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

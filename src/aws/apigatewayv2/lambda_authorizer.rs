@@ -8,9 +8,8 @@ use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGatewayV2, CREATE_UPDATE_DELETE, READ, given, listed};
 use crate::aws::apigateway::{AuthorizerKey, AuthorizerOutputs, SERVICE, cache_effect, identity_effect};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// The function gets the request, not only a token.
 const TYPE: &str = "REQUEST";
@@ -172,10 +171,6 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
 
     async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -9,9 +9,8 @@ use super::{ApiGatewayV2, PAGE};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// The only mapping of a domain name: all of its paths lead to one stage.
 #[derive(Debug, Clone)]
@@ -218,10 +217,6 @@ impl Provider<ApiMapping> for ApiGatewayV2 {
             return Ok(());
         }
         self.delete_mapping(&gone.domain, &gone.id, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -12,9 +12,8 @@ use super::{ApiGatewayV2, BELOW, PARTS, READ};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// What one route allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -228,10 +227,6 @@ impl Provider<HttpRouteLimits> for ApiGatewayV2 {
             self.unlimit(&gone.api_id, &gone.stage, route, task).await?;
         }
         Ok(())
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

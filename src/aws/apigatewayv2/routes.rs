@@ -15,9 +15,8 @@ use super::{ApiGatewayV2, HttpIntegration, LiveHttpIntegration, LiveHttpRoute, L
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// All routes of an API, as one resource.
 #[derive(Debug, Clone)]
@@ -311,10 +310,6 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         // The authorizers have records of their own.
         let live = LiveHttpRoutes { authorizers: BTreeMap::new(), ..live };
         self.bring_routes(&none, &live, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

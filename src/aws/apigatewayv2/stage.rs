@@ -16,9 +16,8 @@ use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::logs::{READ_GROUP, REPAIR_GROUP, retag_groups};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Retag, Tags, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// One line for each request, without the caller's identity and without contents. It must contain the request's id
 /// (docs/aws.md, Access logs of HTTP APIs).
@@ -358,10 +357,6 @@ impl Provider<HttpStage> for ApiGatewayV2 {
 
     async fn delete(&self, gone: &HttpStageOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_stage(&gone.api_id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

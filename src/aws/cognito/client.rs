@@ -16,9 +16,8 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::unless_unsupported;
 use crate::choices::SignInFlow;
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// A client of a pool, through which users sign in, or a program that gets access tokens for itself.
 #[derive(Debug, Clone)]
@@ -370,10 +369,6 @@ impl Provider<AppClient> for Cognito {
 
     async fn delete(&self, gone: &AppClientOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_client(&gone.pool_id, &gone.client_id, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

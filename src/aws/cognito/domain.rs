@@ -13,9 +13,9 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{confirmed, settled, until};
-use crate::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::{Scope, Whose};
+use crate::scope::Scope;
 
 /// How often a domain is looked at while it is being created or deleted, in milliseconds.
 const PACE: (u64, u64) = (1000, 4000);
@@ -275,10 +275,6 @@ impl Provider<PoolDomain> for Cognito {
 
     async fn delete(&self, gone: &PoolDomainOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_domain(&gone.pool_id, &gone.domain, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -8,9 +8,8 @@ use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// A group of a pool. Tokens of its members name it.
 #[derive(Debug, Clone)]
@@ -142,10 +141,6 @@ impl Provider<UserGroup> for Cognito {
 
     async fn delete(&self, gone: &UserGroupOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_group(&gone.pool_id, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -14,9 +14,8 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 #[derive(Debug, Clone)]
 pub struct IdentityPoolRoles {
@@ -222,10 +221,6 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
             call.send().await.or_fail(&format!("remove the roles of the identity pool {}", gone.pool_id))
         });
         set.await.or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

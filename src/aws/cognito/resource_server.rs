@@ -12,9 +12,8 @@ use crate::aws::error::{OrAbsent, OrFail, built, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// An API by its name, with its scopes. Access tokens name a scope as `identifier/scope`.
 #[derive(Debug, Clone)]
@@ -198,10 +197,6 @@ impl Provider<ResourceServer> for Cognito {
 
     async fn delete(&self, gone: &ResourceServerOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_resource_server(&gone.pool_id, &gone.identifier, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -19,9 +19,8 @@ use crate::aws::refusals::DENIED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 use crate::secret::SecretValue;
 
 /// The attribute that contains the secret's version: a standard one, so that no pool needs a custom attribute.
@@ -235,10 +234,6 @@ impl Provider<ServiceUser> for ServiceUsers {
     async fn delete(&self, gone: &ServiceUserOutputs, _: &Task) -> Result<(), Failure> {
         let call = self.users.client.admin_delete_user().user_pool_id(&gone.pool_id).username(&gone.username);
         call.send().await.or_fail(&format!("remove the user {}", gone.username)).or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -9,10 +9,9 @@ use crate::aws::iam::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::scope::Whose;
 
 /// An inline policy of a role.
 #[derive(Debug, Clone)]
@@ -139,9 +138,5 @@ impl Provider<RolePolicy> for Iam {
 
     async fn delete(&self, gone: &RolePolicyOutputs, task: &Task) -> Result<(), Failure> {
         self.remove_inline(&gone.role, &gone.name, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }

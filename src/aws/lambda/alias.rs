@@ -17,9 +17,8 @@ use crate::aws::lambda::SERVICE;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{settled, until};
 use crate::choices::LIVE;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// While AWS moves an alias: the first and the longest pause between two reads, in milliseconds, and the total time in
 /// seconds.
@@ -280,10 +279,6 @@ impl Provider<Alias> for Lambda {
             Some(version) => self.remove_version(name, version, task).await,
             None => Ok(()),
         }
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

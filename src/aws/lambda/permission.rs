@@ -11,10 +11,9 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::lambda::SERVICE;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
@@ -255,10 +254,6 @@ impl Provider<Permission> for Lambda {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;
         self.disallow(&gone.function, &gone.sid, gone.alias.as_ref(), task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -13,9 +13,8 @@ use crate::aws::lambda::SERVICE;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{settled, until};
 use crate::choices::LIVE;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 const EXECUTIONS: &str = "ProvisionedConcurrentExecutions";
 
@@ -221,10 +220,6 @@ impl Provider<ProvisionedConcurrency> for Lambda {
             call.qualifier(LIVE).send().await.or_fail(&doing)
         });
         deleted.await.or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

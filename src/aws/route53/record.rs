@@ -12,9 +12,8 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::route53::SERVICE;
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Where the record leads, as long as nobody else changed it.
 const TARGET: &str = "AliasTarget.DNSName";
@@ -296,10 +295,6 @@ impl Provider<Record> for Route53 {
         };
         let change = change(ChangeAction::Delete, own)?;
         self.change(zone_id, name, vec![change], task).await.or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

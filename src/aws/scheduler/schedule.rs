@@ -13,9 +13,8 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// How often and for how many seconds Scheduler tries to reach the function: as often as AWS does if it is not told.
 /// Lambda takes the call at once, and repeats what the function could not handle.
@@ -253,10 +252,6 @@ impl Provider<Schedule> for Scheduler {
 
     async fn delete(&self, gone: &ScheduleOutputs, _: &Task) -> Result<(), Failure> {
         self.remove_schedule(&gone.group, &gone.name).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -12,9 +12,8 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SERVICE;
 use crate::aws::settle::settled;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Secrets Manager asks a function to replace the value of a secret regularly.
 #[derive(Debug, Clone)]
@@ -178,10 +177,6 @@ impl Provider<Rotation> for SecretsManager {
             Err(failure) if super::SECRET_SCHEDULED.is(&failure) => Ok(()),
             answer => answer.map(drop),
         }
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

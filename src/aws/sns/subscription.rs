@@ -12,9 +12,8 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{settled, until};
 use crate::aws::sns::SERVICE;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// A function that is called with every message of a topic, or a queue that gets every message.
 #[derive(Debug, Clone)]
@@ -247,10 +246,6 @@ impl Provider<Subscription> for Sns {
 
     async fn delete(&self, gone: &SubscriptionOutputs, task: &Task) -> Result<(), Failure> {
         self.unsubscribe(&gone.arn, task).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

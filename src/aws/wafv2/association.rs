@@ -13,9 +13,8 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::wafv2::SERVICE;
-use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Something that a web ACL can stand in front of.
 pub trait Target: Clone + Debug + Send + Sync + 'static {
@@ -315,10 +314,6 @@ impl<T: Target> Provider<AssociationOf<T>> for Wafv2 {
 
     async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
         settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.resource_arn, &gone.web_acl_arn)).await
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

@@ -17,9 +17,8 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
 use crate::aws::wafv2::SERVICE;
-use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::scope::Whose;
 
 /// Headers whose values are kept out of the log, because they let their reader act as the caller.
 const SECRET_HEADERS: [&str; 2] = ["authorization", "cookie"];
@@ -284,10 +283,6 @@ impl Provider<Logging> for Wafv2 {
             call.send().await.or_fail(&format!("stop the logging of {}", gone.web_acl_arn))
         });
         unless_unsupported(self.emulator, deleted.await.or_absent()).map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 

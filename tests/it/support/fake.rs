@@ -10,8 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use securelambda::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Registry, Resource, Task};
-use securelambda::scope::Whose;
+use securelambda::engine::{Cause, Comparison, Drift, Failure, Found, Provider, Registry, Resource, Task};
 use securelambda::state::Status;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
@@ -534,10 +533,5 @@ impl<K: Kind> Provider<Toy<K>> for Cloud {
             Ok(())
         };
         self.call("delete", format!("{}.{}", K::NAME, gone.name), task, remove).await
-    }
-
-    /// The engine's own tests do without lists.
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
