@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::error::OrFail;
+use super::error::{OrAbsent, OrFail};
 use super::settle::{Wait, settled};
 use crate::engine::{Failure, Retag, Tags, Task};
 use crate::scope::Scope;
@@ -29,6 +29,16 @@ pub(super) fn own<T, E: std::fmt::Display>(
 /// A resource's tags from the pairs of an answer.
 pub(super) fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Tags {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The tags of `what`, which `tags` takes out of its service's answer; `None` if there is no such thing.
+pub(super) fn answered<T>(
+    what: &str,
+    answer: impl OrFail<T>,
+    tags: impl FnOnce(&T) -> Tags,
+) -> Result<Option<Tags>, Failure> {
+    let answer = answer.or_fail(&format!("read the tags of {what}")).or_absent()?;
+    Ok(answer.as_ref().map(tags))
 }
 
 /// The stack's tags in a service's own type.

@@ -61,3 +61,39 @@ pub(in crate::aws) fn identity_effect(wanted: &BTreeSet<String>, live: &BTreeSet
 pub(in crate::aws) fn cache_effect(wanted: i32, live: i32) -> Effect {
     if wanted == live { Effect::Same } else { Effect::of_difference(live > wanted) }
 }
+
+/// The effect of scopes on a route of a REST API that should have none: access tokens pass instead of ID tokens.
+pub(in crate::aws) const UNWANTED_SCOPES: Effect = Effect::Weakens;
+
+/// The effect of scopes on a route of an HTTP API that should have none: fewer of the authorizer's tokens pass.
+pub(in crate::aws) const UNWANTED_SCOPES_OF_HTTP: Effect = Effect::Differs;
+
+/// The effect of other scopes, of which a token needs one. `unwanted` is their effect on a route that should have none.
+pub(in crate::aws) fn scopes_effect(wanted: &BTreeSet<String>, live: &BTreeSet<String>, unwanted: Effect) -> Effect {
+    match (wanted == live, wanted.is_empty()) {
+        (true, _) => Effect::Same,
+        (false, true) => unwanted,
+        (false, false) => Effect::of_difference(live.is_empty() || !live.is_subset(wanted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_scopes_weaken_unless_they_are_fewer() {
+        let set = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<BTreeSet<String>>();
+        for (want, live, rest, http) in [
+            (&["a/r", "a/w"][..], &["a/w", "a/r"][..], Effect::Same, Effect::Same),
+            (&["a/r", "a/w"], &["a/r"], Effect::Differs, Effect::Differs),
+            (&["a/r"], &["a/r", "a/w"], Effect::Weakens, Effect::Weakens),
+            (&["a/r"], &[], Effect::Weakens, Effect::Weakens),
+            (&[], &["a/r"], Effect::Weakens, Effect::Differs),
+            (&[], &[], Effect::Same, Effect::Same),
+        ] {
+            let effect = |unwanted| scopes_effect(&set(want), &set(live), unwanted);
+            assert_eq!((effect(UNWANTED_SCOPES), effect(UNWANTED_SCOPES_OF_HTTP)), (rest, http), "{want:?} {live:?}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigateway::types;
 
+use super::authorizers::{UNWANTED_SCOPES, scopes_effect};
 use super::{Authorization, LiveIntegration, Method, given, listed};
 use crate::engine::{Comparison, Effect};
 
@@ -83,12 +84,6 @@ pub(super) fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
     listed(all.iter().map(|(name, value)| format!("{name}{between}{value}")))
 }
 
-/// The effect of scopes. Without any, only ID tokens pass; with some, access tokens that have one of them.
-fn wider(want: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
-    let more = live.is_empty() || !live.is_subset(want);
-    if want == live { Effect::Same } else { Effect::of_difference(more) }
-}
-
 impl Method {
     /// Without a required parameter more requests reach the function. A path has its parameters in any case.
     fn lost_parameters(&self, live: &LiveMethod) -> Effect {
@@ -127,7 +122,12 @@ impl Method {
         let effect = if idle || want == is { Effect::Same } else { differs };
         compared
             .judged(field("authorizerId"), want, is, effect)
-            .judged(field("authorizationScopes"), listed(&scopes), listed(&live.scopes), wider(&scopes, &live.scopes))
+            .judged(
+                field("authorizationScopes"),
+                listed(&scopes),
+                listed(&live.scopes),
+                scopes_effect(&scopes, &live.scopes, UNWANTED_SCOPES),
+            )
             .judged(field("apiKeyRequired"), self.api_key_required, live.api_key_required, keys)
             .judged(
                 field("requestValidatorId"),
@@ -158,20 +158,6 @@ mod tests {
         let drift = open.compare("POST /x", &live, &BTreeMap::new()).drift();
         let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
         assert_eq!(seen, [("POST /x authorizationType", false), ("POST /x authorizerId", false)]);
-    }
-
-    #[test]
-    fn other_scopes_weaken_unless_they_are_fewer() {
-        let set = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<BTreeSet<String>>();
-        for (want, live, expected) in [
-            (&["a/r", "a/w"][..], &["a/w", "a/r"][..], Effect::Same),
-            (&["a/r", "a/w"], &["a/r"], Effect::Differs),
-            (&["a/r"], &["a/r", "a/w"], Effect::Weakens),
-            (&["a/r"], &[], Effect::Weakens),
-            (&[], &["a/r"], Effect::Weakens),
-        ] {
-            assert_eq!(wider(&set(want), &set(live)), expected, "{want:?} {live:?}");
-        }
     }
 
     #[test]

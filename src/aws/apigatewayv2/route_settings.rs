@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_apigatewayv2::types;
 
 use super::{HttpAuthorization, HttpRoute, HttpRoutes, LiveHttpIntegration, given, listed};
+use crate::aws::apigateway::{UNWANTED_SCOPES_OF_HTTP, scopes_effect};
 use crate::engine::{Comparison, Effect};
 
 /// Routes, integrations and authorizers, as read from AWS.
@@ -45,12 +46,6 @@ impl LiveHttpRoute {
     }
 }
 
-/// The effect of scopes. Without any, every token of the authorizer's clients passes; with some, fewer do.
-fn wider(want: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
-    let fewer = want.is_empty() || !live.is_empty() && live.is_subset(want);
-    if want == live { Effect::Same } else { Effect::of_difference(!fewer) }
-}
-
 impl HttpRoutes {
     /// Contains an authorizer's name instead of its id, for messages.
     fn named<'a>(&'a self, id: Option<&'a str>) -> &'a str {
@@ -82,7 +77,7 @@ impl HttpRoutes {
                 field("AuthorizationScopes"),
                 listed(&scopes),
                 listed(&route.scopes),
-                wider(&scopes, &route.scopes),
+                scopes_effect(&scopes, &route.scopes, UNWANTED_SCOPES_OF_HTTP),
             );
         let missing = LiveHttpIntegration::default();
         let integration = live.integrations.get(&route.integration_id).unwrap_or(&missing);
@@ -127,24 +122,5 @@ impl HttpRoutes {
             listed(others),
             unnamed,
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn other_scopes_weaken_unless_they_are_fewer() {
-        let set = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<BTreeSet<String>>();
-        for (want, live, expected) in [
-            (&["a/r", "a/w"][..], &["a/w", "a/r"][..], Effect::Same),
-            (&["a/r", "a/w"], &["a/r"], Effect::Differs),
-            (&["a/r"], &["a/r", "a/w"], Effect::Weakens),
-            (&["a/r"], &[], Effect::Weakens),
-            (&[], &["a/r"], Effect::Differs),
-        ] {
-            assert_eq!(wider(&set(want), &set(live)), expected, "{want:?} {live:?}");
-        }
     }
 }

@@ -2,27 +2,20 @@
 
 use super::ApiGatewayV2;
 use crate::aws::apigateway::refusals::API_BUSY;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::tags::{map_of, pairs, read, retagged};
+use crate::aws::apigateway::{READ_TAGS, retag};
+use crate::aws::rights::{Permissions, StatementTemplate, Usage};
+use crate::aws::tags::{answered, map_of, pairs, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 /// The permission to read and to change the tags that people want.
-pub(super) const RETAG: StatementTemplate = StatementTemplate {
-    sid: Sid::Retag,
-    on: &["arn:{partition}:apigateway:{region}::/tags/*"],
-    rights: &[
-        Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] },
-        Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] },
-    ],
-};
+pub(super) const RETAG: StatementTemplate =
+    retag(&[READ_TAGS, Permissions { needs: &[Usage::Update], actions: &["apigateway:POST", "apigateway:DELETE"] }]);
 
 impl ApiGatewayV2 {
-    /// The tags of an API or a stage; `None` if there is no such thing.
+    /// The tags of a resource; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, arn: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.get_tags().resource_arn(arn).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
-        Ok(answer.map(|answer| read(pairs(answer.tags()))))
+        answered(arn, answer, |answer| read(pairs(answer.tags())))
     }
 
     /// Gives a resource these tags, and removes those with these keys.

@@ -2,16 +2,14 @@
 
 use super::Logs;
 use super::refusals::LOGS_BUSY;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::tags::{map_of, pairs, read, retagged};
+use crate::aws::tags::{answered, map_of, pairs, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 impl Logs {
     /// The tags of a log group; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, arn: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
-        Ok(answer.map(|answer| read(pairs(answer.tags()))))
+        answered(arn, answer, |answer| read(pairs(answer.tags())))
     }
 
     /// Gives it these tags, and removes those with these keys.

@@ -4,16 +4,14 @@ use aws_sdk_scheduler::types::Tag;
 
 use super::Scheduler;
 use super::refusals::GROUP_BUSY;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::tags::{own, read, retagged};
+use crate::aws::tags::{answered, own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 impl Scheduler {
     /// The tags of a schedule group; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, arn: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
-        Ok(answer.map(|answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+        answered(arn, answer, |answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
     }
 
     /// Gives it these tags, and removes those with these keys.

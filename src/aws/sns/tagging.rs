@@ -4,16 +4,14 @@ use aws_sdk_sns::types::Tag;
 
 use super::Sns;
 use super::refusals::SNS_BUSY;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::tags::{own, read, retagged};
+use crate::aws::tags::{answered, own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 impl Sns {
     /// The tags of a topic; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, arn: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
-        Ok(answer.map(|answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+        answered(arn, answer, |answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
     }
 
     /// Gives it these tags, and removes those with these keys.

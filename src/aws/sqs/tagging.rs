@@ -1,16 +1,14 @@
 //! Tags of queues.
 
 use super::Sqs;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::tags::{map_of, pairs, read, retagged};
+use crate::aws::tags::{answered, map_of, pairs, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 impl Sqs {
     /// The tags of a queue; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, url: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.list_queue_tags().queue_url(url).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {url}")).or_absent()?;
-        Ok(answer.map(|answer| read(pairs(answer.tags()))))
+        answered(url, answer, |answer| read(pairs(answer.tags())))
     }
 
     /// Gives it these tags, and removes those with these keys.

@@ -1,20 +1,20 @@
 //! Tags of IP sets and web ACLs.
 
-use aws_sdk_wafv2::types::Tag;
+use aws_sdk_wafv2::types::{Tag, TagInfoForResource};
 
 use super::Wafv2;
 use super::refusals::WAF_TROUBLE;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::tags::{own, read, retagged};
+use crate::aws::tags::{answered, own, read, retagged};
 use crate::engine::{Failure, Retag, Tags, Task};
 
 impl Wafv2 {
     /// The tags of an IP set or a web ACL; `None` if there is no such thing.
     pub(super) async fn tags_at(&self, arn: &str) -> Result<Option<Tags>, Failure> {
         let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
-        let tags = answer.map(|answer| answer.tag_info_for_resource.and_then(|info| info.tag_list).unwrap_or_default());
-        Ok(tags.map(|tags| read(tags.iter().map(|tag| (tag.key(), tag.value())))))
+        answered(arn, answer, |answer| {
+            let tags = answer.tag_info_for_resource().map(TagInfoForResource::tag_list).unwrap_or_default();
+            read(tags.iter().map(|tag| (tag.key(), tag.value())))
+        })
     }
 
     /// Gives it these tags, and removes those with these keys.
