@@ -11,7 +11,7 @@ use crate::aws::lambda::Lambda;
 use crate::config::variable;
 use crate::engine::{Id, Outcome, Summary};
 use crate::error::{Error, Kind};
-use crate::local::{Loadable, Loader, Local, LocalError};
+use crate::local::{Loadable, Local};
 use crate::spec::{Function, Language, Packed};
 use crate::state::State;
 use crate::topology::ids;
@@ -47,21 +47,14 @@ async fn load(
     name: &str,
     (function, packed): (&Function, &Packed),
 ) -> Result<Option<String>, Error> {
-    let language = match Language::of(&packed.runtime) {
-        Language::Python => Loader::Python,
-        Language::Node => Loader::Node,
-        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => return Ok(None),
-    };
     let (Some(zip), Some(there)) = (session.bundles.functions.get(name), ids::function(name).recorded(state)) else {
         return Ok(None);
     };
     let mut variables = Lambda::new(&session.clients).variables(&there.name).await?;
     variables.extend(of_the_runtime(session, &there.name, (function, packed)));
+    let language = Language::of(&packed.runtime);
     let code = Loadable { archive: &zip.bytes, language, handler: &packed.handler, variables };
-    let loaded = local
-        .load(&code, &note_unless(session.config.output.quiet))
-        .await
-        .map_err(|error: LocalError| Error::from(error))?;
+    let loaded = local.load(&code, &note_unless(session.config.output.quiet)).await?;
     let Err(said) = loaded else { return Ok(None) };
     if let Some(layer) = packed.layers_of_others(&session.scope().account).next().filter(|_| is_missing_module(&said)) {
         let note = note_unless(session.config.output.quiet);

@@ -111,10 +111,8 @@ type Environment = Vec<(&'static str, OsString)>;
 /// The complete environment of the emulator and its functions. Nothing is inherited, in particular no
 /// `AWS_*` variables.
 fn environment(installation: &Installation, node: &Node, port: u16, name: &str) -> Environment {
-    let mut path = node.folder.clone().into_os_string();
-    path.push(":/usr/bin:/bin");
     vec![
-        ("PATH", path),
+        ("PATH", node.path()),
         ("HOME", installation.home().into()),
         ("TMPDIR", installation.tmp().into()),
         ("BIND_HOST", "127.0.0.1".into()),

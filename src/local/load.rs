@@ -13,6 +13,7 @@ use super::error::{LocalError, tail};
 use super::install::Installation;
 use super::tools::Node;
 use super::{Local, Note, files};
+use crate::spec::Language;
 
 const PYTHON: &str = include_str!("load.py");
 const NODE: &str = include_str!("load.mjs");
@@ -25,16 +26,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub struct Loadable<'a> {
     /// The zip archive.
     pub archive: &'a [u8],
-    pub language: Loader,
+    pub language: Language,
     pub handler: &'a str,
     pub variables: BTreeMap<String, String>,
-}
-
-/// Which of the emulator's programs runs the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loader {
-    Python,
-    Node,
 }
 
 impl Local {
@@ -59,29 +53,33 @@ impl Local {
         let installation = Installation::at(self.cache());
         let node = Node::find().await?;
         let folder = tempfile::tempdir_in(installation.tmp()).map_err(LocalError::file(installation.tmp()))?;
+        let Some(mut command) = loader(code.language, &installation, &node) else { return Ok(Ok(())) };
         unpack(code.archive, folder.path())?;
-        let mut command = match code.language {
-            Loader::Python => {
-                let mut command = Command::new(installation.python_of_functions());
-                command.args(["-X", "utf8", "-c", PYTHON]);
-                command
-            }
-            Loader::Node => {
-                let mut command = Command::new(node.folder.join("node"));
-                command.args(["--no-warnings", "--input-type=module", "-e", NODE]);
-                command
-            }
-        };
         command.arg(folder.path()).arg(code.handler);
-        let mut path = node.folder.into_os_string();
-        path.push(":/usr/bin:/bin");
-        let own = [("PATH", path), ("HOME", installation.home().into()), ("TMPDIR", folder.path().into())];
+        let own = [("PATH", node.path()), ("HOME", installation.home().into()), ("TMPDIR", folder.path().into())];
         let program = command.env_clear().envs(own).envs(&code.variables).env("LAMBDA_TASK_ROOT", folder.path());
         let program = program.current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true);
         let Ok(ended) = timeout(LONGEST, program.output()).await else { return Ok(Ok(())) };
         let output = ended.map_err(LocalError::file(folder.path()))?;
         let said = || tail(&String::from_utf8_lossy(&output.stderr)).replace(&*folder.path().to_string_lossy(), "");
         Ok(if output.status.success() { Ok(()) } else { Err(said()) })
+    }
+}
+
+/// The program that loads code of a language. `None`: it is not loaded but compiled, or the emulator does not run it.
+fn loader(language: Language, installation: &Installation, node: &Node) -> Option<Command> {
+    match language {
+        Language::Python => {
+            let mut command = Command::new(installation.python_of_functions());
+            command.args(["-X", "utf8", "-c", PYTHON]);
+            Some(command)
+        }
+        Language::Node => {
+            let mut command = Command::new(node.folder.join("node"));
+            command.args(["--no-warnings", "--input-type=module", "-e", NODE]);
+            Some(command)
+        }
+        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => None,
     }
 }
 

@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::LocalError;
-pub use self::load::{Loadable, Loader};
+pub use self::load::Loadable;
 pub use self::record::Emulator;
 
 use self::install::Installation;

@@ -1,5 +1,6 @@
 //! Finds Python, Node.js and npm on this machine.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -122,6 +123,13 @@ pub(super) struct Node {
 impl Node {
     pub(super) async fn find() -> Result<Self, LocalError> {
         check_node(&ask("node", &["-p", ASK_NODE]).await.unwrap_or_default())
+    }
+
+    /// The variable `PATH` of programs that need this Node.js and the tools of the system.
+    pub(super) fn path(&self) -> OsString {
+        let mut path = self.folder.clone().into_os_string();
+        path.push(":/usr/bin:/bin");
+        path
     }
 }
 

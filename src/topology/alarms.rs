@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::apis::{ApiIds, HttpApis};
+use super::source::Source;
 use super::{Input, edge};
 use crate::aws::Encryption;
 use crate::aws::apigatewayv2::HttpApi;
 use crate::aws::cloudwatch::{Alarm, Metric, Statistic};
-use crate::aws::sns::{Address, Topic};
-use crate::engine::{Graph, Handle, Needs};
+use crate::aws::sns::{Address, Topic, TopicOutputs};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{ALARMS_TOPIC, Alarms, MissingData, Notify, Stack};
 
@@ -31,31 +30,6 @@ pub(crate) mod ids {
     }
 }
 
-/// The topic that the alarms tell.
-#[derive(Clone)]
-enum Told {
-    Own(Handle<Topic>),
-    Another(String),
-}
-
-impl Needs for Told {
-    type Out = String;
-
-    fn indices(&self) -> Vec<usize> {
-        match self {
-            Self::Own(topic) => topic.indices(),
-            Self::Another(_) => Vec::new(),
-        }
-    }
-
-    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> String {
-        match self {
-            Self::Own(topic) => topic.read(outputs).arn,
-            Self::Another(arn) => arn.clone(),
-        }
-    }
-}
-
 /// What is particular to one alarm.
 struct Watch {
     /// As in `errors`, and of what.
@@ -72,9 +46,9 @@ pub(super) fn alarms(graph: &mut Graph, from: Input<'_>, http_apis: &HttpApis) {
     let Input { stack, scope, .. } = from;
     let Some(wanted) = stack.alarms.as_ref().filter(|_| stack.alarm_count() > 0) else { return };
     let told = match &wanted.notify {
-        Some(Notify::Topic(arn)) => Told::Another(arn.clone()),
-        Some(Notify::Address(address)) => Told::Own(topic(graph, from, Some(address))),
-        None => Told::Own(topic(graph, from, None)),
+        Some(Notify::Topic(arn)) => Source::Theirs(TopicOutputs { arn: arn.clone() }),
+        Some(Notify::Address(address)) => Source::Own(topic(graph, from, Some(address))),
+        None => Source::Own(topic(graph, from, None)),
     };
     let watches = of_functions(stack, scope, wanted)
         .chain(of_apis(stack, scope, wanted, http_apis))
@@ -112,7 +86,7 @@ fn topic(graph: &mut Graph, Input { scope, encrypted_by, .. }: Input<'_>, addres
     id.add(graph, encrypted_by.clone(), move |kms_key| Topic { kms_key, ..topic.clone() })
 }
 
-fn add(graph: &mut Graph, scope: &Scope, wanted: &Alarms, told: &Told, watch: Watch) {
+fn add(graph: &mut Graph, scope: &Scope, wanted: &Alarms, told: &Source<Topic>, watch: Watch) {
     let Watch { what: (what, of), description, metric, api, threshold } = watch;
     let id = ids::alarm(what, &of);
     let alarm = Alarm {
@@ -131,7 +105,7 @@ fn add(graph: &mut Graph, scope: &Scope, wanted: &Alarms, told: &Told, watch: Wa
         topic: String::new(),
     };
     id.add(graph, (told.clone(), Vec::from_iter(api)), move |(topic, apis)| {
-        let mut alarm = Alarm { topic, ..alarm.clone() };
+        let mut alarm = Alarm { topic: topic.arn, ..alarm.clone() };
         alarm.metric.dimensions.extend(apis.into_iter().map(|api| ("ApiId", api.id)));
         alarm
     });

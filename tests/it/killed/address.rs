@@ -69,35 +69,48 @@ pub fn about(asked: &AwsRequest) -> String {
     if asked.headers.contains_key("x-amz-target") || asked.path == "/" {
         return String::new();
     }
-    let segments = asked.segments();
-    let (mut kept, mut named, mut mappings) = (Vec::new(), false, false);
-    for segment in segments {
-        // The segment after a collection is an id from AWS, unless we give the names there. Those of mappings are short.
-        let id = named && random(segment) || mappings;
-        mappings = segment == "apimappings";
-        named = matches!(
-            segment,
-            "restapis"
-                | "apis"
-                | "routes"
-                | "integrations"
-                | "resources"
-                | "authorizers"
-                | "deployments"
-                | "requestvalidators"
-                | "tags"
-                | "event-source-mappings"
-                | "hostedzone"
-                | "usageplans"
-                | "apikeys"
-                | "keys"
-        );
+    let (mut kept, mut ids) = (Vec::new(), None);
+    for segment in asked.segments() {
+        let is_id = match ids {
+            Some(Ids::Every) => true,
+            Some(Ids::Random) => random(segment),
+            None => false,
+        };
+        ids = COLLECTIONS.iter().find(|(name, _)| *name == segment).map(|(_, ids)| *ids);
         // Of an encoded ARN only its last part, without the account.
         let end = segment.rsplit_once("%3A").map_or(segment, |(_, end)| end);
-        kept.push(if id { "*" } else { end });
+        kept.push(if is_id { "*" } else { end });
     }
     kept.join("/")
 }
+
+/// Which segments after the name of a collection are ids from AWS.
+#[derive(Clone, Copy)]
+enum Ids {
+    /// All of them, whatever they look like.
+    Every,
+    /// Those that look like one: see [`random`]. Others are names that we give.
+    Random,
+}
+
+const COLLECTIONS: [(&str, Ids); 15] = [
+    // Their ids are short.
+    ("apimappings", Ids::Every),
+    ("apikeys", Ids::Random),
+    ("apis", Ids::Random),
+    ("authorizers", Ids::Random),
+    ("deployments", Ids::Random),
+    ("event-source-mappings", Ids::Random),
+    ("hostedzone", Ids::Random),
+    ("integrations", Ids::Random),
+    ("keys", Ids::Random),
+    ("requestvalidators", Ids::Random),
+    ("resources", Ids::Random),
+    ("restapis", Ids::Random),
+    ("routes", Ids::Random),
+    ("tags", Ids::Random),
+    ("usageplans", Ids::Random),
+];
 
 /// Whether this looks like an id from AWS: hexadecimal, or long and with digits.
 fn random(text: &str) -> bool {
