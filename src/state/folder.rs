@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::holder::{Holder, holder, hostname, sign};
 use super::reserve::{Reserve, no_room};
@@ -112,6 +113,11 @@ impl From<FileError> for StateError {
         };
         Self { kind, message: error.to_string(), hint: error.hint() }
     }
+}
+
+/// The backend for every location that is none of another backend's.
+pub(super) fn open(location: &Path) -> Arc<dyn StateBackend> {
+    Arc::new(Folder::new(location))
 }
 
 /// A folder on this machine with one file for each state, named `<stack>.<account>.<region>.json`.

@@ -1,7 +1,6 @@
 //! The backends that store states. [`crate::engine::state`] defines the state and the traits of a backend. [`Folder`]
 //! stores states on the local disk.
 
-mod folder;
 mod holder;
 mod reserve;
 
@@ -12,7 +11,25 @@ pub use crate::engine::state::*;
 pub use folder::{FileError, Folder, LockedFile, StateFile};
 pub use holder::Holder;
 
-/// The backend for the states at `location`. A further backend needs a line here.
-pub fn open(location: &Path) -> Arc<dyn StateBackend> {
-    Arc::new(Folder::new(location))
+/// Declares the module of each backend. The function `at` of a module returns its backend if the location is one of its own.
+/// The first backend has a function `open` instead and takes every other location.
+macro_rules! backends {
+    ($first:ident $(, $other:ident)* $(,)?) => {
+        mod $first;
+        $(mod $other;)*
+
+        /// The backend for the states at `location`.
+        pub fn open(location: &Path) -> Arc<dyn StateBackend> {
+            $(
+                if let Some(backend) = $other::at(location) {
+                    return backend;
+                }
+            )*
+            $first::open(location)
+        }
+    };
+}
+
+backends! {
+    folder,
 }
