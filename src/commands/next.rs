@@ -54,7 +54,7 @@ pub(super) fn after_up(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Op
     Some(Next { remark, commands })
 }
 
-/// Whether a command without a secret in its arguments can call the route as somebody whom it admits.
+/// Whether a command can call the route as somebody whom the route admits, without a secret in its arguments.
 fn is_callable(stack: &Stack, route: &Route) -> bool {
     let by_all = match &route.auth {
         Auth::Pool(pool) if route.scopes.is_empty() => stack.pools.contains_key(pool),

@@ -90,7 +90,7 @@ controls! { Prowler;
     "iam_role_administratoraccess_policy" High "No role has administrator access": RoleOwnPoliciesOnly;
     "iam_role_cross_account_readonlyaccess_policy" High "No role gives another account read access":
         RoleOwnPoliciesOnly;
-    "iam_role_cross_service_confused_deputy_prevention" High "Roles can be assumed for this account only":
+    "iam_role_cross_service_confused_deputy_prevention" High "Services assume roles only on behalf of this account":
         RoleSourceAccount;
     "iam_role_service_trust_restricts_source_to_account" Medium "Trust policies name the source account":
         RoleSourceAccount;

@@ -26,7 +26,7 @@ pub(crate) mod ids {
     }
 }
 
-/// What leads requests by a domain to an API.
+/// The resources by which requests to a domain reach an API.
 pub(super) struct Leads {
     mapping: Handle<ApiMapping>,
     record: Option<Handle<Record>>,

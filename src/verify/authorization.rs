@@ -179,7 +179,7 @@ pub(super) fn admitted(authorizer: &str) -> String {
     format!("the identity of --identity {authorizer}")
 }
 
-/// For the request of a caller that the route must accept.
+/// The result of the request of a caller that the route must accept.
 fn of_own_caller(answer: &Answer, destination: Destination, target: Target<'_>) -> CheckResult {
     let result = accepted_by(answer, destination, target);
     match &target.route.auth {

@@ -88,7 +88,7 @@ impl Parts {
         let part = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
         let signature = BASE64_URL_SAFE_NO_PAD.decode(self.signature.reveal());
         let (Some(n), Some(e), Ok(signature)) = (part("n"), part("e"), signature) else {
-            return CheckResult::fail("the key or the signature is not a valid RSA one");
+            return CheckResult::fail("the key or the signature is not valid for RSA");
         };
         let key = RsaPublicKeyComponents { n, e };
         let fits = key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.reveal().as_bytes(), &signature).is_ok();

@@ -77,7 +77,7 @@ pub struct Alarm {
     pub threshold: u32,
     /// What a period without values means: `notBreaching`, `breaching`, `ignore` or `missing`.
     pub missing_data: &'static str,
-    /// The ARN of the topic that is told when it goes off, and when all is well again.
+    /// The ARN of the topic that is notified when it goes off and when it ends.
     pub topic: String,
 }
 
@@ -291,7 +291,7 @@ impl Described for Alarm {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "alarm {}",
-            holds: "it watches the metric with the threshold of the stack file, and tells the topic",
+            holds: "it watches the metric with the threshold of the stack file, and notifies the topic",
             read: "DescribeAlarms",
         },
     };

@@ -5,7 +5,7 @@ use crate::engine::{Failure, Task};
 
 /// The shortest waiting period that AWS allows, in days.
 const SHORTEST: i32 = 7;
-/// The longest one. No secret can be recovered for longer.
+/// The longest waiting period. No deleted secret can be restored after it.
 const LONGEST: i32 = 30;
 
 /// What is removed together with a key.

@@ -28,7 +28,7 @@ struct Parts<'a> {
     model: &'a str,
     /// By their JSON pointers.
     names: BTreeMap<String, String>,
-    /// Pointers and names of those that are not converted yet.
+    /// The pointers and names of the parts that are not converted yet.
     waiting: Vec<(String, String)>,
 }
 

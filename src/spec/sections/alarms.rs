@@ -19,7 +19,7 @@ section! {
     ALARMS: AlarmKeys = "alarms";
     notify: Text = form(
         "^([^@\\s]+@[^@\\s]+|arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})$",
-        "Who is told when an alarm goes off, and when all is well again: an e-mail address, which has to confirm it, or the ARN of a topic in the same region, which must let CloudWatch publish to it. Left out, or with an address: a topic of the stack.",
+        "Who is notified when an alarm goes off and when it ends: an e-mail address, which has to confirm it, or the ARN of a topic in the same region, which must let CloudWatch publish to it. Left out, or with an address: a topic of the stack.",
     );
     errors: Number = range(0, 1_000_000, 1, "How many calls of a function fail in a period.");
     throttles: Number = range(

@@ -174,7 +174,7 @@ fn pointless(stack: &Stack) -> Vec<Diagnostic> {
         } else if kinds.all(|kind| kind == ApiKind::Http) {
             let message = "AWS cannot attach a web ACL to an HTTP API, so this firewall would protect nothing";
             let help = "use `kind = \"rest\"` for the API, set `firewall = true` on a pool, or remove the firewall: an HTTP \
-                        API is protected by its authorizer and its throttle only";
+                        API is protected only by its authorizer and its rate limits";
             flaws.push(Diagnostic::new("firewall", message).help(help));
         }
         if firewall.mode == Mode::Allow && firewall.addresses.is_empty() {

@@ -44,7 +44,7 @@ section! {
     stream: OptionalWord<StreamView> = of(
         &["new-and-old", "new", "old", "keys"],
         &[StreamView::NewAndOld, StreamView::New, StreamView::Old, StreamView::Keys],
-        "What the table's stream says of each changed item. Left out, there is no stream.",
+        "What the table's stream contains of each changed item. Without this key, the table has no stream.",
     );
     indexes: Nested<IndexKeys> = named(
         INDEX_NAME, &INDEX, "Further keys by which items are found, by the index's name. They are added and removed one at a time.",

@@ -84,8 +84,8 @@ impl Api {
         self.requests_opened_by(&allowed, &signed)
     }
 
-    /// For each of these signed routes, a request to it that a policy allows which names these methods and paths, if there
-    /// is one. The routes themselves are not among them.
+    /// Requests to the routes in `signed` that a policy would open by allowing everybody the methods and paths in `allowed`,
+    /// at most one for each route. `allowed` contains none of these routes.
     pub(in crate::spec) fn requests_opened_by(
         &self,
         allowed: &[(&str, &str)],

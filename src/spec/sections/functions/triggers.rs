@@ -67,7 +67,7 @@ section! {
     );
     on_failure: Nested<OnFailureKeys> = table(
         &ON_FAILURE,
-        "With `stream` and `stream_arn`: where Lambda tells which changes were given up, after `retries` or `max_age_s`. It tells their place in the stream, not their content.",
+        "With `stream` and `stream_arn`: where Lambda reports the changes that it gives up after `retries` or `max_age_s`: their position in the stream, not their content.",
     );
     schedule: Text = form(
         "^(rate|cron|at)\\(.+\\)$",

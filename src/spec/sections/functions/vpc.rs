@@ -8,7 +8,7 @@ use crate::spec::section::section;
 section! {
     VPC: VpcKeys = "a VPC";
     subnets: List = texts(
-        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups it runs in no VPC.",
+        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups, the function runs in no VPC.",
     );
     security_groups: List = texts("The ids of up to 5 security groups.");
 }
