@@ -125,7 +125,7 @@ fn row(
         match column {
             Column::User => user = add_user::check_name(stack, Some(name), value)?,
             Column::Groups => {
-                groups = value.split(';').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+                groups = value.split(';').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect();
             }
             Column::Enabled => enabled = flag(value)?,
             Column::ByCognito => {}

@@ -497,9 +497,16 @@ fn down_refuses_while_a_pool_has_deletion_protection() {
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
     let before = inventory(&user);
     user.run(&["down", "--yes"]).ends(4).says("deletion_protection = false").says("nothing was removed");
+    let sweep = ["sweep", "--stack", "securelambda"];
+    user.run(&[&sweep[..], &["--yes"]].concat())
+        .ends(4)
+        .says("deletion_protection = false")
+        .says("nothing was removed");
     assert_eq!(inventory(&user), before);
     protect(false);
     up(&user);
+    // Nobody answers the question, so nothing is removed, but what is lost is said before it.
+    user.run(&sweep).ends(2).says("1 user of MyUserPool2 will be deleted");
     user.run(&["down", "--yes"]).ends(0).says("1 user of MyUserPool2 will be deleted").says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }

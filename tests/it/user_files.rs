@@ -64,7 +64,7 @@ fn users_move_from_one_pool_to_another_with_attributes_and_groups() {
     assert_eq!(values(&again, &columns), values(&exported, &columns));
     // Nobody has the old password there, and the ids are new.
     let token = ["token", "ada@example.com", "--pool", "New", "--password-stdin"];
-    user.run_with(PASSWORD, &token).ends(4);
+    user.run_with(PASSWORD, &token).ends(1).says("Incorrect username or password");
     assert_ne!(values(&again, &["sub"]), values(&exported, &["sub"]));
 
     user.run(&["import-users", "users.csv", "--pool", "New"]).ends(0).says("2 users existed already");
