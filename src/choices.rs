@@ -46,6 +46,40 @@ pub enum SignInFlow {
     Password,
     /// A program with AWS credentials sends the password.
     AdminPassword,
+    /// The pool's hooks ask for something of their own and judge the answers.
+    Custom,
+}
+
+/// A moment at which a pool calls a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// Before somebody is signed up, or added by an administrator.
+    PreSignUp,
+    PostConfirmation,
+    PreAuthentication,
+    PostAuthentication,
+    /// Before tokens are issued.
+    PreToken,
+    /// Before a message is sent.
+    CustomMessage,
+    /// The three of [`SignInFlow::Custom`].
+    DefineAuthChallenge,
+    CreateAuthChallenge,
+    VerifyAuthChallenge,
+    /// When somebody signs in whom the pool does not know.
+    UserMigration,
+}
+
+/// What a pool tells the function of [`Hook::PreToken`], and so what the function can change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenEvent {
+    /// ID tokens.
+    #[default]
+    V1,
+    /// Access tokens of users too, and their scopes.
+    V2,
+    /// Those of programs too.
+    V3,
 }
 
 /// What users sign in with.

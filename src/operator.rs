@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 use crate::aws::account::SimulationRequest;
+use crate::aws::cognito::PoolHooks;
 use crate::aws::rights::{Condition, Grant, Sid, StatementTemplate, Usage, grants};
 use crate::aws::sns::Subscription;
 use crate::engine::Resource as _;
@@ -223,8 +224,9 @@ impl Wanted<'_> {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         "{outside-callers}" => self.named.outside_callers.iter().cloned().collect(),
                         "{https}" => self.named.https.then(|| "https".to_owned()).into_iter().collect(),
-                        // Only stacks with topics let SNS invoke functions.
+                        // Only stacks with topics let SNS invoke functions, and only those with hooks let Cognito.
                         "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
+                        "cognito-idp.amazonaws.com" if !self.kinds.contains(PoolHooks::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
                     };
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();
@@ -498,6 +500,24 @@ mod tests {
             Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, named: &Named::default() };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
+    }
+
+    #[test]
+    fn only_services_that_call_functions_of_the_stack_may_be_let_in() {
+        let principals = |without: &str| {
+            let kinds = every_kind().into_iter().filter(|kind| *kind != without).collect();
+            let wanted =
+                Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, named: &Named::default() };
+            let let_in = statements(&wanted).into_iter().find(|one| one.sid == "LetServicesInvoke");
+            serde_json::to_string(&let_in.expect("a statement").condition).expect("JSON")
+        };
+        let all = principals("");
+        for (kind, principal) in
+            [(Subscription::KIND, "sns.amazonaws.com"), (PoolHooks::KIND, "cognito-idp.amazonaws.com")]
+        {
+            assert!(all.contains(principal), "{all}");
+            assert!(!principals(kind).contains(principal), "{kind}");
+        }
     }
 
     #[test]

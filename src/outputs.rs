@@ -102,6 +102,9 @@ pub struct Route {
     /// If there are any, only access tokens of the pool with one of these scopes pass.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// If there are any, only users of the pool who are in one of these groups pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The entry of `[authorizers]` whose function decides who may call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer: Option<String>,
@@ -267,6 +270,7 @@ impl Outputs {
                     Auth::Lambda(_) | Auth::Iam | Auth::None => None,
                 },
                 scopes: route.scopes.iter().cloned().collect(),
+                groups: route.groups.iter().cloned().collect(),
                 authorizer: match &route.auth {
                     Auth::Lambda(name) => Some(name.clone()),
                     Auth::Pool(_) | Auth::Iam | Auth::None => None,

@@ -264,6 +264,7 @@ impl Sid {
                         "lambda:Principal",
                         &[
                             "apigateway.amazonaws.com",
+                            "cognito-idp.amazonaws.com",
                             "secretsmanager.amazonaws.com",
                             "sns.amazonaws.com",
                             "{outside-callers}",

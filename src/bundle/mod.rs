@@ -144,8 +144,8 @@ impl<'a> Code<'a> {
         let mut packed: BTreeMap<_, Zip> = BTreeMap::new();
         for (name, source) in self.sources {
             let Some(function) = self.stack.functions[name].packed() else { continue };
-            let Packed { source: folder, runtime, architecture, handler, bundler, .. } = function;
-            let same = (folder, runtime, architecture, handler, bundler);
+            let Packed { source: folder, shipped, runtime, architecture, handler, bundler, .. } = function;
+            let same = (folder, shipped, runtime, architecture, handler, bundler);
             let zip = match packed.get(&same) {
                 Some(zip) => Ok(zip.clone()),
                 None => source.pack(name, function, installer).await,
@@ -238,6 +238,9 @@ impl Sources {
     /// The files of a function's folder. The error is a message.
     fn function(&self, function: &Packed) -> Result<Source, String> {
         let folder = &function.source;
+        if function.shipped && !matches!(self, Self::Embedded) {
+            return Self::Embedded.function(function);
+        }
         if let Self::Folder { root, .. } = self
             && let Some(archive) = archive::found(&root.join(folder), &function.runtime)?
         {

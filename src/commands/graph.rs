@@ -55,8 +55,8 @@ fn diagram(stack: &Stack) -> Diagram {
                 RouteTarget::Mock { .. } => (NodeKind::Server, "is answered by"),
             };
             diagram.arrow((NodeKind::Route, &drawn), (kind, &route.target.label()), label);
-            if let Auth::Lambda(authorizer) = &route.auth
-                && let Some(asked) = stack.authorizers.get(authorizer)
+            if let Some(authorizer) = route.authorizer()
+                && let Some(asked) = stack.authorizers.get(&authorizer)
             {
                 diagram.arrow((NodeKind::Route, &drawn), (NodeKind::Function, &asked.function), "asks");
             }
@@ -107,6 +107,9 @@ fn diagram(stack: &Stack) -> Diagram {
         for schedule in function.schedules() {
             diagram.arrow((NodeKind::Caller, &schedule.expression), (NodeKind::Function, name), "calls");
         }
+        for (pool, _) in stack.pools.iter().filter(|(_, pool)| pool.hooks.called().any(|called| called == name)) {
+            diagram.arrow((NodeKind::Caller, &format!("pool {pool}")), (NodeKind::Function, name), "calls");
+        }
         for caller in function.outside_callers() {
             diagram.arrow((NodeKind::Caller, &caller.source_arn), (NodeKind::Function, name), "calls");
         }
@@ -136,7 +139,7 @@ fn diagram(stack: &Stack) -> Diagram {
 /// The callers of a route, and how they authenticate.
 fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, Cow<'static, str>)> {
     match &route.auth {
-        Auth::Pool(pool) => vec![(route.holders(pool), route.token(api.kind).into())],
+        Auth::Pool(pool) => vec![(stack.holders(pool, route), route.token(api.kind).into())],
         Auth::Lambda(authorizer) => vec![(format!("callers that {authorizer} admits"), "identity".into())],
         Auth::None => vec![("anyone".to_owned(), "no token".into())],
         Auth::Iam => {

@@ -21,8 +21,11 @@ pub(super) async fn read(stack: &Stack, given: &[String]) -> Result<BTreeMap<Str
     }
     for flag in given {
         let (name, from) = flag.split_once('=').ok_or_else(malformed)?;
-        let known: Vec<&str> = stack.authorizers.keys().map(String::as_str).collect();
-        let authorizer = stack.authorizers.get(name).ok_or_else(|| Error::unknown("authorizer", name, &known))?;
+        // Those that check groups know callers by their tokens, which verify gets itself.
+        let written = || stack.authorizers.iter().filter(|(_, authorizer)| authorizer.pool.is_none());
+        let known: Vec<&str> = written().map(|(known, _)| known.as_str()).collect();
+        let authorizer = written().find(|(known, _)| *known == name).map(|(_, authorizer)| authorizer);
+        let authorizer = authorizer.ok_or_else(|| Error::unknown("authorizer", name, &known))?;
         let from = from.strip_prefix('@').ok_or_else(malformed)?;
         let text = text(from).await?;
         if found.insert(name.to_owned(), parts(name, &authorizer.identity, &text)?).is_some() {

@@ -267,8 +267,8 @@ async fn recorded(config: &Config) -> Result<State, Error> {
     }
 }
 
-/// What people should know about a stack: that an HTTP API has no firewall, that the firewall blocks nothing,
-/// or that a function may outlast its route.
+/// What people should know about a stack: which functions of this program check groups, that an HTTP API has no firewall,
+/// that the firewall blocks nothing, or that a function may outlast its route.
 fn notes(stack: &Stack) -> Vec<String> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
     let http = http.then_some(
@@ -279,7 +279,14 @@ fn notes(stack: &Stack) -> Vec<String> {
         Mode::Count => "The firewall blocks nothing: mode is count.",
         Mode::Allow | Mode::Block => "The firewall blocks nothing: it has no addresses to block.",
     });
-    http.into_iter().chain(idle).map(str::to_owned).chain(stack.impatient_routes()).collect()
+    let checkers = stack.authorizers.values().filter_map(|authorizer| {
+        let (function, pool) = (&authorizer.function, authorizer.pool.as_ref()?);
+        Some(format!(
+            "The function {function} of this program checks the groups of {pool}, because API Gateway cannot."
+        ))
+    });
+    let others = http.into_iter().chain(idle).map(str::to_owned);
+    checkers.chain(others).chain(stack.impatient_routes()).collect()
 }
 
 /// The request limits of the routes; `None` without routes. A stage applies its limits to each route separately.

@@ -32,7 +32,8 @@ pub(super) fn after_up(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Op
             Auth::Pool(pool) => match stack.programs(pool, route).next() {
                 Some(client) => Some(("--client", client)),
                 None => stack.pools.get(pool).map(|settings| {
-                    commands.push(add_user(pool, settings));
+                    let group = route.groups.first().map(|group| format!(" --group {}", quoted(group)));
+                    commands.push(add_user(pool, settings) + &group.unwrap_or_default());
                     ("--as", user_name(settings))
                 }),
             },

@@ -9,11 +9,17 @@ pub enum Admits<'a> {
     Anyone,
     /// Users of this pool, by a token.
     UsersOf(&'a str),
-    /// Programs, by a token with a scope.
+    /// Users of a pool who are in a group.
+    Members {
+        pool: &'a str,
+        /// As in ` in the group staff`.
+        membership: &'a str,
+    },
+    /// Programs, by a token with a scope. Users, if a function gives them one.
     Programs {
         /// As in `access token of Users with the scope orders/read`.
         token: &'a str,
-        /// Where a program gets it.
+        /// How to get it.
         source: &'a str,
     },
     /// Callers whom the function of this authorizer admits.
@@ -137,7 +143,7 @@ fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
     let asks = answer.headers.get("www-authenticate").unwrap_or_default();
     let expired = by.message.contains("expired") || asks.contains("expired");
     let pool = match asked.admits {
-        Admits::UsersOf(pool) => pool,
+        Admits::UsersOf(pool) | Admits::Members { pool, .. } => pool,
         Admits::Programs { .. } if expired => return "the token has expired: get a new one".to_owned(),
         Admits::Programs { token, source } => return scope_needed(asked.sent, token, source),
         Admits::AdmittedBy(name) => {
@@ -189,6 +195,14 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
         && !by.message.contains("execute-api:Invoke")
     {
         return format!("the function of the authorizer {name} refused the request");
+    }
+    if let (Admits::Members { pool, membership }, "AccessDeniedException" | "") = (asked.admits, by.kind.as_str())
+        && !by.message.contains("execute-api:Invoke")
+    {
+        return format!(
+            "the route needs a valid token of a user of {pool}{membership}; `securelambda users --group` lists who is in a \
+             group, and tokens name the groups that the user had when they were issued"
+        );
     }
     // An HTTP API refuses a token without the scope so, and may have no firewall.
     if let (Admits::Programs { token, source }, "") = (asked.admits, by.kind.as_str()) {
@@ -315,6 +329,8 @@ mod tests {
         rate_limit: 50,
         answerer: Answerer::Function("Hello"),
     };
+    const STAFF: Asked<'static> =
+        Asked { admits: Admits::Members { pool: "Users", membership: " in the group staff" }, ..REST };
     const SERVED: Asked<'static> = Asked { answerer: Answerer::Server("api.example.com"), ..REST };
     const FIXED: Asked<'static> = Asked { answerer: Answerer::Fixed(503), ..REST };
     const HTTP: Asked<'static> = Asked { http: true, firewall: false, ..REST };
@@ -358,6 +374,19 @@ mod tests {
                 http(403, "Forbidden"),
                 Asked { http: true, firewall: false, ..PROGRAMS },
                 "only an access token of Users with the scope a/b",
+            ),
+            (
+                rest(403, "AccessDeniedException", "User is not authorized to access this resource"),
+                STAFF,
+                "a valid token of a user of Users in the group staff",
+            ),
+            (http(403, "Forbidden"), Asked { http: true, firewall: false, ..STAFF }, "of Users in the group staff"),
+            (unauthorized(), Asked { sent: Sent::Nothing, ..STAFF }, "requires a token of Users"),
+            (forbidden(), STAFF, "the firewall blocked the request"),
+            (
+                rest(403, "AccessDeniedException", "User: anonymous may not execute-api:Invoke"),
+                STAFF,
+                "the API's resource policy",
             ),
             (own(401), REST, "the function Hello sent this response"),
             (own(401), Asked { at_aws: false, ..HTTP }, "does not say which"),

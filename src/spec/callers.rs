@@ -27,13 +27,34 @@ impl Route {
         format!("{noun} of {pool}{with}")
     }
 
-    /// Whose tokens of the pool it accepts: those of users who sign in have no scopes.
-    pub fn holders(&self, pool: &str) -> String {
-        format!("{} of {pool}", if self.scopes.is_empty() { "users" } else { "programs" })
+    /// The groups that a caller must be in, as in ` in the group staff`; empty if it need not be in one.
+    pub fn membership(&self) -> String {
+        let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+        match groups.as_slice() {
+            [] => String::new(),
+            [one] => format!(" in the group {one}"),
+            several => format!(" in one of the groups {}", several.join(", ")),
+        }
     }
 }
 
 impl Stack {
+    /// Whose tokens of the pool a route accepts. Those of users have scopes only if a function adds them, and programs are
+    /// in no group.
+    pub fn holders(&self, pool: &str, route: &Route) -> String {
+        let who = match self.gives_scopes(pool) {
+            _ if route.scopes.is_empty() || !route.groups.is_empty() => "users",
+            None => "programs",
+            Some(_) => "users and programs",
+        };
+        format!("{who} of {pool}{}", route.membership())
+    }
+
+    /// The function that can give users of the pool scopes.
+    pub fn gives_scopes(&self, pool: &str) -> Option<&String> {
+        self.pools.get(pool)?.hooks.gives_scopes()
+    }
+
     /// The machine clients that may ask for a token that the route accepts.
     pub fn programs<'a>(&'a self, pool: &str, route: &'a Route) -> impl Iterator<Item = &'a str> {
         let clients = self.pools.get(pool).into_iter().flat_map(|pool| &pool.clients);
@@ -43,20 +64,33 @@ impl Stack {
 
     /// How a caller gets the token that a route with scopes demands, as advice for `call`.
     pub fn token_source(&self, pool: &str, route: &Route) -> String {
-        let programs: Vec<&str> = self.programs(pool, route).collect();
-        match programs.as_slice() {
-            [] => {
+        let user = self.gives_scopes(pool);
+        let user = user.map(|function| format!("--as EMAIL of a user to whom {function} gives the scope"));
+        let programs: Vec<&str> = self.programs(pool, route).filter(|_| route.groups.is_empty()).collect();
+        let program = (!programs.is_empty()).then(|| format!("--client {}", programs.join(" or ")));
+        let ways: Vec<String> = user.into_iter().chain(program).collect();
+        match (ways.as_slice(), route.groups.is_empty()) {
+            ([], true) => {
                 format!("no program may ask for one: name the scope in `scopes` of an entry of [pools.{pool}.clients]")
             }
-            some => format!("pass --client {}, or a token with --token-stdin", some.join(" or ")),
+            ([], false) => {
+                "a user gets one by signing in at the pool's domain, or from a function that adds the scope".to_owned()
+            }
+            (ways, _) => format!("pass {}, or a token with --token-stdin", ways.join(", ")),
         }
     }
 
     /// Who may call a route of this API, as in `for users of Users, with an API key`.
     pub fn callers(&self, api: &Api, route: &Route) -> String {
         let mut callers = match &route.auth {
-            Auth::Pool(pool) if route.scopes.is_empty() => format!("for {}", route.holders(pool)),
-            Auth::Pool(pool) => format!("for {} with an {}", route.holders(pool), route.token(api.kind)),
+            Auth::Pool(pool) if !route.groups.is_empty() => {
+                let with =
+                    if route.scopes.is_empty() { String::new() } else { format!(" with an {}", route.token(api.kind)) };
+                let checker = route.authorizer().unwrap_or_default();
+                format!("for {}{with}, whom the function {checker} checks", self.holders(pool, route))
+            }
+            Auth::Pool(pool) if route.scopes.is_empty() => format!("for {}", self.holders(pool, route)),
+            Auth::Pool(pool) => format!("for {} with an {}", self.holders(pool, route), route.token(api.kind)),
             Auth::Lambda(name) => format!("for whom {name} admits"),
             Auth::Iam => "for IAM-signed requests".to_owned(),
             Auth::None => "OPEN to anyone".to_owned(),
@@ -83,7 +117,7 @@ impl Stack {
 mod tests {
     use crate::spec::parse;
 
-    const POOL: &str = "[pools.Users]\nscopes = { orders = [\"read\", \"write\"] }\nlogin = { domain = \"demo\" }\n\
+    const POOL: &str = "[pools.Users]\ngroups = [\"staff\", \"cooks\"]\nscopes = { orders = [\"read\", \"write\"] }\nlogin = { domain = \"demo\" }\n\
         [pools.Users.clients.partner]\nsecret = true\nflows = [\"client-credentials\"]\nscopes = [\"orders/read\"]\n";
 
     #[test]
@@ -106,6 +140,17 @@ mod tests {
             ("allow_from = { addresses = [\"192.0.2.0/24\"] }", "auth = \"none\"", "OPEN to anyone, from 192.0.2.0/24"),
             (
                 "",
+                "pool = \"Users\"\ngroups = [\"staff\"]\nkey = true",
+                "for users of Users in the group staff, whom the function UsersGroups checks, with an API key",
+            ),
+            (
+                "",
+                "pool = \"Users\"\nscopes = [\"orders/read\"]\ngroups = [\"staff\", \"cooks\"]",
+                "for users of Users in one of the groups cooks, staff with an access token with the scope orders/read, whom \
+                 the function UsersGroups checks",
+            ),
+            (
+                "",
                 "pool = \"Users\"\nscopes = [\"orders/read\"]",
                 "for programs of Users with an access token with the scope orders/read",
             ),
@@ -119,5 +164,23 @@ mod tests {
         assert_eq!(source, "pass --client partner, or a token with --token-stdin");
         let (.., source) = said("", "pool = \"Users\"\nscopes = [\"orders/write\"]");
         assert!(source.starts_with("no program may ask for one"), "{source}");
+    }
+
+    #[test]
+    fn a_function_that_can_add_scopes_opens_routes_to_users() {
+        let said = |version: u8| {
+            let file = format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n{POOL}[pools.Users.hooks]\npre_token = \"F\"\n\
+                 pre_token_version = {version}\n[api]\n[[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\n\
+                 pool = \"Users\"\nscopes = [\"orders/read\"]\n"
+            );
+            let stack = parse(&file).expect("a sound file");
+            let route = &stack.api.as_ref().expect("an API").routes[0];
+            (stack.holders("Users", route), stack.token_source("Users", route))
+        };
+        let program = "--client partner, or a token with --token-stdin";
+        assert_eq!(said(1), ("programs of Users".into(), format!("pass {program}")), "it changes ID tokens only");
+        let both = format!("pass --as EMAIL of a user to whom F gives the scope, {program}");
+        assert_eq!(said(2), ("users and programs of Users".into(), both));
     }
 }

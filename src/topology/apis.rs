@@ -17,7 +17,7 @@ use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::WebAcl;
 use crate::engine::{Graph, Handle, Id, Needs, Resource};
 use crate::scope::Scope;
-use crate::spec::{Api, Auth, Route, Stack};
+use crate::spec::{Api, Route, Stack};
 
 /// The ids of one API's parts, of either kind. Those of a named API contain its name, so that the ids of two APIs
 /// differ.
@@ -68,40 +68,39 @@ impl ApiIds<'_> {
 
 /// What the parts of every API are made from.
 pub(super) struct Parts<'a> {
-    pub roots: &'a BTreeMap<Option<String>, Handle<RestApi>>,
+    pub rest_apis: &'a RestApis,
+    pub http_apis: &'a HttpApis,
     pub functions: &'a BTreeMap<String, Ready>,
     pub pools: &'a Pools,
     pub firewall: Option<Handle<WebAcl>>,
 }
 
+/// The REST APIs, by name.
+pub(super) type RestApis = BTreeMap<Option<String>, Handle<RestApi>>;
+
 /// The HTTP APIs, by name.
 pub(super) type HttpApis = BTreeMap<Option<String>, Handle<HttpApi>>;
 
-/// The parts of every API, and the usage plans of the REST APIs. Returns the HTTP APIs.
-pub(super) fn apis(graph: &mut Graph, from: Input<'_>, parts: &Parts<'_>) -> HttpApis {
+/// The parts of every API, and the usage plans of the REST APIs.
+pub(super) fn apis(graph: &mut Graph, from: Input<'_>, parts: &Parts<'_>) {
     let log_role = rest_api::log_role(graph, from);
-    let (mut http_apis, mut asking) = (HttpApis::new(), Vec::new());
+    let mut asking = Vec::new();
     for (name, wanted) in from.stack.all_apis() {
         let key = name.map(str::to_owned);
-        match parts.roots.get(&key) {
-            Some(root) => {
-                let stage = rest_api::api(graph, from, (name, wanted), *root, parts, log_role);
-                asking.extend(wanted.asks_for_keys().then_some(stage));
-            }
-            None => drop(http_apis.insert(key, http_api::api(graph, from, (name, wanted), parts))),
+        if let Some(root) = parts.rest_apis.get(&key) {
+            let stage = rest_api::api(graph, from, (name, wanted), *root, parts, log_role);
+            asking.extend(wanted.asks_for_keys().then_some(stage));
+        }
+        if let Some(root) = parts.http_apis.get(&key) {
+            http_api::api(graph, from, (name, wanted), *root, parts);
         }
     }
     plans::plans(graph, from, &asking);
-    http_apis
 }
 
-/// The pools that the API's routes name.
-pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
-    let pool = |route: &'a Route| match &route.auth {
-        Auth::Pool(pool) => Some(pool),
-        Auth::Lambda(_) | Auth::Iam | Auth::None => None,
-    };
-    wanted.routes.iter().filter_map(pool).collect()
+/// The pools whose tokens the API itself checks.
+pub(super) fn pools_of(wanted: &Api) -> BTreeSet<&String> {
+    wanted.routes.iter().filter_map(Route::pool_of_gateway).collect()
 }
 
 /// The id of the statement in a function's resource policy for the route of this name.

@@ -12,7 +12,7 @@ use super::references::{self, References, Variables};
 use super::source::Source;
 use super::tables::Tables;
 use super::triggers::Receiver;
-use super::{Input, authorizers, triggers};
+use super::{Input, authorizers, hooks, triggers};
 use crate::aws::Encryption;
 use crate::aws::cognito::UserPool;
 use crate::aws::iam::{Role, RolePolicy};
@@ -262,15 +262,15 @@ fn policy(
     )
 }
 
-/// The ids of the statements that the function's resource policy may have: one for each route that calls it, those for its
-/// triggers, and one for each secret that it rotates.
+/// The ids of the statements that the function's resource policy may have: one for each route and each pool that calls
+/// it, those for its triggers, and one for each secret that it rotates.
 fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
     let routes = stack.all_apis().flat_map(|(api, wanted)| {
         let calls = wanted.routes.iter().filter(|route| route.function().is_some_and(|function| function == name));
         calls.map(move |route| permission_sid(&ApiIds(api).within(&route.name())))
     });
     let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
-    let routes = routes.chain(authorizers::sids(stack, name));
+    let routes = routes.chain(authorizers::sids(stack, name)).chain(hooks::sids(stack, name));
     let alias = wanted.provisioned_concurrency.map(|_| LIVE);
     let all = routes.chain(triggers::statements(wanted)).chain(rotations);
     all.map(|sid| statement(&sid, alias)).collect()
@@ -344,13 +344,12 @@ fn function(
         kms_key: Encryption::default(),
         code,
     };
-    let Variables { used, urls, queue_urls } = variables;
-    let needs = (role, logs, receiver, used, encrypted_by.clone());
+    let needs = (role, logs, receiver, variables, encrypted_by.clone());
     let provisioned = function.provisioned_concurrency;
-    let desired = move |(role, logs, dead_letters, used, kms_key): DesiredFrom| {
+    let desired = move |(role, logs, dead_letters, variables, kms_key): DesiredFrom| {
         let mut function =
             Function { role_arn: role.arn, log_group: logs.name, dead_letters, kms_key, ..function.clone() };
-        function.environment.extend(Variables::read((&urls, &queue_urls), used));
+        function.environment.extend(variables);
         function
     };
     let function = id.add(graph, needs.clone(), desired.clone());
@@ -371,7 +370,7 @@ type DesiredFrom = (
     <Role as Resource>::Outputs,
     <LogGroup as Resource>::Outputs,
     Option<String>,
-    <references::Used as Needs>::Out,
+    <Variables as Needs>::Out,
     Encryption,
 );
 

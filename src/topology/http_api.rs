@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of};
+use super::apis::{ApiIds, HttpApis, Parts, access_log, invoke_permission, pools_of};
 use super::id::IdOf;
 use super::identity::Pools;
 use super::source::Source;
@@ -22,7 +22,7 @@ use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
 use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Api, Auth, Limits, Route, Stack, has_programs};
+use crate::spec::{Api, ApiKind, Auth, Limits, Route, Stack, has_programs};
 
 impl ApiIds<'_> {
     pub(crate) fn http(self) -> IdOf<HttpApi> {
@@ -52,23 +52,33 @@ impl ApiIds<'_> {
     }
 }
 
+/// The HTTP APIs, without routes, stages and other parts.
+pub(super) fn roots(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> HttpApis {
+    let mut roots = HttpApis::new();
+    for (name, wanted) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http) {
+        let ids = ApiIds(name);
+        let id = ids.http();
+        let http = HttpApi {
+            id: id.to_string(),
+            name: ids.physical(scope),
+            description: ids.description(scope),
+            cors: cors::of_http(wanted),
+            default_endpoint: wanted.default_endpoint,
+        };
+        roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| http.clone()));
+    }
+    roots
+}
+
 pub(super) fn api(
     graph: &mut Graph,
     from: Input<'_>,
     (name, wanted): (Option<&str>, &Api),
+    api: Handle<HttpApi>,
     &Parts { functions, pools, .. }: &Parts<'_>,
-) -> Handle<HttpApi> {
+) {
     let Input { stack, scope, .. } = from;
     let ids = ApiIds(name);
-    let id = ids.http();
-    let http = HttpApi {
-        id: id.to_string(),
-        name: ids.physical(scope),
-        description: ids.description(scope),
-        cors: cors::of_http(wanted),
-        default_endpoint: wanted.default_endpoint,
-    };
-    let api = id.add(graph, (), move |()| http.clone());
     let by_pool = authorizers(graph, api, ids, wanted, stack, scope, pools);
     let (by_function, asking) = authorizers::of_http(graph, api, ids, (wanted, stack, scope), functions);
     let logs = access_log(graph, from, ids, functions, wanted);
@@ -91,7 +101,6 @@ pub(super) fn api(
         }
     }
     route_limits(graph, ids, wanted, stage, routes);
-    api
 }
 
 /// The limits of the routes that have their own, if there are any. AWS takes them only for routes that exist.
@@ -202,8 +211,14 @@ fn routes(
     let needs = (api, authorizers.clone(), by_function.clone());
     ids.http_routes().add_under(graph, api, needs, move |(api, authorizers, by_function)| {
         let made = |route: &Route| {
+            let of_function = |name: Option<String>| HttpAuthorization::Custom {
+                authorizer_id: name
+                    .and_then(|name| by_function.get(&name))
+                    .map(|found| found.id.clone())
+                    .unwrap_or_default(),
+            };
             let authorization = match &route.auth {
-                Auth::Pool(pool) => {
+                Auth::Pool(pool) if route.groups.is_empty() => {
                     let of = |programs| authorizers.get(&(pool.clone(), programs));
                     let authorizer = if route.scopes.is_empty() { of(false) } else { of(true).or(of(false)) };
                     HttpAuthorization::Jwt {
@@ -211,9 +226,7 @@ fn routes(
                         scopes: route.scopes.clone(),
                     }
                 }
-                Auth::Lambda(name) => HttpAuthorization::Custom {
-                    authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
-                },
+                Auth::Pool(_) | Auth::Lambda(_) => of_function(route.authorizer()),
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
             };

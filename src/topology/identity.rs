@@ -6,11 +6,11 @@ use super::Input;
 use super::source::Source;
 use crate::aws::Encryption;
 use crate::aws::cognito::{
-    AppClient, AppClientOutputs, ClientAttributes, PasswordPolicy, PoolDomain, ResourceServer, TokenRules, UserGroup,
-    UserPool, UserPoolOutputs,
+    AppClient, AppClientOutputs, ClientAttributes, HookFunction, PasswordPolicy, PoolDomain, ResourceServer,
+    TokenRules, UserGroup, UserPool, UserPoolOutputs,
 };
 use crate::aws::secretsmanager::Secret;
-use crate::choices::{SignIn, ThreatProtection};
+use crate::choices::{Hook, SignIn, ThreatProtection, TokenEvent};
 use crate::engine::{Deferred, Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -69,26 +69,8 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
     let Input { stack, scope, .. } = from;
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
-        let id = ids::pool(name);
-        let client = first_client(scope, name);
-        let others = wanted.clients.keys().map(|client| further_client(scope, name, client));
-        let pool = UserPool {
-            id: id.to_string(),
-            name: scope.physical(name),
-            password: password(&wanted.password),
-            self_sign_up: wanted.self_sign_up,
-            mfa: wanted.mfa,
-            deletion_protection: wanted.deletion_protection,
-            threat_protection: wanted.threat_protection,
-            plan: wanted.plan,
-            clients: std::iter::once(client.clone()).chain(others).collect(),
-            groups: wanted.groups.clone(),
-            resource_servers: wanted.scopes.keys().cloned().collect(),
-            has_domain: wanted.login.is_some(),
-            attributes: wanted.attributes.clone(),
-            sign_in: wanted.sign_in.clone(),
-        };
-        let handle = id.add(graph, (), move |()| pool.clone());
+        let pool = user_pool(from, name, wanted);
+        let handle = ids::pool(name).add(graph, (), move |()| pool.clone());
         for group in &wanted.groups {
             let (id, group) = (ids::group(name, group), group.clone());
             id.add_under(graph, handle, handle, move |pool| UserGroup { pool_id: pool.id, name: group.clone() });
@@ -98,7 +80,7 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
                 .add_under(graph, handle, handle, move |pool| PoolDomain { pool_id: pool.id, domain: domain.clone() });
         }
         let servers = resource_servers(graph, name, wanted, handle);
-        let client = AppClient { name: client, flows: wanted.flows.clone(), ..app_client(wanted) };
+        let client = AppClient { name: first_client(scope, name), flows: wanted.flows.clone(), ..app_client(wanted) };
         let client = ids::client(name)
             .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, ..client.clone() });
         for (client, of_client) in &wanted.clients {
@@ -121,6 +103,33 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
         pools.pools.insert(name.clone(), pool);
     }
     pools
+}
+
+/// What a pool must be like.
+pub(super) fn user_pool(Input { stack, scope, .. }: Input<'_>, name: &str, wanted: &spec::Pool) -> UserPool {
+    let others = wanted.clients.keys().map(|client| further_client(scope, name, client));
+    let hook = |(hook, function): (&Hook, &String)| HookFunction {
+        hook: *hook,
+        arn: stack.called_arn(scope, function),
+        event: if *hook == Hook::PreToken { wanted.hooks.token_event } else { TokenEvent::V1 },
+    };
+    UserPool {
+        id: ids::pool(name).to_string(),
+        name: scope.physical(name),
+        password: password(&wanted.password),
+        self_sign_up: wanted.self_sign_up,
+        mfa: wanted.mfa,
+        deletion_protection: wanted.deletion_protection,
+        threat_protection: wanted.threat_protection,
+        plan: wanted.plan,
+        clients: std::iter::once(first_client(scope, name)).chain(others).collect(),
+        groups: wanted.groups.clone(),
+        resource_servers: wanted.scopes.keys().cloned().collect(),
+        has_domain: wanted.login.is_some(),
+        attributes: wanted.attributes.clone(),
+        sign_in: wanted.sign_in.clone(),
+        hooks: wanted.hooks.functions.iter().map(hook).collect(),
+    }
 }
 
 /// The app client of a pool that somebody else looks after: one of theirs, or one of the stack's own, with which users

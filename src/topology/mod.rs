@@ -8,6 +8,7 @@ mod domains;
 mod edge;
 mod encryption;
 mod functions;
+mod hooks;
 mod http_api;
 mod id;
 mod identity;
@@ -89,10 +90,10 @@ pub fn desired(
     let encrypted_by = &EncryptedBy::Known(Encryption::default());
     let from = Input { stack, scope, endpoint, bundles, secrets, encrypted_by };
     let mut all = Graph::default();
-    // A function's variable may hold an API's URL, an API's routes lead to functions, and the policy of the stack's key
+    // A function's variable may hold an API's URL or id, an API's routes lead to functions, and the policy of the stack's key
     // names the APIs that log, so the bare APIs come first. Then the key, because all else may be encrypted with it.
-    let roots = rest_api::roots(&mut all, from);
-    let encrypted_by = &encryption::encryption(&mut all, from, former_key, &roots);
+    let (rest_apis, http_apis) = (rest_api::roots(&mut all, from), http_api::roots(&mut all, from));
+    let encrypted_by = &encryption::encryption(&mut all, from, former_key, &rest_apis);
     let from = Input { encrypted_by, ..from };
     let topics = messaging::topics(&mut all, from);
     let queues = queues::queues(&mut all, from);
@@ -101,16 +102,18 @@ pub fn desired(
     let tables = tables::tables(&mut all, from);
     let pools = identity::pools(&mut all, from);
     secrets.extend(identity_pools::service_users(&mut all, from, &pools));
-    let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
-    let references = References::new(from, pools, identity_pools, &roots, queues.clone());
+    let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &rest_apis);
+    let references = References::new(from, pools, identity_pools, (&rest_apis, &http_apis), queues.clone());
     let functions = functions::functions(&mut all, from, (&topics, &queues, &tables), &secrets, &references);
+    hooks::hooks(&mut all, from, &references.pools, &functions);
     schedules::schedules(&mut all, from, &functions);
     messaging::rotations(&mut all, from, &secrets, &functions);
     let firewall = edge::firewall(&mut all, from);
     edge::before_pools(&mut all, from, &references.pools, firewall);
-    let parts = Parts { roots: &roots, functions: &functions, pools: &references.pools, firewall };
-    let http_apis = apis::apis(&mut all, from, &parts);
-    alarms::alarms(&mut all, from, &http_apis);
+    let (rest_apis, http_apis) = (&rest_apis, &http_apis);
+    let parts = Parts { rest_apis, http_apis, functions: &functions, pools: &references.pools, firewall };
+    apis::apis(&mut all, from, &parts);
+    alarms::alarms(&mut all, from, http_apis);
     all.spare(Spared::default().but::<Table>([]));
     all
 }

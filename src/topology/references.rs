@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Input;
+use super::apis::{HttpApis, RestApis};
 use super::identity::Pools;
 use super::identity_pools::PoolCaller;
 use super::queues::{QueueUrls, Queues};
 use super::source::Source;
 use crate::aws::apigateway::{RestApi, stage_url};
-use crate::aws::apigatewayv2::domain_url;
-use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
+use crate::aws::apigatewayv2::{HttpApi, domain_url};
+use crate::aws::cognito::{AppClient, IdentityPool, UserPool, issuer};
 use crate::aws::lambda::Function;
 use crate::aws::sqs::Queue;
-use crate::engine::{Graph, Handle};
+use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::{Api, Stack, Variable};
 
@@ -20,11 +23,13 @@ use crate::spec::{Api, Stack, Variable};
 pub(super) struct References {
     pub pools: Pools,
     pub identity_pools: BTreeMap<String, PoolCaller>,
-    pub apis: BTreeMap<String, Handle<RestApi>>,
+    rest_apis: RestApis,
+    http_apis: HttpApis,
     /// By the API's name.
-    pub urls: BTreeMap<String, Url>,
-    pub queues: Queues,
-    pub queue_urls: QueueUrls,
+    urls: BTreeMap<String, Url>,
+    queues: Queues,
+    queue_urls: QueueUrls,
+    scope: Scope,
 }
 
 /// The URL of an API's stage, except for the API's id.
@@ -52,22 +57,49 @@ impl Url {
     }
 }
 
-/// The resources that the variables of one function refer to, by the variable.
-pub(super) type Used = (
-    BTreeMap<String, Source<UserPool>>,
-    BTreeMap<String, Source<AppClient>>,
-    BTreeMap<String, Handle<IdentityPool>>,
-    BTreeMap<String, Handle<RestApi>>,
-    BTreeMap<String, Handle<Queue>>,
-);
+/// What the value of a variable is made from.
+#[derive(Clone)]
+pub(super) enum Reference {
+    PoolId(Source<UserPool>),
+    Issuer(Source<UserPool>, Scope),
+    ClientId(Source<AppClient>),
+    IdentityPoolId(Handle<IdentityPool>),
+    RestApiId(Handle<RestApi>),
+    HttpApiId(Handle<HttpApi>),
+    Url(Handle<RestApi>, Url),
+    Queue(Handle<Queue>, QueueUrls),
+}
+
+impl Needs for Reference {
+    type Out = String;
+
+    fn indices(&self) -> Vec<usize> {
+        match self {
+            Self::PoolId(pool) | Self::Issuer(pool, _) => pool.indices(),
+            Self::ClientId(client) => client.indices(),
+            Self::IdentityPoolId(pool) => pool.indices(),
+            Self::RestApiId(api) | Self::Url(api, _) => api.indices(),
+            Self::HttpApiId(api) => api.indices(),
+            Self::Queue(queue, _) => queue.indices(),
+        }
+    }
+
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> String {
+        match self {
+            Self::PoolId(pool) => pool.read(outputs).id,
+            Self::Issuer(pool, scope) => issuer(scope, &pool.read(outputs).id),
+            Self::ClientId(client) => client.read(outputs).client_id,
+            Self::IdentityPoolId(pool) => pool.read(outputs).id,
+            Self::RestApiId(api) => api.read(outputs).id,
+            Self::HttpApiId(api) => api.read(outputs).id,
+            Self::Url(api, url) => url.with(&api.read(outputs).id),
+            Self::Queue(queue, urls) => urls.url(queue.read(outputs).name()),
+        }
+    }
+}
 
 /// The variables of one function whose values are known only later.
-pub(super) struct Variables {
-    pub used: Used,
-    /// By the variable.
-    pub urls: BTreeMap<String, Url>,
-    pub queue_urls: QueueUrls,
-}
+pub(super) type Variables = BTreeMap<String, Reference>;
 
 /// The value of a variable that follows from the stack file alone.
 pub(super) fn known(value: &Variable, stack: &Stack, scope: &Scope) -> Option<String> {
@@ -81,7 +113,10 @@ pub(super) fn known(value: &Variable, stack: &Stack, scope: &Scope) -> Option<St
         | Variable::ClientId(_)
         | Variable::IdentityPoolId(_)
         | Variable::Queue(_)
-        | Variable::Url(_) => None,
+        | Variable::Url(_)
+        | Variable::Issuer(_)
+        | Variable::FurtherClientId(..)
+        | Variable::ApiId(_) => None,
     }
 }
 
@@ -90,42 +125,52 @@ impl References {
         from: Input<'_>,
         pools: Pools,
         identity_pools: BTreeMap<String, PoolCaller>,
-        roots: &BTreeMap<Option<String>, Handle<RestApi>>,
+        (rest_apis, http_apis): (&RestApis, &HttpApis),
         queues: Queues,
     ) -> Self {
         let Input { stack, scope, endpoint, .. } = from;
-        let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
         let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, api)));
-        Self { pools, identity_pools, apis, urls: urls.collect(), queues, queue_urls: QueueUrls::of(from) }
+        Self {
+            pools,
+            identity_pools,
+            rest_apis: rest_apis.clone(),
+            http_apis: http_apis.clone(),
+            urls: urls.collect(),
+            queues,
+            queue_urls: QueueUrls::of(from),
+            scope: scope.clone(),
+        }
     }
 
     /// The variables that refer to something.
     pub(super) fn of(&self, environment: &BTreeMap<String, Variable>) -> Variables {
-        let (mut used, mut urls) = (Used::default(), BTreeMap::new());
-        for (variable, value) in environment {
-            let key = variable.clone();
-            match value {
-                // Their values follow from the stack file alone.
-                Variable::Text(_)
-                | Variable::Table(_)
-                | Variable::Parameter(_)
-                | Variable::Function(_)
-                | Variable::Topic(_) => {}
-                Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|pool| (key, pool.clone()))),
-                Variable::ClientId(pool) => {
-                    used.1.extend(self.pools.clients.get(pool).map(|client| (key, client.clone())));
-                }
-                Variable::IdentityPoolId(pool) => {
-                    used.2.extend(self.identity_pools.get(pool).map(|caller| (key, caller.pool)));
-                }
-                Variable::Queue(queue) => used.4.extend(self.queues.get(queue).map(|handle| (key, *handle))),
-                Variable::Url(api) => {
-                    used.3.extend(self.apis.get(api).map(|handle| (key.clone(), *handle)));
-                    urls.extend(self.urls.get(api).map(|url| (key, url.clone())));
-                }
+        let refers = |(variable, value): (&String, &Variable)| Some((variable.clone(), self.reference(value)?));
+        environment.iter().filter_map(refers).collect()
+    }
+
+    /// `None`: the value follows from the stack file alone.
+    fn reference(&self, value: &Variable) -> Option<Reference> {
+        let pools = &self.pools;
+        Some(match value {
+            Variable::Text(_)
+            | Variable::Table(_)
+            | Variable::Parameter(_)
+            | Variable::Function(_)
+            | Variable::Topic(_) => return None,
+            Variable::PoolId(pool) => Reference::PoolId(pools.pools.get(pool)?.clone()),
+            Variable::Issuer(pool) => Reference::Issuer(pools.pools.get(pool)?.clone(), self.scope.clone()),
+            Variable::ClientId(pool) => Reference::ClientId(pools.clients.get(pool)?.clone()),
+            Variable::FurtherClientId(pool, client) => {
+                Reference::ClientId(Source::Own(*pools.further.get(&(pool.clone(), client.clone()))?))
             }
-        }
-        Variables { used, urls, queue_urls: self.queue_urls.clone() }
+            Variable::IdentityPoolId(pool) => Reference::IdentityPoolId(self.identity_pools.get(pool)?.pool),
+            Variable::Queue(queue) => Reference::Queue(*self.queues.get(queue)?, self.queue_urls.clone()),
+            Variable::Url(api) => Reference::Url(*self.rest_apis.get(&Some(api.clone()))?, self.urls.get(api)?.clone()),
+            Variable::ApiId(api) => match self.rest_apis.get(api) {
+                Some(rest) => Reference::RestApiId(*rest),
+                None => Reference::HttpApiId(*self.http_apis.get(api)?),
+            },
+        })
     }
 
     /// Orders a function after the roles of its identity pools, because new code may need what a new role allows.
@@ -143,24 +188,6 @@ impl References {
                 graph.order_after(function, caller.roles);
             }
         }
-    }
-}
-
-impl Variables {
-    /// The values of the variables, from the outputs of the resources.
-    pub(super) fn read(
-        (urls, queue_urls): (&BTreeMap<String, Url>, &QueueUrls),
-        (pools, clients, identity_pools, apis, queues): <Used as crate::engine::Needs>::Out,
-    ) -> BTreeMap<String, String> {
-        let ids = pools.into_iter().map(|(variable, pool)| (variable, pool.id));
-        let clients = clients.into_iter().map(|(variable, client)| (variable, client.client_id));
-        let identity_pools = identity_pools.into_iter().map(|(variable, pool)| (variable, pool.id));
-        let apis = apis.into_iter().filter_map(|(variable, api)| {
-            let url = urls.get(&variable)?.with(&api.id);
-            Some((variable, url))
-        });
-        let queues = queues.into_iter().map(|(variable, queue)| (variable, queue_urls.url(queue.name())));
-        ids.chain(clients).chain(identity_pools).chain(apis).chain(queues).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::apis::{ApiIds, Parts, access_log, invoke_permission, pools_of, retention_days};
+use super::apis::{ApiIds, Parts, RestApis, access_log, invoke_permission, pools_of, retention_days};
 use super::id::IdOf;
 use super::rest_stage::{Logs, execution_log, method_limits, stage};
 use super::source::Source;
@@ -87,11 +87,8 @@ mod ids {
 }
 
 /// The REST APIs, without paths, stages and other parts.
-pub(super) fn roots(
-    graph: &mut Graph,
-    Input { stack, scope, .. }: Input<'_>,
-) -> BTreeMap<Option<String>, Handle<RestApi>> {
-    let mut roots = BTreeMap::new();
+pub(super) fn roots(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> RestApis {
+    let mut roots = RestApis::new();
     for (name, wanted) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
         let ids = ApiIds(name);
         let id = ids.rest();
@@ -308,17 +305,21 @@ fn routes(
             for responses in responses {
                 fingerprint.push_str(&format!("{} {}", cors::fingerprint(&wanted), responses.revision));
             }
+            let of_function = |name: Option<String>| Authorization::Custom {
+                authorizer_id: name
+                    .and_then(|name| by_function.get(&name))
+                    .map(|found| found.id.clone())
+                    .unwrap_or_default(),
+            };
             let method = |route: &Route| Method {
                 resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
                 http_method: route.method.clone(),
                 authorization: match &route.auth {
-                    Auth::Pool(pool) => Authorization::Cognito {
+                    Auth::Pool(pool) if route.groups.is_empty() => Authorization::Cognito {
                         authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
                         scopes: route.scopes.clone(),
                     },
-                    Auth::Lambda(name) => Authorization::Custom {
-                        authorizer_id: by_function.get(name).map(|found| found.id.clone()).unwrap_or_default(),
-                    },
+                    Auth::Pool(_) | Auth::Lambda(_) => of_function(route.authorizer()),
                     Auth::Iam => Authorization::Iam,
                     Auth::None => Authorization::None,
                 },

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::attacker;
 use super::check_spec::{CheckResult, unix_ms};
 use super::context::VerifyContext;
+use super::programs::lacks_scopes;
 use super::tokens::Parts;
 use crate::secret::{self, SecretValue};
 
@@ -176,9 +177,10 @@ pub(super) fn access(context: &VerifyContext<'_>, pool: &str) -> Caller {
     Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
 }
 
-/// A user of the pool, whose tokens have no scope of a route.
-pub(super) fn without_scope(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
+/// A user of the pool, whose tokens have no scope of a route unless a function adds one.
+pub(super) fn without_scope(context: &VerifyContext<'_>, pool: &str, scopes: &BTreeSet<String>) -> Vec<Caller> {
     let (id, access) = (context.id_token(pool).cloned(), context.access_token(pool).cloned());
+    let access = access.and_then(|token| lacks_scopes(token, scopes, context.subject.stack.gives_scopes(pool)));
     let caller = |claim: &str, token_is: String, token| Caller { scope: true, ..Caller::new(claim, token_is, token) };
     vec![
         caller("an ID token is refused", format!("an ID token of {pool}"), id),

@@ -89,15 +89,20 @@ fn signs_in(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
         return vec![passes.found(result.unwrap_or_else(|result| result), took)];
     }
     let needs = claim(user, "a password alone gives no tokens").sent(SENT).expects("a challenge for a second factor");
-    let result = match tokens {
-        Ok(_) if !context.at_aws() => CheckResult::not_tried("this endpoint does not ask for a second factor"),
-        Ok(tokens) => CheckResult::fail(format!("{} without a second factor", valid(tokens))),
-        // The only other reason not to try is a challenge.
-        Err(result) if result.verdict == super::Verdict::NotTried => CheckResult::pass(&result.received),
-        Err(result) => result,
-    };
+    let result = challenge(tokens, signed_in.is_some_and(|signed_in| signed_in.challenged), context.at_aws());
     let no_code = CheckResult::not_tried("the pool requires a second factor, which verify does not have");
     vec![passes.known(no_code), needs.found(result, took)]
+}
+
+/// The result of a sign-in with a password alone where a second factor is required.
+fn challenge(tokens: Result<&Tokens, CheckResult>, challenged: bool, at_aws: bool) -> CheckResult {
+    match tokens {
+        Ok(_) if !at_aws => CheckResult::not_tried("this endpoint does not ask for a second factor"),
+        Ok(tokens) => CheckResult::fail(format!("{} without a second factor", valid(tokens))),
+        Err(result) if challenged => CheckResult::pass(&result.received),
+        // A function of the pool may have refused the user, which says nothing about passwords.
+        Err(result) => result,
+    }
 }
 
 fn valid(tokens: &Tokens) -> String {
@@ -281,6 +286,21 @@ mod tests {
             attribute("custom:born", false, false),
         ];
         assert_eq!(names(&attributes), ["email_verified", "website", "custom:tenant"]);
+    }
+
+    #[test]
+    fn only_a_challenge_shows_that_a_password_alone_gives_no_tokens() {
+        let refused = || CheckResult::not_tried("a function that the pool calls refused the test user");
+        let tokens = tokens();
+        for (signed_in, challenged, at_aws, expected) in [
+            (Err(refused()), true, true, Pass),
+            (Err(refused()), false, true, NotTried),
+            (Err(CheckResult::fail("no answer")), false, true, Fail),
+            (Ok(&tokens), false, true, Fail),
+            (Ok(&tokens), false, false, NotTried),
+        ] {
+            assert_eq!(challenge(signed_in, challenged, at_aws).verdict, expected);
+        }
     }
 
     #[test]

@@ -5,8 +5,11 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::attacks::{Caller, Place, access, callers, in_query, programs, without_scope};
+use super::bodies::credential;
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::{Destination, accepted_by, access_refused, denied_by_authorizer, refused, scope_refused};
+use super::classify::{
+    Destination, accepted_by, access_refused, denied_by_authorizer, refused, scope_refused, without_identity,
+};
 use super::context::{CheckFuture, OwnCaller, VerifyContext};
 use super::prober::Patience;
 use super::target::Target;
@@ -18,6 +21,8 @@ use crate::spec::Auth;
 const REFUSED: &str = "401 from API Gateway, with the message Unauthorized";
 
 const SCOPE_REFUSED: &str = "401 or 403 from API Gateway";
+
+const WITHOUT_TOKEN: &str = "401 Unauthorized from API Gateway";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |target: Target<'a>| {
@@ -41,7 +46,7 @@ async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) 
         // An HTTP API takes a client's access tokens as well as its ID tokens.
         others.extend((!target.by_http()).then(|| access(context, pool)));
     } else {
-        others.extend(without_scope(context, pool));
+        others.extend(without_scope(context, pool, scopes));
     }
     others.extend(programs(context, pool, scopes));
     others.push(in_query(context, pool));
@@ -51,28 +56,46 @@ async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) 
             caller.token = Err(cause.clone());
         }
     }
-    let others = join_all(others.into_iter().map(|caller| is_refused(context, target, caller))).await;
-    [vec![first], others].concat()
+    if target.route.groups.is_empty() {
+        let others = join_all(others.into_iter().map(|caller| is_refused(context, target, caller))).await;
+        return [vec![first], others].concat();
+    }
+    // One after the other: the function that checks groups would start anew for each request at the same time.
+    let mut checks = vec![first];
+    for caller in others {
+        checks.push(is_refused(context, target, caller).await);
+    }
+    checks
 }
 
 async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller) -> Check {
     // If the route is open by mistake, this body reaches its function. It says who sent it.
     let body = harmless(context, target, &marker());
     let body = body.as_deref().map(Body::json);
-    let refusal = if caller.scope { SCOPE_REFUSED } else { REFUSED };
+    let (refusal, judge) = refusal_of(target, &caller);
     let claim = CheckSpec::new(Layer::Authorization, target.subject(), &caller.claim).expects(refusal);
     let claim = claim.sent(shown(context, target, &caller.words(), body));
     claim
         .by(async {
-            let destination = context.destination(target);
             match send(context, target, &caller, body).await {
-                Ok(answer) if caller.scope => scope_refused(&answer, destination),
-                Ok(answer) if caller.access => access_refused(&answer, destination),
-                Ok(answer) => refused(&answer, destination),
+                Ok(answer) => judge(&answer, context.destination(target)),
                 Err(result) => result,
             }
         })
         .await
+}
+
+/// How the route must refuse the caller. A function decides about a route for groups: it is not asked without a token, and
+/// an HTTP API answers 403 to all tokens that it refuses (docs/aws.md, Lambda authorizers).
+fn refusal_of(target: Target<'_>, caller: &Caller) -> (&'static str, fn(&Answer, Destination) -> CheckResult) {
+    let no_token = caller.place == Place::Query || matches!(caller.token, Ok(None));
+    match target.route.groups.is_empty() {
+        false if no_token => (WITHOUT_TOKEN, without_identity),
+        false if caller.access || caller.scope || target.by_http() => (SCOPE_REFUSED, denied_by_authorizer),
+        _ if caller.scope => (SCOPE_REFUSED, scope_refused),
+        _ if caller.access => (REFUSED, access_refused),
+        _ => (REFUSED, refused),
+    }
 }
 
 async fn send(
@@ -97,8 +120,10 @@ async fn send(
     };
     let token = token.filter(|_| in_query.is_none());
     let request = Request { method: target.method(), url: in_query.as_deref().unwrap_or(&url), token, body };
-    // That a token lacks a scope may look like an address that the firewall does not let through yet.
-    let patience = if caller.scope { Patience::None } else { Patience::UntilDeployed };
+    // That a token lacks a scope, or that a function refuses it, may look like an address that the firewall does not let
+    // through yet.
+    let final_at_once = caller.scope || target.by_http() && !target.route.groups.is_empty();
+    let patience = if final_at_once { Patience::None } else { Patience::UntilDeployed };
     context.prober.ask_with(&request, &[], names, patience).await
 }
 
@@ -113,12 +138,15 @@ pub(super) fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str
 /// The call of a caller that may use the route, and the checks of its message.
 async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let (claim, words) = match &target.route.auth {
+        Auth::Pool(pool) if !target.route.groups.is_empty() => {
+            (format!("a token of {pool} with a group of the route passes"), credential(target))
+        }
         Auth::Pool(pool) if target.route.scopes.is_empty() => {
             (format!("a token of {pool} passes"), format!("authorization: an ID token of {pool}"))
         }
         Auth::Pool(pool) => (
             format!("a token of {pool} with a scope of the route passes"),
-            format!("authorization: an access token of a client of {pool}"),
+            format!("authorization: an access token of {pool}"),
         ),
         Auth::Lambda(name) => (format!("a request that {name} admits passes"), admitted(name)),
         Auth::Iam => ("an IAM-signed request passes".to_owned(), "a signature".to_owned()),

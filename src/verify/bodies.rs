@@ -73,6 +73,9 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
 /// What evidence says about what a caller shows that may use the route.
 pub(super) fn credential(target: Target<'_>) -> String {
     match &target.route.auth {
+        Auth::Pool(pool) if !target.route.groups.is_empty() => {
+            format!("authorization: a token of a user of {pool} in a group of the route")
+        }
         Auth::Pool(pool) if target.route.scopes.is_empty() => format!("authorization: an ID token of {pool}"),
         Auth::Pool(pool) => format!("authorization: an access token of a client of {pool}"),
         Auth::Lambda(name) => admitted(name),

@@ -260,6 +260,11 @@ pub(super) fn denied_by_authorizer(answer: &Answer, destination: Destination) ->
     if answer.status == 401 {
         return without_identity(answer, destination);
     }
+    forbidden_by_authorizer(answer, destination)
+}
+
+/// For a valid token that the function of a Lambda authorizer must refuse.
+pub(super) fn forbidden_by_authorizer(answer: &Answer, destination: Destination) -> CheckResult {
     destination.pass_if(is_denied(answer, destination), answer)
 }
 

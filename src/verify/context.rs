@@ -20,7 +20,7 @@ use super::programs::ProgramTokens;
 use super::settings::Seen;
 use super::target::Target;
 use super::test_users::{SignedIn, TestUsers};
-use super::{allow_from, parameters, paths};
+use super::{allow_from, groups, parameters, paths};
 use crate::aws::Clients;
 use crate::aws::cognito::Tokens;
 use crate::engine::{Cause, Failure, Graph, TimeScale};
@@ -140,6 +140,8 @@ pub(super) struct VerifyContext<'a> {
     pub test_users: &'a TestUsers,
     /// By pool.
     pub signed_in: BTreeMap<String, SignedIn>,
+    /// The test users of groups, by pool and group.
+    pub members: BTreeMap<(String, String), SignedIn>,
     /// The key sets that the pools publish, by pool.
     pub published: BTreeMap<String, Result<Value, CheckResult>>,
     pub programs: ProgramTokens,
@@ -162,12 +164,15 @@ impl VerifyContext<'_> {
 
     /// The tokens of a pool's test user, or the result of a check that needs tokens which could not be obtained.
     pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, CheckResult> {
-        match self.signed_in.get(pool).map(|guest| &guest.tokens) {
-            Some(Ok(tokens)) => Ok(tokens),
-            Some(Err(result)) if result.failed() => Err(CheckResult::because_failed(&format!("{pool}: {SIGNS_IN}"))),
-            Some(Err(result)) => Err(result.clone()),
-            None => Err(CheckResult::not_tried(format!("because the pool {pool} or its app client does not exist"))),
+        match tokens_of(self.signed_in.get(pool), pool) {
+            Err(result) if result.failed() => Err(CheckResult::because_failed(&format!("{pool}: {SIGNS_IN}"))),
+            tokens => tokens,
         }
+    }
+
+    /// The tokens of the test user of a group.
+    pub(super) fn tokens_of_member(&self, pool: &str, group: &str) -> Result<&Tokens, CheckResult> {
+        tokens_of(self.members.get(&(pool.to_owned(), group.to_owned())), pool)
     }
 
     /// Whether somebody else looks after a pool, so that nobody makes a user there.
@@ -229,6 +234,9 @@ impl VerifyContext<'_> {
     /// The same for a request that has no API key, or another.
     pub(super) fn caller_without_key(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
         match &route.auth {
+            Auth::Pool(pool) if !route.groups.is_empty() => {
+                Ok(OwnCaller { token: Some(groups::admitted(self, pool, route)?), ..OwnCaller::default() })
+            }
             Auth::Pool(pool) => {
                 let token =
                     if route.scopes.is_empty() { self.id_token(pool)? } else { self.admitted(pool, &route.scopes)? };
@@ -300,6 +308,14 @@ impl VerifyContext<'_> {
     /// Whether the requests go to AWS, and not to an emulator.
     pub(super) fn at_aws(&self) -> bool {
         self.subject.endpoint.is_none()
+    }
+}
+
+/// The tokens of a user who signed in.
+fn tokens_of<'a>(user: Option<&'a SignedIn>, pool: &str) -> Result<&'a Tokens, CheckResult> {
+    match user.map(|user| &user.tokens) {
+        Some(tokens) => tokens.as_ref().map_err(Clone::clone),
+        None => Err(CheckResult::not_tried(format!("because the pool {pool} or its app client does not exist"))),
     }
 }
 

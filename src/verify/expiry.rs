@@ -150,10 +150,7 @@ pub(super) async fn tokens(
     let mut pools: Vec<&String> = context
         .routes()
         .filter(|target| context.included(*target).is_ok())
-        .filter_map(|target| match &target.route.auth {
-            Auth::Pool(pool) => Some(pool),
-            Auth::Lambda(_) | Auth::Iam | Auth::None => None,
-        })
+        .filter_map(|target| target.route.pool_of_gateway())
         .collect();
     pools.sort();
     pools.dedup();
@@ -190,8 +187,11 @@ pub(super) async fn checks(
         Auth::Lambda(_) | Auth::Iam | Auth::None => None,
     });
     let skipped = || Err(CheckResult::not_tried("--skip leaves this route out"));
+    let by_function = "the function that checks groups takes no token of a temporary app client, expired or not";
     join_all(routes.map(|(target, pool)| async move {
         let found = tokens.iter().find(|(name, _)| name == pool).map(|(_, token)| token.as_ref().map_err(Clone::clone));
+        let by_gateway = target.route.pool_of_gateway().is_some();
+        let found = if by_gateway { found } else { Some(Err(CheckResult::not_tried(by_function))) };
         of_route(context, target, found.unwrap_or_else(skipped)).await
     }))
     .await

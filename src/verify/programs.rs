@@ -15,7 +15,7 @@ use super::{Check, Layer};
 use crate::aws::cognito::{Users, issuer};
 use crate::probe::ClientCredentials;
 use crate::secret::SecretValue;
-use crate::spec::PoolClient;
+use crate::spec::{PoolClient, Stack};
 
 /// The access token of each program, by pool and client, or the result of checks that need it.
 pub(super) type ProgramTokens = BTreeMap<(String, String), Result<SecretValue, CheckResult>>;
@@ -64,18 +64,30 @@ impl VerifyContext<'_> {
     pub(super) fn admitted(&self, pool: &str, scopes: &BTreeSet<String>) -> Result<&SecretValue, CheckResult> {
         let of_pool = programs(self.subject).filter(|(of, ..)| *of == pool);
         let may = of_pool.filter(|(.., client)| !client.scopes.is_disjoint(scopes)).map(|(_, name, _)| name).next();
-        let name = may.ok_or_else(|| {
-            CheckResult::not_tried(format!(
-                "no client of {pool} with client-credentials may ask for such a scope, and tokens of users who sign in with \
-                 a password have none"
-            ))
-        })?;
+        let Some(name) = may else { return self.admitted_user(pool, scopes) };
         match self.programs.get(&(pool.to_owned(), name.clone())) {
             Some(Ok(token)) => Ok(token),
-            Some(Err(result)) if result.failed() => Err(CheckResult::because_failed(&of(pool, name).name())),
+            Some(Err(result)) if result.failed() => {
+                Err(CheckResult::because_failed(&of(self.subject.stack, pool, name).name()))
+            }
             Some(Err(result)) => Err(result.clone()),
             None => Err(CheckResult::not_tried(format!("because the client {name} of {pool} does not exist"))),
         }
+    }
+
+    /// The token of a user to whom a function gave such a scope.
+    fn admitted_user(&self, pool: &str, scopes: &BTreeSet<String>) -> Result<&SecretValue, CheckResult> {
+        let none = format!("no client of {pool} with client-credentials may ask for such a scope");
+        let Some(function) = self.subject.stack.gives_scopes(pool) else {
+            return Err(CheckResult::not_tried(format!(
+                "{none}, and tokens of users who sign in with a password have none"
+            )));
+        };
+        let token = self.access_token(pool)?;
+        if has_scope(token, scopes) {
+            return Ok(token);
+        }
+        Err(CheckResult::not_tried(format!("{none}, and {function} gives this user none")))
     }
 
     /// Tokens of programs that a route with these scopes must refuse: all that may ask for none of them.
@@ -85,14 +97,48 @@ impl VerifyContext<'_> {
         scopes: &BTreeSet<String>,
     ) -> Vec<(String, Result<SecretValue, CheckResult>)> {
         let without = programs(self.subject).filter(|(of, _, client)| *of == pool && client.scopes.is_disjoint(scopes));
-        let token = |name: &String| self.programs.get(&(pool.to_owned(), name.clone())).cloned();
+        let function = changes(self.subject.stack, pool);
+        let token = |name: &String| {
+            let token = self.programs.get(&(pool.to_owned(), name.clone())).cloned()?;
+            Some(token.and_then(|token| lacks_scopes(token, scopes, function)))
+        };
         without.filter_map(|(_, name, _)| Some((name.clone(), token(name)?))).collect()
     }
 }
 
+/// The scopes that a token names.
+fn scopes_of(parts: &Parts) -> BTreeSet<String> {
+    let scope = parts.claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    scope.split_whitespace().map(str::to_owned).collect()
+}
+
+fn has_scope(token: &SecretValue, scopes: &BTreeSet<String>) -> bool {
+    Parts::of(token).is_some_and(|parts| !scopes_of(&parts).is_disjoint(scopes))
+}
+
+/// The token, if it has none of the scopes. `function` may add them.
+pub(super) fn lacks_scopes(
+    token: SecretValue,
+    scopes: &BTreeSet<String>,
+    function: Option<&String>,
+) -> Result<SecretValue, CheckResult> {
+    match function {
+        Some(function) if has_scope(&token, scopes) => {
+            Err(CheckResult::not_tried(format!("{function} gives this token a scope of the route")))
+        }
+        _ => Ok(token),
+    }
+}
+
 /// The check that a program gets its token.
-fn of(pool: &str, name: &str) -> CheckSpec {
-    CheckSpec::new(Layer::Authentication, pool, format!("the client {name} gets a token for exactly its scopes"))
+fn of(stack: &Stack, pool: &str, name: &str) -> CheckSpec {
+    let which = if changes(stack, pool).is_some() { "a token" } else { "a token for exactly its scopes" };
+    CheckSpec::new(Layer::Authentication, pool, format!("the client {name} gets {which}"))
+}
+
+/// The function that can change the scopes of the pool's programs.
+fn changes<'a>(stack: &'a Stack, pool: &str) -> Option<&'a String> {
+    stack.pools.get(pool)?.hooks.changes_programs()
 }
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
@@ -107,8 +153,12 @@ fn gets_a_token(context: &VerifyContext<'_>, pool: &str, name: &str, client: &Po
     let url = known.and_then(|known| known.token_url.clone()).unwrap_or_else(|| "the pool's domain".to_owned());
     let issuer = known.map(|known| issuer(&context.subject.clients.scope, &known.id)).unwrap_or_default();
     let id = known.and_then(|known| known.clients.get(name)).map(|client| client.client_id.clone()).unwrap_or_default();
-    let scopes = client.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let spec = of(pool, name)
+    let stack = context.subject.stack;
+    let scopes = match changes(stack, pool) {
+        Some(function) => format!("which {function} may change"),
+        None => client.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+    };
+    let spec = of(stack, pool, name)
         .sent(format!("POST {url}, grant_type=client_credentials, with the client's id and secret"))
         .expects(format!(
             "an access token: iss {issuer}, client_id {id}, token_use access, scope {scopes}; signed by the pool"
@@ -121,19 +171,19 @@ fn gets_a_token(context: &VerifyContext<'_>, pool: &str, name: &str, client: &Po
     let Some(parts) = Parts::of(token) else {
         return spec.known(CheckResult::fail("the token is not a JSON Web Token"));
     };
-    let claims = claims(&parts, &issuer, &id, &client.scopes);
+    let claims = claims(&parts, &issuer, &id, changes(stack, pool).is_none().then_some(&client.scopes));
     // Whether the keys are published is a check of its own.
     let signed = context.keys(pool).ok().map(|keys| parts.check_signature(keys));
     let forged = signed.filter(|signed| signed.failed() && !claims.failed());
     spec.known(forged.unwrap_or(claims))
 }
 
-/// Whether the claims are those of a program's access token with exactly these scopes.
-fn claims(parts: &Parts, issuer: &str, client_id: &str, scopes: &BTreeSet<String>) -> CheckResult {
+/// Whether the claims are those of a program's access token with exactly these scopes, unless a function changes them.
+fn claims(parts: &Parts, issuer: &str, client_id: &str, scopes: Option<&BTreeSet<String>>) -> CheckResult {
     let word = |name: &str| parts.claims.get(name).and_then(Value::as_str).unwrap_or("nothing");
-    let granted: BTreeSet<String> = word("scope").split_whitespace().map(str::to_owned).collect();
     let said = [("iss", issuer), ("client_id", client_id), ("token_use", "access")];
-    let holds = said.iter().all(|(name, wanted)| word(name) == *wanted) && granted == *scopes;
+    let holds = said.iter().all(|(name, wanted)| word(name) == *wanted);
+    let holds = holds && scopes.is_none_or(|scopes| scopes_of(parts) == *scopes);
     let names = ["iss", "client_id", "token_use", "scope"];
     CheckResult::pass_if(holds, names.map(|name| format!("{name} {}", word(name))).join(", "))
 }
@@ -157,7 +207,7 @@ mod tests {
     #[test]
     fn a_programs_token_has_exactly_its_scopes() {
         let scopes: BTreeSet<String> = ["orders/read", "orders/write"].map(str::to_owned).into();
-        let verdict = |change| claims(&token(change), "https://issuer", "c1", &scopes).verdict;
+        let verdict = |change| claims(&token(change), "https://issuer", "c1", Some(&scopes)).verdict;
         assert_eq!(verdict(("sub", json!("c1"))), Pass);
         for change in [
             ("scope", json!("orders/read")),
@@ -169,5 +219,8 @@ mod tests {
             let words = change.1.to_string();
             assert_eq!(verdict(change), Fail, "{words}");
         }
+        let changed = |change| claims(&token(change), "https://issuer", "c1", None).verdict;
+        assert_eq!(changed(("scope", json!("orders/all"))), Pass, "a function changes them");
+        assert_eq!(changed(("client_id", json!("c2"))), Fail);
     }
 }

@@ -10,7 +10,7 @@ use super::expiry::{self, ShortClients};
 use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions,
+    Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions, groups,
     lambda_authorizers, parameters, past_gateway, programs, reach, secrets, settings, signed, throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
@@ -94,7 +94,7 @@ async fn prove(
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
-    let (address, (), (), signed_in, published, programs, api_key) = tokio::select! {
+    let (address, (), (), (signed_in, members), published, programs, api_key) = tokio::select! {
         ready = ready => ready,
         () = grace_over => return Ok(None),
     };
@@ -109,6 +109,7 @@ async fn prove(
         subject,
         test_users,
         signed_in,
+        members,
         published,
         programs,
         prober,
@@ -168,6 +169,7 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         allow_from::units(context),
         signed::units(context),
         lambda_authorizers::units(context),
+        groups::units(context),
         api_keys::units(context),
         past_gateway::units(context),
         secrets::units(context),

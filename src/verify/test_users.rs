@@ -1,4 +1,5 @@
-//! Temporary users, one for each pool, with a random address and a random password. They exist only during a proof.
+//! Temporary users, one for each pool and one for each group that a route is for, with a random address and a random
+//! password. They exist only during a proof.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::check_spec::CheckResult;
 use super::context::Expired;
-use crate::aws::cognito::refusals::{NO_RESOURCE, SECOND_FACTOR};
+use crate::aws::cognito::refusals::{HOOK_REFUSED, NO_RESOURCE, SECOND_FACTOR};
 use crate::aws::cognito::{AddUser, NewUser, Tokens, User, Users, generate, placeholders};
 use crate::choices::SignIn;
 use crate::engine::Failure;
@@ -27,6 +28,8 @@ pub(super) struct TestUser {
     /// The name of the pool in the stack file.
     pub name: String,
     pub pool: Pool,
+    /// The group that it belongs to; most belong to none.
+    group: Option<String>,
     /// What it signs in with.
     pub email: String,
     /// How the pool's users sign in.
@@ -60,6 +63,8 @@ impl std::fmt::Display for Leftover {
 pub(super) struct SignedIn {
     /// The tokens, or the result of checks that need them.
     pub tokens: Result<Tokens, CheckResult>,
+    /// Whether Cognito accepted the password and asked for a second factor.
+    pub challenged: bool,
     /// `None` if the user could not be added.
     pub password: Option<SecretValue>,
     pub took: Duration,
@@ -107,10 +112,13 @@ fn label<'a>(user: &'a User, found_by: &str) -> &'a str {
     }
 }
 
+/// The test users who signed in, by their pool: those of no group, and those of a group by the group too.
+pub(super) type AllSignedIn = (BTreeMap<String, SignedIn>, BTreeMap<(String, String), SignedIn>);
+
 impl TestUsers {
-    /// One test user for each pool. None is created yet.
+    /// The test users of each pool. None is created yet.
     pub(super) fn of(users: Users, stack: &Stack, pools: &BTreeMap<String, Pool>) -> Self {
-        let user = |(pool_name, pool): (&String, &Pool)| {
+        let user = |(pool_name, pool): (&String, &Pool), group: Option<String>| {
             let wanted = stack.pools.get(pool_name);
             let sign_in = wanted.map_or_else(|| vec![SignIn::Email], |pool| pool.sign_in.clone());
             let email = name(&sign_in);
@@ -120,21 +128,27 @@ impl TestUsers {
                 attributes.push(("name".to_owned(), marker()));
             }
             let (name, pool) = (pool_name.clone(), pool.clone());
-            TestUser { name, pool, email, sign_in, attributes, created: AtomicBool::new(false) }
+            TestUser { name, pool, group, email, sign_in, attributes, created: AtomicBool::new(false) }
         };
         // Nobody makes a user in a pool that is only read.
-        Self { users, all: pools.iter().filter(|(_, pool)| !pool.existing).map(user).collect() }
+        let own = pools.iter().filter(|(_, pool)| !pool.existing);
+        let of_pool = |(name, pool): (&String, &Pool)| -> Vec<TestUser> {
+            let members = stack.groups_of_routes(name).into_iter().map(Some);
+            std::iter::once(None).chain(members).map(|group| user((name, pool), group)).collect()
+        };
+        Self { users, all: own.flat_map(of_pool).collect() }
     }
 
+    /// The users of no group: one for each pool.
     pub(super) fn iter(&self) -> impl Iterator<Item = &TestUser> {
-        self.all.iter()
+        self.all.iter().filter(|user| user.group.is_none())
     }
 
     /// Removes test users of earlier proofs that were killed. Failures are only logged, because no check depends on it.
     /// `now` is AWS's time in seconds since 1970. Those in `left`, as pool id and address, belong to proofs that ended on
     /// this machine, so their age does not matter.
     pub(super) async fn clean_up(&self, now: i64, left: &[(String, String)]) {
-        join_all(self.all.iter().map(|user| async move {
+        join_all(self.iter().map(|user| async move {
             let (found_by, id) = (found_by(&user.sign_in), &user.pool.id);
             let users = self.users.list_beginning(id, found_by, PREFIX).await.unwrap_or_default();
             for old in users.iter().filter(|old| label(old, found_by).starts_with(PREFIX)) {
@@ -152,8 +166,9 @@ impl TestUsers {
     }
 
     /// Adds the users and signs them in, in parallel.
-    pub(super) async fn sign_in(&self, expired: &Expired) -> BTreeMap<String, SignedIn> {
-        join_all(self.all.iter().map(|user| async move {
+    pub(super) async fn sign_in(&self, expired: &Expired) -> AllSignedIn {
+        let (mut of_pools, mut of_groups) = AllSignedIn::default();
+        let signed_in = join_all(self.all.iter().map(|user| async move {
             let added = self.add(user).await;
             let began = Instant::now();
             let TestUser { pool, email, .. } = user;
@@ -164,15 +179,20 @@ impl TestUsers {
                 }
                 Err(failure) => Err(failure.clone()),
             };
+            let challenged = tokens.as_ref().is_err_and(|failure| SECOND_FACTOR.is(failure));
             let tokens = tokens.map_err(|failure| {
                 expired.notice(&failure);
                 without(&failure)
             });
-            (user.name.clone(), SignedIn { tokens, password: added.ok(), took: began.elapsed() })
-        }))
-        .await
-        .into_iter()
-        .collect()
+            (user, SignedIn { tokens, challenged, password: added.ok(), took: began.elapsed() })
+        }));
+        for (user, signed_in) in signed_in.await {
+            match &user.group {
+                None => drop(of_pools.insert(user.name.clone(), signed_in)),
+                Some(group) => drop(of_groups.insert((user.name.clone(), group.clone()), signed_in)),
+            }
+        }
+        (of_pools, of_groups)
     }
 
     async fn add(&self, user: &TestUser) -> Result<SecretValue, Failure> {
@@ -180,6 +200,9 @@ impl TestUsers {
         user.created.store(true, Ordering::Relaxed);
         let new = NewUser::of(&user.sign_in, &user.email, user.attributes.clone());
         self.users.add(&user.pool.id, &new, AddUser::Password(password.clone())).await?;
+        if let Some(group) = &user.group {
+            self.users.join(&user.pool.id, &user.email, group).await?;
+        }
         Ok(password)
     }
 
@@ -223,6 +246,10 @@ fn without(failure: &Failure) -> CheckResult {
         return CheckResult::not_tried(
             "the password was accepted; the pool then requires a second factor, which verify does not have",
         );
+    }
+    // The function may refuse strangers on purpose.
+    if HOOK_REFUSED.is(failure) {
+        return CheckResult::not_tried(format!("a function that the pool calls refused the test user: {failure}"));
     }
     CheckResult::fail(failure.to_string())
 }
@@ -290,5 +317,15 @@ mod tests {
         let failure = Failure::refused("could not sign in: the user has no second factor");
         assert_eq!(without(&failure).verdict, Fail);
         assert_eq!(without(&failure.answered(ServiceError::new("MFA_SETUP", ""))).verdict, NotTried);
+    }
+
+    #[test]
+    fn a_function_that_refuses_the_test_user_is_no_failure_and_one_that_fails_is_one() {
+        let said = |code: &str| {
+            let answer = ServiceError::new(code, "PreSignUp failed").on("cognito-idp AdminCreateUser");
+            without(&Failure::refused("could not add the user").answered(answer)).verdict
+        };
+        assert_eq!(said("UserLambdaValidationException"), NotTried);
+        assert_eq!(said("InvalidLambdaResponseException"), Fail);
     }
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::botocore;
+use crate::support::default_account::default_account;
 use crate::support::drift;
-use crate::support::emulator::{default_account, endpoint, without_proxy};
+use crate::support::emulator::{endpoint, without_proxy};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 

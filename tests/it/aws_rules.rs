@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::aws_rules::{PLAYED, refusal, routes, rules};
 use crate::support::botocore::{call, calls_in};
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::endpoint;
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 

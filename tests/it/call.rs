@@ -8,7 +8,8 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 use crate::support::pty::Pty;

@@ -12,7 +12,8 @@ use securelambda::secret::SecretValue;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};

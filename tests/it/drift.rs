@@ -249,7 +249,7 @@ const CODE_REPLACED: Damage = Damage {
     name: "a function's code replaced",
     calls: |stack| {
         let function = stack.output("/functions/InternalLambda/name");
-        let zip = base64::prelude::BASE64_STANDARD.encode(other_code());
+        let zip = base64::prelude::BASE64_STANDARD.encode(other_code("export const handler = async () => {};\n"));
         vec![json!(["lambda", "update_function_code", { "FunctionName": function, "ZipFile": { "$base64": zip } }])]
     },
     shows: &[("function.InternalLambda", &["CodeSha256 is ", ", wanted "])],
@@ -306,11 +306,11 @@ const RETENTION_REMOVED: Damage = Damage {
 };
 
 /// A zip with one file in it, `index.mjs`.
-pub fn other_code() -> Vec<u8> {
+pub fn other_code(text: &str) -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("index.mjs", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(b"export const handler = async () => {};\n").unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
     zip.finish().unwrap().into_inner()
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::browser::Browser;
+use crate::support::default_account::default_account;
 use crate::support::domains;
 use crate::support::drift;
 use crate::support::edge::{STACK, write};
-use crate::support::emulator::{account, default_account, endpoint, without_proxy};
+use crate::support::emulator::{account, endpoint, without_proxy};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::default_account::{DefaultAccount, default_account};
+use crate::support::emulator::endpoint;
 use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 
@@ -20,7 +20,7 @@ const ADA: &str = "ada@example.com";
 struct Example {
     name: &'static str,
     user: User,
-    _alone: MutexGuard<'static, ()>,
+    _alone: DefaultAccount,
 }
 
 impl Example {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::services::Usage;
 use crate::support::botocore::{accepted, call};
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::iam::{allows, policies};
 use crate::support::inventory::inventory;
 use crate::support::program::User;

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::moto::Moto;
 use crate::support::program::User;

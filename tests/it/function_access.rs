@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::drift::{Damage, Stack};
 use crate::support::botocore::{self, accepted};
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::program::{CommandOutput, User};
 use crate::verify::someone;
 
@@ -146,7 +147,8 @@ const RECURSION_ALLOWED: Damage = Damage {
 const LAYER: Damage = Damage {
     name: "a layer with somebody else's code",
     calls: |stack| {
-        let zip = base64::prelude::BASE64_STANDARD.encode(crate::drift::other_code());
+        let zip = base64::prelude::BASE64_STANDARD
+            .encode(crate::drift::other_code("export const handler = async () => {};\n"));
         let layer = json!({ "LayerName": "tools", "Content": { "ZipFile": { "$base64": zip } } });
         let published = accepted(&stack.user, "lambda", "publish_layer_version", &layer);
         configured(&json!({ "Layers": [published["LayerVersionArn"]] }))

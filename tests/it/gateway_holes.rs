@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::support::botocore;
+use crate::support::default_account::default_account;
 use crate::support::drift;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::emulator::{account, endpoint};
 use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
 

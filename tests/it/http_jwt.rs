@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::inventory::inventory;
 use crate::support::program::User;

@@ -7,8 +7,9 @@ use securelambda::proxies::Proxies;
 use serde_json::json;
 
 use crate::services::SERVICES;
+use crate::support::default_account::default_account;
 use crate::support::domains;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::emulator::{account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
 use crate::support::tunnel::{Tunnel, TunnelBehaviour};

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::services::{OURS, SERVICES, StackIdentity, Usage, needs};
 use crate::support::botocore;
+use crate::support::default_account::default_account;
 use crate::support::domains;
-use crate::support::emulator::{account, default_account, endpoint, python};
+use crate::support::emulator::{account, endpoint, python};
 use crate::support::iam::{Operator, allows, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
@@ -78,6 +79,7 @@ ephemeral_mb = 2048
 mfa = "optional"
 firewall = true
 [pools.Staff]
+hooks = { post_confirmation = "News", pre_authentication = "Listener" }
 groups = ["staff", "old"]
 attributes = { tenant = { mutable = false } }
 scopes = { orders = ["read"], old = ["all"] }

@@ -7,7 +7,8 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::support::botocore;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
 

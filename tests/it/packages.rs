@@ -9,7 +9,8 @@ use std::sync::Mutex;
 use securelambda::bundle::{Code, DependencyInstaller, Environment, Machine, OwnFiles, Sources, Unpacked};
 use securelambda::spec;
 
-use crate::support::emulator::{cache, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{cache, endpoint};
 use crate::support::program::{User, share_tools};
 
 /// A folder with a stack of one function, `F`, whose source is `f`.

@@ -101,6 +101,28 @@ fn the_stack_file_in_the_readme_is_valid() {
     securelambda::spec::parse(example).unwrap();
 }
 
+/// The parts of stack files in the pages. They name functions and pools that the reader has, but no key that does not exist.
+#[test]
+fn the_parts_of_stack_files_in_the_documentation_have_only_known_keys() {
+    let mut read = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for part in text.split("```toml\n").skip(1) {
+            let part = part.split("```").next().unwrap();
+            let stack = if part.contains("[stack]") { "" } else { "[stack]\nname = \"demo\"\n" };
+            let mistakes = securelambda::spec::parse(&format!("{stack}{part}")).err().unwrap_or_default();
+            let wrong = mistakes.iter().map(|mistake| mistake.message.as_str()).find(|message| {
+                ["has no key", "exactly one source", "expected", "duplicate"]
+                    .iter()
+                    .any(|words| message.contains(words))
+            });
+            assert_eq!(wrong, None, "{}:\n{part}", page.display());
+            read += 1;
+        }
+    }
+    assert!(read > 10, "{read}");
+}
+
 /// Every page: README.md, CHANGELOG.md and docs/*.md.
 fn pages() -> Vec<PathBuf> {
     let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());

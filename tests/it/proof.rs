@@ -32,7 +32,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::endpoint;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, Proxy};
 

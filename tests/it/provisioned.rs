@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::botocore::{accepted, call};
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
 const CODE: &str = "export const handler = async () => ({ statusCode: 200, body: \"one\" });\n";

@@ -2,16 +2,16 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use securelambda::probe::{Answer, Body, Client, Request};
-use securelambda::proxies::Proxies;
-use securelambda::secret::SecretValue;
+use securelambda::probe::Body;
 use serde_json::{Value, json};
 
 use crate::support::botocore::{accepted, call};
+use crate::support::default_account::default_account;
 use crate::support::drift;
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::routes::{ask, urls};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -86,16 +86,8 @@ fn assert_copied(user: &User, outputs: &Value, name: &str) {
     assert!(copy(user, outputs, name) == expected, "the copy of {name} differs");
 }
 
-/// The answer to a request with this value of the header `Authorization`.
-fn ask(method: &str, url: &str, authorization: String, body: Option<Body<'_>>) -> Answer {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let token = SecretValue::new(authorization);
-    let client = runtime.block_on(async { Client::new(&Proxies::default()).unwrap() });
-    runtime.block_on(client.send(&Request { method, url, token: Some(&token), body })).unwrap()
-}
-
 fn status_of(url: &str, token: &str) -> u16 {
-    ask("GET", url, token.to_owned(), None).status
+    ask("GET", url, Some(token), None).status
 }
 
 /// A token of a program, as it would get it itself.
@@ -104,7 +96,7 @@ fn program_token(user: &User, outputs: &Value, name: &str) -> String {
     let copy = copy(user, outputs, name);
     let basic = format!("{}:{}", copy["client_id"].as_str().unwrap(), copy["client_secret"].as_str().unwrap());
     let body = Body::text("application/x-www-form-urlencoded", "grant_type=client_credentials");
-    let answer = ask("POST", url, format!("Basic {}", BASE64_STANDARD.encode(basic)), Some(body));
+    let answer = ask("POST", url, Some(&format!("Basic {}", BASE64_STANDARD.encode(basic))), Some(body));
     let answer: Value = serde_json::from_slice(&answer.body).unwrap();
     answer["access_token"].as_str().unwrap().to_owned()
 }
@@ -113,12 +105,6 @@ fn program_token(user: &User, outputs: &Value, name: &str) -> String {
 fn a_program_calls_what_its_scopes_open_and_nothing_else() {
     let _alone = default_account();
     let (user, outputs) = built("test");
-    let urls = |api: &Value| {
-        let routes = api["routes"].as_array().unwrap().clone();
-        routes
-            .into_iter()
-            .map(|route| (route["path"].as_str().unwrap().to_owned(), route["url"].as_str().unwrap().to_owned()))
-    };
     let (rest, http) = (&outputs["api"], &outputs["apis"]["Small"]);
     let partner = program_token(&user, &outputs, "partner");
     let stock = program_token(&user, &outputs, "stock");

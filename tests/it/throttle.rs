@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, Call, CallOutcome, Fault, FaultInjector, Proxy};
 use crate::support::size::PublishedRates;

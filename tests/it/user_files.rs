@@ -1,6 +1,7 @@
 //! `export-users` and `import-users`: people of one pool become people of another.
 
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::default_account::default_account;
+use crate::support::emulator::endpoint;
 use crate::support::program::User;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";

@@ -52,6 +52,16 @@ def trigger(name, hook, wrap=None):
     return change_pool(name, lambda s: {"LambdaConfig": {hook: value(s)}})
 
 
+def unhook(hook):
+    """One of a pool's own functions is called no more."""
+    def plant(s):
+        key = {"UserPoolId": s.pool("Users")}
+        described = s.idp.describe_user_pool(**key)["UserPool"]
+        described["LambdaConfig"].pop(hook)
+        change(s, "UpdateUserPool", key, described, {})
+    return plant
+
+
 def versioned(version):
     return lambda s: {"LambdaVersion": version, "LambdaArn": s.foreign_function()}
 
@@ -177,6 +187,10 @@ POOLS = [
          "LambdaConfig.PreTokenGenerationConfig.LambdaVersion|LambdaConfig.PreTokenGenerationConfig.LambdaArn"),
     hook(TWO, "InboundFederation", versioned("V1_0"),
          "LambdaConfig.InboundFederation.LambdaVersion|LambdaConfig.InboundFederation.LambdaArn"),
+    Hole("a foreign function takes the place of the pool's own", "events", [UPDATE + "LambdaConfig.PostAuthentication"],
+         ["hooks.Users"], trigger("Users", "PostAuthentication"), pool("Users", "LambdaConfig.PostAuthentication")),
+    Hole("the pool does not call its own function", "events", [UPDATE + "LambdaConfig.PostConfirmation"],
+         ["hooks.Users"], unhook("PostConfirmation"), pool("Users", "LambdaConfig.PostConfirmation")),
     sender(ONE, "CustomEmailSender"), sender(TWO, "CustomSMSSender"),
     setting("addresses are no longer verified", "tutorial", ONE, "AutoVerifiedAttributes", [],
             sets="AutoVerifiedAttributes[]"),

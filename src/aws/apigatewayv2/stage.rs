@@ -95,7 +95,7 @@ impl HttpStage {
         HttpStageOutputs { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
-    /// Whether a route's own setting allows more than the stage's. A rate of 0 means "not set".
+    /// Whether a route's own setting allows more than the stage's.
     fn lifts(&self, own: &LiveHttpRouteLimit) -> bool {
         own.rate.is_some_and(|rate| rate > self.rate_limit) || own.burst.is_some_and(|burst| burst > self.burst_limit)
     }

@@ -79,6 +79,7 @@ impl AppClient {
             SignInFlow::Srp => Flow::AllowUserSrpAuth,
             SignInFlow::Password => Flow::AllowUserPasswordAuth,
             SignInFlow::AdminPassword => Flow::AllowAdminUserPasswordAuth,
+            SignInFlow::Custom => Flow::AllowCustomAuth,
         };
         let refresh = (!self.tokens.rotate).then_some(Flow::AllowRefreshTokenAuth);
         self.flows.iter().map(flow).chain(refresh).collect()

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
-use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
+use super::pool_settings::{email_recovery, is_protected, protection, verify_first};
 use super::refusals::COGNITO_BUSY;
 use super::schema::{self, is_attribute};
 use super::threat::{Risk, add_ons, is_risk, tier};
-use super::{Cognito, PasswordPolicy};
+use super::{Cognito, HookFunction, PasswordPolicy, hooks};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::settled;
 use crate::aws::tags::{self, pairs, tag_map};
@@ -55,6 +55,8 @@ pub struct UserPool {
     pub attributes: Vec<UserAttribute>,
     /// What its users sign in with: at least one.
     pub sign_in: Vec<SignIn>,
+    /// The functions that it calls. `PoolHooks` sets them.
+    pub hooks: Vec<HookFunction>,
 }
 
 impl UserPool {
@@ -252,20 +254,10 @@ impl Provider<UserPool> for Cognito {
         }
         let is_elsewhere = |field: &str| is_attached(field) || is_risk(field) || is_attribute(field);
         if drift.iter().any(|drift| !is_elsewhere(&drift.field) && !is_factor(&drift.field)) {
-            let (recovery, add_ons) = (&email_recovery()?, &add_ons(want, Some(live))?);
-            let updated = settled(task, &[&COGNITO_BUSY], || async move {
-                let call = update(&self.client, want, live, self.emulator).user_pool_id(&seen.id);
-                let call = call.account_recovery_setting(recovery.clone()).set_user_pool_add_ons(add_ons.clone());
-                call.send().await.or_fail(&format!("update the user pool {}", want.name))
-            });
-            updated.await?;
+            self.update_settings(want, live, hooks::kept(want, live)?, task).await?;
         }
-        // Also after an update: it is not known for all calls whether they reset the second factor (docs/aws.md,
-        // Updates of pools and clients).
-        if drift.iter().any(|drift| !is_elsewhere(&drift.field))
-            && (want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off)
-        {
-            self.set_mfa(want, &seen.id, task).await?;
+        if drift.iter().any(|drift| !is_elsewhere(&drift.field)) {
+            self.repeat_mfa(want, live, task).await?;
         }
         let begins = ThreatProtection::Enforced == want.threat_protection
             && is(|field| is_risk(field) || field.starts_with("UserPoolAddOns"));
@@ -328,6 +320,7 @@ impl UserPool {
             has_domain: false,
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
+            hooks: Vec::new(),
         }
     }
 }
@@ -365,6 +358,7 @@ mod tests {
             has_domain: false,
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
+            hooks: Vec::new(),
         }
     }
 
@@ -580,7 +574,7 @@ mod tests {
                 json!({"PreTokenGeneration": "arn:f", "PreTokenGenerationConfig":
                     {"LambdaVersion": "V2_0", "LambdaArn": "arn:f"}, "UserMigration": "arn:m"}),
                 "LambdaConfig",
-                "PreTokenGenerationConfig: arn:f, UserMigration: arn:m",
+                "UserMigration: arn:m, PreTokenGenerationConfig: arn:f",
                 true,
             ),
             (

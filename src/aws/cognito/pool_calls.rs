@@ -1,12 +1,14 @@
 //! Calls about user pools that several operations make.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    EmailMfaConfigType, SmsMfaConfigType, SoftwareTokenMfaConfigType, UserPoolType,
+    EmailMfaConfigType, LambdaConfigType, SmsMfaConfigType, SoftwareTokenMfaConfigType, UserPoolType,
 };
 
 use super::attached::Attached;
 use super::pool::outputs;
+use super::pool_settings::{email_recovery, update};
 use super::refusals::COGNITO_BUSY;
+use super::threat::add_ons;
 use super::{Cognito, PAGE, UserPool, UserPoolLive, UserPoolOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
@@ -51,6 +53,33 @@ impl Cognito {
         let outputs = UserPoolOutputs { attributes: recorded.clone(), ..outputs(&pool, name)? };
         let live = UserPoolLive { pool, attached: attached?, risk, recorded, emulator: self.emulator };
         Ok(Found { outputs, live })
+    }
+
+    /// Sends all settings but the second factor, and the functions that the pool calls.
+    pub(super) async fn update_settings(
+        &self,
+        want: &UserPool,
+        live: &UserPoolType,
+        functions: LambdaConfigType,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let (recovery, add_ons, functions) = (&email_recovery()?, &add_ons(want, Some(live))?, &functions);
+        let updated = settled(task, &[&COGNITO_BUSY], || async move {
+            let call = update(&self.client, want, live, functions.clone(), self.emulator);
+            let call = call.user_pool_id(live.id().unwrap_or_default());
+            let call = call.account_recovery_setting(recovery.clone()).set_user_pool_add_ons(add_ons.clone());
+            call.send().await.or_fail(&format!("update the user pool {}", want.name))
+        });
+        updated.await.map(drop)
+    }
+
+    /// Sets the second factor after an update: it is not known for all calls whether they reset it (docs/aws.md,
+    /// Updates of pools and clients).
+    pub(super) async fn repeat_mfa(&self, want: &UserPool, live: &UserPoolType, task: &Task) -> Result<(), Failure> {
+        if want.mfa == Mfa::Off && Mfa::read(live) == Mfa::Off {
+            return Ok(());
+        }
+        self.set_mfa(want, live.id().unwrap_or_default(), task).await
     }
 
     /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,

@@ -1,14 +1,12 @@
 //! Compares a user pool with the stack file. Every setting that an auditor looks at is listed, also if no key sets it.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, AuthFactorType, CustomEmailLambdaVersionConfigType, CustomSmsLambdaVersionConfigType,
-    DeviceConfigurationType, InboundFederationLambdaType, LambdaConfigType, PreTokenGenerationVersionConfigType,
-    SignInPolicyType, SmsConfigurationType, SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType,
-    UsernameConfigurationType,
+    AdminCreateUserConfigType, AuthFactorType, DeviceConfigurationType, SignInPolicyType, SmsConfigurationType,
+    SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType, UsernameConfigurationType,
 };
 
 use super::pool_settings::{is_protected, is_sent_by_another_account, names, protection, recovery};
-use super::{PasswordPolicy, UserPool, UserPoolLive, schema, threat};
+use super::{PasswordPolicy, UserPool, UserPoolLive, hooks, schema, threat};
 use crate::choices::Mfa;
 use crate::engine::{Comparison, Effect};
 
@@ -25,7 +23,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolLive) -> Comparison {
         sign_in(want, pool),
         password(&want.password, &PasswordPolicy::read(pool)),
         factors(want, live),
-        functions(pool),
+        functions(want, pool),
         mail(pool),
         threat::compare(want, pool, &live.risk),
         live.attached.compare(want, pool),
@@ -155,35 +153,9 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
         .judged("DeviceConfiguration", "none", remembered, device_effect)
 }
 
-/// The functions that Cognito calls. Each can let users in, change their tokens or read their data.
-fn functions(pool: &UserPoolType) -> Comparison {
-    let triggers = pool.lambda_config().map(triggers).unwrap_or_default();
-    Comparison::default().nothing_else("LambdaConfig", triggers)
-}
-
-/// The name of each trigger that is set, and the ARN of its function.
-fn triggers(config: &LambdaConfigType) -> Vec<String> {
-    let token = config.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_arn);
-    let set = [
-        ("PreSignUp", config.pre_sign_up()),
-        ("CustomMessage", config.custom_message()),
-        ("PostConfirmation", config.post_confirmation()),
-        ("PreAuthentication", config.pre_authentication()),
-        ("PostAuthentication", config.post_authentication()),
-        ("DefineAuthChallenge", config.define_auth_challenge()),
-        ("CreateAuthChallenge", config.create_auth_challenge()),
-        ("VerifyAuthChallengeResponse", config.verify_auth_challenge_response()),
-        // AWS shows the same function under both names.
-        ("PreTokenGeneration", config.pre_token_generation().filter(|arn| token != Some(*arn))),
-        ("PreTokenGenerationConfig", token),
-        ("UserMigration", config.user_migration()),
-        ("CustomSMSSender", config.custom_sms_sender().map(CustomSmsLambdaVersionConfigType::lambda_arn)),
-        ("CustomEmailSender", config.custom_email_sender().map(CustomEmailLambdaVersionConfigType::lambda_arn)),
-        ("KMSKeyID", config.kms_key_id()),
-        ("InboundFederation", config.inbound_federation().map(InboundFederationLambdaType::lambda_arn)),
-    ];
-    let set = set.into_iter().filter_map(|(name, arn)| Some((name, arn.filter(|arn| !arn.is_empty())?)));
-    set.map(|(name, arn)| format!("{name}: {arn}")).collect()
+/// The functions that Cognito calls besides those of the stack file.
+fn functions(want: &UserPool, pool: &UserPoolType) -> Comparison {
+    Comparison::default().nothing_else("LambdaConfig", hooks::foreign(want, pool))
 }
 
 /// Whose address the pool's messages come from. An address of this account is kept: no key sets one, and without it

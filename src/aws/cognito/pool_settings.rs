@@ -113,12 +113,13 @@ fn password_only() -> SignInPolicyType {
     SignInPolicyType::builder().allowed_first_auth_factors(AuthFactorType::Password).build()
 }
 
-/// An update that sets the wanted settings and repeats all others, because AWS resets missing ones (docs/aws.md,
-/// Updates of pools and clients).
+/// An update that sets the wanted settings and `functions`, and repeats all others, because AWS resets missing ones
+/// (docs/aws.md, Updates of pools and clients).
 pub(super) fn update(
     client: &aws_sdk_cognitoidentityprovider::Client,
     want: &UserPool,
     live: &UserPoolType,
+    functions: LambdaConfigType,
     emulator: bool,
 ) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
     // A plan without a choice of first factors has no such policy.
@@ -150,8 +151,8 @@ pub(super) fn update(
         .admin_create_user_config(invite.build())
         .deletion_protection(protection(want.deletion_protection))
         .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
-        // Without triggers. AWS removes them if the member is left out, an emulator only if it is empty.
-        .lambda_config(LambdaConfigType::builder().build())
+        // Without any, AWS removes them if the member is left out, an emulator only if it is empty.
+        .lambda_config(functions)
         .set_email_configuration(email)
         .set_sms_configuration(sms.cloned())
         .set_sms_verification_message(text(live.sms_verification_message()))

@@ -57,6 +57,10 @@ refusals! {
     NOT_DELIVERED = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
     /// The app client gives users no permission to write the attribute.
     NOT_WRITABLE = Refusal::new(&["cognito-idp UpdateUserAttributes"], &["NotAuthorizedException"]);
+    /// A function that the pool calls refused what the user wanted.
+    HOOK_REFUSED = Refusal::new(&["cognito-idp"], &["UserLambdaValidationException"]);
+    /// A function that the pool calls could not be called, or answered something that Cognito does not understand.
+    HOOK_FAILED = Refusal::new(&["cognito-idp"], &["UnexpectedLambdaException", "InvalidLambdaResponseException"]);
     /// Not a refusal: the password was correct, and Cognito asks for a second factor.
     SECOND_FACTOR = Refusal::new(&["cognito-idp InitiateAuth"], &["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"]);
     /// The identity pool gives no credentials to guests.

@@ -15,7 +15,7 @@ use super::{Cognito, UserPool};
 use crate::aws::error::{OrFail, built};
 use crate::aws::settle::settled;
 use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
-use crate::choices::{Plan, ThreatProtection};
+use crate::choices::{Plan, ThreatProtection, TokenEvent};
 use crate::engine::{Comparison, Effect, Failure, Task};
 
 /// A pool's reactions to risks, as read from AWS.
@@ -109,10 +109,15 @@ pub(super) fn tier(want: &UserPool, live: Option<&UserPoolType>) -> Option<UserP
         (ThreatProtection::Audit | ThreatProtection::Enforced, _) => Some(Plan::Plus),
         // It cost money for the protection that the stack file no longer asks for.
         (ThreatProtection::Off, Some(Plan::Plus)) if was_on => Some(Plan::Essentials),
-        (ThreatProtection::Off, None | Some(Plan::Lite)) if want.password.history > 0 => Some(Plan::Essentials),
+        (ThreatProtection::Off, None | Some(Plan::Lite)) if needs_essentials(want) => Some(Plan::Essentials),
         (ThreatProtection::Off, has) => has,
     };
     plan.map(Plan::to_aws)
+}
+
+/// Whether a setting other than threat protection needs more than the plan Lite.
+fn needs_essentials(want: &UserPool) -> bool {
+    want.password.history > 0 || want.hooks.iter().any(|one| one.event > TokenEvent::V1)
 }
 
 /// The settings of threat protection and the plan.

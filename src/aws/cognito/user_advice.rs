@@ -1,14 +1,14 @@
 //! What to do about a refusal that concerns a user.
 
 use super::refusals::{
-    BAD_REFRESH_TOKEN, DISABLED, HELD_BACK, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER, NOT_BY_SCHEMA, NOT_CONFIRMED,
-    NOT_DELIVERED, OLD_CODE, PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS,
-    WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
+    BAD_REFRESH_TOKEN, DISABLED, HELD_BACK, HOOK_FAILED, HOOK_REFUSED, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER,
+    NOT_BY_SCHEMA, NOT_CONFIRMED, NOT_DELIVERED, OLD_CODE, PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES,
+    USED_PASSWORD, USER_EXISTS, WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
 };
 use crate::engine::{Failure, Refusal};
 
 /// The hint for a refusal about a user.
-const ADVICE: [(&Refusal, &str); 18] = [
+const ADVICE: [(&Refusal, &str); 20] = [
     (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
     (&HELD_BACK, "Cognito has locked this user out after too many wrong passwords: wait some minutes, then try again"),
     (
@@ -42,6 +42,11 @@ const ADVICE: [(&Refusal, &str); 18] = [
         &NOT_BY_SCHEMA,
         "give the attribute a value with `--attribute NAME=VALUE`: one that the pool requires, one of the right type, or \
          none that cannot be changed",
+    ),
+    (&HOOK_REFUSED, "a function that the pool calls refused it: see `hooks` of the pool in the stack file"),
+    (
+        &HOOK_FAILED,
+        "a function that the pool calls failed: `securelambda logs FUNCTION` shows why; see `hooks` of the pool",
     ),
     (&NO_USER, "`securelambda users` lists the users"),
     (&WRONG_CODE, "check the code; only the code from the latest e-mail is valid"),

@@ -49,12 +49,18 @@ pub(super) struct Demand {
     pub token: String,
     /// How to get it.
     pub source: String,
+    /// The groups that the caller must be in, as in ` in the group staff`.
+    pub membership: String,
 }
 
 impl Demand {
     pub(super) fn of(stack: &Stack, target: &Target<'_>) -> Self {
         let Auth::Pool(pool) = &target.route.auth else { return Self::default() };
-        Self { token: target.route.token_of(pool, target.api.kind), source: stack.token_source(pool, target.route) }
+        Self {
+            token: target.route.token_of(pool, target.api.kind),
+            source: stack.token_source(pool, target.route),
+            membership: target.route.membership(),
+        }
     }
 }
 
@@ -68,14 +74,18 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
     key(args, stack, target)?;
     program(args, stack, target)?;
     let or = "or --anonymous to see how the route refuses";
-    let Demand { token, source } = Demand::of(stack, target);
+    let Demand { token, source, membership } = Demand::of(stack, target);
     match &target.route.auth {
         Auth::Pool(_) if !named && !target.route.scopes.is_empty() => {
             Err(Error::usage(format!("the route {name} requires an {token}"))
                 .hint(format!("{source}; --anonymous shows how the route refuses")))
         }
-        Auth::Pool(pool) if !named => Err(Error::usage(format!("the route {name} requires a token of {pool}"))
-            .hint(format!("pass --as EMAIL to sign in, --token-stdin, {or}"))),
+        Auth::Pool(pool) if !named => {
+            Err(Error::usage(format!("the route {name} requires a token of {pool}")).hint(format!(
+                "pass --as EMAIL to sign in{}, --token-stdin, {or}",
+                if membership.is_empty() { String::new() } else { format!(" as a user{membership}") }
+            )))
+        }
         // Without an identity pool, the error says how else to sign.
         Auth::Iam if !named && stack.identity_pools.is_empty() => identity_pool(args, stack, target).map(drop),
         Auth::Iam if !named => Err(Error::usage(format!(
@@ -159,7 +169,9 @@ pub(super) async fn sign_in(
         (Some(email), _) => {
             let email = add_user::check_name(stack, pool, email)?;
             let (pool_name, pool) = add_user::pool_in(outputs, session, pool)?;
-            token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?.id
+            let tokens = token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?;
+            // Scopes are in access tokens alone.
+            if target.route.scopes.is_empty() { tokens.id } else { tokens.access }
         }
     };
     let Some((name, identities)) = identities else { return Ok(Caller::Token(token)) };

@@ -110,6 +110,9 @@ fn asked<'a>(session: &Session, target: &Target<'a>, demand: &'a Demand, caller:
         at_aws: session.endpoint.is_none(),
         http,
         admits: match &target.route.auth {
+            Auth::Pool(pool) if !target.route.groups.is_empty() => {
+                Admits::Members { pool, membership: &demand.membership }
+            }
             Auth::Pool(_) if !target.route.scopes.is_empty() => {
                 Admits::Programs { token: &demand.token, source: &demand.source }
             }

@@ -175,7 +175,7 @@ fn security(stack: &Stack, route: &Route) -> Vec<Value> {
     };
     // One of the scopes suffices, so each makes a requirement of its own. A bearer token has no scopes in OpenAPI.
     let ways: Vec<Map<String, Value>> = match &route.auth {
-        Auth::Pool(pool) if !route.scopes.is_empty() && login(stack, pool).is_some() => {
+        Auth::Pool(pool) if !route.scopes.is_empty() && route.groups.is_empty() && login(stack, pool).is_some() => {
             route.scopes.iter().map(|scope| with(json!([scope]))).collect()
         }
         _ => vec![with(json!([]))],
@@ -234,6 +234,7 @@ fn body_schemas(api: &Api, schemas: &BTreeMap<PathBuf, String>) -> Result<BTreeM
 /// The name of the security scheme for a way to call a route. `None`: anyone may call it.
 fn scheme(route: &Route) -> Option<String> {
     match &route.auth {
+        Auth::Pool(pool) if !route.groups.is_empty() => Some(format!("{pool}{}", members(route))),
         Auth::Pool(pool) if !route.scopes.is_empty() => Some(format!("{pool}-programs")),
         Auth::Pool(pool) => Some(pool.clone()),
         Auth::Lambda(name) => Some(name.clone()),
@@ -242,14 +243,26 @@ fn scheme(route: &Route) -> Option<String> {
     }
 }
 
+/// The end of the name of the scheme for users in groups of a pool, as in `-staff`. The scopes of such a route are part of it
+/// too, because a bearer token has none in OpenAPI.
+fn members(route: &Route) -> String {
+    let parts = route.groups.iter().chain(&route.scopes);
+    let plain = |part: &String| part.replace(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c), "_");
+    parts.flat_map(|part| ["-".to_owned(), plain(part)]).collect()
+}
+
 fn scheme_object((stack, api): (&Stack, &Api), route: &Route, urls: &Urls<'_>) -> Option<Value> {
     match &route.auth {
-        Auth::Pool(pool) if !route.scopes.is_empty() => Some(programs(stack, pool, urls)),
+        Auth::Pool(pool) if !route.scopes.is_empty() && route.groups.is_empty() => Some(programs(stack, pool, urls)),
         Auth::Pool(pool) => Some(json!({
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": format!("An {} of a user of the Cognito user pool {pool}", route.token(api.kind)),
+            "description": format!(
+                "An {} of a user of the Cognito user pool {pool}{}",
+                route.token(api.kind),
+                route.membership()
+            ),
         })),
         Auth::Lambda(name) => {
             // A scheme has one place; a function may look at further ones.
@@ -307,7 +320,10 @@ impl GatewayAnswer {
             (Self::Unauthorized, matches!(route.auth, Auth::Pool(_) | Auth::Lambda(_))),
             (
                 Self::Forbidden,
-                route.key || matches!(route.auth, Auth::Iam | Auth::Lambda(_)) || rest && stack.firewall.is_some(),
+                route.key
+                    || matches!(route.auth, Auth::Iam)
+                    || route.authorizer().is_some()
+                    || rest && stack.firewall.is_some(),
             ),
             (Self::TooManyRequests, true),
         ];
@@ -425,6 +441,22 @@ mod tests {
         assert_eq!(of("/files/{proxy}", "get"), json!([{ "api-key": [] }]));
         assert_eq!(page["components"]["securitySchemes"]["api-key"]["name"], json!("x-api-key"));
         assert!(example()["components"]["securitySchemes"].get("api-key").is_none());
+    }
+
+    #[test]
+    fn a_route_for_groups_says_whose_token_it_takes_and_can_be_forbidden() {
+        let file = STACK.replace("[pools.Users]", "[pools.Users]\ngroups = [\"staff\"]")
+            + "pool = \"Users\"\ngroups = [\"staff\"]\n";
+        let stack = parse(&file.replacen("auth = \"none\"\n", "", 1)).expect("a stack file");
+        let schemas = [("schemas/order.json".into(), r#"{"type":"object"}"#.to_owned())].into();
+        let page = document(&stack, (None, stack.api.as_ref().expect("an API")), &Urls::default(), &schemas)
+            .expect("JSON schemas");
+        let route = &page["paths"]["/files/{proxy}"]["get"];
+        assert_eq!(route["security"], json!([{ "Users-staff": [] }]));
+        assert!(route["responses"].get("401").is_some() && route["responses"].get("403").is_some());
+        let description = &page["components"]["securitySchemes"]["Users-staff"]["description"];
+        assert_eq!(description, "An ID token of a user of the Cognito user pool Users in the group staff");
+        assert!(page["components"]["securitySchemes"].get("Users").is_some(), "the other route's");
     }
 
     #[test]

@@ -38,6 +38,7 @@ const FUNCTION: &str = "a function";
 const API: &str = "api";
 const ROUTE: &str = "a route";
 const POOL: &str = "a pool";
+const HOOKS: &str = "hooks";
 const PASSWORD: &str = "a password rule";
 pub(super) const FIREWALL: &str = "firewall";
 const SECRET: &str = "a secret's value";
@@ -242,33 +243,24 @@ pub(super) const WORDS: &[Word] = &[
             "pretoken",
             "custommessage",
             "usermigration",
+            "defineauthchallenge",
+            "createauthchallenge",
+            "verifyauthchallenge",
+            "verifyauthchallengeresponse",
             "lambdaconfig",
+            "lambdatriggers",
             "triggers",
         ],
         &["pools.hooks"],
         "write it under `hooks`, with the function's name",
     ),
+    name(HOOKS, &["pretokengeneration", "pretokengenerationconfig"], &["pools.hooks.pre_token"]),
+    name(HOOKS, &["verifyauthchallengeresponse"], &["pools.hooks.verify_auth_challenge"]),
     text(
-        POOL,
-        &["presignup"],
-        &["pools.self_sign_up"],
-        "a pool calls no functions; with `self_sign_up = false`, only `securelambda add-user` adds users",
-    ),
-    text(
-        POOL,
-        &[
-            "postconfirmation",
-            "preauthentication",
-            "postauthentication",
-            "pretokengeneration",
-            "pretoken",
-            "custommessage",
-            "usermigration",
-            "lambdaconfig",
-            "triggers",
-        ],
-        &["pools"],
-        "a pool calls no functions: the stack file has no key for Cognito's Lambda triggers",
+        HOOKS,
+        &["customemailsender", "customsmssender"],
+        &["pools.hooks.custom_message"],
+        "a function cannot send the messages itself, because it would get the codes; `custom_message` can change their text",
     ),
     name(POOL, &["passwordpolicy", "policies"], &["pools.password"]),
     name(POOL, &["mfaconfiguration", "multifactor"], &["pools.mfa"]),

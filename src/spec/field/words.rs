@@ -79,15 +79,16 @@ impl<T: 'static> WordList<T> {
         Self { key, words, values, default, hardened: default }
     }
 
-    /// The default has all words, and with `posture = "hardened"` those in `hardened`.
+    /// With `posture = "hardened"` the second default applies.
     pub(in crate::spec) const fn hardened(
         name: &'static str,
         words: &'static [&'static str],
         values: &'static [T],
+        default: &'static [&'static str],
         hardened: &'static [&'static str],
         about: &'static str,
     ) -> Self {
-        let Self { key, default, .. } = Self::of(name, words, values, words, about);
+        let Self { key, default, .. } = Self::of(name, words, values, default, about);
         Self { key: key.hardened(Fallback::Texts(hardened)), words, values, default, hardened }
     }
 }

@@ -4,6 +4,7 @@ mod allow_from;
 mod auth;
 mod cors;
 mod domain;
+pub(super) mod groups;
 pub(super) mod keys;
 mod limits;
 mod parameters;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Api, Auth, Part, Stack};
+use super::{Api, Part, Stack};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, List, Nested, Number, Required};
@@ -34,6 +34,9 @@ pub struct LambdaAuthorizer {
     pub identity: Vec<Identity>,
     /// How long an answer holds for further requests, in seconds.
     pub cache_s: u32,
+    /// The pool whose groups its function checks, if the function is one of this program. The stack file does not have such
+    /// an entry.
+    pub pool: Option<String>,
 }
 
 /// The part of a request by which an authorizer knows the caller.
@@ -65,7 +68,7 @@ impl Part for BTreeMap<String, LambdaAuthorizer> {
     }
 
     fn check(&self, checks: &mut Checks) {
-        for (name, authorizer) in self {
+        for (name, authorizer) in self.iter().filter(|(_, authorizer)| authorizer.pool.is_none()) {
             let place = joined(&joined(KEY.key.name, name), AUTHORIZER.function.key.name);
             checks.exists(place, "function", &authorizer.function, &[&functions::KEY.key]);
         }
@@ -91,7 +94,7 @@ fn authorizer(reader: &mut Reader, table: &Table) -> LambdaAuthorizer {
             reader.diagnostic(span, format!("{text:?} is no part of a request"), Some(help));
         }
     }
-    LambdaAuthorizer { function, identity: parts, cache_s: reader.number(table, cache_s) }
+    LambdaAuthorizer { function, identity: parts, cache_s: reader.number(table, cache_s), pool: None }
 }
 
 /// Authorizers with the name of a pool's authorizer. API Gateway takes each name once.
@@ -102,13 +105,14 @@ fn twins(checks: &Checks) -> Vec<Diagnostic> {
         let message = format!("a pool's authorizer is called {name} too");
         Diagnostic::new(joined(KEY.key.name, name), message).help("rename one of them")
     };
-    stack.authorizers.keys().filter(taken).map(flaw).collect()
+    let written = stack.authorizers.iter().filter(|(_, authorizer)| authorizer.pool.is_none());
+    written.map(|(name, _)| name).filter(taken).map(flaw).collect()
 }
 
 impl Stack {
-    /// The authorizers that the routes of an API name.
+    /// The authorizers that decide about the routes of an API.
     pub fn authorizers_of<'a>(&'a self, api: &'a Api) -> impl Iterator<Item = (&'a String, &'a LambdaAuthorizer)> {
-        let named = |name: &String| api.routes.iter().any(|route| route.auth == Auth::Lambda(name.clone()));
+        let named = |name: &String| api.routes.iter().any(|route| route.authorizer().as_ref() == Some(name));
         self.authorizers.iter().filter(move |(name, _)| named(name))
     }
 }

@@ -15,6 +15,8 @@ mod vpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use toml::de::DeTable;
+
 use self::environment::{VARIABLE_FROM, VariableFromKeys};
 use self::events::{ON_FAILURE, OnFailureKeys};
 use self::triggers::{TRIGGER, TriggerKeys};
@@ -288,4 +290,22 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
         on_failure: events::on_failure(reader, table, on_failure),
         environment: environment::read(reader, table, environment),
     }
+}
+
+/// A function of this program: its code is in this folder of it. Its other settings are those that the posture gives to
+/// functions.
+pub(super) fn shipped(
+    reader: &mut Reader,
+    name: &str,
+    source: &str,
+    environment: BTreeMap<String, Variable>,
+) -> Function {
+    let text = format!("source = \"{source}\"");
+    let (entry, _) = DeTable::parse_recoverable(&text);
+    let table = Table { span: 0..0, entries: entry.get_ref(), path: "shipped".into(), what: name.to_owned() };
+    let mut function = function(reader, name, &table);
+    if let Code::Packed(packed) = &mut function.code {
+        packed.shipped = true;
+    }
+    Function { environment, ..function }
 }

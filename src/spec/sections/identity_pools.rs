@@ -218,6 +218,9 @@ mod tests {
             assert_eq!(mistakes(&format!("invokes = [{invokes}]"), &routes), Vec::<String>::new(), "{invokes}");
         }
         assert_eq!(mistakes("invokes = [\"GET /a\"]", &["GET /a", "GET /a/{id}"]), Vec::<String>::new());
+        let greedy = ["GET /a/{proxy+}", "GET /a/b/{id}"];
+        let found = mistakes("invokes = [\"GET /a/b/{id}\"]", &greedy);
+        assert!(found.len() == 1 && found[0].contains("also allow GET /a/b/x/x"), "{found:?}");
     }
 
     #[test]

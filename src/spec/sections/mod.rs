@@ -101,6 +101,7 @@ macro_rules! sections {
                 if let Some(firewall) = firewall::by_posture(reader, root, &stack) {
                     stack.firewall = Some(firewall);
                 }
+                api::groups::add_checkers(reader, &mut stack);
                 stack
             }
 

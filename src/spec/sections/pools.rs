@@ -3,6 +3,7 @@
 mod attributes;
 mod clients;
 mod existing;
+mod hooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,8 @@ use self::clients::{CLIENT, ClientKeys, LOGIN, LoginKeys};
 use self::existing::Existing;
 pub use self::existing::ExistingPool;
 pub(super) use self::existing::existing;
+pub use self::hooks::Hooks;
+use self::hooks::{HOOKS, HooksKeys};
 use super::{Part, service_users};
 use crate::choices::{GROUP_COPY, Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
 use crate::spec::checks::Checks;
@@ -64,10 +67,11 @@ section! {
     );
     tokens: Nested<TokensKeys> = table(&TOKENS, "How long tokens are valid.");
     flows: WordList<SignInFlow> = hardened(
+        &["srp", "password", "admin-password", "custom"],
+        &[SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword, SignInFlow::Custom],
         &["srp", "password", "admin-password"],
-        &[SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword],
         &["srp", "password"],
-        "How users may sign in. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
+        "How users may sign in. With custom, the functions of `hooks` ask for something of their own. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
     );
     sign_in: WordList<SignIn> = of(
         &["email", "phone", "username"],
@@ -84,12 +88,13 @@ section! {
         "Groups that users can belong to, by name: 1 to 64 of A-Z, a-z, 0-9 and _ . @ + = -. `add-user --group` adds a user to one, and tokens name the groups of a user. A group has no role.",
     );
     scopes: Lists = of(
-        "What programs can be allowed to do, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain none of them.",
+        "What programs can be allowed to do, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain only those that the function of `hooks.pre_token` adds.",
     );
     clients: Nested<ClientKeys> = named(
         NAME, &CLIENT, "Further app clients, by name, beside the one that `token`, `call` and `verify` use.",
     );
     login: Nested<LoginKeys> = table(&LOGIN, "The domain of the pool.");
+    hooks: Nested<HooksKeys> = table(&HOOKS, "The functions that Cognito calls at certain moments. Each must answer within 5 seconds.");
     firewall: Flag = hardened(false, true, "Whether the firewall also filters the requests that sign in to the pool.");
 }
 
@@ -143,6 +148,7 @@ pub struct Pool {
     pub clients: BTreeMap<String, PoolClient>,
     /// The first part of its domain.
     pub login: Option<String>,
+    pub hooks: Hooks,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
     /// Set while the file is read: then the pool is not the stack's own, and [`Stack::existing_pools`](super::Stack::existing_pools) has it.
@@ -279,6 +285,7 @@ fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
         flaw("plan", message, "remove the key, or set history = 0 in the password rule");
     }
     clients::check(name, pool, checks);
+    hooks::check(name, pool, checks);
     attributes::check(name, &pool.attributes, &pool.sign_in, &programs, checks);
     checks.report(short_refresh(name, pool.tokens));
 }
@@ -303,6 +310,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         scopes,
         clients,
         login,
+        hooks,
         firewall,
     } = &POOL;
     let authorizer = reader.text(table, authorizer);
@@ -334,6 +342,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         scopes: clients::scopes(reader, table, scopes),
         clients: reader.each(table, clients, clients::client),
         login,
+        hooks: reader.table(table, hooks).map(|table| hooks::hooks(reader, &table)).unwrap_or_default(),
         firewall: reader.flag(table, firewall),
         existing,
     }
@@ -422,8 +431,11 @@ mod tests {
             |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].flows.clone();
         assert_eq!(flows("flows = [\"password\", \"srp\"]"), [SignInFlow::Srp, SignInFlow::Password]);
         assert_eq!(flows(""), [SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword]);
-        assert_eq!(mistakes("flows = []", ""), ["`flows` must have at least one of srp, password, admin-password"]);
-        assert_eq!(mistakes("flows = [\"spr\"]", ""), ["`flows` takes srp, password, admin-password, not spr"]);
+        assert_eq!(
+            mistakes("flows = []", ""),
+            ["`flows` must have at least one of srp, password, admin-password, custom"]
+        );
+        assert_eq!(mistakes("flows = [\"spr\"]", ""), ["`flows` takes srp, password, admin-password, custom, not spr"]);
     }
 
     #[test]

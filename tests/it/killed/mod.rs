@@ -72,7 +72,7 @@ reads = ["notes"]
 writes = ["notes"]
 on_failure = { queue = "dead" }
 sends = ["work"]
-environment = { QUEUE = { queue = "work" } }
+environment = { QUEUE = { queue = "work" }, POOL = { pool = "People" } }
 layers = ["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3"]
 ephemeral_mb = 1024
 provisioned_concurrency = 1
@@ -87,6 +87,8 @@ stream = "notes"
 on_failure = { topic = "news" }
 [functions.Pictures]
 image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pictures@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+[pools.People]
+hooks = { post_confirmation = "Reader", post_authentication = "Pictures" }
 [queues.work]
 dead_letter_after = 3
 [alarms]

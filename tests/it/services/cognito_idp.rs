@@ -78,6 +78,16 @@ pub const SERVICE: Service = Service {
             outlives: Is(Reads { called: "domain ", with_state: &[], without_state: POOL }),
         },
         Kind {
+            name: "cognito.hooks",
+            read: "DescribeUserPool",
+            list: Not("they are settings of their pool"),
+            create: Not("an update of the pool sets them"),
+            id: Not("they are part of their pool, whose id identifies it"),
+            lag: Not("they are settings of their pool"),
+            delete: Not("the pool takes them away"),
+            outlives: Not("the account reader shows them in their pool"),
+        },
+        Kind {
             name: "cognito.service_user",
             read: "ListUsers",
             list: Not("its pool lists it"),

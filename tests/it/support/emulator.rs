@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use securelambda::local::Local;
@@ -50,13 +50,6 @@ fn url_without_proxy() -> String {
 /// An account that no other test uses.
 pub fn account() -> String {
     format!("{:012}", 100_000_000_000 + ACCOUNTS.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Reserves the default account, which receives all requests without a signature: sign-in and calls of routes. One test
-/// at a time has it, as long as it keeps the returned guard.
-pub fn default_account() -> MutexGuard<'static, ()> {
-    static TAKEN: Mutex<()> = Mutex::new(());
-    TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The Python of the emulator's environment, which has botocore.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::botocore::calls;
+use super::default_account::{DEFAULT_ACCOUNT, DefaultAccount};
 use super::program::User;
 use crate::services::{List, Service, kinds};
 
@@ -13,8 +14,21 @@ use crate::services::{List, Service, kinds};
 const KEY: &str = "kms.key";
 
 /// The names of all resources in the account, of the kinds that AWS lists: `sns.topic greetings`. Secrets in their recovery
-/// windows and keys that wait for their deletion do not count.
+/// windows, keys that wait for their deletion and what a failed test left do not count.
 pub fn inventory(user: &User) -> Vec<String> {
+    let mut names = everything(user);
+    if user.account() == Some(DEFAULT_ACCOUNT) {
+        for left in DefaultAccount::left_behind() {
+            if let Some(at) = names.iter().position(|name| *name == left) {
+                names.remove(at);
+            }
+        }
+    }
+    names
+}
+
+/// [`inventory`], with what failed tests left.
+pub fn everything(user: &User) -> Vec<String> {
     let lists = kinds().filter_map(|(service, kind)| Some((kind.name, service, *kind.list.known()?)));
     let (of_parents, whole): (Vec<_>, Vec<_>) = lists.partition(|(_, _, list)| list.of_parent.is_some());
     let asked: Vec<Value> = whole.iter().map(|(_, service, list)| call(service, list, &Value::Null)).collect();

@@ -111,6 +111,12 @@ impl User {
         self
     }
 
+    /// The access key, which names the account at the emulator.
+    pub fn account(&self) -> Option<&str> {
+        let key = self.env.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID");
+        key.map(|(_, value)| value.as_str())
+    }
+
     /// The same credentials on another machine: without state and files, with this endpoint.
     pub fn on_another_machine(&self, endpoint: &str) -> Self {
         let kept = self.env.iter().filter(|(name, _)| name.starts_with("AWS_") && name != "AWS_ENDPOINT_URL");

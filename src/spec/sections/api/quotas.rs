@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Api, ApiKind, Auth, has_programs};
+use super::{Api, ApiKind, has_programs};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::sections::Stack;
 
@@ -51,10 +51,11 @@ fn too_many_authorizers(api: &Api, stack: &Stack) -> Option<Diagnostic> {
     let mut pools = BTreeSet::new();
     let mut over = None;
     for (index, route) in api.routes.iter().enumerate() {
-        if let Auth::Pool(name) | Auth::Lambda(name) = &route.auth {
-            let of = stack.pools.get(name).filter(|_| matches!(route.auth, Auth::Pool(_)));
-            let two = api.kind == ApiKind::Http && of.is_some_and(|pool| has_programs(api, name, pool));
-            pools.extend([(name, false)].into_iter().chain(two.then_some((name, true))));
+        let decides = route.authorizer().or_else(|| route.pool_of_gateway().cloned());
+        if let Some(name) = decides {
+            let of = route.pool_of_gateway().and_then(|pool| stack.pools.get(pool));
+            let two = api.kind == ApiKind::Http && of.is_some_and(|pool| has_programs(api, &name, pool));
+            pools.extend([(name.clone(), false)].into_iter().chain(two.then_some((name, true))));
             if pools.len() > MAX_AUTHORIZERS && over.is_none() {
                 over = Some(index);
             }

@@ -133,7 +133,11 @@ fn filled(path: &str, other: &str) -> Vec<String> {
         let fills: Vec<String> = match parameter(part) {
             None => return vec![part.to_owned()],
             Some((_, false)) => parts.iter().map(|&part| part.to_owned()).collect(),
-            Some((_, true)) => (0..parts.len()).map(|from| format!("{}/{ANYTHING}", parts[from..].join("/"))).collect(),
+            // What a greedy parameter stands for may begin or end with parts of the other path.
+            Some((_, true)) => {
+                let ends = (0..parts.len()).map(|from| parts[from..].join("/"));
+                ends.flat_map(|end| [format!("{end}/{ANYTHING}"), format!("{ANYTHING}/{end}"), end]).collect()
+            }
         };
         [ANYTHING.to_owned()].into_iter().chain(fills).collect()
     };

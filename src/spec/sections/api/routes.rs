@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::auth::{AUTH, Auth, RouteAuthKeys, Untokened};
 use super::parameters::{PARAMETERS, ParametersKeys};
 use super::targets::{INTEGRATION, IntegrationKeys, RouteTarget};
-use super::{Api, ApiKind, Parameters, auth, keys, limits, parameters, paths, scopes, targets, timeouts};
+use super::{Api, ApiKind, Parameters, auth, groups, keys, limits, parameters, paths, scopes, targets, timeouts};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{AuthKey, Flag, List, Nested, OptionalNumber, Required, Text};
@@ -35,6 +35,9 @@ section! {
     authorizer: Text = any("Instead of a pool: the entry of [authorizers] whose function decides who may call the route.");
     scopes: List = texts(
         "Only with a pool: a caller needs an access token with one of these scopes, as in orders/read. A pool names them in its own `scopes`. Without this key, ID tokens of its users pass.",
+    );
+    groups: List = texts(
+        "Only with a pool: a caller must be in one of these groups of the pool. API Gateway cannot check that, so `up` adds a function that does, called by the pool's name followed by Groups. It gets the token's claims to the route's function as text: in requestContext.authorizer, or with an HTTP API in requestContext.authorizer.lambda.",
     );
     key: Flag = or(
         false,
@@ -76,6 +79,8 @@ pub struct Route {
     pub auth: Auth,
     /// If there are any, a caller needs an access token with one of them.
     pub scopes: BTreeSet<String>,
+    /// If there are any, a caller must be in one of these groups of the pool.
+    pub groups: BTreeSet<String>,
     /// Whether a caller must also send an API key, which says which partner calls.
     pub key: bool,
     /// The file with the JSON schema of request bodies, relative to the stack file.
@@ -122,6 +127,7 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
         }
     }
     scopes::check(&within, api, checks);
+    groups::check(&within, api, checks);
     let flaws = [
         twins(api),
         path_parameters(api),
@@ -232,6 +238,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
         auth,
         authorizer,
         scopes,
+        groups,
         key,
         body,
         parameters,
@@ -246,6 +253,13 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
     let target = targets::target(reader, name, table, (function, integration));
     let auth = auth::auth(reader, name, table, (pool, authorizer), auth).unwrap_or(Auth::None);
     let scopes = reader.list(table, scopes).into_iter().map(|(scope, _)| scope).collect();
+    if table.get(&groups.key).is_some()
+        && let Some(span) = Reader::nothing_in(table, groups)
+    {
+        let help = "name a group of the pool, or remove `groups`: then every user of the pool may call the route";
+        reader.diagnostic(&span, "`groups` is empty, so nobody could call the route", Some(help.into()));
+    }
+    let groups = reader.list(table, groups).into_iter().map(|(group, _)| group).collect();
     let key = reader.flag(table, key);
     let body = reader.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
     let parameters = parameters::parameters(reader, table, parameters);
@@ -266,6 +280,7 @@ pub(super) fn route(reader: &mut Reader, table: &Table) -> Option<Route> {
         target,
         auth,
         scopes,
+        groups,
         key,
         body,
         parameters,

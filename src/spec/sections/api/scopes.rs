@@ -4,7 +4,7 @@ use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::sections::Pool;
 
-use super::{Api, Auth};
+use super::{Api, Auth, Route};
 
 /// Reports scopes that the pool of a route does not name, and scopes of a route without a pool. `within` begins the places.
 pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
@@ -28,9 +28,9 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
 /// Whether an HTTP API needs a second authorizer for this pool: programs that get tokens for themselves may call routes
 /// that demand scopes, and no others.
 pub fn has_programs(api: &Api, name: &str, pool: &Pool) -> bool {
-    let demands = |auth: &Auth| matches!(auth, Auth::Pool(of) if of == name);
+    let demands = |route: &Route| route.pool_of_gateway().is_some_and(|of| of == name);
     pool.clients.values().any(super::super::PoolClient::is_machine)
-        && api.routes.iter().any(|route| demands(&route.auth) && !route.scopes.is_empty())
+        && api.routes.iter().any(|route| demands(route) && !route.scopes.is_empty())
 }
 
 #[cfg(test)]

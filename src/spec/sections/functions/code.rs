@@ -21,6 +21,8 @@ pub enum Code {
 pub struct Packed {
     /// The folder or the archive of the code, relative to the stack file.
     pub source: PathBuf,
+    /// Whether the folder is in this program, and the function none of the stack file's.
+    pub shipped: bool,
     pub runtime: String,
     /// What Lambda calls, in the form of the runtime's language.
     pub handler: String,
@@ -44,6 +46,7 @@ impl Packed {
         let runtime = runtime(reader, table, keys.runtime);
         Self {
             source: source(reader, table, keys.source),
+            shipped: false,
             handler: handler(reader, table, keys.handler, &runtime),
             bundler: bundler(reader, table, keys.bundler, &runtime),
             layers: layers(reader, table, keys.layers),

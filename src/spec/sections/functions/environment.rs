@@ -53,6 +53,12 @@ pub enum Variable {
     Function(String),
     /// The ARN of this topic.
     Topic(String),
+    /// The issuer of the tokens of this user pool. Only functions of this program have it, and what follows.
+    Issuer(String),
+    /// The id of this app client beside the first one of this user pool.
+    FurtherClientId(String, String),
+    /// The id of this API.
+    ApiId(Option<String>),
 }
 
 /// Names of things that do not exist, or that a variable cannot refer to; and variables that would have two values.
@@ -60,7 +66,7 @@ pub(super) fn check(name: &str, function: &Function, checks: &mut Checks) {
     for (variable, value) in &function.environment {
         let place = format!("functions.{name}.environment.{variable}");
         match value {
-            Variable::Text(_) => {}
+            Variable::Text(_) | Variable::Issuer(_) | Variable::FurtherClientId(..) | Variable::ApiId(_) => {}
             Variable::Parameter(parameter) => {
                 checks.report(rights::parameter_name(parameter).err().map(|why| Diagnostic::new(place, why)));
             }

@@ -102,11 +102,16 @@ pub fn secret_variable(secret: &str) -> String {
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
-        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) | Variable::Table(_) => 64,
+        Variable::PoolId(_)
+        | Variable::IdentityPoolId(_)
+        | Variable::Table(_)
+        | Variable::ClientId(_)
+        | Variable::FurtherClientId(..) => 64,
+        Variable::ApiId(_) => 10,
         // With the alias that it may have.
         Variable::Function(_) => 64 + 1 + LIVE.len(),
-        // `arn:<partition>:sns:<region>:<account>:<name>`
-        Variable::Topic(_) => 128,
+        // `https://cognito-idp.<region>.amazonaws.com/<id>` and `arn:<partition>:sns:<region>:<account>:<name>`
+        Variable::Issuer(_) | Variable::Topic(_) => 128,
         // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
         Variable::Url(_) => 192,
         // `https://sqs.<region>.amazonaws.com/<account>/<name>`
@@ -127,8 +132,14 @@ pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Ch
         .sum::<usize>();
     (size > MAX_ENVIRONMENT).then(|| {
         let message = format!("the variables of {name} have {size} bytes; Lambda allows {MAX_ENVIRONMENT}");
-        Diagnostic::new(format!("functions.{name}.environment"), message)
-            .help("put long values into a file in the function's source folder")
+        // The function that checks groups has the routes in its variables.
+        let shipped = function.packed().is_some_and(|packed| packed.shipped);
+        let help = if shipped {
+            "use fewer routes with `groups`, for example a greedy one such as ANY /files/{proxy+}, or a second pool"
+        } else {
+            "put long values into a file in the function's source folder"
+        };
+        Diagnostic::new(format!("functions.{name}.environment"), message).help(help)
     })
 }
 
@@ -177,7 +188,15 @@ pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
             let topics = function.topics().map(|topic| scope.arn("sns", &scope.physical(topic)));
             let topics: usize = topics.map(|topic| statement(name, "sns.amazonaws.com", &topic)).sum();
             let others = function.outside_callers().map(|caller| statement(name, &caller.service, &caller.source_arn));
-            (name.as_str(), 100 + topics + others.sum::<usize>())
+            let pools = stack.pools.values().filter(|pool| pool.hooks.called().any(|called| called == name));
+            let pools = pools.map(|_| {
+                statement(
+                    name,
+                    "cognito-idp.amazonaws.com",
+                    &scope.arn("cognito-idp", "userpool/ap-southeast-1_123456789"),
+                )
+            });
+            (name.as_str(), 100 + topics + others.sum::<usize>() + pools.sum::<usize>())
         })
         .collect();
     let mut flaws = Vec::new();

@@ -27,8 +27,14 @@ section! {
         "Whether the client has a secret, without which it gets no tokens. `up` writes it to a secret of Secrets Manager, and nowhere else. AWS cannot change it later.",
     );
     flows: WordList<Option<SignInFlow>> = of(
-        &["srp", "password", "admin-password", "client-credentials"],
-        &[Some(SignInFlow::Srp), Some(SignInFlow::Password), Some(SignInFlow::AdminPassword), None],
+        &["srp", "password", "admin-password", "custom", "client-credentials"],
+        &[
+            Some(SignInFlow::Srp),
+            Some(SignInFlow::Password),
+            Some(SignInFlow::AdminPassword),
+            Some(SignInFlow::Custom),
+            None,
+        ],
         &["srp"],
         "How it gets tokens. With client-credentials, alone, it is a program that gets access tokens for itself, with its secret; with the others, users sign in.",
     );

@@ -6,7 +6,7 @@ use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, last, refuse};
 use crate::support::proxy::AwsRequest;
 
 pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
-    vec![Box::new(New(Window::new(time_scale, 1.0))), Box::new(Deleted(Window::new(time_scale, 30.0)))]
+    vec![Box::new(New(Window::new(time_scale, 1.0))), Box::new(Deleted(Window::new(time_scale, 60.0)))]
 }
 
 /// A new queue cannot be the dead-letter queue of another one.

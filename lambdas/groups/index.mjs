@@ -1,0 +1,61 @@
+/**
+ * The function as Lambda runs it: connects the logic in `handler.mjs` with a verifier of tokens. Only this file imports it.
+ */
+import { JwtVerifier } from "aws-jwt-verify";
+import { FetchError, JwkValidationError, JwksValidationError } from "aws-jwt-verify/error";
+import { SimpleJwksCache } from "aws-jwt-verify/jwk";
+
+import { makeHandler } from "./handler.mjs";
+import { writeLine } from "./log.mjs";
+import { clientsIn, rulesIn } from "./rules.mjs";
+
+const { env } = process;
+const issuer = env.ISSUER ?? "";
+
+/** The address of an emulator, which publishes the keys there, without TLS. On AWS there is none. */
+const { AWS_ENDPOINT_URL: emulator } = env;
+const pool = issuer.slice(issuer.lastIndexOf("/"));
+
+/** How long each of two attempts may take while the emulator starts many functions. Both together take less than a call may. */
+const FETCH_MS = 4500;
+
+/** Gets keys without TLS, which the verifier's own fetcher demands. Like that one, it tries twice. */
+const plain = {
+  async fetch(uri) {
+    const get = () => fetch(uri, { signal: AbortSignal.timeout(FETCH_MS) }).catch((error) => error);
+    let answer = await get();
+    if (!answer.ok) answer = await get();
+    if (!answer.ok) throw new FetchError(uri, answer.message ?? `status ${answer.status}`);
+    return answer.arrayBuffer();
+  },
+};
+
+const verifier = JwtVerifier.create(
+  {
+    issuer,
+    // An access token names its client in another claim, so the handler checks both.
+    audience: null,
+    jwksUri: `${emulator ? `${emulator.replace(/\/$/, "")}${pool}` : issuer}/.well-known/jwks.json`,
+    customJwtCheck({ header }) {
+      if (header.alg !== "RS256") throw new Error("not RS256");
+    },
+  },
+  { jwksCache: new SimpleJwksCache(emulator ? { fetcher: plain } : {}) },
+);
+
+/** What keeps a token from being judged. Every other error is about the token. */
+const UNAVAILABLE = [FetchError, JwksValidationError, JwkValidationError];
+
+export const handler = makeHandler({
+  write: writeLine,
+  async verify(token) {
+    try {
+      return await verifier.verify(token);
+    } catch (error) {
+      if (UNAVAILABLE.some((kind) => error instanceof kind)) throw error;
+      return undefined;
+    }
+  },
+  rules: rulesIn(env),
+  clients: clientsIn(env),
+});
