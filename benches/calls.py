@@ -41,7 +41,7 @@ NOISE = [
 
 
 def canonical(body):
-    """JSON with sorted keys and sorted lists of tags; what is not JSON, as it is."""
+    """A JSON body with sorted keys and sorted lists of tags. A form is sorted, and any other body is unchanged."""
     try:
         document = json.loads(body)
     except ValueError:
@@ -104,7 +104,7 @@ def main():
             environment = {
                 "PATH": os.environ["PATH"], "HOME": folder, "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-                # Either name: the two versions may differ in it.
+                # Both names of the variable, because the two versions may have different names for it.
                 "SECURELAMBDA_TIME_SCALE": "0.02", "SECURELAMBDA_TEMPO": "0.02",
             }
             for command in (["up", "--yes"], ["status"], ["down", "--yes", "--purge"]):

@@ -49,8 +49,8 @@ fn main() -> ExitCode {
         ("up, again", &["up", "--quiet"], 4),
         ("plan", &["plan", "--quiet"], 4),
         ("status", &["status", "--quiet"], 4),
-        // The cleanup order takes 15. Besides: two lists before it, two reads to count users, and the reads until the API
-        // is gone.
+        // The cleanup order takes 15 round trips. In addition: two lists before it, two reads to count users, and the
+        // reads until the API is gone.
         ("down", &["down", "--yes", "--quiet"], 20),
     ];
     for (name, args, limit) in steps {

@@ -1,6 +1,6 @@
-//! AWS's service authorization reference: which actions every service has, the types of resources that each takes, and
-//! the keys of conditions. [`scripts/authorization.py`](../scripts/authorization.py) makes the compact form that the
-//! program carries, and describes it. Pure; it is unpacked when it is first asked.
+//! AWS's service authorization reference: the actions of every service, the resource types that each action accepts,
+//! and the condition keys. [`scripts/authorization.py`](../scripts/authorization.py) generates the compact form that
+//! the program contains, and describes its format. It is decompressed on first use.
 
 mod pattern;
 
@@ -22,8 +22,9 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
     text
 });
 
-/// Actions by which the caller gets the permissions of somebody else, beside those that manage permissions: it passes on
-/// a role, signs in as another, or changes code that runs with another role (docs/aws.md, Permissions of functions).
+/// Actions with which the caller can get the permissions of another principal: it passes a role, signs in as another
+/// user, or changes code that runs with another role (docs/aws.md, Permissions of functions). Actions that manage
+/// permissions are not in this list.
 const ESCALATING: [&str; 13] = [
     "cloudformation:CreateStack",
     "cloudformation:UpdateStack",
@@ -43,7 +44,7 @@ const ESCALATING: [&str; 13] = [
 /// A service, as policies name it.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    /// The keys of conditions that it has, in which `*` stands for any characters.
+    /// Its condition keys, in which `*` stands for any characters.
     keys: Vec<&'static str>,
     /// The ARNs of each type of resource, as patterns.
     types: Vec<&'static str>,
@@ -55,8 +56,8 @@ pub(crate) struct Service {
 pub(crate) struct Action {
     /// Without its service, as in `GetObject`.
     pub name: &'static str,
-    /// The types of resources that it takes, as patterns of ARNs: `*` stands for any characters and `%` for any but a
-    /// slash. Empty for an action that can only be allowed on everything.
+    /// The resource types that it accepts, as ARN patterns: `*` stands for any characters and `%` for any characters
+    /// but a slash. Empty for an action that can only be allowed on all resources.
     pub on: Vec<&'static str>,
     manages_permissions: bool,
 }
@@ -102,7 +103,7 @@ impl Service {
         nearest(name, &self.actions.iter().map(|action| action.name).collect::<Vec<_>>())
     }
 
-    /// Whether a condition can have this key: one of the service's, or one of all services.
+    /// Whether this is a condition key of the service or a global condition key.
     pub(crate) fn has_key(&self, key: &str) -> bool {
         has(&self.keys, key) || Self::of("aws").is_some_and(|all| has(&all.keys, key))
     }
@@ -120,7 +121,7 @@ impl Action {
         self.on.iter().any(|on| arn_fits(arn, on))
     }
 
-    /// Whether whoever may do this on other resources than its own can get further permissions.
+    /// Whether a principal can get further permissions if this action is allowed to it on resources of others.
     pub(crate) fn escalates(&self, service: &str) -> bool {
         self.manages_permissions || ESCALATING.contains(&format!("{service}:{}", self.name).as_str())
     }
@@ -143,7 +144,7 @@ fn arn_fits(arn: &str, on: &str) -> bool {
     arn.len() == 6 && on.len() == 6 && arn.iter().zip(&on).all(|(one, other)| overlap(one, other))
 }
 
-/// Whether the last part of an ARN covers every resource of a type, whatever its name.
+/// Whether the last part of an ARN covers every resource of a type, with any name.
 pub(crate) fn is_all_of(arn: &str, on: &str) -> bool {
     let name = |text: &str| text.splitn(6, ':').nth(5).map(|name| name.replace('%', "*"));
     name(arn).zip(name(on)).is_some_and(|(arn, on)| on.contains('*') && crate::policy::covers(&arn, &on))

@@ -1,4 +1,4 @@
-//! Settings with the same choices in the stack file and at AWS. One type serves both, so nothing translates between them.
+//! Settings with the same choices in the stack file and in AWS. Both use one type, so no conversion is needed.
 
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ pub enum Mfa {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ThreatProtection {
     Off,
-    /// It logs what it sees.
+    /// Cognito logs stolen passwords and unusual sign-ins.
     Audit,
-    /// It refuses stolen passwords and unusual sign-ins.
+    /// Cognito refuses stolen passwords and unusual sign-ins.
     Enforced,
 }
 
@@ -46,7 +46,7 @@ pub enum SignInFlow {
     Password,
     /// A program with AWS credentials sends the password.
     AdminPassword,
-    /// The pool's hooks ask for something of their own and judge the answers.
+    /// The pool's hooks define custom challenges and verify the answers.
     Custom,
 }
 
@@ -62,7 +62,7 @@ pub enum Hook {
     PreToken,
     /// Before a message is sent.
     CustomMessage,
-    /// The three of [`SignInFlow::Custom`].
+    /// This and the next two are the hooks of [`SignInFlow::Custom`].
     DefineAuthChallenge,
     CreateAuthChallenge,
     VerifyAuthChallenge,
@@ -70,19 +70,20 @@ pub enum Hook {
     UserMigration,
 }
 
-/// What a pool tells the function of [`Hook::PreToken`], and so what the function can change.
+/// The version of the event that a pool sends to the function of [`Hook::PreToken`]. It decides which tokens the
+/// function can change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenEvent {
     /// ID tokens.
     #[default]
     V1,
-    /// Access tokens of users too, and their scopes.
+    /// Also access tokens of users, and their scopes.
     V2,
-    /// Those of programs too.
+    /// Also access tokens of programs.
     V3,
 }
 
-/// What users sign in with.
+/// The kind of name with which users sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignIn {
     Email,
@@ -142,7 +143,7 @@ impl UserAttribute {
     }
 }
 
-/// What API Gateway logs about the execution of requests. It never logs bodies and tokens (`dataTrace`).
+/// The level of API Gateway's execution logs. They never contain bodies and tokens (`dataTrace`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExecutionLog {
     Off,
@@ -189,17 +190,17 @@ pub struct Index {
     pub projection: Projection,
 }
 
-/// Which attributes of its items an index has.
+/// The attributes of its items that an index contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Projection {
     All,
-    /// Those of the keys.
+    /// The attributes of the keys.
     Keys,
-    /// Those of the keys, and these.
+    /// The attributes of the keys, and these.
     With(BTreeSet<String>),
 }
 
-/// What a table's stream says of a changed item.
+/// The images of a changed item that a table's stream contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamView {
     NewAndOld,
@@ -211,8 +212,8 @@ pub enum StreamView {
 /// Where reading a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStart {
-    /// With everything that it still has.
+    /// With the oldest record that the stream still has.
     Oldest,
-    /// With what comes afterwards.
+    /// With the first record that is written afterwards.
     Latest,
 }

@@ -105,7 +105,7 @@ pub fn output(shared: &Shared) -> Output {
             ci,
             json: shared.json,
             quiet: shared.quiet,
-            // What `-v` tells goes to standard error too, and would tear a frame apart.
+            // The messages of `-v` go to standard error too, and would break a live display.
             term_dumb: dumb || shared.verbose > 0,
         }),
         timings: shared.timings,
@@ -118,7 +118,7 @@ pub fn output(shared: &Shared) -> Output {
     }
 }
 
-/// The flags with which another command means the same stack. Those at their default are left out.
+/// The flags that select the same stack in another command. Flags with their default value are left out.
 pub fn same_stack(shared: &Shared) -> Vec<StackFlag> {
     let flag = |name, value: Option<&str>, names_stack| {
         value.map(|value| StackFlag { name, value: Some(value.to_owned()), names_stack })
@@ -192,7 +192,7 @@ impl Config {
 }
 
 impl Connection {
-    /// From the flags and the environment.
+    /// Reads the flags and the environment.
     pub fn new(shared: &Shared) -> Result<Self, Error> {
         let endpoint = if shared.local {
             None
@@ -243,7 +243,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// The error for mistakes that are known by their keys.
+    /// One error for mistakes that name their keys in the stack file. Finds the position of each.
     pub fn flawed(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
         let mut mistakes: Vec<_> = mistakes.into_iter().map(|mistake| self.places.locate(mistake)).collect();
         mistakes.sort_by_key(Diagnostic::offset);

@@ -1,5 +1,5 @@
-//! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
-//! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
+//! The costs of a stack, as far as the stack file decides them. The prices are those of `us-east-1` (docs/aws.md,
+//! Prices); other regions differ a little. They are only shown to the user, and no decision depends on them.
 
 use crate::choices::ThreatProtection;
 use crate::spec::{Code, Function, KmsKey, Stack};
@@ -7,7 +7,7 @@ use crate::spec::{Code, Function, KmsKey, Stack};
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cost {
-    /// As in `web ACL`.
+    /// The item that AWS charges for, as in `web ACL`.
     pub what: String,
     pub price: Price,
 }
@@ -28,15 +28,15 @@ const WEB_ACL_RULE: u32 = 100;
 const LOGS: &str = "0.50 USD per GB";
 /// Cents a month for a secret.
 const SECRET: u32 = 40;
-/// A key of KMS.
+/// Cents a month for a KMS key.
 const KEY: u32 = 100;
 /// Cents a month for an instance of a function with 1 GB that is kept ready, on arm64 and on x86_64.
 const READY_ARM: u64 = 876;
 const READY_X86: u64 = 1095;
-/// An alarm. The first ten of an account are free, but others may have them.
+/// Cents a month for an alarm. The first ten of an account are free, but other alarms may use them up.
 const ALARM: u32 = 10;
 
-/// What AWS charges for, besides requests, function calls and stored logs, of which each account has a free tier.
+/// The costs of a stack, without requests, function calls and stored logs: each account has a free tier for these.
 pub fn costs(stack: &Stack) -> Vec<Cost> {
     let monthly = |what: String, cents: u32| Cost { what, price: Price::Monthly(cents) };
     let mut costs = Vec::new();
@@ -109,7 +109,7 @@ pub fn monthly_sum(costs: &[Cost]) -> u32 {
     })
 }
 
-/// As in `3 secrets`.
+/// A number with its noun, as in `3 secrets`.
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -24,7 +24,7 @@ pub enum Health {
     NotApplicable,
 }
 
-/// What a check is about.
+/// The area that a check belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Area {
@@ -41,11 +41,11 @@ pub enum Area {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthCheck {
     pub area: Area,
-    /// What was checked, in a word or two.
+    /// The checked object, in a word or two.
     pub subject: String,
     pub health: Health,
     pub finding: String,
-    /// What to do, unless the check passed.
+    /// The action that the user should take, unless the check passed.
     pub hint: Option<String>,
 }
 
@@ -156,8 +156,7 @@ pub fn stored_code(used: i64, limit: i64) -> HealthCheck {
 }
 
 /// The unreserved concurrency of the account in the region, compared with the burst limits of all routes. New accounts
-/// have
-/// 10. A stage's limits apply to each route, so the stack allows their sum.
+/// have a concurrency of 10. A stage's limits apply to each route, so the stack allows their sum.
 pub fn concurrency(limit: i64, lets: Throughput) -> HealthCheck {
     let numbers = format!("{limit} for all functions in the region");
     let check = |health| HealthCheck::new(Area::Account, "Lambda concurrency", health, numbers.clone());
@@ -174,8 +173,8 @@ pub fn concurrency(limit: i64, lets: Throughput) -> HealthCheck {
 /// How many executions must remain that are not reserved for single functions (docs/aws.md, Concurrency and retries).
 const UNRESERVED: i64 = 100;
 
-/// Whether executions can be reserved for the functions. `unreserved` is what is not reserved yet in the account, and
-/// `new` is how many more the stack file reserves than the functions have.
+/// Whether executions can be reserved for the functions. `unreserved` is the account's unreserved concurrency. `new` is
+/// the number of executions that the stack file reserves in addition to the existing reservations.
 pub fn reserved_concurrency(unreserved: i64, new: i64) -> HealthCheck {
     let numbers = format!("{new} to reserve, {unreserved} unreserved in the account");
     let check = |health| HealthCheck::new(Area::Account, "reserved concurrency", health, numbers.clone());
@@ -245,7 +244,7 @@ pub enum Rights {
         /// The denied actions, sorted.
         missing: Vec<String>,
     },
-    /// The simulation failed or cannot be trusted: why.
+    /// The simulation failed or cannot be trusted, for this reason.
     Untold(String),
 }
 
@@ -378,7 +377,7 @@ mod tests {
             (1000, 0, Good),
             (1000, 900, Good),
             (1000, 901, Bad),
-            // A young account: nothing can be reserved, and what is reserved already can stay.
+            // In a new account nothing can be reserved, but existing reservations can stay.
             (10, 1, Bad),
             (10, 0, Good),
             (10, -5, Good),

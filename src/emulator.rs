@@ -1,4 +1,4 @@
-//! What an emulator in AWS's place cannot show. Commands say so before anything else, and `verify` does not try it.
+//! The properties of a stack that an emulator cannot show. Commands name them first, and `verify` does not check them.
 
 use std::fmt;
 

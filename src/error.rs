@@ -44,11 +44,11 @@ impl Kind {
 #[derive(Debug, thiserror::Error)]
 pub struct Error {
     pub kind: Kind,
-    /// What failed: a sentence without the full stop.
+    /// A sentence that names the failure, without the full stop.
     pub message: String,
     /// The error that AWS returned, if it did.
     pub aws: Option<Box<AwsAnswer>>,
-    /// What to do next.
+    /// The actions that the user can take next.
     pub hints: Vec<String>,
     /// Further lines: the rendered mistakes of a stack file, or the last output of a tool that failed.
     pub details: Option<Box<str>>,

@@ -12,7 +12,7 @@ pub enum Layer {
     Firewall,
     /// Every route, called by every kind of caller.
     Authorization,
-    /// Which secrets a function can read, and which it cannot.
+    /// The secrets that a function can read, and those that it cannot.
     Secrets,
     /// Roles, logs, runtimes, the delivery of messages and the throttle.
     Functions,

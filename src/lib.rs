@@ -6,8 +6,8 @@
 //!
 //! 1. [`args`]: the command line
 //! 2. [`config`]: makes a valid configuration of arguments, environment and stack file; [`bundle`] packs the functions
-//! 3. [`spec`]: what the user wrote, read and checked; [`topology`]: what follows from it, as a graph of resources. Both
-//!    call nothing
+//! 3. [`spec`]: the stack file, read and checked; [`topology`]: the graph of resources that follows from it. Both make
+//!    no calls
 //! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in
 //!    `crates/engine/src/apply.rs`
 //! 5. [`aws`]: a module for each service, the only users of the SDK; [`local`] starts the emulator instead of AWS
@@ -18,14 +18,16 @@
 //!
 //! Others:
 //!
-//! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM
+//! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (differences between AWS's regions), [`policy`] (IAM
 //!   documents, compared by meaning)
 //! - `authorization` (AWS's list of actions, the resources that each takes, and condition keys)
 //! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
-//! - [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values that must never be printed)
-//! - [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (which proxy a
-//!   request uses), [`reach`] (why no answer came)
-//! - [`error`] (exit codes and error messages), `spelling` (suggestions for mistyped words), `signals` (Ctrl-C, SIGTERM, a closed terminal)
+//! - [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values
+//!   that must never be printed)
+//! - [`probe`] (requests as a client sends them), [`meaning`] (the meaning of an answer to such a request), [`proxies`]
+//!   (the proxy that a request uses), [`reach`] (the reason why no answer came)
+//! - [`error`] (exit codes and error messages), `spelling` (suggestions for mistyped words), `signals` (Ctrl-C,
+//!   SIGTERM, a closed terminal)
 
 pub use securelambda_engine as engine;
 

@@ -1,5 +1,5 @@
-//! Interprets an API's response: whether API Gateway or the function sent it, and in `advice` what to do about an error.
-//! Pure functions.
+//! Interprets an API's response: finds out whether API Gateway or the function sent it, and gives advice about errors
+//! (`advice`). Pure functions.
 //!
 //! API Gateway's responses have headers and texts of their own: see docs/aws.md, Answers of the gateway. An emulator
 //! may lack them; then nothing is concluded.
@@ -60,11 +60,11 @@ pub const GATEWAY_WORDS: [&str; 12] = [
 const HTTP_ANSWERS: [(u16, &str); 5] =
     [(403, FORBIDDEN), (404, NOT_FOUND), (429, TOO_MANY), (500, FAILED), (503, UNAVAILABLE)];
 
-/// The headers with the id that API Gateway gives each request, whoever answers it.
+/// The headers with the id that API Gateway gives each request, even if the function answers it.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-apigw-id", "apigw-requestid"];
 
-/// What MiniStack answers without the headers of AWS: HTTP APIs to callers without a valid token, and REST APIs to callers
-/// without a valid API key. Some of its answers have spaces.
+/// MiniStack's answers that lack AWS's headers: HTTP APIs send them to callers without a valid token, and REST APIs to
+/// callers without a valid API key. The JSON of some of them contains spaces.
 const BARE_ANSWERS: [(u16, &str); 2] = [(401, UNAUTHORIZED[0]), (403, FORBIDDEN)];
 
 /// Whether API Gateway passed the response on or sent it. Otherwise it is from a server in between, such as a proxy.
@@ -97,14 +97,13 @@ impl OfGateway {
             return None;
         }
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        // Answers about policies write it with a capital letter.
+        // Answers about policies write this key with a capital letter.
         let message = ["message", "Message"].iter().find_map(|key| body.get(key)?.as_str()).unwrap_or_default();
         let kind = kind.map(|kind| kind.split([':', ';']).next().unwrap_or_default().trim().to_owned());
         Some(Self { kind: kind.unwrap_or_default(), message: message.chars().take(100).collect() })
     }
 
-    /// The same, for a response of AWS or of an emulator, whose gateway may leave out the headers by which AWS's is
-    /// recognised.
+    /// Like [`read`](Self::read), but also recognises responses of an emulator's gateway, which may lack AWS's headers.
     pub fn read_at(answer: &Answer, at_aws: bool) -> Option<Self> {
         let bare = || {
             let says = |message: &str| {
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!(by(http(401, "Unauthorized")), None);
         assert_eq!(by(answer(403, &[], r#"{"error":"Admin access required"}"#)), None);
         assert_eq!(by(answer(200, &[("apigw-requestid", "abc=")], "{}")), None);
-        // One that asks for a token in the gateway's way, but in its own words.
+        // A function that asks for a token with the gateway's header, but with its own message.
         let asks = [("www-authenticate", "Bearer"), ("apigw-requestid", "abc=")];
         assert_eq!(by(answer(401, &asks, r#"{"error":"no token"}"#)), None);
     }
@@ -179,7 +178,7 @@ mod tests {
         let bare = Answer { body: bare.text().replace(':', ": ").into(), ..bare };
         assert_eq!(OfGateway::read_at(&bare, false).map(|by| by.message), Some("Unauthorized".to_owned()));
         assert_eq!(OfGateway::read_at(&bare, true), None);
-        // A function that says something else in the same form.
+        // A function's message in the gateway's form.
         assert_eq!(OfGateway::read_at(&http(401, "no token"), false), None);
     }
 

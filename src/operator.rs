@@ -76,19 +76,19 @@ const LAYERS: &str = "{layers}";
 /// Stands for the ARNs of the repositories of the stack file's images in templates.
 const IMAGES: &str = "{images}";
 
-/// Stands for the ARNs of the pools that somebody else looks after in templates.
+/// Stands for the ARNs of the user pools that the stack does not manage in templates.
 const THEIR_POOLS: &str = "{their-pools}";
 
-/// Stands for the ARNs of those in which the stack has an app client.
+/// Stands for the ARNs of the user pools that the stack does not manage but in which it has an app client.
 const WITH_OUR_CLIENTS: &str = "{pools-with-our-clients}";
 
 /// Stands for each custom domain of the stack file in templates.
 const DOMAIN: &str = "{domain}";
-/// Stands for the ARNs of the stack file's topics that tell addresses, and of those that send to queues.
+/// Stands for the ARNs of the stack file's topics with subscribed addresses, and of those with subscribed queues.
 const TOLD_TOPICS: &str = "{told-topics}";
 const QUEUED_TOPICS: &str = "{queued-topics}";
 
-/// What the policies must allow.
+/// The stack and the commands for which the policies must suffice.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     pub scope: &'a Scope,
@@ -99,32 +99,32 @@ pub struct Wanted<'a> {
     pub named: &'a Named,
 }
 
-/// What the stack file names of the account and of other accounts.
+/// The names and ARNs in the stack file that the policies contain, and the settings that add permissions.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     /// The permissions boundary that every role must have.
     pub boundary: Option<String>,
-    /// The ARN of the key that encrypts what the stack keeps.
+    /// The ARN of the key that encrypts the stack's data.
     pub key: Option<String>,
-    /// The services that call functions for something that another tool made.
+    /// The services that call functions on behalf of resources that another tool made.
     pub outside_callers: BTreeSet<String>,
     /// The ARNs of the layers of its functions.
     pub layers: BTreeSet<String>,
     /// The ARNs of the repositories of its functions' images.
     pub images: BTreeSet<String>,
-    /// The ARNs of the pools that somebody else looks after.
+    /// The ARNs of the user pools that the stack does not manage.
     pub their_pools: BTreeSet<String>,
-    /// The ARNs of those in which the stack has an app client of its own.
+    /// The ARNs of the user pools that the stack does not manage but in which it has an app client of its own.
     pub with_our_clients: BTreeSet<String>,
     /// The custom domains of its APIs.
     pub domains: BTreeSet<String>,
-    /// The names of its topics that tell addresses.
+    /// The names of its topics with subscribed addresses.
     pub told_topics: BTreeSet<String>,
-    /// The names of its topics that send to queues.
+    /// The names of its topics with subscribed queues.
     pub queued_topics: BTreeSet<String>,
-    /// Whether a topic tells addresses over HTTPS.
+    /// Whether a topic has a subscription with the protocol HTTPS.
     pub https: bool,
-    /// Whether resources carry tags that people chose, or did before.
+    /// Whether resources carry, or once carried, tags that the user chose.
     pub tags: bool,
 }
 
@@ -224,7 +224,8 @@ impl Wanted<'_> {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         "{outside-callers}" => self.named.outside_callers.iter().cloned().collect(),
                         "{https}" => self.named.https.then(|| "https".to_owned()).into_iter().collect(),
-                        // Only stacks with topics let SNS invoke functions, and only those with hooks let Cognito.
+                        // Only stacks with subscriptions let SNS invoke functions. Only those with hooks let Cognito
+                        // invoke them.
                         "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         "cognito-idp.amazonaws.com" if !self.kinds.contains(PoolHooks::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
@@ -613,11 +614,11 @@ mod tests {
     fn critical_statements_have_conditions() {
         let document = least(&[], Some("arn:aws:iam::123456789012:policy/b"));
         let conditions = |action: &str| {
-            // Tags that people chose are changed by a statement of its own.
+            // Separate statements change the user's tags.
             let chosen = |sid: &str| ["Retag", "RetagOwn"].contains(&sid);
             let all = document.statement.iter().filter(|one| one.action.contains(action) && !chosen(one.sid));
             let all: Vec<_> = all.map(|one| serde_json::to_value(&one.condition).expect("JSON")).collect();
-            // The role for API Gateway's logs is created by a statement of its own, and addresses are subscribed by one.
+            // A separate statement creates the role for API Gateway's logs, and another one subscribes addresses.
             let two = ["iam:CreateRole", "sns:Subscribe"].contains(&action);
             assert_eq!(all.len(), if two { 2 } else { 1 }, "statements with {action}");
             all
@@ -644,7 +645,7 @@ mod tests {
             ("iam:CreateRole", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
             ("iam:PutRolePolicy", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
         ] {
-            // Addresses are no functions.
+            // The statement that subscribes email addresses has no condition on functions.
             let email = |condition: &serde_json::Value| condition["StringEquals"]["sns:Protocol"] == "email";
             for condition in conditions(action).iter().filter(|condition| !key.starts_with("sns:") || !email(condition))
             {

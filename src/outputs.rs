@@ -1,5 +1,5 @@
-//! The document of `outputs --json`, on which scripts rely: ids, ARNs and URLs of what exists, by the stack file's
-//! names.
+//! The document of `outputs --json`, on which scripts rely: ids, ARNs and URLs of the resources that exist, by their
+//! names in the stack file.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ pub struct Route {
     /// The name of the function that answers. Absent if there is an `integration`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// What answers instead of a function.
+    /// The integration that answers instead of a function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integration: Option<Integration>,
     /// The pool whose ID tokens pass; an HTTP API accepts access tokens too. Absent for open and IAM-signed routes.
@@ -114,12 +114,12 @@ pub struct Route {
     /// Whether callers must also send an API key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
-    /// Who may call it, in words.
+    /// The callers that the route admits, in words.
     #[serde(skip)]
     pub callers: String,
 }
 
-/// What answers a route instead of a function.
+/// The target that answers a route instead of a function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Integration {
@@ -140,7 +140,7 @@ impl Integration {
 }
 
 impl Route {
-    /// What answers, in words: a function by its name.
+    /// The target that answers the route, in words: the name of a function, a URL, or a fixed answer.
     pub fn answered_by(&self) -> String {
         match (&self.function, &self.integration) {
             (Some(function), _) => function.clone(),
@@ -168,13 +168,13 @@ pub struct Pool {
     pub arn: String,
     /// The id of the first app client, through which users sign in.
     pub client_id: String,
-    /// The app clients beside it, by name.
+    /// The further app clients, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub clients: BTreeMap<String, PoolClient>,
     /// Where programs get their tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_url: Option<String>,
-    /// Whether somebody else looks after it, so that it is only read.
+    /// Whether the pool is not managed by the stack, so that it is only read.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub existing: bool,
 }
@@ -182,7 +182,7 @@ pub struct Pool {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PoolClient {
     pub client_id: String,
-    /// The secret with its id and its secret, if it has one.
+    /// The ARN of the Secrets Manager secret with the client's id and secret, if the client has a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_arn: Option<String>,
 }
@@ -233,7 +233,7 @@ pub struct Firewall {
 }
 
 impl Outputs {
-    /// From the outputs in the state. Resources that do not exist yet are left out.
+    /// Makes the document from the outputs in the state. Resources that do not exist yet are left out.
     pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, state: &State) -> Self {
         let api = |(name, api): (Option<&str>, &spec::Api)| {
             let ids = ids::ApiIds(name);
@@ -256,7 +256,7 @@ impl Outputs {
                 let url = domain_url(&known.name);
                 Some(Domain { name: known.name, url, target: known.target, target_zone: known.target_zone, has_record })
             });
-            // An emulator has no DNS, and does not close its own addresses.
+            // An emulator has no DNS for custom domains, and does not disable the default endpoint.
             let only = domain.as_ref().filter(|_| !api.default_endpoint && endpoint.is_none());
             let base_url = only.map_or(base_url, |domain| domain.url.clone());
             let routes = api.routes.iter().map(|route| Route {

@@ -90,7 +90,7 @@ pub fn host(service: &str, region: &str) -> String {
     format!("{service}.{region}.{}", Partition::of(region).dns_suffix)
 }
 
-/// The domain that contains those of user pools. In GovCloud it is another one (docs/aws.md, Scopes and machine clients).
+/// The parent of the domains of user pools. It is different in GovCloud (docs/aws.md, Scopes and machine clients).
 pub fn sign_in_pages(region: &str) -> String {
     let auth = if Partition::of(region).name == "aws-us-gov" { "auth-fips" } else { "auth" };
     format!("{auth}.{region}.amazoncognito.com")

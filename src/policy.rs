@@ -1,8 +1,8 @@
 //! IAM policy documents, compared by meaning.
 //!
 //! AWS returns a document with different whitespace, with a list instead of a single value or the reverse, and
-//! sometimes in another order. [`Policy::means_same`] ignores such differences. [`Policy::judge`] says what a difference in
-//! meaning does to protection, and [`Policy::is_public`] whether a document admits everybody.
+//! sometimes in another order. [`Policy::means_same`] ignores such differences. [`Policy::judge`] returns the effect of
+//! a difference in meaning on protection, and [`Policy::is_public`] whether a document admits everybody.
 
 mod judge;
 mod public;
@@ -88,8 +88,8 @@ impl Policy {
         self.statements().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
     }
 
-    /// Whether both documents allow and deny the same. Ignored are the order of statements and values, lists of one
-    /// value, the case of actions and condition keys, and statement ids. Wildcards are not expanded.
+    /// Whether both documents allow and deny the same. The comparison ignores the order of statements and values, lists
+    /// of one value, the case of actions and condition keys, and statement ids. Wildcards are not expanded.
     pub fn means_same(&self, other: &Self) -> bool {
         self.version() == other.version() && self.meanings() == other.meanings()
     }

@@ -17,7 +17,7 @@ pub struct Scope {
     pub region: String,
     /// 1 to 24 characters of a-z, 0-9 and -, beginning with a letter and not ending in -.
     pub stack: String,
-    /// The tags that the stack file wants on everything.
+    /// The stack file's tags for every resource.
     #[serde(skip)]
     pub chosen_tags: Tags,
 }
@@ -38,13 +38,13 @@ impl Scope {
         self.arn("execute-api", &format!("{api_id}/{}", route_resource(stage, method, path)))
     }
 
-    /// The host of one of AWS's services here. From the region alone, as the functions do: emulators have hosts of their
-    /// own for every region, and one partition.
+    /// The host of an AWS service in this region. It depends only on the region, as in the functions' code, because an
+    /// emulator has the same partition in every region.
     pub fn host(&self, service: &str) -> String {
         partition::host(service, &self.region)
     }
 
-    /// The domain that contains those of user pools.
+    /// The parent of the domains of user pools.
     pub fn sign_in_pages(&self) -> String {
         partition::sign_in_pages(&self.region)
     }
@@ -79,8 +79,8 @@ impl Scope {
         format!("arn:{}:iam::{}:role{}{name}", self.partition, self.account, self.role_path())
     }
 
-    /// The tags with which the resource with this id (`function.ExternalLambda1`) is made: ours, and those that the stack
-    /// file wants. Ours never change.
+    /// The tags with which the resource with this id (`function.ExternalLambda1`) is created: our tags, which never
+    /// change, and the stack file's tags.
     pub fn tags(&self, id: &str) -> Tags {
         let ours = [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))];
         let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -99,8 +99,8 @@ fn tag_value(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(*c)).collect()
 }
 
-/// What follows the API's id in the ARN by which policies name a route: `development/GET/items/*`. `ANY` and path parameters
-/// become `*`.
+/// The part after the API's id in the ARN by which policies name a route: `development/GET/items/*`. `ANY` and path
+/// parameters become `*`.
 pub fn route_resource(stage: &str, method: &str, path: &str) -> String {
     let method = if method == "ANY" { "*" } else { method };
     let parts = path.trim_start_matches('/').split('/').map(|part| if part.starts_with('{') { "*" } else { part });

@@ -15,7 +15,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(50);
 /// The program ends at the latest this long after the first request, even if a command is blocked.
 const PATIENCE: Duration = Duration::from_millis(6800);
 
-/// The same after the second request.
+/// The program ends at the latest this long after the second request.
 const NO_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The signal handlers. Signals that the parent process set to be ignored stay ignored: `nohup` does that with SIGHUP,

@@ -1,9 +1,10 @@
 """Takes the public applications of this folder through `plan`, `up`, `call`, `verify`, a second `up` and `down`.
 
-Everything runs on the program's own emulator (`--local`). What an application expects to exist already is made there first, with
-botocore of the emulator's own Python environment, and removed afterwards. Each application is copied into a folder of its own, with an empty
-HOME. It needs a built program (SECURELAMBDA, or target/debug/securelambda). `python3 benches/applications [NAME ...]`
-prints one row for each application as it ends; with `--keep` the folders with the commands' output stay.
+Everything runs on the program's own emulator (`--local`). Resources that an application expects to exist are created
+there first, with botocore of the emulator's own Python environment, and removed afterwards. Each application is copied
+into a folder of its own, with an empty HOME. It needs a built program (SECURELAMBDA, or target/debug/securelambda).
+`python3 benches/applications [NAME ...]` prints one row for each application as it ends; with `--keep` the folders with
+the commands' output stay.
 """
 
 import sys
@@ -39,9 +40,9 @@ REGION = "eu-central-1"
 # A boundary that leaves roles what their policies allow.
 EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
-# What other tools make, by the text of stack files that names it. Each entry has the calls that make it, each `[service, operation,
-# arguments]`, where its name in AWS is in the last answer, and the call that removes it, in
-# which {} stands for that name. AWS chooses ids and ARNs, so they are put into the stack file in place of the text.
+# Resources of other tools, by the text that names them in stack files. Each entry has the calls that create the
+# resource, each `[service, operation, arguments]`, the path of its name in the last answer, and the call that removes
+# it, with {} in place of the name. AWS chooses ids and ARNs, so these replace the text in the stack file.
 MADE_ELSEWHERE = {
     "eu-central-1_AbCdEfGhI": (
         [["cognito-idp", "create_user_pool", {"PoolName": "company", "UsernameAttributes": ["email"]}]],
@@ -91,7 +92,7 @@ print(json.dumps(answer, default=str))
 
 
 class Elsewhere:
-    """What an application expects to exist, on the emulator that the program starts."""
+    """The resources that an application expects to exist, on the emulator that the program starts."""
 
     def __init__(self, application):
         self.application, self.made = application, []
@@ -138,12 +139,12 @@ class Application:
         self.said = {}
 
     def run(self, name, *arguments, local=True):
-        """Runs a command, keeps what it says, and returns its exit code."""
+        """Runs a command, keeps its output, and returns its exit code and standard output."""
         environment = {
             "HOME": str(self.home), "PATH": os.environ["PATH"], "SECURELAMBDA_CACHE_DIR": str(self.cache),
             "SECURELAMBDA_TIME_SCALE": "0.1", "NO_COLOR": "1",
         }
-        # Values of secrets that whoever deploys the application has.
+        # The values of secrets that the operator of the application would supply.
         values = (value for secret in self.file.get("secrets", {}).values() for value in secret.values())
         environment.update({value["env"]: "a value for the bench" for value in values if "env" in value})
         environment.update({key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")})
@@ -155,7 +156,7 @@ class Application:
         return ran.returncode, ran.stdout
 
     def open_route(self):
-        """A route that one may read without signing in; its parameters have the value 1."""
+        """A GET route without authorization. Its path parameters have the value 1."""
         apis = [self.file.get("api", {}), *self.file.get("apis", {}).values()]
         for route in (route for api in apis for route in api.get("routes", [])):
             method, _, path = route["route"].partition(" ")
@@ -164,7 +165,7 @@ class Application:
         return None
 
     def row(self):
-        """What happened: the exit codes, the answer of one route, the checks of `verify` and whether anything is left."""
+        """The result: the exit codes, the status of one route, and the counts of `verify` and of the second `up`."""
         row = {"plan": self.run("plan", "plan")[0], "up": self.run("up", "up", "--yes")[0]}
         if row["up"] == 0:
             route = self.open_route()

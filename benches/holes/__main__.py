@@ -1,7 +1,7 @@
-"""A benchmark of the proof: plants holes behind the program's back, and counts what it sees and repairs.
+"""A benchmark of the proof: plants holes with another tool, and counts the holes that the program reports and repairs.
 
-docs/proof.md describes the method. It needs a built program (SECURELAMBDA, or target/debug/securelambda) and nothing else:
-the program installs and starts the emulator, whose Python environment then runs this.
+docs/proof.md describes the method. The benchmark needs a built program (SECURELAMBDA, or target/debug/securelambda) and
+nothing else: the program installs and starts the emulator, whose Python environment then runs this script.
 """
 
 import sys
@@ -42,7 +42,7 @@ def program():
 
 
 def in_the_emulators_python(cache, endpoint):
-    """Runs this again with the Python that has botocore, and keeps the lock."""
+    """Runs this script again with the Python that has botocore, and keeps the lock."""
     python = glob.glob(str(cache / "*" / "venv" / "bin" / "python"))
     if python:
         os.execve(python[0], [python[0], "-B", str(pathlib.Path(__file__).parent), *sys.argv[1:]],
@@ -50,7 +50,7 @@ def in_the_emulators_python(cache, endpoint):
 
 
 def locked(work):
-    """One run at a time has the emulator. The lock is held as long as the handle is open, also by the next program."""
+    """Lets one run at a time use the emulator. The lock is held while the handle is open, also after `execve`."""
     handle = os.open(work / "lock", os.O_CREAT | os.O_RDWR)
     os.set_inheritable(handle, True)
     fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Runs the parts of the benchmark and adds up."""
+"""Runs the parts of the benchmark and adds up their results."""
 
 import dataclasses
 import json

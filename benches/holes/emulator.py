@@ -1,4 +1,4 @@
-"""The emulator. Needs no package, because the emulator's own Python environment is what has botocore."""
+"""The emulator. This module needs no package, because only the emulator's own Python environment has botocore."""
 
 import os
 import subprocess

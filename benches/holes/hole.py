@@ -1,4 +1,4 @@
-"""What a planted hole is."""
+"""The description of a planted hole."""
 
 import dataclasses
 import typing
@@ -8,23 +8,23 @@ import typing
 class Hole:
     # A sentence about the change.
     name: str
-    # The stack it is planted in: a key of `stacks.STACKS`.
+    # The stack it is planted in: one of `stacks.PLANTED`.
     stack: str
     # The fields that it sets, each "service Operation Member", or several members of one operation with `|`.
     sets: list
     # The ids of the resources that may report it, as `status` writes them. Holes with a common one are never planted
     # together.
     at: list
-    # Plants it.
+    # Plants the hole.
     plant: typing.Callable
-    # Reads the setting or list that it changes.
+    # Reads the setting or list that the hole changes.
     read: typing.Callable
-    # Whether it weakens, so that `status` must call it that; otherwise `status` must not. None: that is not judged, because
-    # it depends on the stack or on who looks.
+    # Whether the hole weakens security: `status` must report it as weakening in exactly this case. None if this is not
+    # judged, because it depends on the stack or on the point of view.
     weakens: bool = True
-    # Why the emulator cannot show it: then the hole is listed and not planted.
+    # The reason why the emulator cannot show the hole. Such a hole is listed and not planted.
     emulator: str = ""
-    # Why there is no repair, or none that the emulator can show: then that is not judged.
+    # The reason why there is no repair, or none that the emulator can show. Then the repair is not judged.
     repair: str = ""
     # The hole is planted only where this is true: the stack has the protection that it takes away.
     where: typing.Callable = None

@@ -5,9 +5,9 @@ stacks consist of. Of each such operation every member of the input counts, down
 takes a list of patches (`patchOperations`), the members of its answer count instead, because a patch names one of them;
 they are written in angle brackets.
 
-`judge` looks every field up in the list of planted holes and then in the list of what is left out. A field in neither has
-no judgement, and the benchmark fails. `fields.tsv` keeps the result, so that a new version of botocore shows its new
-fields as a difference even where a pattern covers them.
+`judge` looks every field up in the list of planted holes and then in the list of fields that are left out. A field in
+neither has no judgement, and the benchmark fails. `fields.tsv` keeps the result, so that a new version of botocore
+shows its new fields as a difference even where a pattern covers them.
 """
 
 import fnmatch
@@ -46,7 +46,7 @@ WHOLE = {
     "ContextDataType", "UserContextDataType", "AnalyticsMetadataType", "MetricDataQuery", "CustomResponse",
     "CustomRequestHandling", "AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig",
     "NotifyConfigurationType", "DestinationConfiguration", "CapacityProviderConfig", "DurableConfig", "AssetType",
-    # The answer of UpdateResource and of UpdateMethod repeats what has operations of its own.
+    # The answer of UpdateResource and of UpdateMethod repeats settings that have operations of their own.
     "MethodResponse", "Method", "Integration", "IntegrationResponse", "MethodSnapshot",
 }
 

@@ -10,36 +10,37 @@ import botocore.exceptions
 class Result:
     hole: str
     stack: str
-    # planted; "not there": the stack has not got the protection; "emulator": it cannot show the hole; "broken": the hole
-    # could not be planted, which is a mistake in this benchmark or news about the emulator
+    # "planted"; "not there": the stack does not have the protection; "emulator": the emulator cannot show the hole;
+    # "broken": the hole could not be planted, because of an error in this benchmark or a change of the emulator
     outcome: str
     why: str = ""
     status: bool = False
     plan: bool = False
     verify: bool = False
-    # Called weakening by `status`; None where it was not seen.
+    # Whether `status` reports the hole as weakening. None if `status` did not report the hole.
     weakening: bool = None
     must_weaken: bool = None
-    # None where the emulator cannot show it.
+    # Whether `up` repaired the hole. None if the emulator cannot show the repair.
     repaired: bool = False
     shown: str = ""
 
     @property
     def missed(self):
-        """What the program did not do."""
+        """The steps that missed the hole: `status`, `verify` or the repair."""
         wrong = [word for word, done in (("status", self.status), ("verify", self.verify), ("repair", self.repaired))
                  if done is False]
         return wrong if self.outcome == "planted" else []
 
     @property
     def misjudged(self):
-        """Whether it is seen, and called weakening although it is not, or not although it is."""
+        """Whether `status` reports the hole, and is wrong about whether it weakens security."""
         judged = self.outcome == "planted" and None not in (self.must_weaken, self.weakening)
         return judged and self.weakening != self.must_weaken
 
 
 def frozen(value):
-    """A setting as text. What is off, empty or not there is the same: services answer it in any of these ways."""
+    """A setting as text. Values that are off, empty or absent count as equal, because services return any of these
+    forms."""
     return json.dumps(without_empty(value), sort_keys=True, default=str)
 
 
@@ -57,7 +58,7 @@ def is_empty(value):
 
 
 def names(identity):
-    """What `verify` calls a resource: the subjects of its checks."""
+    """The subjects of the checks of `verify` for a resource."""
     kind, _, name = identity.partition(".")
     return {
         "pool": {name, f"pool {name}"}, "client": {f"app client of {name}"}, "user": {f"service user {name}"},
@@ -82,14 +83,14 @@ def of_api(name):
 
 
 def conflict(one, other):
-    """Whether two holes could be taken for each other."""
+    """Whether two holes could be confused with each other."""
     def all_names(hole):
         return set(hole.at).union(*map(names, hole.at))
     return bool(all_names(one) & all_names(other))
 
 
 def batches(holes):
-    """Puts each hole into the first batch of its stack in which it can be told from all others."""
+    """Puts each hole into the first batch of its stack in which it cannot be confused with another hole."""
     found = []
     for hole in holes:
         batch = next((batch for batch in found if batch[0].stack == hole.stack
@@ -111,7 +112,7 @@ def put(stack, hole):
         before = frozen(hole.read(stack))
         hole.plant(stack)
         after = frozen(hole.read(stack))
-    except Exception as error:  # A mistake in the benchmark, which must not pass for a miss.
+    except Exception as error:  # An error in the benchmark must not count as a miss.
         return Result(hole.name, hole.stack, "broken", f"{type(error).__name__}: {error}"), None
     if before == after:
         return Result(hole.name, hole.stack, "broken", "the setting is as it was"), None
@@ -124,8 +125,8 @@ def rows_of(hole, rows):
 
 
 def run(stack, holes):
-    """Runs a batch. A hole that was only partly dealt with is planted again alone: what another hole of the batch caused
-    must count neither for it nor against it."""
+    """Runs a batch. A hole that was only partly seen or repaired is planted again alone, because the effects of other
+    holes in the batch must not count for this hole."""
     if stack.dirty:
         stack.deploy()
     results = run_batch(stack, holes)
@@ -139,7 +140,8 @@ def run(stack, holes):
 
 
 def run_batch(stack, holes):
-    """Plants a batch, asks `status`, `plan` and `verify`, lets `up` repair it, and looks. Returns the results."""
+    """Plants a batch, asks `status`, `plan` and `verify`, lets `up` repair it, and checks the settings. Returns the
+    results."""
     planted, results = [], []
     for hole in holes:
         result, before = put(stack, hole)
@@ -150,7 +152,7 @@ def run_batch(stack, holes):
             stack.dirty = True
     if not planted:
         return results
-    # A resource that could not be read shows that something is wrong, and not what.
+    # Unreadable resources are ignored, because they do not show the hole itself.
     drifted = [row for row in stack.status()["resources"] if row["state"] in ("drifted", "missing", "unwanted")]
     changes = [row for row in stack.run("plan", "--json").json()["changes"] if row["action"] != "keep"]
     checks = [line for line in stack.run("verify", "--json").lines() if line.get("type") == "check"]
@@ -180,7 +182,7 @@ def is_about(hole, check):
     if check.get("resource"):
         return check["resource"] in hole.at
     subjects = set().union(*map(names, hole.at))
-    # A hole in an alarm names the kind: which alarm it is depends on the stack.
+    # A hole in an alarm names only the kind, because the alarm's name depends on the stack.
     more = [f"{subject} " if subject == "alarm" else f"{subject} before " for subject in subjects]
     return check["subject"] in subjects or any(map(check["subject"].startswith, more))
 
@@ -192,7 +194,7 @@ def text(row):
 
 
 def last_error(ended):
-    """The resources that `up` could not change, and why."""
+    """The resources that `up` could not change, each with the reason."""
     summary = next((line for line in ended.lines() if line.get("type") == "summary"), {})
     failed = [f"{one.get('id')}: {one.get('message') or one.get('cause') or one}" if isinstance(one, dict) else str(one)
               for one in summary.get("failed", [])]

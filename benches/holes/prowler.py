@@ -1,7 +1,7 @@
-"""What Prowler finds: on the built-in stack, on its hardened variant, and of the same holes.
+"""The findings of Prowler: on the built-in stack, on its hardened variant, and of the same holes.
 
-Prowler is installed into an environment of its own. Its checks are AWS's and the field's; they know nothing of a stack file,
-so a change that keeps to every rule of thumb is none to it. A hole counts as found if a check fails on the stack with the
+Prowler is installed into an environment of its own. Its checks are general recommendations and do not use a stack file.
+So it reports no change that follows every recommendation. A hole counts as found if a check fails on the stack with the
 holes that did not fail on the sound stack; a failing check on one resource counts for one hole, at most.
 """
 
@@ -19,7 +19,8 @@ VERSION = "5.46.0"
 SERVICES = ["apigateway", "apigatewayv2", "awslambda", "cloudwatch", "cognito", "iam", "kms", "secretsmanager", "sns", "sqs",
             "wafv2"]
 
-# Whose a failure is, and what mends it. A pattern that ends in * stands for all checks that begin so; the first one counts.
+# For each check, the owner of a failure and the fix. A pattern that ends in * matches all checks with this beginning.
+# The first match is used.
 TUTORIAL, ACCOUNT, EMULATOR, KEY, OWNER = "the tutorial", "the account", "the emulator", "a key", "the owner"
 WHOSE = [
     ("apigateway_restapi_public_with_authorizer", KEY, "`pool` or `auth` of the route"),
@@ -127,7 +128,8 @@ def run(emulator, work, holes):
             report["stacks"].append({
                 "stack": name, "checks": sound["checks"], "crashed": sound["crashed"], "seconds": sound["seconds"],
                 "failures": [(check, resource, text) for (check, resource), text in sorted(sound["failures"].items())]})
-        # From the last to the first: where two holes exclude each other, the first one stays, which is the widest.
+        # Plant from the last hole to the first: if two holes exclude each other, the first hole stays, which is the
+        # widest.
         planted = [hole for hole in reversed([hole for hole in holes if hole.stack == name])
                    if plant.put(stack, hole)[0].outcome == "planted"]
         holed = scan(command, stack, work, name + "-holes")
@@ -139,7 +141,7 @@ def run(emulator, work, holes):
 
 
 def about_stack(stack, resource):
-    """Whether a failure is about the stack, and not about the strangers' things that holes lead to."""
+    """Whether a failure is about the stack, and not about the foreign resources to which holes lead."""
     if ":userpool/" in resource:
         return resource in [pool["arn"] for pool in stack.out["pools"].values()]
     return "stranger" not in resource

@@ -39,7 +39,7 @@ class Ran:
 
 
 class Stack:
-    """One deployed stack. `blueprint` is a blueprint's name or a file in stacks/."""
+    """One deployed stack. `name` is a blueprint's name, `hardened`, or the name of a file in stacks/."""
 
     def __init__(self, emulator, name, folder, arguments):
         self.emulator, self.name, self.folder, self.arguments = emulator, name, folder, arguments
@@ -66,7 +66,7 @@ class Stack:
         return ran
 
     def deploy(self):
-        """Empties the emulator and builds the stack anew."""
+        """Empties the emulator and builds the stack again."""
         self.emulator.reset()
         for file in (self.folder / "state").glob("*"):
             file.unlink()
@@ -77,8 +77,8 @@ class Stack:
         self.dirty = False
 
     def prepare(self):
-        """What must exist before `up`: the policy that bounds the roles of a stack, a certificate and a hosted zone, or
-        somebody else's user pool."""
+        """Creates the prerequisites of `up`: the policy that bounds the roles of a stack, a certificate and a hosted
+        zone, or somebody else's user pool."""
         if self.name == "domains":
             made = self.client("acm").request_certificate(DomainName="*.example.com", ValidationMethod="DNS")
             self.client("route53").create_hosted_zone(Name="example.com", CallerReference="holes")
@@ -91,7 +91,7 @@ class Stack:
         self.iam.create_policy(PolicyName="bounds", PolicyDocument=everything)
 
     def fill_in(self, place, value):
-        """Writes the stack file with what AWS chose."""
+        """Writes the stack file with a value that AWS chose."""
         (self.folder / "securelambda.toml").write_text((STACKS / f"{self.name}.toml").read_text().replace(place, value))
 
     def status(self):
@@ -154,10 +154,10 @@ class Stack:
     def identity_pool(self, name):
         return self.out["identity_pools"][name]["id"]
 
-    # Somebody else's things, to which a hole leads. They are made when they are first needed.
+    # Foreign resources to which a hole leads. They are created when they are first needed.
 
     def foreign_function(self):
-        """A function of nobody's stack in the same account."""
+        """A function in the same account that belongs to no stack."""
         name = "stranger"
         try:
             return self.lambda_.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
@@ -181,13 +181,13 @@ class Stack:
         return self.sns.create_topic(Name="stranger")["TopicArn"]
 
     def foreign_pool(self):
-        """A user pool of nobody's stack, with a client: its ARN, its id and the client's id."""
+        """A user pool that belongs to no stack, with a client: its ARN, its id and the client's id."""
         pool = self.idp.create_user_pool(PoolName="stranger")["UserPool"]
         client = self.idp.create_user_pool_client(UserPoolId=pool["Id"], ClientName="stranger")["UserPoolClient"]
         return pool["Arn"], pool["Id"], client["ClientId"]
 
     def foreign_key(self):
-        """A key of another account, which can take the key away at any time."""
+        """A key of another account, which can disable the key at any time."""
         return f"arn:aws:kms:{REGION}:{STRANGER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 

@@ -7,10 +7,9 @@ import subprocess
 from .stack import STACKS, Stack
 
 BLUEPRINTS = ["tutorial", "http-jwt", "api-to-api"]
-# Holes are planted in the blueprints, in the built-in stack with the hardened posture, in one with a firewall that
-# blocks, in one with a table, in one with a queue, a schedule and a pool that call functions, in one whose authorizers ask
-# functions, in one with routes for groups, in one with API keys, in one whose routes are answered by servers and by fixed
-# answers, in one with domains of its own, and in one whose users are in somebody else's pool.
+# Holes are planted in the blueprints, in the built-in stack with the hardened posture, and in stacks for single
+# features: a firewall that blocks, a table, triggers (a queue, a schedule and a pool), Lambda authorizers, routes for
+# groups, API keys, routes to servers and fixed answers, custom domains, and an existing user pool.
 PLANTED = [*BLUEPRINTS, "hardened", "guarded", "tables", "events", "authorizers", "groups", "partners", "served", "domains",
            "existing"]
 SOUND = ["rest-only", "http-only", "two-pools", "no-firewall", "service-users", "identity-pool", "named-apis", "many-routes",

@@ -13,7 +13,7 @@ def share(part, whole):
 
 
 def list_of(holes, judged):
-    """Every hole, and every operation that has none with its reasons."""
+    """Every hole, and every operation with fields that have no hole, with the reasons."""
     rows = [(hole.stack, hole.name, ", ".join(hole.sets), {True: "weakens", False: "does not weaken", None: ""}[hole.weakens])
             for hole in holes]
     left, reasons = {}, []

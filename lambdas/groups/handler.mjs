@@ -1,11 +1,11 @@
 /**
  * An authorizer of routes with `groups`: admits the users of a pool who are in one of a route's groups.
  *
- * A REST API gets a policy that allows exactly the routes of this API that the token may call, because API Gateway uses it
- * for other routes too while it is cached. An HTTP API gets yes or no for one route, which is part of what its cache is
- * keyed by.
+ * A REST API gets a policy that allows exactly the routes of this API that the token may call, because API Gateway uses
+ * it for other routes too while it is cached. An HTTP API gets yes or no for one route. The route is part of the key of
+ * the authorizer's cache.
  *
- * Whatever is not known to be right is refused. Logs contain neither tokens nor claims.
+ * A request is refused unless it is known to be allowed. Logs contain neither tokens nor claims.
  */
 import { makeLog } from "./log.mjs";
 import { policy, split } from "./rules.mjs";
@@ -17,8 +17,9 @@ class Unauthorized extends Error {
 }
 
 /**
- * Makes the handler. `verify` returns the claims of a token that the pool signed and that has not expired, nothing for other
- * tokens, and throws if it cannot tell. `rules` are those of each API, and `clients` the pool's app clients.
+ * Makes the handler. `verify` returns the claims of a token that the pool signed and that has not expired. It returns
+ * undefined for other tokens, and throws if the token cannot be checked. `rules` are the rules of each API, and
+ * `clients` are the pool's app clients.
  */
 export function makeHandler({ write, verify, rules, clients }) {
   return async function handler(event, context) {

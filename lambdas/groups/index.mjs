@@ -16,10 +16,13 @@ const issuer = env.ISSUER ?? "";
 const { AWS_ENDPOINT_URL: emulator } = env;
 const pool = issuer.slice(issuer.lastIndexOf("/"));
 
-/** How long each of two attempts may take while the emulator starts many functions. Both together take less than a call may. */
+/**
+ * The time for each of two attempts, because an emulator may be slow while it starts many functions. Both together take
+ * less than the time limit of a call.
+ */
 const FETCH_MS = 4500;
 
-/** Gets keys without TLS, which the verifier's own fetcher demands. Like that one, it tries twice. */
+/** Fetches keys without TLS. The verifier's own fetcher requires TLS. Like that fetcher, this one tries twice. */
 const plain = {
   async fetch(uri) {
     const get = () => fetch(uri, { signal: AbortSignal.timeout(FETCH_MS) }).catch((error) => error);
@@ -43,7 +46,7 @@ const verifier = JwtVerifier.create(
   { jwksCache: new SimpleJwksCache(emulator ? { fetcher: plain } : {}) },
 );
 
-/** What keeps a token from being judged. Every other error is about the token. */
+/** The errors that prevent the check of a token. Every other error means that the token is invalid. */
 const UNAVAILABLE = [FetchError, JwksValidationError, JwkValidationError];
 
 export const handler = makeHandler({

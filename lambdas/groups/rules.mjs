@@ -1,5 +1,5 @@
 /**
- * Which routes a token may call, by the groups and scopes that the stack file demands.
+ * The routes that a token may call, by the groups and scopes that the stack file demands.
  */
 
 /**
@@ -8,7 +8,8 @@
  *     { "rules": [{ "groups": ["staff"], "scopes": ["orders/read"], "routes": ["GET /orders"] }],
  *       "covered": { "GET /a/{id}": ["GET /a/{id}/admin"] } }
  *
- * `scopes` is left out if a route demands none. `covered` lists the routes that a policy for another one allows too.
+ * `scopes` is left out if a route demands none. `covered` lists, for a route, the other routes that its policy also
+ * allows.
  */
 export function rulesIn(env) {
   const apis = new Map();
@@ -27,8 +28,8 @@ export function clientsIn(env) {
 }
 
 /**
- * Whether a token satisfies a rule. Like API Gateway's own authorizers, a REST API takes ID tokens, and access tokens where
- * a scope is demanded; an HTTP API takes both where none is demanded.
+ * Whether a token satisfies a rule. If the rule has scopes, only access tokens do. If it has none, a REST API accepts
+ * ID tokens, and an HTTP API accepts ID and access tokens. API Gateway's own authorizers do the same.
  */
 function satisfies({ groups, scopes }, claims, isHttp) {
   const member = claims["cognito:groups"];
@@ -51,7 +52,8 @@ export function split({ rules }, claims, isHttp) {
  * The policy for all routes of a REST API: API Gateway uses it for every request with the same token while it is cached.
  *
  * IAM's `*`, which stands for a path parameter, covers slashes too. So a policy for `GET /a/{id}` also allows
- * `GET /a/{id}/admin`, which is denied explicitly unless the token may call it. All else is denied because nothing allows it.
+ * `GET /a/{id}/admin`, which is denied explicitly unless the token may call it. All other routes are denied because no
+ * statement allows them.
  */
 export function policy(api, claims, methodArn) {
   const { allowed, others } = split(api, claims, false);

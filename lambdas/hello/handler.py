@@ -1,4 +1,4 @@
-"""Greets whoever has a token of the user pool.
+"""Greets callers that have a token of the user pool.
 
 The gateway's JWT authorizer has checked the token already. It is checked again here, so that a route that lost its
 authorizer, or an invocation that did not come through the gateway, gets nothing.
@@ -21,7 +21,7 @@ HEADERS = {
 
 
 def make_handler(tokens, write):
-    """Makes the handler. Gets what checks tokens, and where log lines go."""
+    """Makes the handler from a checker of tokens and a function that writes log lines."""
 
     def handler(event, context):
         log = make_log(write, context)
@@ -79,7 +79,7 @@ def from_environment(environment=os.environ):
         region=environment["AWS_REGION"],
         pool=environment["COGNITO_POOL_ID"],
         client=environment["COGNITO_CLIENT_ID"],
-        # Emulators set it for the functions that they run. The issuer in the token is AWS's all the same.
+        # Emulators set this variable for the functions that they run. The issuer in the token is still AWS's.
         endpoint=environment.get("AWS_ENDPOINT_URL"),
     )
     return make_handler(tokens, write_line)
@@ -89,7 +89,7 @@ _handler = None
 
 
 def handler(event, context):
-    """What Lambda calls. Keys are kept between invocations."""
+    """The entry point for Lambda. The pool's keys are kept between invocations."""
     global _handler
     if _handler is None:
         _handler = from_environment()

@@ -32,7 +32,7 @@ class Tokens:
     def check(self, token):
         """The claims of a valid token.
 
-        Raises Unauthorized for every other token, and whatever keeps the keys from being read.
+        Raises Unauthorized for every other token, and PyJWKClientConnectionError if the keys cannot be read.
         """
         if not token:
             raise Unauthorized("no token")
@@ -63,5 +63,5 @@ class Tokens:
 
     @staticmethod
     def user(claims):
-        """The user's name, which is in different claims of the two kinds of token too."""
+        """The user's name. ID tokens and access tokens have it in different claims."""
         return claims.get("cognito:username") or claims.get("username") or claims["sub"]

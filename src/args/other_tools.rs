@@ -1,4 +1,4 @@
-//! Words of other tools: what they are called here, or what to do instead.
+//! Commands and options of other tools, with the equivalents in this program.
 
 use std::ffi::OsString;
 
@@ -60,7 +60,7 @@ const FLAGS: &[Word] = &[
     word(&["--debug", "--log-level"], "for more details, use '--verbose', or '-vv'"),
 ];
 
-/// Replaces the suggestion for an unknown word, if it is one of another tool. `line` is the command line.
+/// Replaces the suggestion for an unknown word, if another tool has this word. `line` is the command line.
 pub(super) fn explain(mut error: clap::Error, line: &[OsString]) -> clap::Error {
     let (kind, words) = match error.kind() {
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, FLAGS),
@@ -78,7 +78,7 @@ pub(super) fn explain(mut error: clap::Error, line: &[OsString]) -> clap::Error 
     error
 }
 
-/// The unknown word without dashes and value. Of `-target=x`, as Terraform writes it, clap reports only `-t`.
+/// The unknown word without dashes and value. For `-target=x`, as Terraform writes it, clap reports only `-t`.
 fn whole(unknown: &str, line: &[OsString]) -> String {
     let short = unknown.starts_with('-') && !unknown.starts_with("--");
     let written = line.iter().filter_map(|word| word.to_str()).find(|word| short && word.starts_with(unknown));

@@ -1,4 +1,4 @@
-//! The stack as rules see it: the stack file, and what the engine has read of each resource.
+//! The input of the rules: the stack file, and the result of the engine's read of each resource.
 
 use super::fix::Fix;
 use super::{Finding, Outcome};
@@ -49,7 +49,7 @@ impl<'a> Resource<'a> {
         self.settings().map(|setting| (setting.field.as_str(), setting.want.as_str())).collect()
     }
 
-    /// The settings that differ from the stack file in this way, with their live values.
+    /// The settings that differ from the stack file and for which `how` is true, with their live values.
     pub(super) fn differing(&self, how: impl Fn(&Drift) -> bool) -> Vec<String> {
         let drift = self.comparison.drift().into_iter().filter(how);
         drift.map(|drift| format!("{}: {}", drift.field, drift.live)).collect()
@@ -60,7 +60,8 @@ impl<'a> Resource<'a> {
         self.id.parts().1
     }
 
-    /// Whether several settings together pass. If those that the stack file asks for would, `up` is the fix.
+    /// A finding about several settings together. If they fail, but the values that the stack file asks for would pass,
+    /// `up` is the fix.
     pub(super) fn judged(
         &self,
         passes: impl Fn(&Values<'a>) -> bool,
@@ -75,7 +76,8 @@ impl<'a> Resource<'a> {
 }
 
 impl<'a> Estate<'a> {
-    /// A finding for each resource of a kind: by `judge` if it was read, and otherwise why it was not.
+    /// A finding for each resource of a kind: the result of `judge` if the resource was read, and otherwise the reason
+    /// why not.
     pub(super) fn each(&self, kind: &str, judge: impl Fn(&Resource<'a>) -> Finding) -> Vec<Finding> {
         self.all(kind, |resource| vec![judge(resource)])
     }
@@ -93,8 +95,8 @@ impl<'a> Estate<'a> {
             .collect()
     }
 
-    /// A finding for each resource of a kind: whether the live value of the setting passes. If the value that the stack
-    /// file asks for would, `up` is the fix.
+    /// A finding for each resource of a kind: whether the live value of the setting passes. If it fails, but the value
+    /// that the stack file asks for would pass, `up` is the fix.
     pub(super) fn field(
         &self,
         kind: &str,
@@ -119,7 +121,8 @@ impl<'a> Estate<'a> {
         self.field(kind, field, passes, |_| Fix::Accept)
     }
 
-    /// Whether the live value protects as much as the one that follows from the stack file.
+    /// A finding for each resource of a kind: whether the live value protects as much as the value that follows from
+    /// the stack file.
     pub(super) fn as_derived(&self, kind: &str, field: &str) -> Vec<Finding> {
         self.each(kind, |resource| match resource.setting(field) {
             None => not_tried(resource.id, format!("{field} was not read")),
@@ -153,7 +156,7 @@ pub(super) fn not_applicable(id: &Id, why: impl Into<String>) -> Finding {
     Finding { resource: id.to_string(), outcome: Outcome::NotApplicable, observed: why.into(), key: None }
 }
 
-/// A finding about no single resource.
+/// A finding that is not about a single resource.
 pub(super) fn general(outcome: Outcome, why: impl Into<String>) -> Vec<Finding> {
     vec![Finding { resource: String::new(), outcome, observed: why.into(), key: None }]
 }

@@ -1,26 +1,26 @@
-//! What makes a finding pass.
+//! The actions that make a failed finding pass.
 
 use std::fmt;
 
-/// What to do about a failure. It prints as the text of a finding's `key`.
+/// An action against a failure. Its text is the `key` of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fix {
-    /// Lines of the stack file, each a key with its whole path and a value. A value in capitals, as in `"POOL"`, is one
-    /// that only the owner has.
+    /// Lines of the stack file, each a key with its whole path and a value. A value in capitals, as in `"POOL"`, is a
+    /// placeholder for a value that only the owner knows.
     Set(Vec<String>),
-    /// The stack file asks for what passes, and the live stack differs from it.
+    /// Run `up`: the values in the stack file would pass, and the live stack differs from them.
     Up,
-    /// The function did not do its work, and its log says why.
+    /// Read the log of the function, which did not do its work.
     Logs(String),
-    /// The stack file has no key for it.
+    /// Accept the failure, because no key of the stack file fixes it.
     Accept,
 }
 
-/// How [`Fix::Accept`] prints; `evaluate` writes the control's id into it.
+/// The text of [`Fix::Accept`]. `evaluation` replaces it by a line with the control's id.
 pub(super) const ACCEPT: &str = "audit.accept";
 
 impl Fix {
-    /// One line.
+    /// A fix with one line of the stack file.
     pub(super) fn set(line: impl Into<String>) -> Self {
         Self::Set(vec![line.into()])
     }

@@ -1,5 +1,5 @@
-//! Compares a stack with the controls of auditors ([`controls`](crate::controls)). Every value comes from the engine's
-//! reads of the live stack. Pure: nothing here calls AWS or prints.
+//! Compares a stack with the controls of security standards ([`controls`](crate::controls)). Every value comes from the
+//! engine's reads of the live stack. Pure: nothing here calls AWS or prints.
 
 mod estate;
 mod fix;
@@ -21,9 +21,9 @@ use crate::emulator::Emulator;
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Fail,
-    /// It would fail, and `[audit] accept` in the stack file says why it may.
+    /// It would fail, but `[audit] accept` in the stack file gives a reason to accept this.
     Accepted,
-    /// Nothing that was read decides it.
+    /// The values that were read do not decide the result.
     NotTried,
     Pass,
     NotApplicable,
@@ -43,7 +43,7 @@ impl Outcome {
     }
 }
 
-/// What a rule found for one resource. It contains no value of a secret.
+/// The result of a rule for one resource. It contains no value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The id of the resource in the stack, as in `pool.Users`; empty if the finding is about no resource.
@@ -51,12 +51,13 @@ pub struct Finding {
     pub outcome: Outcome,
     /// The value that was read, as in `MfaConfiguration: OFF`, or the reason why there is none.
     pub observed: String,
-    /// What makes a failure pass: lines of the stack file, each a key with its whole path and a value, as in
-    /// `pools.Users.mfa = "on"`, or a command to run. A value in capitals, as in `"POOL"`, is one that only the owner has.
+    /// The fix of a failure: lines of the stack file, each a key with its whole path and a value, as in
+    /// `pools.Users.mfa = "on"`, or a command to run. A value in capitals, as in `"POOL"`, is a placeholder for a value
+    /// that only the owner knows.
     pub key: Option<String>,
 }
 
-/// A control and what was found.
+/// A control and its findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evaluation {
     pub id: &'static str,
@@ -81,12 +82,12 @@ pub struct Audit {
     pub region: String,
     /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
-    /// What it cannot show, if it is an emulator.
+    /// The emulator and its limits, unless the endpoint is AWS.
     pub emulator: Option<Emulator>,
     /// The time of the audit, in milliseconds since 1970.
     pub at_unix_ms: u64,
     pub standards: Vec<&'static str>,
-    /// In the order of the standards.
+    /// The controls, in the order of the standards.
     pub controls: Vec<Evaluation>,
 }
 

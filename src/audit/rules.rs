@@ -1,4 +1,4 @@
-//! How each rule is evaluated. The names of the settings are AWS's, as the kinds in `aws` report them.
+//! The evaluation of each rule. The names of the settings are AWS's, as the kinds in `aws` report them.
 
 mod api;
 mod days;
@@ -18,10 +18,10 @@ use crate::aws::{
 use crate::controls::Rule;
 use crate::engine::Resource as Kind;
 
-/// A year, in days: what Security Hub asks of log groups.
+/// A year, in days: the retention of log groups that Security Hub requires.
 const YEAR: i64 = 365;
 
-/// What a rule found, for every resource that it is about.
+/// The findings of a rule, for every resource that it applies to.
 #[allow(clippy::match_same_arms, reason = "one arm for each rule, in the order of the rules")]
 pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
     let pool = |field: &str, passes: fn(&str) -> bool, key: &str| {
@@ -174,7 +174,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         Rule::TopicKey => key(sns::Topic::KIND, "KmsMasterKeyId"),
         Rule::TopicNotPublic => estate.given(sns::Topic::KIND, "Policy", |value| !is_public(value)),
         Rule::SubscriptionsWithoutHttp => estate.given(sns::Topic::KIND, "Subscriptions", |value| {
-            // As in `http http://example.com/a (id)`.
+            // A subscription has the form `http http://example.com/a (id)`.
             !value.split(", ").any(|one| one.starts_with("http "))
         }),
         Rule::QueueEncrypted => estate.each(sqs::Queue::KIND, |queue| {
@@ -196,7 +196,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
             estate.given(secretsmanager::Secret::KIND, "ResourcePolicy", |value| !is_public(value))
         }
         // Secrets Manager always encrypts, with the account's key if no other one is chosen. A key of another account
-        // weakens.
+        // weakens the protection.
         Rule::SecretKey => estate.as_derived(secretsmanager::Secret::KIND, "KmsKeyId"),
         Rule::WebAclHasRules => firewall::has_rules(estate),
         Rule::WebAclBlocks => firewall::some_block(estate),
@@ -257,8 +257,8 @@ fn tagged(estate: &Estate<'_>, kind: &str) -> Vec<Finding> {
     })
 }
 
-/// How long a log is kept. The logs of an API and of the firewall are kept as long as the longest of the functions that
-/// they are about.
+/// The fix for the retention of a log. The logs of an API and of the firewall have the longest retention of the
+/// functions that they are about.
 fn retention(estate: &Estate<'_>, group: &Resource<'_>) -> Fix {
     let function = match group.id.parts() {
         ("logs", function) => Some(function.to_owned()),

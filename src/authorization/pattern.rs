@@ -3,7 +3,7 @@
 /// Whether some text matches both patterns.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    // Whether the rest of one pattern behind the index and all of the other behind its index overlap.
+    // `met[at][there]`: whether the rest of `one` from index `at` and the rest of `other` from index `there` overlap.
     let mut met = vec![vec![false; other.len() + 1]; one.len() + 1];
     for at in (0..=one.len()).rev() {
         for there in (0..=other.len()).rev() {
@@ -12,7 +12,7 @@ pub(super) fn overlap(one: &str, other: &str) -> bool {
                 (None, None) => true,
                 (Some(open), _) if is_open(open) && met[at + 1][there] => true,
                 (_, Some(open)) if is_open(open) && met[at][there + 1] => true,
-                // What stands for several characters may stand for further ones.
+                // A wildcard for several characters may match further ones, so its index stays.
                 (Some(first), Some(second)) if fits(first, second) => match (is_open(first), is_open(second)) {
                     (true, true) => false,
                     (true, false) => met[at][there + 1],

@@ -1,4 +1,4 @@
-//! Questions about the account as a whole: how much of its quotas is used, and what the caller may do.
+//! Questions about the account as a whole: the use of its quotas, and the permissions of the caller.
 //!
 //! Only IAM and Lambda report their quotas; for the other services AWS's default quotas are assumed. IAM simulates the
 //! permissions of a role, not of a session, so the simulation asks about the role behind the session.
@@ -26,13 +26,13 @@ const REST_APIS: i64 = 600;
 /// A quota, and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUsage {
-    /// `web ACLs`
+    /// The counted resources, as in `web ACLs`.
     pub what: &'static str,
-    /// As in `wafv2.web_acl`.
+    /// Their kind, as in `wafv2.web_acl`.
     pub kind: &'static str,
-    /// How many there are.
+    /// The number of existing resources.
     pub used: i64,
-    /// How many there may be.
+    /// The maximum number of resources.
     pub limit: i64,
     /// The service reported the limit. Otherwise it is AWS's default, and the account's limit may be higher.
     pub told: bool,
@@ -74,7 +74,7 @@ pub struct SimulationRequest {
 pub enum Expiry {
     /// Never: they are long-lived keys.
     Never,
-    /// Unknown: temporary credentials in environment variables do not say it.
+    /// Unknown: temporary credentials in environment variables come without an expiry time.
     Unknown,
     /// In seconds since 1970.
     At(i64),
@@ -108,8 +108,8 @@ impl Account {
         provider.provide_credentials().await.map_or(Expiry::Unknown, |credentials| Expiry::of(&credentials))
     }
 
-    /// The quotas and their use; a failure for what could not be counted. Services that the region does not have are
-    /// left out.
+    /// The quotas and their use, or a failure for each one that could not be counted. Services that the region does not
+    /// have are left out.
     pub async fn usage(&self) -> Vec<Result<AccountUsage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
@@ -170,7 +170,7 @@ impl Account {
         Ok(count)
     }
 
-    /// How many there are and may be.
+    /// The number of roles, and its quota.
     async fn roles(&self) -> Result<(i64, i64), Failure> {
         let client = client!(aws_sdk_iam, &self.sdk);
         let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
@@ -205,7 +205,7 @@ impl Account {
     /// The actions that IAM's simulation does not allow this principal.
     ///
     /// # Errors
-    /// The caller may not ask, or the endpoint does not implement the call.
+    /// The caller may not use the simulation, or the endpoint does not implement the call.
     pub async fn denied(&self, principal: &str, question: &SimulationRequest) -> Result<Vec<String>, Failure> {
         let client = client!(aws_sdk_iam, &self.sdk);
         let context = question.context.iter().map(|(key, value)| {

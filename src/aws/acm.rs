@@ -1,4 +1,4 @@
-//! AWS Certificate Manager. The program only reads certificates, which belong to nobody's stack.
+//! AWS Certificate Manager. The program only reads certificates, which belong to no stack.
 
 pub mod refusals;
 
@@ -26,7 +26,7 @@ pub(super) const ABOUT: AwsService = AwsService {
 pub struct Certificate {
     /// `ISSUED` if it can be used.
     pub status: String,
-    /// The names that it is for, perhaps with an asterisk as the first part.
+    /// The host names that it covers. The first label may be an asterisk.
     pub names: Vec<String>,
 }
 
@@ -38,12 +38,12 @@ impl Certificate {
         Self { status, names }
     }
 
-    /// Whether it is valid; for which names is another matter.
+    /// Whether its status is `ISSUED`, without a check of its names.
     pub fn is_issued(&self) -> bool {
         self.status == "ISSUED"
     }
 
-    /// Why API Gateway cannot use it for a host name; `None` if it can.
+    /// The reason why API Gateway cannot use it for a host name; `None` if it can.
     pub fn unfit_for(&self, name: &str) -> Option<String> {
         if !self.is_issued() {
             return Some(format!("has the status {}, not ISSUED", self.status));
@@ -53,7 +53,7 @@ impl Certificate {
     }
 }
 
-/// Whether a name in a certificate stands for a host name. An asterisk stands for one part.
+/// Whether a name in a certificate covers a host name. An asterisk matches exactly one label.
 fn covers(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     match pattern.strip_prefix("*.") {
@@ -76,7 +76,7 @@ impl Certificates {
     /// The certificate with this ARN; `None` if there is none.
     ///
     /// # Errors
-    /// It could not be read.
+    /// The certificate could not be read.
     pub async fn read(&self, arn: &str) -> Result<Option<Certificate>, Failure> {
         let answer = self.client.describe_certificate().certificate_arn(arn).send().await;
         let answer = answer.or_fail(&format!("read the certificate {arn}")).or_absent()?;

@@ -2,8 +2,8 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Ends the processes that this program started, and those that they started. Only the credentials' source runs while
-/// the program waits for it.
+/// Ends the processes that this program started, and those that they started. While the program waits for credentials,
+/// the `credential_process` is the only process that it has started.
 pub(super) fn kill() {
     let mut found = children(std::process::id());
     let mut next = 0;
@@ -11,9 +11,9 @@ pub(super) fn kill() {
         next += 1;
         found.extend(children(parent));
     }
-    // From the first to the last, so that no parent starts another.
+    // Parents are ended before their children, so that they cannot start further processes.
     for pid in found.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-        // Fails if it has ended meanwhile.
+        // This fails if the process has ended meanwhile.
         let _ = kill_process(pid, Signal::KILL);
     }
 }

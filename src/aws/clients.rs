@@ -1,4 +1,4 @@
-//! What every service's clients are made from.
+//! The configuration of the AWS clients.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ pub struct Clients {
     pub once: SdkConfig,
     pub scope: Scope,
     pub(super) deletion: DeletionMode,
-    /// What is removed when a key is.
+    /// Whether a KMS key is removed alone or together with the whole stack.
     pub(super) removal: RemovalOf,
 }
 
@@ -34,7 +34,7 @@ impl Clients {
         self.sdk.time_source().map_or_else(SystemTime::now, |clock| clock.now())
     }
 
-    /// The same, in milliseconds since 1970.
+    /// AWS's time in milliseconds since 1970, by the dates of its answers so far.
     pub fn now_ms(&self) -> i64 {
         let since = self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -52,7 +52,7 @@ impl Clients {
     }
 }
 
-/// A configuration without credentials and region, for questions that need no call.
+/// A configuration without credentials and region, for SDK functions that make no call.
 pub fn offline() -> SdkConfig {
     SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
 }

@@ -132,7 +132,7 @@ mod tests {
             assert!(!heard(&clock, answer(200, ahead, false)), "nothing was refused");
             assert!((clock.ahead() - ahead).abs() < 3000, "{}", clock.ahead());
             assert!((difference(clock.now(), SystemTime::now()) - ahead).abs() < 3000);
-            // Corrected once, it is left alone.
+            // After the correction, a small difference changes nothing.
             let corrected = clock.ahead();
             assert!(!heard(&clock, answer(403, ahead + MINUTE, false)));
             assert_eq!(clock.ahead(), corrected);
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(clock.ahead(), 0);
     }
 
-    /// Another answer may have told the time since it was signed.
+    /// The answer to another request may have corrected the clock after this request was signed.
     #[test]
     fn a_refused_request_with_a_wrong_signing_time_is_marked() {
         for (status, marked) in [(200, false), (400, true), (401, true), (403, true), (404, false), (500, false)] {

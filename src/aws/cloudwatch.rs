@@ -1,7 +1,8 @@
 //! CloudWatch: alarms on metrics of the stack.
 //!
-//! `PutMetricAlarm` creates an alarm or replaces all its settings, whoever made it, so the program reads first. It gives
-//! tags only to a new alarm. The name is unique in account and region, and the ARN follows from it.
+//! `PutMetricAlarm` creates an alarm, or replaces all settings of an existing alarm, even if it is not ours. So the
+//! program reads first. The call gives tags only to a new alarm. The name is unique in account and region, and the ARN
+//! follows from it.
 
 mod alarm;
 mod inventory;
@@ -27,10 +28,10 @@ pub(super) const ABOUT: AwsService = AwsService {
 
 const ALARMS: &[&str] = &["{arn:cloudwatch}:alarm:{stack}-*"];
 
-/// Looks after alarms.
+/// Manages alarms.
 #[derive(Debug, Clone)]
 pub struct CloudWatch {
-    /// Every call may be repeated.
+    /// With the SDK's retries, because every call may be repeated.
     client: aws_sdk_cloudwatch::Client,
     scope: Scope,
 }

@@ -59,8 +59,8 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
     region::check(&sdk, access, needs).await?;
     match region::caller(&sdk).await {
         Ok(caller) => Ok((sdk, caller)),
-        // The credentials provider signs calls of its own. The SDK has corrected the clock in it by now, and this program
-        // would correct it a second time. So the configuration is loaded again.
+        // The credentials provider signs its own calls. The SDK has corrected the provider's clock by now, and this
+        // program would correct that clock a second time. So the configuration is loaded again.
         Err(_) if clock.ahead() != 0 => {
             let sdk = load(access, clock).await;
             let caller = region::caller(&sdk).await?;
@@ -73,7 +73,7 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
 async fn load(access: &Access, clock: Clock) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        // The longest upload has 50 MB; an answer that takes longer than this never comes.
+        // The largest upload has 50 MB. Even its answer arrives within this time.
         .read_timeout(Duration::from_mins(1))
         .build();
     let retries = RetryConfig::standard()
@@ -85,10 +85,10 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
         .http_client(http::client(access.endpoint.as_deref(), &access.proxies, pace, clock.clone()))
         .time_source(clock)
         .disable_clock_skew_correction(true)
-        // The limit is that of `credentials`.
+        // The effective limit is set in `credentials`, so this one is longer.
         .identity_cache(IdentityCache::lazy().load_timeout(AT_MOST * 2).build())
         .retry_config(retries)
-        // This protection would take a call that waits for its turn in `http` for one that hangs.
+        // This protection would abort a call that waits in `http` because of AWS's published rates.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     if let Some(profile) = &access.profile {
@@ -114,8 +114,8 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
     sdk.into_builder().credentials_provider(watched).build()
 }
 
-/// The credentials of a profile that was named on the command line, or else of the machine. The SDK's own chain begins with
-/// the environment, so keys that are left there would act in another account than the one that was named.
+/// The credentials of a profile that was named on the command line, or else those of the machine. The SDK's own chain
+/// begins with the environment, so access keys in the environment would be used instead of the named profile.
 fn of_profile(profile: &str, sdk: &SdkConfig) -> CredentialsProviderChain {
     let mut with = ProviderConfig::default()
         .with_region(sdk.region().cloned())
@@ -135,7 +135,7 @@ fn of_profile(profile: &str, sdk: &SdkConfig) -> CredentialsProviderChain {
         .or_else("Ec2InstanceMetadata", of_machine)
 }
 
-/// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.
+/// The endpoint that AWS's own tools would take from the environment or a profile. `None`: AWS's own endpoint.
 pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
     // This reads only files: with a region and without credentials the SDK makes no calls.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -148,7 +148,7 @@ pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
     without_empty(loader.load().await).endpoint_url().map(str::to_owned)
 }
 
-/// The same, but empty settings count as missing: the SDK takes an empty endpoint for one.
+/// The same configuration without empty settings, because the SDK does not treat an empty endpoint as missing.
 fn without_empty(sdk: SdkConfig) -> SdkConfig {
     let endpoint = sdk.endpoint_url().filter(|url| !url.is_empty()).map(str::to_owned);
     let mut builder = sdk.clone().into_builder();

@@ -46,7 +46,7 @@ impl fmt::Debug for Note {
     }
 }
 
-/// Why there are no credentials.
+/// The reason why there are no usable credentials.
 #[derive(Debug)]
 pub(super) struct Unusable {
     pub why: String,

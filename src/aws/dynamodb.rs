@@ -1,7 +1,7 @@
-//! DynamoDB: tables, on demand.
+//! DynamoDB: tables in on-demand mode.
 //!
-//! A table's ARN follows from its name, which is unique in the region. Changes are asynchronous: until a table is active
-//! again, the next one is refused. Indexes come and go one at a time (docs/aws.md, Tables).
+//! A table's ARN follows from its name, which is unique in the region. Changes are asynchronous: until a table is
+//! active again, the next one is refused. Indexes are created and deleted one at a time (docs/aws.md, Tables).
 
 mod calls;
 mod changes;

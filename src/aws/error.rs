@@ -157,7 +157,7 @@ fn denied_action(failure: &Failure) -> Option<String> {
     (is_word(service) && is_word(name)).then(|| format!("{}:{name}", service.to_lowercase()))
 }
 
-/// Without an answer: the call was not sent, or nobody knows whether it was carried out.
+/// The failure of a call without an answer: it was not sent, or it is not known whether it was carried out.
 fn unanswered<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -215,12 +215,12 @@ fn causes(dispatch: &DispatchFailure) -> impl Iterator<Item = &(dyn std::error::
     std::iter::successors(error, |error| error.source())
 }
 
-/// Whether the call was waiting for its turn when the run was asked to stop.
+/// Whether the call was still waiting for AWS's published rate when the run was asked to stop.
 fn not_sent(dispatch: &DispatchFailure) -> bool {
     causes(dispatch).any(<dyn std::error::Error>::is::<NotSent>)
 }
 
-/// If nothing was sent because of the credentials: what is wrong with them, and what to do.
+/// The reason and a hint, if nothing was sent because of the credentials.
 fn about_credentials(dispatch: &DispatchFailure) -> Option<(String, String)> {
     let chain: Vec<_> = causes(dispatch)
         .skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>())
@@ -230,7 +230,7 @@ fn about_credentials(dispatch: &DispatchFailure) -> Option<(String, String)> {
         return Some((why.clone(), hint.clone()));
     }
     let why: Vec<String> = chain.iter().map(ToString::to_string).collect();
-    // The SDK asks for the machine's role last. A machine without one says nothing about the credentials.
+    // The SDK asks for the machine's role last. An error about a missing role does not explain anything to the user.
     let nowhere = why.is_empty() || why.iter().any(|words| words.contains("IMDS"));
     let why =
         if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") };
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(operation::<std::io::Error>(), "");
     }
 
-    /// Names of things are ours; nothing is decided on them.
+    /// Our own text contains names of resources, so no decision may depend on it.
     #[test]
     fn a_resource_named_like_a_refusal_changes_nothing() {
         let failed = |name: &str| {

@@ -1,8 +1,8 @@
 //! The HTTP client of all services. It keeps to AWS's published rates and logs every call (`-vv`).
 //!
-//! AWS publishes rates of calls per account that cannot be raised (docs/aws.md, Published rates). The kinds of
-//! resources describe those of their calls. They are kept here, below the SDK, so that they apply to every call and
-//! every retry. A call that waits for its turn tells the user, and is given up, unsent, when the run is asked to stop.
+//! AWS publishes rates of calls per account that cannot be raised (docs/aws.md, Published rates). Each kind of resource
+//! describes the rates of its calls. The rates are enforced here, below the SDK, so that they apply to every call and
+//! every retry. If a call has to wait, the user is told. If the run is asked to stop, a waiting call is not sent.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub fn client(endpoint: Option<&str>, proxies: &Proxies, pace: Option<TimeScale>
     SharedHttpClient::new(Paced { inner, rates: pace.map(|time_scale| Arc::new(Rates::new(time_scale))), clock })
 }
 
-/// Calls that are sent evenly do not arrive evenly: if one takes longer than the next, they arrive closer together than
-/// AWS allows. So they are sent this much further apart.
+/// If a call takes longer to arrive than the next one, the two arrive closer together than AWS allows. So the time
+/// between two calls is multiplied by this factor.
 const MARGIN: f64 = 1.05;
 
 #[derive(Debug)]
@@ -80,12 +80,12 @@ impl HttpConnector for PacedConnector {
     }
 }
 
-/// The call was not sent: it was still waiting for its turn when the run was asked to stop.
+/// The call was not sent: it was still waiting for AWS's published rate when the run was asked to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped before its turn came")]
 pub(super) struct NotSent;
 
-/// What the user is told if a call waits long enough to be noticed.
+/// The note for the user if a call waits for at least [`LONG`].
 const HELD: &str = "AWS's published rate of calls is reached";
 const LONG: Duration = Duration::from_secs(1);
 
@@ -279,7 +279,7 @@ mod tests {
             (target("TrentService.RevokeGrant"), Some(30)),
         ];
         for (request, burst) in table {
-            // Each kind starts afresh.
+            // Each request is counted by new limiters.
             let rates = Rates::new(TimeScale::REAL);
             let limiters = rates.of(&request);
             let least = limiters.iter().map(|limiter| (0..200).filter(|_| limiter.check().is_ok()).count()).min();
@@ -302,7 +302,7 @@ mod tests {
             rates: Some(Arc::new(Rates::new(time_scale))),
             clock: Clock::default(),
         };
-        // With retries: what was not sent is not tried again.
+        // Retries are enabled to check that the SDK does not retry a call that was not sent.
         let clients = testing::clients(paced, RetryConfig::standard());
         let api = aws_sdk_apigateway::Client::new(&clients.sdk);
         let delete = async || api.delete_rest_api().rest_api_id("abc").send().await.or_fail("delete it");

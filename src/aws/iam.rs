@@ -42,7 +42,8 @@ pub(super) const ABOUT: AwsService = AwsService {
 
 const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"];
 
-/// IAM knows no path of a role that does not exist, and must be able to answer that it does not.
+/// The ARNs for calls that read roles. IAM does not know the path of a role that does not exist, so the second pattern
+/// has none; otherwise IAM would deny the call.
 const FINDABLE: &[&str] =
     &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*", "arn:{partition}:iam::{account}:role/{stack}-*"];
 
@@ -109,7 +110,7 @@ impl Iam {
     }
 }
 
-/// A document as IAM gives it.
+/// Parses a policy document of IAM's answer.
 fn document(text: &str, doing: &str) -> Result<Policy, Failure> {
     Policy::parse_encoded(text).map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))
 }
@@ -141,7 +142,7 @@ mod tests {
         policy.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
     }
 
-    /// The `<Role>` of an answer, ours.
+    /// The `<Role>` element of an answer, for a role of ours.
     fn role_xml() -> String {
         format!(
             "<Role><Path>/securelambda/demo/</Path><RoleName>demo-f</RoleName><RoleId>AROA1</RoleId>\
@@ -265,7 +266,7 @@ mod tests {
                 Some(Drift::weakening("PermissionsBoundary", "arn:b", "arn:c")),
             ),
             (bounded.clone(), RoleLive { boundary: Some("arn:b".into()), ..live() }, None),
-            // Not ours to lift.
+            // A boundary that somebody else set is kept.
             (want(), RoleLive { boundary: Some("arn:c".into()), ..live() }, None),
             (
                 want(),

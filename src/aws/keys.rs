@@ -2,15 +2,15 @@
 
 use crate::engine::{Comparison, Effect};
 
-/// What a resource is to be encrypted with.
+/// The wanted encryption of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Encryption {
-    /// AWS's own key, or one of the account that somebody set.
+    /// No wanted key: AWS's own key, or a key of this account that somebody set.
     #[default]
     Unchosen,
     /// The key with this ARN.
     With(String),
-    /// The same as [`Encryption::Unchosen`], but not the key with this ARN: the stack had it and gives it up.
+    /// The same as [`Encryption::Unchosen`], but without the key with this ARN, which the stack no longer uses.
     Without(String),
 }
 
@@ -35,8 +35,8 @@ impl Encryption {
 
 /// Adds the key that a resource is encrypted with: its ARN, id or alias, or nothing for AWS's own encryption.
 ///
-/// If none is wanted, a key that somebody set by hand is kept. The exception is another account's key: whoever owns it
-/// can make the content unreadable.
+/// If no key is wanted, a key that somebody set by hand is kept. The exception is a key of another account, because its
+/// owner can make the content unreadable.
 pub(super) fn compared(
     so_far: Comparison,
     field: &str,

@@ -1,7 +1,7 @@
-//! What the program must know about a kind of resource besides how to read and change it. Each kind describes itself,
-//! in the file that defines it ([`Described`]). The list [`KINDS`](super::KINDS) in `mod.rs` is the only one of all
-//! kinds: the registry of providers, the cleanup order, the operator's policies, the pace of calls, the region check,
-//! the checks of `verify` and docs/kinds.md follow from it.
+//! Facts about the kinds of resources, apart from how to read and change them. Each kind is described in the file that
+//! defines it ([`Described`]). [`KINDS`](super::KINDS) in `mod.rs` is the only list of all kinds: the registry of
+//! providers, the cleanup order, the operator's policies, the rates of calls, the region check, the checks of `verify`
+//! and docs/kinds.md are derived from it.
 
 use crate::aws::rights::StatementTemplate;
 use crate::engine::Resource;
@@ -16,9 +16,9 @@ pub trait Described: Resource {
 /// The description of a kind.
 #[derive(Debug)]
 pub struct Kind {
-    /// The service that keeps its resources.
+    /// The service that its resources belong to.
     pub service: Service,
-    /// What people call one, in the middle of a sentence: `app client`.
+    /// The name of one such resource within a sentence, as in `app client`.
     pub label: &'static str,
     /// Whether AWS has a list of all resources of this kind. A test compares it with what the provider's `list` does.
     pub listed: Listed,
@@ -27,7 +27,7 @@ pub struct Kind {
     /// The kinds whose resources must be gone before AWS deletes one of this kind. The rest of the cleanup order is our
     /// choice: for example, AWS would delete a role before its function.
     pub gone_before: &'static [&'static str],
-    /// What IAM must allow an operator for the calls of its provider.
+    /// The permissions that an operator needs for the calls of its provider.
     pub permissions: &'static [StatementTemplate],
     /// AWS's published rates of the calls of its provider (docs/aws.md, Published rates).
     pub rates: &'static [Rate],
@@ -35,7 +35,7 @@ pub struct Kind {
     pub check: SettingsCheck,
 }
 
-/// How resources are found that no record names.
+/// How resources without a record are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
     /// The provider lists them.
@@ -48,9 +48,9 @@ pub enum Listed {
 #[derive(Debug, Clone, Copy)]
 pub struct SettingsCheck {
     pub layer: Layer,
-    /// What is checked; `{}` stands for its name in the stack file.
+    /// The subject of the check; `{}` stands for the resource's name in the stack file.
     pub subject: &'static str,
-    /// What holds if no setting differs.
+    /// The statement that is true if no setting differs.
     pub holds: &'static str,
     /// The operations that read the settings.
     pub read: &'static str,
@@ -58,15 +58,15 @@ pub struct SettingsCheck {
 
 macro_rules! cleanup_groups {
     ($($group:ident = $title:literal,)+) => {
-        /// A group of the cleanup order. `down` removes one group after the other, and the resources of one group side by
-        /// side, except where one of them needs another.
+        /// A group of the cleanup order. `down` removes one group after the other. It removes the resources of one
+        /// group at the same time, but dependents before their dependencies.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum CleanupGroup {
             $($group,)+
         }
 
         impl CleanupGroup {
-            /// From the first to the last.
+            /// All groups, from the first to the last.
             pub const ALL: &[Self] = &[$(Self::$group),+];
 
             /// The group's name in docs/removal.md.
@@ -112,9 +112,9 @@ pub struct Rate {
 /// the program always keeps to the sum, which is the more careful reading.
 #[derive(Debug, Clone, Copy)]
 pub enum Calls {
-    /// Operations of a service whose requests name them. The first text is what identifies the service: the beginning
-    /// of the header `x-amz-target`, the name in the path of a CBOR protocol or, with the query protocol, the version of
-    /// the API.
+    /// Operations of a service whose requests name them. The first text identifies the service: the beginning of the
+    /// header `x-amz-target`, the name in the path of a CBOR protocol or, with the query protocol, the version of the
+    /// API.
     Operations(&'static str, &'static [&'static str]),
     /// Requests of a REST service with one of these methods and a path of this form, in which `*` is one segment.
     Requests(&'static [&'static str], &'static str),
@@ -149,7 +149,7 @@ pub fn must_go_first(kind: &str, then: &str) -> bool {
     about(then).is_some_and(|about| about.gone_before.contains(&kind))
 }
 
-/// The service that keeps resources of a kind.
+/// The service that resources of a kind belong to.
 pub fn service(kind: &str) -> Option<Service> {
     about(kind).map(|about| about.service)
 }
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Every list is refused; a list that was not asked for cannot be refused.
+    /// AWS refuses every list call, so the inventory shows for which kinds such a call was made.
     #[tokio::test]
     async fn kinds_are_listed_as_they_say() {
         let http = aws_smithy_http_client::test_util::infallible_client_fn(|_: hyper::Request<_>| {

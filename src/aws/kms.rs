@@ -1,7 +1,8 @@
-//! KMS: the key that encrypts what a stack keeps.
+//! KMS: the key that encrypts a stack's data.
 //!
 //! AWS chooses a key's id, and nothing makes a key unique: a repeated `CreateKey` makes a second one. So a key is found
-//! by its alias `alias/<stack>`, which is unique, and between the two calls by its tags (docs/aws.md, Keys of a stack).
+//! by its alias `alias/<stack>`, which is unique, and before the alias exists by its tags (docs/aws.md, Keys of a
+//! stack).
 //!
 //! A key cannot be deleted at once. `delete` schedules the deletion and keeps the alias, which AWS deletes with the key.
 //! Until then the key does not count as existing, and creating it again cancels the deletion.
@@ -37,15 +38,15 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// What KMS answers to a caller without a permission, for the tests of this service.
+/// KMS's answer to a caller without a permission, for the tests of this service.
 #[cfg(test)]
 const NO_PERMISSION: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
 
-/// What a key and its alias are to IAM. An id says nothing about the stack.
+/// The ARNs of a key and its alias. The id of a key does not contain the stack's name.
 const KEYS: &[&str] = &["{arn:kms}:key/*"];
 const ALIASES: &[&str] = &["{arn:kms}:alias/{stack}"];
 
-/// Looks after keys.
+/// Manages keys.
 #[derive(Debug, Clone)]
 pub struct Kms {
     client: aws_sdk_kms::Client,

@@ -1,7 +1,7 @@
 //! The only module that uses the AWS SDK. Each service has a folder with its resources, its provider, its refusals and
 //! unit tests that replay AWS's answers; the module comment says how the service differs from the others. [`kind`] and
-//! [`service`] describe what the program must know about a kind and a service besides that. Which resource needs which
-//! is decided elsewhere, by the graph.
+//! [`service`] contain the other facts about a kind and a service. The dependencies between resources are not decided
+//! here, but by the graph.
 
 pub mod account;
 pub mod acm;
@@ -113,7 +113,7 @@ pub fn registry(clients: &Clients) -> Registry {
     registry_of(clients)
 }
 
-/// The same for the removal of a stack, with a choice of how secrets are deleted.
+/// The provider of every kind, for the removal of a stack, with a choice of how secrets are deleted.
 pub fn registry_with(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Registry {
     registry_of(&Clients { deletion, removal: kms::RemovalOf::Stack, ..clients.clone() })
 }

@@ -1,4 +1,4 @@
-//! Lists: reading them page by page, and what they name some at a time.
+//! Reads lists page by page, and reads several listed resources at the same time.
 
 use std::future::Future;
 
@@ -68,7 +68,7 @@ pub(super) fn whole<T>((all, cut): (Vec<T>, Option<Failure>)) -> Result<Vec<T>, 
     cut.map_or(Ok(all), Err)
 }
 
-/// The same, but a failure does not discard the pages before it.
+/// Like [`to_the_end`], but a failure does not discard the pages before it.
 pub(super) async fn as_far_as_pages_go<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> (Vec<T>, Option<Failure>) {

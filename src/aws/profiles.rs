@@ -58,7 +58,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What the program is waiting for if it takes long.
+    /// The name of the source in messages about a long wait.
     pub(super) fn waited_for(&self) -> String {
         match self {
             Self::Process(profile) => format!("the credential_process of the profile {profile}"),
@@ -69,10 +69,10 @@ impl Origin {
     }
 }
 
-/// Finds the source of the credentials. `named` is `--profile`, which counts more than keys in the environment.
+/// Finds the source of the credentials. `named` is `--profile`, which takes precedence over keys in the environment.
 ///
 /// # Errors
-/// [`Cause::Fatal`], with the file and what is wrong there.
+/// [`Cause::Fatal`], with the file and the mistake in it.
 pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Failure> {
     for path in [&sources.config, &sources.credentials] {
         readable(path)?;
@@ -92,7 +92,7 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
             fault.hint("a profile begins with [profile NAME] in the first file and with [NAME] in the second")
         }));
     }
-    // Who names a profile does not mean other keys that are in the environment.
+    // If the user names a profile, keys in the environment are ignored.
     let (has_key, has_secret) = if named.is_some() { (false, false) } else { (sources.has_key, sources.has_secret) };
     match (has_key, has_secret) {
         (true, true) => return Ok(Origin::Environment),
@@ -119,7 +119,7 @@ fn suggest(fault: Failure, name: &str, profiles: &ProfileSet) -> Result<Failure,
     }
 }
 
-/// Reports a file that cannot be read, which the SDK would take for an empty one.
+/// Reports a file that cannot be read. The SDK would treat it as empty.
 fn readable(path: &Path) -> Result<(), Failure> {
     let fix = "make it readable, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE";
     match std::fs::read(path) {
@@ -140,11 +140,11 @@ fn readable(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A line that does not belong into a configuration file.
+/// The failure for a line that AWS's configuration format does not allow.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
     let root = std::iter::successors(Some(error), |&error| error.source()).last();
     let words = root.map(ToString::to_string).unwrap_or_default();
-    // `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`: it does not quote the line.
+    // The message does not quote the line: `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`.
     let words = words.trim_start_matches("error parsing ").replace(":\n  ", ": ");
     fault(format!("AWS's configuration cannot be read: {words}")).hint("correct that line, or remove it")
 }

@@ -9,14 +9,14 @@ use super::SERVICES;
 use super::settle;
 use crate::engine::{Refusal, ServiceError};
 
-/// What a refusal says about the resource, if all code that reads or creates resources must know it.
+/// The meaning of a refusal for the resource, if all code that reads or creates resources must know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
-    /// It does not exist.
+    /// The resource does not exist.
     Absent,
-    /// One of that name exists already.
+    /// A resource of that name exists already.
     Exists,
-    /// Neither: the code that asks for the refusal knows what it means.
+    /// Neither: only the code that checks for this refusal knows its meaning.
     Else,
 }
 
@@ -100,7 +100,7 @@ refusals! {
             "AuthFailure",
         ],
     );
-    /// Those of them that say that the credentials were valid and have expired.
+    /// The credentials were valid and have expired.
     EXPIRED = Refusal::new(EVERYWHERE, &["ExpiredToken", "ExpiredTokenException"]);
     /// How endpoints that are not AWS say that they do not implement a call.
     UNKNOWN_CALL = Refusal::new(
@@ -126,7 +126,7 @@ refusals! {
             "RequestThrottled",
         ],
     );
-    /// A quota. The SDK would take it for throttling.
+    /// A quota is used up. The SDK would treat this code as throttling.
     TOO_MANY_THINGS = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
     /// Throttling by a service whose answer asks for a long pause.
     TOO_MANY_CALLS = Refusal::new(&["apigateway", "lambda"], &["TooManyRequestsException"]);

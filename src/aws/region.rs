@@ -37,7 +37,7 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
 }
 
 /// Whether a region that this program does not know exists: every region has a host for STS. Behind a proxy this
-/// machine may be unable to look up names; then the first call shows it.
+/// machine may be unable to look up names. Then the result is `true`, and the first call shows whether it is right.
 async fn exists(region: &str, proxies: &Proxies) -> bool {
     let host = host("sts", region);
     let by_proxy = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());

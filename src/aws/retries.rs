@@ -1,6 +1,6 @@
-//! Which calls the SDK must not retry, and which it may retry although they create something.
+//! The calls that the SDK must not retry, and those that it may retry although they create something.
 //!
-//! Quotas are not throttling. The SDK takes `LimitExceededException` for throttling and retries (docs/aws.md,
+//! Quotas are not throttling. The SDK treats `LimitExceededException` as throttling and retries (docs/aws.md,
 //! Throttling and quotas), although AWS means a quota and would refuse every time.
 
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl ClassifyRetry for NotAfter {
 #[derive(Debug)]
 pub(super) struct AfterSkew;
 
-/// The same, but forbids every other retry. For calls that create.
+/// Like [`AfterSkew`], but forbids every other retry. For calls that create resources.
 #[derive(Debug)]
 pub(super) struct OnlyAfterSkew;
 

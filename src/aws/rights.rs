@@ -6,8 +6,8 @@
 //! everything.
 //!
 //! The names of the stack `orders-prod` begin like those of `orders`, so no permission may depend on a name alone
-//! (docs/aws.md, Permissions). A permission that demands our tag is refused, instead of answered with "not found", once
-//! the resource is gone. Reading and deleting therefore demand only that no other stack's tag is there
+//! (docs/aws.md, Permissions). If a permission demands our tag, IAM denies calls on a deleted resource, so the service
+//! cannot answer "not found". Reading and deleting therefore demand only that the resource has no other stack's tag
 //! ([`Condition::NotAnothers`]).
 
 use super::KINDS;
@@ -22,9 +22,10 @@ const GIVEN: &str = "aws:RequestTag/securelambda:stack";
 pub struct StatementTemplate {
     /// The statement that they go into.
     pub sid: Sid,
-    /// ARNs, in which `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>` and `{partition}`, `{region}`,
-    /// `{account}` and `{stack}` for themselves, `{domain}` for each custom domain of the stack file, and `{kms-key}` for the ARN of the stack file's key; without that key the
-    /// template is left out. `${*}` is IAM's own: an asterisk that matches only an asterisk.
+    /// ARNs with placeholders. `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>`. `{partition}`,
+    /// `{region}`, `{account}` and `{stack}` stand for these values, and `{domain}` for each custom domain of the stack
+    /// file. `{kms-key}` stands for the ARN of the stack file's key; without that key the template is left out. `${*}`
+    /// is IAM's escape for an asterisk that matches only an asterisk.
     pub on: &'static [&'static str],
     pub rights: &'static [Permissions],
 }
@@ -32,9 +33,9 @@ pub struct StatementTemplate {
 /// Some permissions, and their uses.
 #[derive(Debug)]
 pub struct Permissions {
-    /// They are needed for any of these.
+    /// The uses that need these permissions.
     pub needs: &'static [Usage],
-    /// As IAM calls them.
+    /// The actions, by IAM's names.
     pub actions: &'static [&'static str],
 }
 
@@ -46,7 +47,7 @@ pub enum Usage {
     Create,
     Update,
     Delete,
-    /// To list resources that no record names, kind by kind.
+    /// To list resources without a record, kind by kind.
     Survivors,
     /// To add a user to a pool and set a password.
     AddUser,
@@ -59,7 +60,7 @@ pub enum Usage {
     ReadLogs,
     /// To read the requests that the firewall sampled.
     ReadTraffic,
-    /// To ask what a role may do.
+    /// To simulate the permissions of a role.
     Simulate,
     /// To call a function without the gateway, in stacks that contain this kind.
     Invoke(&'static str),
@@ -93,13 +94,13 @@ pub enum Condition {
     Absent(&'static str),
     /// The role has the permissions boundary, if one is demanded.
     Bounded,
-    /// The call neither gives nor removes a tag that says whose something is.
+    /// The call neither sets nor removes a tag that names the owner of a resource.
     KeepsOurTags,
 }
 
-/// A statement of the operator's policies. Templates of all services share the statements: one for each service would
-/// need far more of the little room that IAM gives. Because their conditions are the same and a permission names its
-/// service, no permission reaches another service's resources.
+/// A statement of the operator's policies. Templates of all services share the statements, because IAM limits the size
+/// of policies. All templates of a statement have the same conditions and a permission names its service, so no
+/// permission reaches another service's resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sid {
     AskWhatIsAllowed,
@@ -114,7 +115,7 @@ pub enum Sid {
     MakeRoles,
     LetServicesInvoke,
     OwnFunctionsEvents,
-    /// A mapping has no id yet when IAM is asked whether it may be created, so its function decides.
+    /// A mapping has no id yet when IAM checks its creation, so the condition is on its function.
     MakeEventSourceMappings,
     PassRolesToLambda,
     PassRolesToScheduler,
@@ -127,42 +128,42 @@ pub enum Sid {
     FirstApi,
     OwnHttpApis,
     OwnApiKeys,
-    /// With the keys of the plans, which inherit their tags.
+    /// Includes the keys of the usage plans, which inherit the plans' tags.
     OwnUsagePlans,
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
-    /// Of its own: the stack's roles may be given any policy, this one may not.
+    /// Separate from [`Sid::MakeRoles`], because any policy may be attached to the stack's roles but not to this role.
     MakeLogRole,
     AllowApiLogs,
     SetApiLogRole,
     PassRoleToApiGateway,
-    /// What a user pool asks of a web ACL. It contains no pools.
+    /// `cognito-idp:AssociateWebACL` on web ACLs. The resources of this statement include no user pools.
     PutBeforePools,
-    /// The key of the stack file, which is nobody's resource.
+    /// The KMS key that the stack file names. It is not a resource of any stack.
     UseKey,
     /// The layers of the stack file, which may be somebody else's.
     UseLayers,
     /// The repositories of the stack file's images, which may be somebody else's.
     UseImages,
-    /// The pools of the stack file that somebody else looks after. They carry no tag of the stack.
+    /// The user pools of the stack file that the stack does not manage. They carry no tag of the stack.
     UseTheirPools,
-    /// Those of them in which the stack has an app client.
+    /// The user pools that the stack does not manage but in which it has an app client.
     ClientsInTheirPools,
-    /// A key has no id yet when IAM is asked whether it may be created.
+    /// A key has no id yet when IAM checks its creation.
     MakeKeys,
-    /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
+    /// A key's ARN contains only its id, which says nothing about the stack. A key with an alias is already in use.
     TagNewKeys,
     /// The key that the stack made.
     UseOwnKey,
     OwnDomains,
     /// Parts of domain names, which have no tags.
     DomainParts,
-    /// A record has no tags, so its name decides, its type, and that it is not overwritten.
+    /// A record has no tags, so the conditions are on its name and type, and on actions that do not overwrite it.
     OwnRecords,
-    /// The tags that people chose, of what carries ours.
+    /// Changes of the user's tags on resources that carry our tag.
     RetagOwn,
-    /// The same where the tag of the resource may not be known to IAM.
+    /// Changes of the user's tags on resources whose tags IAM may not know.
     Retag,
 }
 
@@ -217,7 +218,7 @@ impl Sid {
         }
     }
 
-    /// All of these must hold.
+    /// The conditions of the statement, which must all hold.
     pub fn conditions(self) -> &'static [Condition] {
         use Condition::{
             Absent, Bounded, Each, Is, IsArnLike, IsLike, KeepsOurTags, NoOthersTagGiven, NotAnothers, TagCarried,
@@ -287,7 +288,7 @@ impl Sid {
                 "arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
             )],
             Self::PassRoleToApiGateway => &[Is("iam:PassedToService", &["apigateway.amazonaws.com"])],
-            // Through AWS's services alone, such as Secrets Manager, Lambda and SNS.
+            // The key may be used only through AWS's services, such as Secrets Manager, Lambda and SNS.
             Self::UseKey => &[IsLike("kms:ViaService", "*.{region}.amazonaws.com*")],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],
         }
@@ -296,8 +297,8 @@ impl Sid {
 
 /// Permissions of commands that belong to no kind of resource.
 const ACCOUNT: &[StatementTemplate] = &[
-    // A caller asks about itself, and nobody knows the caller when a policy is printed. The answer says what a user or
-    // a role may do, and nothing about another stack's resources.
+    // A caller simulates its own permissions, but the caller is not known when a policy is printed. The answer contains
+    // only the permissions of a user or a role, and nothing about another stack's resources.
     StatementTemplate {
         sid: Sid::AskWhatIsAllowed,
         on: &["arn:{partition}:iam::{account}:user/*", "arn:{partition}:iam::{account}:role/*"],
@@ -392,7 +393,7 @@ mod tests {
             }
             let sid = template.sid;
             assert!(template.on == other.on || !other.on.contains(&"*"), "{sid:?} would be allowed on everything");
-            // What has IAM's own asterisk in it names nothing that exists.
+            // A pattern that contains `${*}` matches no existing resource.
             let at_gateway = |pattern: &&&str| pattern.contains(":apigateway:") && !pattern.contains("${*}");
             for (verb, pattern) in
                 verbs(template).into_iter().flat_map(|v| other.on.iter().filter(at_gateway).map(move |p| (v, p)))

@@ -30,7 +30,7 @@ pub(super) fn client(endpoint: Option<&str>, proxies: &Proxies) -> SharedHttpCli
 
 /// The HTTP client for this proxy; `None` if the client does not accept its URL.
 fn through(proxy: &Proxy) -> Option<SharedHttpClient> {
-    // Here and not by the client it is decided which hosts use the proxy.
+    // The client sends all its calls through the proxy: `Road` decides which hosts use it.
     let config = ProxyConfig::all(proxy.url().reveal()).ok()?;
     Some(Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder().proxy_config(config.clone()).tls_provider(TLS);
@@ -45,7 +45,7 @@ fn through(proxy: &Proxy) -> Option<SharedHttpClient> {
 #[derive(Debug)]
 struct Roads {
     direct: SharedHttpClient,
-    /// By the proxy's name in messages.
+    /// The clients of the proxies, by the proxy's name in messages.
     through: Vec<(String, SharedHttpClient)>,
     proxies: Proxies,
 }
@@ -98,7 +98,8 @@ impl HttpConnector for Road {
     }
 }
 
-/// Whether the proxy gave this answer to an unencrypted call: services put a request id into theirs.
+/// Whether the proxy, and not the service, gave this answer to an unencrypted call. Answers of services have a request
+/// id.
 fn is_the_proxys(answer: &HttpResponse) -> bool {
     let numbered = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
     let status = answer.status().as_u16();

@@ -1,8 +1,8 @@
 //! Route 53: the DNS records of custom domains.
 //!
-//! Records carry no tags. One is the stack's if it leads to the stack's own domain in API Gateway, whose target AWS chose
-//! for it alone. A record is created and deleted and never overwritten: `CREATE` fails if there is one, and `DELETE` if it
-//! has other values (docs/aws.md, DNS records).
+//! Records carry no tags. A record is the stack's if it points to the stack's own domain name in API Gateway, whose
+//! target AWS chose for it alone. A record is created and deleted, but never overwritten: `CREATE` fails if the record
+//! exists, and `DELETE` fails if the record has other values (docs/aws.md, DNS records).
 
 mod inventory;
 mod record;
@@ -29,7 +29,7 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// The types of records that say where a name leads.
+/// The types of records that point a name to a server.
 const LEADING: [RrType; 4] = [RrType::A, RrType::Aaaa, RrType::Cname, RrType::Https];
 
 /// Manages DNS records.
@@ -38,7 +38,7 @@ pub struct Route53 {
     client: aws_sdk_route53::Client,
     /// Without the SDK's retries, for the call that creates.
     once: aws_sdk_route53::Client,
-    /// Tells where the stack's own domain names lead.
+    /// For reading the targets of the stack's own domain names.
     gateway: aws_sdk_apigatewayv2::Client,
     scope: Scope,
 }
@@ -56,7 +56,7 @@ impl Route53 {
     /// The id of the public hosted zone of this name.
     ///
     /// # Errors
-    /// There is none, or several.
+    /// There is no such zone, or there are several.
     async fn zone(&self, name: &str) -> Result<String, Failure> {
         match self.public_zones(name).await?.as_slice() {
             [id] => Ok(id.clone()),
@@ -66,16 +66,16 @@ impl Route53 {
         }
     }
 
-    /// The records of a name that say where it leads; `None` if there is no such zone.
+    /// The records that point a name to a server; `None` if there is no such zone.
     async fn records(&self, zone: &str, name: &str) -> Result<Option<Vec<ResourceRecordSet>>, Failure> {
         let call = self.client.list_resource_record_sets().hosted_zone_id(zone).start_record_name(name);
         let answer = call.send().await.or_fail(&format!("read the DNS records of {name}")).or_absent()?;
-        // The list begins with this name and goes on with others.
+        // AWS's list begins at this name and continues with other names.
         let of_name = |set: &ResourceRecordSet| same_name(set.name(), name) && LEADING.contains(set.r#type());
         Ok(answer.map(|answer| answer.resource_record_sets.into_iter().filter(of_name).collect()))
     }
 
-    /// Where a domain name of API Gateway leads, if it is this stack's.
+    /// The target of a domain name in API Gateway, if the domain name is this stack's.
     async fn target_of(&self, name: &str) -> Result<Option<String>, Failure> {
         let answer = self.gateway.get_domain_name().domain_name(name).send().await;
         let answer = answer.or_fail(&format!("read the domain name {name}")).or_absent()?;
@@ -85,12 +85,12 @@ impl Route53 {
     }
 }
 
-/// Names in DNS end with a dot, and their case does not matter.
+/// Whether two DNS names are equal. A dot at the end and the case of letters do not matter.
 fn same_name(one: &str, other: &str) -> bool {
     one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
 }
 
-/// The id behind `/hostedzone/`.
+/// The id after `/hostedzone/`.
 fn plain(id: &str) -> String {
     id.rsplit('/').next().unwrap_or(id).to_owned()
 }

@@ -1,7 +1,7 @@
 //! EventBridge Scheduler: schedules that call functions, in one group for a stack.
 //!
-//! Only groups carry tags: a schedule is ours if its group is. A deleted group is DELETING for a while, and takes its
-//! schedules with it (docs/aws.md, Schedules).
+//! Only groups carry tags: a schedule is ours if its group is. A deleted group has the state DELETING for a while, and
+//! AWS deletes its schedules with it (docs/aws.md, Schedules).
 
 mod group;
 mod inventory;
@@ -31,7 +31,7 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// Looks after schedules and their groups.
+/// Manages schedules and their groups.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     client: aws_sdk_scheduler::Client,
@@ -60,7 +60,7 @@ impl Scheduler {
         Ok(answer.map(|answer| answer.tags.unwrap_or_default()))
     }
 
-    /// Deletes a schedule, unless it is gone.
+    /// Deletes a schedule, if it exists.
     async fn remove_schedule(&self, group: &str, name: &str) -> Result<(), Failure> {
         let deleted = self.client.delete_schedule().group_name(group).name(name).send().await;
         deleted.or_fail(&format!("delete the schedule {name}")).or_absent().map(drop)

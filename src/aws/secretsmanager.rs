@@ -6,7 +6,7 @@
 //! - A value without hidden fields is first written under its own digest, so that this version can never contain
 //!   another value.
 //! - For any other value, half of the id is a digest of the visible fields, and half is random. Hidden values are never
-//!   digested. The id is recorded, so that this version can be told from other versions of ours.
+//!   digested. The id is recorded, so that this version can be distinguished from other versions of ours.
 
 mod access;
 mod inventory;
@@ -88,8 +88,8 @@ impl SecretsManager {
         }
     }
 
-    /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
-    /// which takes seconds, its name is taken. A later create waits for it.
+    /// Deletes a secret without a recovery window, also one that is in its window. Until the deletion is finished,
+    /// which takes seconds, the name is taken. A later create call waits for that.
     async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("permanently delete {arn}");
         let purge = || async {
@@ -97,8 +97,8 @@ impl SecretsManager {
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // AWS accepts a forced deletion in the recovery window (docs/aws.md, Deletion and recovery). An endpoint that
-            // refuses it accepts it after the secret was restored.
+            // AWS accepts a forced deletion in the recovery window (docs/aws.md, Deletion and recovery). An emulator
+            // that refuses it accepts it after the secret was restored.
             Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {
@@ -113,7 +113,7 @@ impl SecretsManager {
         }
     }
 
-    /// Deletes a secret as this provider is told to.
+    /// Deletes a secret in the deletion mode of this provider.
     async fn end(&self, arn: &str, task: &Task) -> Result<(), Failure> {
         if self.deletion == DeletionMode::ForGood {
             return self.purge(arn, task).await;
@@ -129,7 +129,7 @@ impl SecretsManager {
     /// such secret, or it is in use.
     ///
     /// # Errors
-    /// It could not be read.
+    /// The secret could not be read.
     pub async fn scheduled_deletion(&self, arn_or_name: &str) -> Result<Option<i64>, Failure> {
         let described = self.describe(arn_or_name).await?;
         Ok(described.and_then(|secret| secret.deleted_date).map(|date| date.secs()))
@@ -177,8 +177,8 @@ impl SecretsManager {
         self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.without_quotes(failure))
     }
 
-    /// Writes a value as the current version. If AWS quotes it, the failure contains it: the caller, who knows which
-    /// parts are secret, must remove them.
+    /// Writes a value as the current version. If AWS quotes the value, the failure contains it. The caller knows the
+    /// secret parts and must remove them.
     pub(super) async fn put(
         &self,
         arn: &str,
@@ -253,7 +253,7 @@ impl Provider<Secret> for SecretsManager {
             return Ok(None);
         }
         let recorded = known.filter(|known| known.arn == arn).map(|known| known.version_id.clone());
-        // Of a secret that is gone or being deleted it cannot be read.
+        // The policy of a secret that is gone or being deleted cannot be read.
         let Some(policy) = policy.or_absent()? else { return Ok(None) };
         let live = SecretLive { policy, ..live(&secret, recorded) };
         // A version that somebody else wrote must never be recorded as ours.
@@ -301,7 +301,7 @@ impl Provider<Secret> for SecretsManager {
             Made::Back { arn, live } => {
                 let tags = Retag { set: self.scope.tags(&want.id), gone: Vec::new() };
                 self.retag_at(&arn, &tags, task).await?;
-                // It may have come back with any policy.
+                // The restored secret may have any policy.
                 self.set_policy(&arn, want, task).await?;
                 if want.drift(&live).iter().any(|setting| setting.field == "KmsKeyId") {
                     self.set_key(&arn, want, task).await?;
@@ -847,7 +847,7 @@ mod tests {
         ]);
         let secrets = SecretsManager::new(&clients);
         assert!(Provider::<Secret>::read(&secrets, &key, None, &task()).await.unwrap().is_none(), "another name");
-        // The ARN without its end would be the secret's whole ARN, were its name shorter.
+        // This beginning of the ARN looks like the whole ARN of a secret with a shorter name.
         let partial = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-Stripe";
         assert_eq!(secrets.current(partial).await.unwrap(), None, "another ARN");
         assert!(Provider::<Secret>::read(&secrets, &key, None, &task()).await.unwrap().is_some());

@@ -1,5 +1,5 @@
-//! What the program knows of a service besides its kinds. Each service describes itself, in its own module. The list
-//! [`SERVICES`](super::SERVICES) in `mod.rs` is the only one of all services.
+//! Facts about the services, apart from their kinds. Each service is described in its own module.
+//! [`SERVICES`](super::SERVICES) in `mod.rs` is the only list of all services.
 
 use super::refusals::Row;
 use super::settle::Wait;
@@ -11,7 +11,7 @@ use super::waits::WaitTests;
 pub(super) struct AwsService {
     /// Its names in requests, as botocore has them. A module may serve several services of AWS.
     pub(super) names: &'static [&'static str],
-    /// The refusals that only its provider tells apart.
+    /// The refusals that only its provider distinguishes.
     pub(super) refusals: &'static [Row],
     /// The refusals that end by themselves, by name.
     pub(super) waits: &'static [(&'static str, &'static Wait)],

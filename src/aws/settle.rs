@@ -23,11 +23,11 @@ pub use super::until::until;
 pub struct Wait {
     /// The heading of `docs/aws.md` that gives the reason, as an anchor.
     pub facts: &'static str,
-    /// What the user is told meanwhile.
+    /// The note for the user during the wait.
     pub why: &'static str,
-    /// How it is recognised.
+    /// The refusals of this class.
     pub refusal: Refusal,
-    /// The first pause. Each later one is half as long again, up to `cap`.
+    /// The first pause. Each later pause is 1.5 times as long as the previous one, up to `cap`.
     pub first: Duration,
     /// The longest pause.
     pub cap: Duration,

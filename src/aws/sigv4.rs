@@ -11,7 +11,7 @@ use crate::secret::SecretValue;
 /// The service name in signatures for API Gateway's routes.
 const SERVICE: &str = "execute-api";
 
-/// Temporary credentials.
+/// The credentials that sign a request.
 #[derive(Debug, Clone)]
 pub struct Keys {
     /// The access key id, which is not secret.
@@ -22,7 +22,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The same with another secret key.
+    /// The same credentials with another, random secret key.
     #[must_use]
     pub fn forged(&self) -> Self {
         Self { secret: crate::secret::generate(40), ..self.clone() }

@@ -1,8 +1,8 @@
 //! SNS: topics, and the subscription of a function or a queue to a topic.
 //!
-//! `CreateTopic` for an existing topic succeeds only with the same attributes and tags, so the program reads first, the
-//! tags are the same in every run, and attributes are set by calls of their own. A topic's ARN is known before it
-//! exists. Deleting a topic deletes its subscriptions; deleting a function does not.
+//! `CreateTopic` for an existing topic succeeds only with the same attributes and tags, so the program reads first,
+//! uses the same tags in every run, and sets attributes by separate calls. A topic's ARN is known before it exists.
+//! Deleting a topic deletes its subscriptions; deleting a function does not.
 
 mod address;
 mod inventory;
@@ -39,7 +39,7 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// What identifies a request to SNS.
+/// The version of the API, which every request to SNS contains.
 const API_VERSION: &str = "2010-03-31";
 
 const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
@@ -82,7 +82,7 @@ impl Sns {
     }
 }
 
-/// The ARN of a subscription. A pending one has a word in its place, and nobody can end it.
+/// The ARN of a subscription. A pending subscription has another text in its place, and cannot be deleted.
 fn confirmed(subscription: &AwsSubscription) -> Option<&str> {
     subscription.subscription_arn().filter(|arn| arn.starts_with("arn:"))
 }

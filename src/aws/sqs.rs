@@ -1,8 +1,8 @@
 //! SQS: queues, for messages of functions and for events that functions could not handle.
 //!
-//! A queue's ARN follows from its name. Calls name a queue by its URL, which is asked for by the name. `CreateQueue` for an
-//! existing queue succeeds only with the same attributes, so the program reads first. For a minute after a queue was
-//! deleted, its name is taken (docs/aws.md, Queues).
+//! A queue's ARN follows from its name. Calls name a queue by its URL, which `GetQueueUrl` returns for the name.
+//! `CreateQueue` for an existing queue succeeds only with the same attributes, so the program reads first. For a minute
+//! after a queue was deleted, its name is taken (docs/aws.md, Queues).
 
 mod inventory;
 mod queue;
@@ -65,11 +65,11 @@ impl Sqs {
         Ok(answer.map(|answer| self.scope.owns(super::tags::pairs(answer.tags()))))
     }
 
-    /// About how many messages are in a queue (an ARN), also those that somebody is reading; `None` if there is no such
-    /// queue.
+    /// The approximate number of messages in the queue with this ARN, including delayed messages and messages in
+    /// flight; `None` if there is no such queue.
     ///
     /// # Errors
-    /// They could not be counted.
+    /// The messages could not be counted.
     pub async fn messages(&self, arn: &str) -> Result<Option<u64>, Failure> {
         const COUNTS: [Attribute; 3] = [
             Attribute::ApproximateNumberOfMessages,

@@ -20,7 +20,7 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: super::waits::WaitTests::NONE,
 };
 
-/// Whose credentials these are.
+/// The principal that owns the credentials in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerIdentity {
     /// Twelve digits.
@@ -34,16 +34,16 @@ pub struct CallerIdentity {
 }
 
 impl CallerIdentity {
-    /// Whether this is the account's root user, which nothing should be done with.
+    /// Whether this is the account's root user, whose credentials should not be used.
     pub fn is_root(&self) -> bool {
         self.arn.ends_with(":root")
     }
 }
 
-/// Whose credentials `sdk` has; no permission is needed to ask.
+/// The principal that owns the credentials of `sdk`. The call needs no permission.
 ///
 /// # Errors
-/// There are none, they have expired, or no answer came.
+/// There are no credentials, they have expired, or AWS did not answer.
 pub async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let answer = client!(aws_sdk_sts, sdk).get_caller_identity().send().await;
     let answer = answer.or_fail("find out whose credentials these are")?;

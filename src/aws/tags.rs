@@ -31,7 +31,7 @@ pub(super) fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> T
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// The tags of `what`, which `tags` takes out of its service's answer; `None` if there is no such thing.
+/// The tags of the resource `what`, which `tags` takes out of its service's answer; `None` if it does not exist.
 pub(super) fn answered<T>(
     what: &str,
     answer: impl OrFail<T>,
@@ -100,7 +100,7 @@ mod tests {
         words.collect()
     }
 
-    /// A wait for other operations than those that change tags would wait for nothing.
+    /// A wait that names other operations than those that change tags would never apply.
     #[test]
     fn every_wait_of_a_change_of_tags_names_its_operations() {
         let call = regex::Regex::new(r"\.((?:un)?tag_[a-z]+)\(\)").unwrap();

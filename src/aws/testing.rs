@@ -16,7 +16,7 @@ pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient)
     replay_bytes(answers.into_iter().map(|(status, body)| (status, body.as_bytes().to_vec())).collect())
 }
 
-/// The same for answers that are no text.
+/// Like [`replay`], for answers that are not text.
 pub(crate) fn replay_bytes(answers: Vec<(u16, Vec<u8>)>) -> (Clients, StaticReplayClient) {
     let events = answers.into_iter().map(|(status, body)| {
         let status = status.try_into().expect("a status of three digits");

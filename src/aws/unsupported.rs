@@ -1,5 +1,5 @@
-//! What an emulator lacks. AWS has every operation and every setting that the program uses, so on AWS a missing one is a
-//! failure like any other.
+//! Operations and settings that an emulator lacks. AWS has every operation and every setting that the program uses, so
+//! on AWS a missing operation is a failure like any other.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

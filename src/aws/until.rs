@@ -43,7 +43,8 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
     }
 }
 
-/// For reading a resource after AWS has deleted it: a read that fails does not make the deletion fail.
+/// The result of a deletion that AWS has carried out. `seen_gone` is the result of a read that should confirm it: a
+/// failed read does not make the deletion fail.
 pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
     match seen_gone {
         Err(failure) if failure.call.is_some() && !failure.ends_all() => {

@@ -1,4 +1,4 @@
-//! For each wait, a call that meets it: refused a few times, and refused for ever.
+//! Tests each wait with a call that AWS refuses for the reason of that wait: a few times, and every time.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,13 +24,13 @@ use super::wafv2::refusals::tests::delete_ip_set;
 use super::{Clients, SERVICES, testing};
 use crate::engine::{Cause, Failure, ServiceError, Task, TimeScale};
 
-/// What a refusal says: status, code, message.
+/// A refusal: its HTTP status, its code and its message.
 pub(super) type Refusal = (u16, &'static str, &'static str);
 
-/// What AWS answers: status and body.
+/// An answer of AWS: its HTTP status and its body.
 pub(super) type Answer = (u16, String);
 
-/// A verb that meets a wait.
+/// An operation whose call is refused for the reason of a wait.
 pub(super) struct Case {
     /// The wait's name in the table.
     pub(super) wait: &'static str,
@@ -45,7 +45,8 @@ pub(super) struct Case {
 pub(super) struct WaitTests {
     /// A case for each of its waits.
     cases: fn() -> Vec<Case>,
-    /// What it answers to a call when nothing is in the way, by the call (as in `asked`) and its body. `None`: nothing.
+    /// The service's answer to a call that is not refused, by the call (as in `asked`) and its body. `None`: an empty
+    /// answer.
     answers: fn(&str, &str) -> Option<Answer>,
 }
 
@@ -83,7 +84,7 @@ enum Form {
 }
 
 impl Form {
-    /// That of the answer to a request.
+    /// The form of the answer to a request.
     fn of(request: &Request<SdkBody>, sent: &str) -> Self {
         if request.headers().get("smithy-protocol").is_some_and(|protocol| protocol == "rpc-v2-cbor") {
             Self::Cbor
@@ -95,7 +96,7 @@ impl Form {
     }
 }
 
-/// A refusal in the words of every protocol at once, and with API Gateway's hint if there is one.
+/// A refusal as an HTTP response in this form. `hint` is API Gateway's `retry-after` header, if there is one.
 fn refuse((status, code, message): Refusal, hint: Option<u64>, form: Form) -> Response<SdkBody> {
     let said = json!({ "__type": code, "message": message });
     let body = match form {
@@ -171,14 +172,13 @@ fn row(name: &str) -> &'static Wait {
     settle::all().find(|(known, _)| *known == name).map(|(_, wait)| wait).expect("a row of the table")
 }
 
-/// No wait is without a verb that meets it.
 #[test]
 fn every_wait_has_a_case() {
     let cases: BTreeSet<&str> = cases().iter().map(|case| case.wait).collect();
     assert_eq!(cases, settle::all().map(|(name, _)| name).collect(), "a wait has no case");
 }
 
-/// Of the classes that stay, AWS's own words say which it is.
+/// The program recognises the code and the message of each case as a refusal of its wait.
 #[test]
 fn each_case_meets_its_own_wait() {
     for case in cases() {
@@ -187,7 +187,7 @@ fn each_case_meets_its_own_wait() {
     }
 }
 
-/// The cases say what AWS says: see `tests/it/facts`.
+/// The cases use AWS's documented codes and messages, which are in `tests/it/facts`.
 #[test]
 fn each_case_uses_documented_words() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/facts");
@@ -203,7 +203,7 @@ fn each_case_uses_documented_words() {
     for Case { wait, refusal: (status, code, message), .. } in cases() {
         let says = |fact: &toml::Value| {
             let words = fact.get("message").and_then(toml::Value::as_str).unwrap_or("{unknown}");
-            // What varies stands in braces.
+            // The variable parts of a message are in braces.
             let parts: Vec<&str> = words.split(['{', '}']).step_by(2).collect();
             let begins = message.starts_with(parts[0]) && message.ends_with(parts[parts.len() - 1]);
             fact["code"].as_str() == Some(code) && fact["status"].as_integer() == Some(status.into()) && begins
@@ -212,13 +212,13 @@ fn each_case_uses_documented_words() {
     }
 }
 
-/// Densely at first, then less so, and never longer apart than a third of the budget: a class that heals late is seen
-/// to heal.
+/// Pauses are short at first, and never longer than a third of the budget. So the program notices when a refusal ends
+/// late.
 #[test]
 fn a_wait_starts_with_short_pauses_and_ends_in_minutes() {
     for (name, wait) in settle::all() {
         assert!(wait.first <= wait.cap && wait.cap.as_secs_f64() * 1.2 * 3.0 <= wait.budget.as_secs_f64(), "{name}");
-        // AWS says "about 15 minutes" of a changed security policy, in which the API cannot be deployed.
+        // AWS says that an API cannot be deployed for "about 15 minutes" after a change of its security policy.
         let longest = if name == "API_UPDATING" { 25 } else { 10 };
         assert!(wait.budget <= Duration::from_mins(longest), "{name}");
         assert!(wait.first <= Duration::from_secs(5) || name == "API_DELETE_RATE", "{name}");
@@ -237,7 +237,7 @@ async fn a_call_refused_twice_succeeds_and_reports_the_wait() {
             said.insert(why);
         }
         assert!(said.contains(row(case.wait).why), "{}: {said:?}", case.wait);
-        // After removing what is attached to a role, the program deletes the role at once, and not after a pause.
+        // After removing the attachments of a role, the program deletes the role at once, without a pause.
         let again = usize::from(case.wait == "API_BUSY" || case.wait == "ROLE_IN_USE");
         let calls = calls.load(Ordering::SeqCst);
         assert!((3..=3 + again).contains(&calls), "{}: {calls} calls", case.wait);
@@ -258,18 +258,18 @@ async fn a_call_refused_for_ever_ends_with_the_last_refusal() {
         for words in [case.refusal.2, wait.why, "waited "] {
             assert!(failure.to_string().contains(words), "{}: {words:?} is not in {failure}", case.wait);
         }
-        // Never longer than its budget and one pause's jitter, and as long as another pause would still have fitted.
+        // The wait is at most one pause longer than its budget, and it does not end while another pause would fit.
         let pause = wait.cap.max(wait.first).mul_f64(1.2);
         assert!(elapsed <= wait.budget + pause, "{}: {elapsed:?}", case.wait);
         assert!(elapsed + pause >= wait.budget, "{}: {elapsed:?}", case.wait);
-        // As dense as the table says.
+        // The call was repeated as often as the table says.
         let calls = u32::try_from(calls.load(Ordering::SeqCst)).expect("few");
         assert!(pause * calls >= wait.budget, "{}: {calls} calls", case.wait);
     });
     join_all(runs).await;
 }
 
-/// Two classes that take turns do not set each other's clock back.
+/// Alternating refusals of two classes do not restart each other's budget.
 #[tokio::test(start_paused = true)]
 async fn alternating_refusals_of_two_classes_end_too() {
     let turn = AtomicUsize::new(0);
@@ -282,7 +282,7 @@ async fn alternating_refusals_of_two_classes_end_too() {
     assert_eq!(ended.expect_err("a refusal").cause, Cause::Refused);
 }
 
-/// API Gateway's hint is slept instead of our own pause, at the run's time scale.
+/// The pause in API Gateway's `retry-after` header replaces our own pause, at the run's time scale.
 #[tokio::test(start_paused = true)]
 async fn a_pause_in_the_answer_is_scaled_and_kept() {
     let refusal = (429, "TooManyRequestsException", "Too Many Requests");
@@ -291,20 +291,20 @@ async fn a_pause_in_the_answer_is_scaled_and_kept() {
         let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(hint), RetryConfig::disabled());
         let began = Instant::now();
         create_routes(clients, Task::detached("test.hint").at(time_scale)).await.expect("done");
-        // A fifth more at most, and the clock's grain.
+        // The jitter adds at most a fifth, and the timer's resolution some milliseconds.
         let elapsed = began.elapsed();
         assert!(elapsed >= Duration::from_millis(least), "{hint} s: {elapsed:?}");
         assert!(elapsed < Duration::from_millis(least * 6 / 5 + 3), "{hint} s: {elapsed:?}");
         assert_eq!(calls.load(Ordering::SeqCst), 2);
     }
-    // Longer than what is left of the budget: the refusal stands at once.
+    // A pause that is longer than the rest of the budget makes the refusal final at once.
     let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(301), RetryConfig::disabled());
     let failure = create_routes(clients, Task::detached("test.hint").at(time_scale)).await.expect_err("no time");
     assert!(failure.to_string().contains(THROTTLE.why), "{failure}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
-/// Waiters do not ask in step.
+/// Operations that wait at the same time do not repeat their calls at the same moments.
 #[tokio::test(start_paused = true)]
 async fn pauses_are_randomised() {
     let runs = (0..8).map(|_| async {
@@ -324,7 +324,7 @@ async fn pauses_are_randomised() {
     assert!(spread.len() > 1, "all of them took the same time: {spread:?}");
 }
 
-/// Neither here nor by the SDK's own retries: time heals none of these.
+/// Neither this program nor the SDK repeats the call, because none of these refusals ends by itself.
 #[tokio::test(start_paused = true)]
 async fn a_final_refusal_is_not_repeated() {
     type Verb = fn(Clients, Task) -> LocalBoxFuture<'static, Result<(), Failure>>;
@@ -348,7 +348,7 @@ async fn a_final_refusal_is_not_repeated() {
     ];
     for (at, verb, codes) in places {
         for &code in codes {
-            // As `connect` has them, but for the time they take.
+            // The retry settings of `connect`, with shorter pauses.
             let retries = RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(1));
             let status = if code == "LimitExceededException" && at == INTEGRATE { 429 } else { 400 };
             let (clients, calls) = clients(at, (status, code, "no"), usize::MAX, None, retries);

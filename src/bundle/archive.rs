@@ -34,7 +34,7 @@ pub(super) enum Unpackable {
         /// The largest folders, largest first.
         largest: String,
     },
-    /// The file was readable before.
+    /// The file could be opened when the files were gathered.
     #[error("{path} cannot be read: {why}")]
     Read { path: String, why: std::io::Error },
     #[error("it cannot be packed: {0}")]
@@ -47,7 +47,7 @@ pub(super) enum Unpackable {
 pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
     let mut digest = Sha256::new();
     for (path, file) in files {
-        // The folder's name identifies the dependencies.
+        // Files of dependencies are not read, because the folder's name identifies them.
         let own = if file.own {
             file.read().map_err(|why| Unpackable::Read { path: path.clone(), why })?
         } else {
@@ -70,7 +70,8 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
     Ok(zip)
 }
 
-/// The archive at this path, which is shipped as it is; `None` if the path is not of an archive. The error is a message.
+/// The archive at this path, which is shipped as it is; `None` if there is no archive at this path. The error is a
+/// message.
 pub(super) fn found(path: &Path, runtime: &str) -> Result<Option<Source>, String> {
     let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_lowercase();
     if !(path.is_file() && ["zip", "jar"].contains(&end.as_str())) {
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn an_archive_that_is_too_large_names_the_largest_folders() {
         let folder = tempfile::tempdir().expect("a folder");
-        // Holes: they take no room here.
+        // Sparse files, which use no disk space.
         for (path, megabytes) in [("node_modules/@scope/big/a.bin", 200), ("node_modules/mid/b.bin", 51), ("c.mjs", 1)]
         {
             let path = folder.path().join(path);

@@ -15,11 +15,11 @@ pub(super) type Files = BTreeMap<String, File>;
 #[derive(Debug, Clone)]
 pub(super) struct File {
     content: Content,
-    /// Has the permission to be executed.
+    /// Whether the file has the permission to be executed.
     pub executable: bool,
     /// In bytes.
     pub size: u64,
-    /// Belongs to the user's source, not to a dependency.
+    /// Whether the file belongs to the user's source, not to a dependency.
     pub own: bool,
 }
 
@@ -65,8 +65,8 @@ impl File {
     }
 }
 
-/// The text of a file, without the byte order mark that some editors write in front of it: neither JSON nor Python's
-/// parser take one.
+/// The text of a file, without the byte order mark that some editors write in front of it: neither JSON parsers nor
+/// Python's parser accept it.
 pub(super) fn text_of(bytes: Vec<u8>) -> io::Result<String> {
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))?;

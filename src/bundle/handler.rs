@@ -1,4 +1,5 @@
-//! Whether a package has what Lambda calls. Lambda would accept the package, and fail at the first call.
+//! Checks that a package has the file of its handler. Lambda would accept a package without it, but the first call
+//! would fail.
 
 use super::files::{File, Files};
 use super::place;

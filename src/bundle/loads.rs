@@ -1,5 +1,5 @@
-//! Whether the code of a package can be loaded: its syntax, the function that the handler names, and what is imported when
-//! it is loaded. Lambda would accept the package, and fail at the first call.
+//! Checks that the code of a package can be loaded: its syntax, the function that the handler names, and the imports
+//! when it is loaded. Lambda would accept code that cannot be loaded, but the first call would fail.
 //!
 //! This machine's Python and Node.js parse the code, and never run it. Only what is certain is reported: imports in
 //! conditions, in `try` and in functions may never run.
@@ -23,7 +23,7 @@ use crate::spec::{Diagnostic, Language, Packed};
 const PYTHON: &str = include_str!("loads.py");
 const NODE: &str = include_str!("loads.cjs");
 
-/// What Python runtimes have (docs/aws.md, Modules of the runtimes), and what some of them may have.
+/// The modules that Python runtimes have (docs/aws.md, Modules of the runtimes), and those that some of them may have.
 const OF_PYTHON: &str = "boto3 botocore s3transfer jmespath dateutil urllib3 six awslambdaric bootstrap runtime \
                          snapshot_restore_py simplejson pip setuptools pkg_resources wheel";
 
@@ -40,7 +40,8 @@ struct Answer {
 }
 
 impl DependencyInstaller<'_> {
-    /// A mistake if the code of a function certainly cannot be loaded. Says what was not checked.
+    /// Returns a mistake if the code of a function certainly cannot be loaded. A note tells the user if the code was
+    /// not checked.
     pub(super) async fn loads(&self, name: &str, function: &Packed, files: &Files) -> Option<Diagnostic> {
         let version = function.runtime.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         let (tool, programs, arguments, provided) = match Language::of(&function.runtime) {
@@ -56,7 +57,7 @@ impl DependencyInstaller<'_> {
             Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => return None,
         };
         let question = question(function, files, version, &provided);
-        // Sound code stays sound.
+        // Code that was found sound is not checked again.
         let known = self.cache.as_ref().map(|cache| cache.join("checked").join(digest(&question)));
         if let Some(known) = known.as_ref().filter(|known| known.exists()) {
             in_use(known);
@@ -90,7 +91,7 @@ impl DependencyInstaller<'_> {
     }
 }
 
-/// Notes that code is sound. If that fails, it is checked again.
+/// Records in the cache that code is sound. If this fails, the next run checks the code again.
 fn note(known: Option<&Path>) {
     if let Some((known, folder)) = known.and_then(|known| Some((known, known.parent()?))) {
         sweep(folder);
@@ -102,13 +103,13 @@ fn digest(question: &Value) -> String {
     half(&Sha256::digest(format!("{PYTHON}{NODE}{question}")))
 }
 
-/// What the programs read: the function's own sources, the paths of the package, and what the runtime has.
+/// The input of the programs: the function's own sources, the paths of the package, and the modules of the runtime.
 fn question(function: &Packed, files: &Files, version: &str, provided: &Value) -> Value {
     let is_source = |path: &str| SOURCES.iter().any(|end| path.ends_with(end));
     let own = files.iter().filter(|(path, file)| file.own && is_source(path));
     let sources: serde_json::Map<String, Value> =
         own.filter_map(|(path, file)| Some((path.clone(), Value::from(file.text().ok()?)))).collect();
-    // The number that grows: the second of Python, the first of Node.js.
+    // The part of the version that differs: the minor version of Python, the major version of Node.js.
     let number = version.trim_end_matches(".x").rsplit('.').next().and_then(|number| number.parse::<u32>().ok());
     json!({
         "sources": sources,

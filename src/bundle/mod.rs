@@ -6,7 +6,7 @@
 //! - `source` selects those that are packed
 //! - `manifest` reads the dependencies from `package.json`, `requirements.txt` and others
 //! - `install` installs them into the cache
-//! - `handler` checks that there is what Lambda calls
+//! - `handler` checks that the package has the file of the handler
 //! - `loads` checks that Lambda can load the code
 //! - `archive` packs the zip archive and checks Lambda's limits
 
@@ -60,7 +60,7 @@ pub struct Bundles {
     pub schemas: BTreeMap<PathBuf, String>,
 }
 
-/// Where a stack's sources are.
+/// The location of a stack's sources.
 #[derive(Debug, Clone)]
 pub enum Sources {
     /// In this binary.
@@ -68,7 +68,7 @@ pub enum Sources {
     /// Beside a stack file.
     Folder {
         root: PathBuf,
-        /// Never part of a function.
+        /// Files of this program, which are never part of a function.
         own: OwnFiles,
     },
 }
@@ -96,15 +96,15 @@ struct Source {
     /// The function's own files that are packed.
     own: Files,
     manifest: Option<Manifest>,
-    /// What may be missed in the package: sentences without the full stop.
+    /// Notes about files that the package does not contain: sentences without the full stop.
     notes: Vec<String>,
     /// An archive that is shipped as it is. Its files are in `own`.
     archive: Option<Arc<Vec<u8>>>,
 }
 
 impl<'a> Code<'a> {
-    /// Reads all files that `stack` names. `today` is as in `2026-11-29`, for runtimes that end. The error has all
-    /// mistakes.
+    /// Reads all files that `stack` names. `today`, as in `2026-11-29`, is compared with the end dates of runtimes. The
+    /// error has all mistakes.
     pub fn find(stack: &'a Stack, sources: &Sources, today: &str) -> Result<Self, Vec<Diagnostic>> {
         let (schemas, mut flaws) = match schemas(stack, sources) {
             Ok(schemas) => (schemas, Vec::new()),
@@ -131,7 +131,7 @@ impl<'a> Code<'a> {
         if flaws.is_empty() { Ok(Self { stack, sources: found, schemas, notes }) } else { Err(flaws) }
     }
 
-    /// What the user should know about how the files were read, in sentences.
+    /// Notes for the user about the files, in sentences.
     pub fn notes(&self) -> impl Iterator<Item = &String> {
         self.notes.iter()
     }

@@ -1,4 +1,5 @@
-//! Which files of a function's folder are packed. What may be missed is named; what tools write for themselves is not.
+//! Selects the files of a function's folder that are packed. The user is told about files that are left out, except
+//! those that tools write for themselves.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,8 +37,7 @@ const TOOLS: [&str; 23] = [
 /// npm's own files in `node_modules`.
 const NPMS: [&str; 3] = [".bin", ".cache", ".package-lock.json"];
 
-/// The names that virtual environments have. Others are recognised by their `pyvenv.cfg` too, but only here is it looked
-/// for.
+/// The usual names of virtual environments. Only in folders with these names is `pyvenv.cfg` looked for.
 const ENVIRONMENTS: [&str; 4] = ["venv", ".venv", "env", ".env"];
 
 /// The folders and files of this program itself: the stack file, and the folder of states.
@@ -49,7 +49,7 @@ impl OwnFiles {
         Self(paths.into_iter().filter_map(|path| fs::canonicalize(path).ok()).collect())
     }
 
-    /// Their paths within a folder, with forward slashes.
+    /// The paths of these files within a folder, with forward slashes.
     pub(super) fn within(&self, folder: &Path) -> BTreeSet<String> {
         let Ok(folder) = fs::canonicalize(folder) else { return BTreeSet::new() };
         let within = self.0.iter().filter_map(|path| path.strip_prefix(&folder).ok());
@@ -57,7 +57,7 @@ impl OwnFiles {
     }
 }
 
-/// Whether a file or folder is looked at. `folder` is where the source is, if it is on disk.
+/// Whether a file or folder is read at all. `folder` is the folder of the source, if it is on disk.
 pub(super) fn is_looked_at(path: &str, folder: Option<&Path>) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     // The installation needs npm's settings.
@@ -73,7 +73,7 @@ pub(super) fn is_looked_at(path: &str, folder: Option<&Path>) -> bool {
 /// npm's settings, which only an installation needs.
 pub(super) const NPMRC: &str = ".npmrc";
 
-/// Takes out what is not packed although it was looked at. Returns sentences about what may be missed.
+/// Removes the files that are read but not packed. Returns sentences about removed files that the function may need.
 pub(super) fn select(files: &mut Files) -> Vec<String> {
     // An installation by the user may have development dependencies, and is for this machine.
     let has_manifest = files.contains_key("package.json");
@@ -93,14 +93,15 @@ pub(super) fn select(files: &mut Files) -> Vec<String> {
     notes
 }
 
-/// Whether a path in `node_modules` is of a hidden folder that no package manager makes. Code generators do, such as
-/// Prisma's.
+/// Whether a path in `node_modules` is in a hidden folder that no package manager makes. Code generators make such
+/// folders, for example Prisma's.
 fn is_generated(path: &str) -> bool {
     const MANAGERS: [&str; 5] = [".pnpm", ".modules", ".yarn", ".store", ".vite"];
     path.starts_with('.') && !MANAGERS.iter().any(|start| path.starts_with(start))
 }
 
-/// The folders called `test` in which every file is a test by its name. Others may have code that the function uses.
+/// The folders called `test` in which every file is a test by its name. Other folders called `test` may have code that
+/// the function uses.
 fn test_folders(files: &Files) -> Vec<String> {
     let folder = |path: &str| {
         let end = if path.starts_with("test/") { 0 } else { path.find("/test/")? + 1 };

@@ -17,11 +17,11 @@ use crate::spec::{Pool, Stack};
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     existing_pools::refuse_users(&config.stack, args.user.pool.as_deref())?;
     let name = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
-    // What the stack file alone shows to be wrong is said before any call.
+    // Errors that the stack file alone shows are reported before any call.
     let user = chosen(&config.stack, args.user.pool.as_deref()).map(|pool| new_user(args, pool, name)).transpose()?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
-    // A pool that is there is in the stack file.
+    // The default is never used: `pool_of` succeeds only for a pool of the stack file.
     let user = user.unwrap_or_else(|| NewUser::by_email(name, Vec::new()));
     let users = Users::new(&session.clients);
     let user = fitting(args, user, &users, (&session.config.stack, &pool_name, &pool.id)).await?;
@@ -80,10 +80,10 @@ fn chosen<'a>(stack: &'a Stack, named: Option<&str>) -> Option<&'a Pool> {
     }
 }
 
-/// Who is to be added, with the attributes of `--attribute`.
+/// The user to add, with the attributes of `--attribute`.
 fn new_user(args: &args::AddUser, pool: &Pool, name: &str) -> Result<NewUser, Error> {
     let attributes = user_attributes::read(&args.attributes, &pool.attributes)?;
-    // A message needs an address, unless the name is one.
+    // Cognito can send a message only if the name or an attribute is an e-mail address.
     let has_address = is_email(name) && !pool.sign_in.contains(&SignIn::Username);
     if (args.invite || args.sign_up) && !has_address && !attributes.iter().any(|(name, _)| name == "email") {
         return Err(Error::usage(format!("Cognito cannot send {name} an e-mail"))
@@ -96,8 +96,8 @@ fn new_user(args: &args::AddUser, pool: &Pool, name: &str) -> Result<NewUser, Er
     Ok(user)
 }
 
-/// The user, as the pool takes it: a new one has every required attribute, and one who exists keeps those that cannot be
-/// changed. Who signs up is new.
+/// The user with attributes that the pool accepts. A new user must have every required attribute. An existing user
+/// keeps the attributes that cannot be changed. A user who signs up is new.
 async fn fitting(
     args: &args::AddUser,
     user: NewUser,
@@ -130,9 +130,9 @@ async fn groups<'a>(args: &'a args::AddUser, users: &Users, pool: &str, pool_id:
     Ok(&args.groups)
 }
 
-/// Checks what a user signs in with, and converts it to lower case. The stack's pools ignore case, but an emulator may
-/// not. Without a known pool, it may be anything that one of the pools takes. What somebody else's pool takes is not
-/// known, so there everything stays as it is.
+/// Checks the name that a user signs in with, and converts it to lower case. The stack's pools ignore case, but an
+/// emulator may not. If no pool is named, a name that any of the pools accepts is valid. The rules of an existing pool
+/// are not known, so names in it stay unchanged.
 pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
     if !name.trim().is_empty() && pool.is_some_and(|pool| stack.existing_pools.contains_key(pool)) {
         return Ok(name.to_owned());

@@ -59,7 +59,7 @@ pub(super) fn lost_with(state: &State, plan: &Plan) -> Vec<String> {
     plan.removals.iter().filter(is_key).map(lost).collect()
 }
 
-/// The same for the keys that are removed with a stack.
+/// A sentence for each API key that is removed with a stack.
 pub(super) fn lost_by_removal(targets: &[Target]) -> Vec<String> {
     targets.iter().filter(|target| target.kind == ApiKey::KIND).map(|target| lost(&target.id)).collect()
 }

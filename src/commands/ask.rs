@@ -53,7 +53,8 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     Ok(Some(asked.await?))
 }
 
-/// All of standard input; `what` it is stands in the error. It may block for ever, and Ctrl-C must still work.
+/// Reads all of standard input; the error names it with `what`. The read may block for ever, so it runs on a thread of
+/// its own: Ctrl-C must still work.
 pub(super) async fn all_of_standard_input(what: &str) -> Result<Vec<u8>, Error> {
     let reading = tokio::task::spawn_blocking(|| {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! `audit`: compares the live stack with the controls of auditors.
+//! `audit`: compares the live stack with the controls of security standards.
 
 use std::path::{Component, Path};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -71,8 +71,8 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
         .hint("each failure names the key of the stack file that fixes it; `[audit] accept` closes it with a reason"))
 }
 
-/// The stack file's path as a relative URI, which SARIF needs as a location, and its text. The built-in stack has the name
-/// that `init` would give it.
+/// The stack file's path as a relative URI, which SARIF needs as a location, and its text. For the built-in stack, the
+/// path is the file name that `init` uses.
 fn stack_file(config: &Config) -> (String, String) {
     let Some(file) = &config.file else {
         let text = if config.blueprint.is_none() { spec::BUILTIN } else { "" };
@@ -85,7 +85,7 @@ fn stack_file(config: &Config) -> (String, String) {
         _ => None,
     });
     let uri = parts.collect::<Vec<_>>().join("/");
-    // It was read before; results of a file that is gone by now point at its first line.
+    // The file was read before. If it has been deleted since then, the results point at its first line.
     (uri, std::fs::read_to_string(file).unwrap_or_default())
 }
 

@@ -1,5 +1,5 @@
-//! What a plan means beyond its changes: why `up` must not carry it out, and what is lost with it. `plan` shows both, and
-//! `up` acts on them.
+//! The consequences of a plan beyond its changes: the reasons why `up` must refuse it, and the losses that it causes.
+//! `plan` shows both, and `up` acts on them.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::engine::{Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::state::State;
 
-/// A resource that must not be removed, or cannot be made, as planned, so that `up` changes nothing.
+/// A resource that must not be removed or cannot be created as planned. `up` then changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Kept {
     pub id: Id,
@@ -17,7 +17,7 @@ pub(super) struct Kept {
     pub hint: String,
 }
 
-/// The names of what may be removed although it contains people's data.
+/// The names of pools and groups that may be removed although they contain users' data.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Removable<'a> {
     pub pools: &'a [String],
@@ -26,14 +26,14 @@ pub(super) struct Removable<'a> {
 
 #[derive(Debug)]
 pub(super) struct Consequences {
-    /// Why `up` must change nothing.
+    /// The resources that prevent `up` from changing anything.
     pub kept: Vec<Kept>,
-    /// A line for everything that `up` deletes with a resource or takes away.
+    /// A line for each loss: data that `up` deletes with a resource, or a permission that it removes.
     pub lost: Vec<String>,
 }
 
 impl Consequences {
-    /// Asks AWS what the plan alone does not show, such as the users of a pool that it removes.
+    /// Asks AWS for facts that the plan does not contain, such as the users of a pool that it removes.
     ///
     /// # Errors
     /// The credentials are not accepted, or something that decides whether `up` may go on cannot be read.

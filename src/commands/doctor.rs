@@ -24,7 +24,7 @@ use crate::spec::Stack;
 use crate::state::{self, State, StateBackend};
 use crate::topology::ids;
 
-/// Concurrent policy simulations. IAM throttles more of them, and for a long time.
+/// The number of concurrent policy simulations. IAM throttles more than that, and for a long time.
 const AT_ONCE: usize = 4;
 
 /// The permission that a simulation itself requires. If the simulation denies it, its results cannot be trusted.
@@ -166,7 +166,7 @@ fn to_reserve(session: &Session, refresh: &Refresh) -> i64 {
     wanted.map(i64::from).sum::<i64>() - kept.sum::<i64>()
 }
 
-/// How many executions Lambda keeps for a function: those that are reserved for it, or else its instances that are ready.
+/// How many executions Lambda keeps for a function: its reserved concurrency, or else its provisioned concurrency.
 fn kept_for(function: &crate::spec::Function) -> Option<u32> {
     function.reserved_concurrency.or(function.provisioned_concurrency)
 }

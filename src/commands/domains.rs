@@ -1,4 +1,5 @@
-//! Custom domains: what must be true before `up` changes anything, and the DNS records that people have to make.
+//! Custom domains: the conditions that `up` checks before it changes anything, and the DNS records that users have to
+//! create.
 
 use futures_util::future::join_all;
 
@@ -14,7 +15,7 @@ use crate::outputs::Outputs;
 use crate::state::State;
 use crate::topology::ids;
 
-/// The domains whose certificate API Gateway could not use. Nothing is asked if `plan` changes nothing.
+/// The domains whose certificate API Gateway could not use. Makes no AWS call if `plan` changes nothing.
 ///
 /// # Errors
 /// The credentials are not accepted.
@@ -34,8 +35,8 @@ pub(super) async fn unusable(session: &Session, plan: &Plan) -> Result<Vec<Kept>
     Ok(certificates?)
 }
 
-/// The domains of `login` that are another pool's of this account. Creating them fails, but in the middle of the run. One of
-/// another account is not seen before that.
+/// The domains of `login` that belong to another pool of this account. Without this check, their creation would fail in
+/// the middle of the run. A domain that belongs to another account is not visible before that.
 ///
 /// # Errors
 /// The credentials are not accepted.
@@ -57,13 +58,13 @@ pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Resu
     for (id, domain, pool) in join_all(reads).await {
         match pool {
             Err(failure) if failure.ends_all() => return Err(failure.into()),
-            // A pool of this stack may give its domain up in this run.
+            // A pool of this stack may release its domain in this run.
             Ok(Some(pool)) if !ours.contains(&pool.as_str()) => taken.push(Kept {
                 id,
                 why: format!("the domain {domain} is that of the user pool {pool}"),
                 hint: "choose another `login.domain`".into(),
             }),
-            // Whoever may not look learns it from the refusal.
+            // Without the permission for this call, the user learns of a taken domain when its creation fails.
             Ok(_) | Err(_) => {}
         }
     }
@@ -93,7 +94,7 @@ fn unfit((name, arn): (&str, &str), found: Option<&Certificate>) -> Option<Kept>
     Some(Kept { id: ids::custom_domain(name).into(), why, hint })
 }
 
-/// The domains and DNS records that are somebody else's, so that `up` must change nothing.
+/// The domains and DNS records that belong to somebody else. With any of them, `up` changes nothing.
 pub(super) fn foreign(plan: &Plan) -> Vec<Kept> {
     let ours = |kind: &str| [DomainName::KIND, Record::KIND].contains(&kind);
     let refused = plan.changes.iter().filter(|(_, kind, _)| ours(kind)).filter_map(|(id, _, change)| match change {
@@ -105,7 +106,7 @@ pub(super) fn foreign(plan: &Plan) -> Vec<Kept> {
     refused.collect()
 }
 
-/// A line for each domain whose DNS record is not the program's to make.
+/// A line for each domain whose DNS record the user has to create.
 pub(super) fn records_to_make(outputs: &Outputs) -> Vec<String> {
     let domains = outputs.all_apis().filter_map(|(_, api)| api.domain.as_ref());
     let open = domains.filter(|domain| !domain.has_record);

@@ -1,4 +1,5 @@
-//! Pools that somebody else looks after: what must be true before `up` changes anything, and what nobody does to them.
+//! Pools that are managed outside the stack: the conditions that `up` checks before it changes anything, and the
+//! refusal to change their users.
 
 use futures_util::future::join_all;
 
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::spec::{ExistingPool, Stack};
 use crate::topology::ids;
 
-/// The pools that do not exist, or lack the app client that the stack file names. Nothing is asked if `plan` changes
+/// The pools that do not exist, or lack the app client that the stack file names. Makes no AWS call if `plan` changes
 /// nothing.
 ///
 /// # Errors
@@ -53,7 +54,8 @@ fn unfit(pool: &ExistingPool, seen: Option<&TheirPool>, stack: &str) -> Option<(
     }
 }
 
-/// Refuses to create, change or remove a user of a pool that is only read. `named` is the pool, if one is named.
+/// Refuses to create, change or remove a user of an existing pool, which the program only reads. `named` is the pool's
+/// name, if the user gave it.
 pub(super) fn refuse_users(stack: &Stack, named: Option<&str>) -> Result<(), Error> {
     let only = || stack.existing_pools.keys().next().filter(|_| stack.pool_names().count() == 1).map(String::as_str);
     let theirs = named.or_else(only).and_then(|name| Some((name, stack.existing_pools.get(name)?)));

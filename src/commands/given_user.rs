@@ -1,4 +1,4 @@
-//! The user of a pool that somebody else looks after, as whom `verify` sends requests: `--as` and `--token-stdin`.
+//! The user of an existing pool whose token `verify` sends: `--as` and `--token-stdin`.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -11,7 +11,8 @@ use crate::outputs::Outputs;
 use crate::spec::Stack;
 use crate::verify::GivenUser;
 
-/// Checks that the flags name a pool in which nobody makes a user for the proof. Returns its name, if there is a flag.
+/// Checks that the flags name an existing pool, in which `verify` creates no test user. Returns the pool's name; `None`
+/// without these flags.
 pub(super) fn pool<'a>(args: &'a args::Verify, stack: &'a Stack) -> Result<Option<&'a str>, Error> {
     if args.user.is_none() && !args.token_stdin {
         return Ok(None);
@@ -31,7 +32,7 @@ pub(super) fn pool<'a>(args: &'a args::Verify, stack: &'a Stack) -> Result<Optio
     }
 }
 
-/// Signs in as the flags say, with a password that is asked for or read from standard input.
+/// Signs in the user that the flags name, or reads the user's token from standard input.
 pub(super) async fn sign_in(
     args: &args::Verify,
     session: &Session,

@@ -51,7 +51,7 @@ fn diagram(stack: &Stack) -> Diagram {
             let (kind, label) = match &route.target {
                 RouteTarget::Function(_) => (NodeKind::Function, "calls"),
                 RouteTarget::Http { .. } => (NodeKind::Server, "calls"),
-                // Each has its own, because equal ones are no common thing.
+                // Fixed answers with the same status share a box.
                 RouteTarget::Mock { .. } => (NodeKind::Server, "is answered by"),
             };
             diagram.arrow((NodeKind::Route, &drawn), (kind, &route.target.label()), label);

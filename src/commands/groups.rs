@@ -1,5 +1,5 @@
-//! `groups` lists the groups of pools. Whom a group contains is people's data and cannot be recreated, so `up` removes a
-//! group only if it is empty or named with `--remove-group`.
+//! `groups` lists the groups of pools. The members of a group are users' data, which cannot be recreated. So `up`
+//! removes a group only if it is empty or named with `--remove-group`.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, 
         let groups = users.groups(&pool.id).await?;
         let counts = join_all(groups.iter().map(|group| users.count_members(&pool.id, &group.name))).await;
         for (group, members) in groups.into_iter().zip(counts) {
-            // A group that is gone by now has no row.
+            // A group that has been deleted since the list was read has no row.
             let Some(members) = members? else { continue };
             let is_named = named.contains(&group.name);
             documents.push(json!({
@@ -58,7 +58,7 @@ pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, 
 pub(super) struct Removed {
     /// Those that `up` must not remove.
     pub kept: Vec<Kept>,
-    /// A line for each of the others that has members.
+    /// A line for each other group that has members.
     pub lost: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Removed {
 /// # Errors
 /// A group's members cannot be counted.
 pub(super) async fn removed(session: &Session, state: &State, plan: &Plan, named: &[String]) -> Result<Removed, Error> {
-    // The members of a pool that is removed too count as its users.
+    // If the pool is removed too, its users are counted elsewhere, so its groups are skipped here.
     let pools = plan.removals.iter().filter(|id| is(state, id, UserPool::KIND));
     let pools: Vec<&str> = pools.filter_map(|id| state.outputs(id.as_str())?["id"].as_str()).collect();
     let gone = plan.removals.iter().filter(|id| is(state, id, UserGroup::KIND));

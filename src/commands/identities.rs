@@ -1,4 +1,4 @@
-//! What the functions of authorizers admit, which only the user knows: `verify --identity`.
+//! `verify --identity`: the identities that Lambda authorizers admit, which only the user knows.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::verify::Admitted;
 /// The identities that the flags name, by authorizer.
 ///
 /// # Errors
-/// A flag names no authorizer, or the file lacks a part of its identity or has something else.
+/// A flag names no authorizer, or the file lacks a part of the authorizer's identity, or contains anything else.
 pub(super) async fn read(stack: &Stack, given: &[String]) -> Result<BTreeMap<String, Admitted>, Error> {
     let mut found = BTreeMap::new();
     let from_input = given.iter().filter(|flag| flag.ends_with("=@-")).count();
@@ -21,7 +21,7 @@ pub(super) async fn read(stack: &Stack, given: &[String]) -> Result<BTreeMap<Str
     }
     for flag in given {
         let (name, from) = flag.split_once('=').ok_or_else(malformed)?;
-        // Those that check groups know callers by their tokens, which verify gets itself.
+        // Authorizers that check groups identify callers by their tokens, which `verify` obtains itself.
         let written = || stack.authorizers.iter().filter(|(_, authorizer)| authorizer.pool.is_none());
         let known: Vec<&str> = written().map(|(known, _)| known.as_str()).collect();
         let authorizer = written().find(|(known, _)| *known == name).map(|(_, authorizer)| authorizer);

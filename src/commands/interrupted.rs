@@ -1,9 +1,9 @@
-//! Errors of runs that were stopped, or that could not save the state: what is recorded, and how to continue.
+//! Errors of runs that were stopped, or that could not save the state. They say how to continue.
 
 use crate::engine::{Id, NotSaved, Summary};
 use crate::error::{Error, Kind};
 
-/// The error of such a run.
+/// The error of a run that was stopped, or that could not save the state. `verb` is the command to continue with.
 pub(super) fn error(done: &Summary, verb: &str) -> Error {
     let error = match &done.save_error {
         Some(not_saved) => not_saved_error(not_saved, verb),

@@ -1,5 +1,5 @@
-//! Loads the functions that `up --local` created or changed: code that is parsed without a mistake may still fail when it
-//! is loaded. Only the emulator's functions are loaded, since what is imported runs.
+//! Loads the functions that `up --local` created or changed: code without syntax errors may still fail when it is
+//! loaded. Only the emulator's functions are loaded, because loading a module runs its code.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(super) async fn check(session: &Session, state: &State, done: &Summary) -> R
     ))
 }
 
-/// Says why the code of a function cannot be loaded.
+/// Returns the error of a function whose code cannot be loaded, and otherwise `None`.
 async fn load(
     session: &Session,
     state: &State,
@@ -66,7 +66,7 @@ async fn load(
     Ok(Some(format!("the code of {name} cannot be loaded:\n{said}")))
 }
 
-/// Whether code could not be loaded because something that it imports is not there, in the words of Python and of Node.js.
+/// Whether an error text of Python or Node.js says that an imported module is missing.
 fn is_missing_module(said: &str) -> bool {
     [
         "ModuleNotFoundError",
@@ -80,7 +80,7 @@ fn is_missing_module(said: &str) -> bool {
     .any(|words| said.contains(words))
 }
 
-/// What Lambda adds to the environment, with credentials of the emulator.
+/// The environment variables that Lambda's runtime sets, with credentials of the emulator.
 fn of_the_runtime(
     session: &Session,
     function: &str,

@@ -132,7 +132,7 @@ async fn read(logs: &Logs, sources: &mut [Source], jobs: usize) -> Result<Vec<us
     Ok(missing)
 }
 
-/// Where the next read begins, and which entries from there on were already printed.
+/// The time at which the next read begins, and the entries since then that were already printed.
 struct Tail {
     since_ms: i64,
     shown: BTreeSet<(i64, String)>,

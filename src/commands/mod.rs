@@ -1,5 +1,5 @@
-//! One file for each command, and what several commands share. A command connects the other modules: it reads the
-//! stack, calls the engine and prints the result.
+//! One file for each command, and the parts that several commands share. A command connects the other modules: it reads
+//! the stack, calls the engine and prints the result.
 
 mod add_user;
 mod allow_ip;
@@ -67,7 +67,7 @@ pub enum Ending {
     Changes,
 }
 
-/// Runs the command. Every command has its arm here, without a fall-through.
+/// Runs the command. Every command has its own match arm, so the compiler reports a missing one.
 pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
     let run = Invocation { shared: &cli.shared, output, stop };
     match &cli.command {
@@ -138,7 +138,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
     }
 }
 
-/// One run of the program: what every command gets.
+/// The inputs of every command.
 struct Invocation<'a> {
     shared: &'a Shared,
     output: Output,
@@ -151,7 +151,7 @@ impl Invocation<'_> {
         Config::new(self.shared, self.output)
     }
 
-    /// The cancellation token, whose waits last as long as the configuration says.
+    /// The cancellation token, with the time scale of the configuration for its waits.
     fn stop_for(&self, config: &Config) -> CancellationToken {
         self.stop.clone().at(config.connection.time_scale)
     }
@@ -210,7 +210,7 @@ async fn unless_interrupted(
     }
 }
 
-/// Runs the part of a command before anything is written, until it is asked to stop.
+/// Runs the part of a command that does not write anything yet. A request to stop ends it at once.
 async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let stopped = || {
         let error = Error::new(Kind::Stopped, "stopped; nothing was changed");
@@ -267,8 +267,8 @@ async fn recorded(config: &Config) -> Result<State, Error> {
     }
 }
 
-/// What people should know about a stack: which functions of this program check groups, that an HTTP API has no firewall,
-/// that the firewall blocks nothing, or that a function may outlast its route.
+/// Notes about a stack for the user: functions of this program check groups, an HTTP API has no firewall, the firewall
+/// blocks nothing, or a function may run longer than API Gateway waits for it.
 fn notes(stack: &Stack) -> Vec<String> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
     let http = http.then_some(

@@ -1,5 +1,5 @@
-//! The commands that are printed under "Next" after `up`. Each can be pasted and does what it says: it has the key, the
-//! parameters and the body that its route demands, and a user whom the pool takes.
+//! The commands that are printed under "Next" after `up`. Each can be pasted and works: it has the key, the parameters
+//! and the body that its route requires, and a user name that the pool accepts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,16 +13,16 @@ use crate::spec::routing::parameter;
 use crate::spec::{Api, Auth, Pool, Route, Stack};
 use crate::verify::sample_body;
 
-/// What is said after `up`.
+/// The next steps that `up` prints last.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Next {
-    /// What commands cannot say.
+    /// How to get a token for a route that no command can call.
     pub remark: Option<String>,
-    /// The words behind the program's name.
+    /// The commands, without the program's name.
     pub commands: Vec<String>,
 }
 
-/// `None`: there is no route that a command can call.
+/// `None` if no command can call a route and there is no route for a remark.
 pub(super) fn after_up(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Option<Next> {
     let routes = || stack.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
     let mut commands = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn after_up(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Op
     Some(Next { remark, commands })
 }
 
-/// Whether a command can call the route as somebody whom the route admits, without a secret in its arguments.
+/// Whether a command can call the route with success and without a secret in its arguments.
 fn is_callable(stack: &Stack, route: &Route) -> bool {
     let by_all = match &route.auth {
         Auth::Pool(pool) if route.scopes.is_empty() => stack.pools.contains_key(pool),
@@ -125,7 +125,7 @@ fn call(
     for name in &route.parameters.query {
         add("--query", &format!("{name}=1"));
     }
-    // A token and a key have flags of their own, and a body has its type.
+    // Other flags set these headers: those for the token, the API key and the body.
     let has_flag = |name: &&String| {
         ["authorization", "content-type", API_KEY_HEADER].iter().any(|one| name.eq_ignore_ascii_case(one))
     };
@@ -150,7 +150,7 @@ mod tests {
     use crate::args::{Cli, Command, TrafficCommand, UserCommand};
     use crate::spec::{blueprints, parse};
 
-    /// The words of a line as a shell reads them, as far as `quoted` writes them.
+    /// Splits a line into words like a shell. It supports only the quoting that `quoted` writes.
     fn shell(line: &str) -> Vec<String> {
         let (mut words, mut quoted) = (vec![String::new()], false);
         let mut chars = line.chars();

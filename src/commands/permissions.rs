@@ -1,4 +1,4 @@
-//! Says which keys of the stack file keep the permissions that somebody gave to a function's role by hand.
+//! Finds permissions that somebody added to a function's role by hand, and the keys of the stack file that keep them.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::engine::{Change, Drift, Effect, Plan};
 use crate::policy::{Policy, one_or_many};
 use crate::spec::policies;
 
-/// The keys of a function that give permissions for a service's resources, by the beginning of the action. Everything
-/// else is for `allow`.
+/// The keys of a function that give permissions for a service's resources, by the beginning of the action. Other
+/// actions require `allow`.
 const KEYS: [(&str, &str); 13] = [
     ("dynamodb:BatchGetItem", "reads"),
     ("dynamodb:BatchWriteItem", "writes"),
@@ -35,7 +35,7 @@ pub(super) fn taken_by(plan: &Plan) -> Vec<String> {
     changes.filter_map(|(id, drift)| note(id, drift)).collect()
 }
 
-/// What is to be said of the differences of the resource with this id.
+/// The line about the differences of the resource with this id; `None` if they add no permission.
 pub(super) fn note((what, function): (&str, &str), drift: &[Drift]) -> Option<String> {
     let (added, keys) = match what {
         "policy" => {
@@ -68,7 +68,8 @@ fn added(drift: &Drift) -> BTreeSet<String> {
     let allows = |statement: &&Value| statement["Effect"] == "Allow";
     let want = Policy::new(want.statements().filter(allows).cloned());
     let further = |statement: &&Value| want.judge(&Policy::new([(*statement).clone()])) == Effect::Weakens;
-    // Those with an id of the program are from an earlier stack file: whoever removed their key wants them gone.
+    // Statements with a `Sid` of this program come from an earlier stack file. The user removed their key, so `up` may
+    // remove them.
     let by_hand = |statement: &&Value| !statement["Sid"].as_str().is_some_and(policies::is_of_the_program);
     let actions = live
         .statements()
@@ -104,7 +105,7 @@ mod tests {
         assert!(text.contains("(s3:GetObject)") && text.ends_with("use `allow` under [functions.F]."), "{text}");
         let text = note(live(allow("lambda:InvokeFunction", "arn:f"))).expect("a note");
         assert!(text.ends_with("use `invokes_functions` under [functions.F]."), "{text}");
-        // What an earlier stack file gave was added by nobody.
+        // Statements from an earlier stack file were not added by hand.
         for sid in ["TellOfFailedEvents", "ReadTableStreams", "Allow2", "DecryptStream1"] {
             let mut former = allow("sns:Publish", "arn:other");
             former["Sid"] = json!(sid);

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
     let Consequences { mut kept, lost } = Consequences::of(&session, &state, &plan, Removable::default()).await?;
-    // Those that the plan itself refuses are shown with it.
+    // The plan itself already shows the resources that it refuses.
     kept.retain(|kept| !refusals(&plan).any(|refused| *refused == kept.id));
     let second = session.second_stack(&state).await?;
     let known = Known {
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(text) = costs_text(&costs(stack)) {
             advise(&format!("\n{text}"));
         }
-        // Those that are as they should be are no news.
+        // Policies that do not change are shown only with `--verbose`.
         grants.retain(|(function, _)| verbose || changes(&plan, &ids::policy(function).into()));
         if !grants.is_empty() {
             advise(&format!("\n{}", grants_text(&grants, verbose)));

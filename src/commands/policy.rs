@@ -107,7 +107,7 @@ async fn least(
     let domains =
         state.iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
     let domains = domains.filter_map(|record| Some(record.outputs.as_ref()?["name"].as_str()?.to_owned()));
-    // A client without a parent is in a pool that somebody else looks after, or did when it was made.
+    // An app client without a parent is in an existing pool, or was in one when it was created.
     let records = state.iter().flat_map(|state| state.resources.values());
     let clients = records.filter(|record| record.kind == AppClient::KIND && record.parent.is_none());
     let left = clients.filter_map(|record| Some(record.outputs.as_ref()?["pool_id"].as_str()?.to_owned()));
@@ -131,7 +131,7 @@ async fn least(
     Ok(policies(&Wanted { scope, works, kinds: &kinds, named: &named }))
 }
 
-/// What the operator's policies mention because the stack file names it.
+/// The resources named in the stack file that the operator's policies must contain.
 pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
     let clients = stack.existing_pools.values().filter(|pool| pool.client_id.is_none());
     Named {
@@ -150,7 +150,7 @@ pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
     }
 }
 
-/// The names of the topics of which this holds.
+/// The names of the topics for which `holds` is true.
 fn topics(stack: &Stack, holds: impl Fn(&Topic) -> bool) -> BTreeSet<String> {
     stack.topics.iter().filter(|(_, topic)| holds(topic)).map(|(name, _)| name.clone()).collect()
 }

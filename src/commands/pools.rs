@@ -54,7 +54,7 @@ pub(super) async fn lost_users(
     let of = |target: &Target| counted.iter().find(|(id, _)| **id == target.id).map(|(_, occupancy)| occupancy);
     let is_protected = |target: &&&Target| match of(target) {
         Some(Ok(seen)) => seen.protected,
-        // The last known value.
+        // The live value is not known, so the recorded value decides.
         _ => target.outputs["deletion_protection"] == true,
     };
     let protected: Vec<&str> = pools.iter().filter(is_protected).map(|target| target.id.parts().1).collect();
@@ -80,7 +80,7 @@ pub(super) async fn lost_users(
 /// The users and the deletion protection of each pool, by the pool's id.
 pub(super) type Seen = BTreeMap<String, Result<Occupancy, Failure>>;
 
-/// Reads the pools in the state file, concurrently with other reads, so that [`lost_users`] need not.
+/// Reads the pools in the state file, concurrently with other reads, so that [`lost_users`] does not have to read them.
 pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, Error> {
     let rows = state.resources.iter().filter(|(_, row)| row.kind == POOL);
     let ids: Vec<(Id, &str)> =

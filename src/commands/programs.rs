@@ -8,8 +8,8 @@ use crate::spec::{PoolClient, Stack};
 
 use super::session::Session;
 
-/// The pool of the client `name`: the given one, or the only one that has such a client. Only a client that gets tokens for
-/// itself is one.
+/// The pool of the machine client `name`: the given pool, or the only pool with such a client. Clients that users sign
+/// in with do not count.
 pub(super) fn pool_of(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
     if let Some(pool) = pool.filter(|pool| !stack.pool_names().any(|known| known == pool)) {
         let known: Vec<&str> = stack.pool_names().map(String::as_str).collect();

@@ -21,7 +21,7 @@ pub(super) async fn lost_with(session: &Session, state: &State, plan: &Plan) -> 
     lost(&session.clients, gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["arn"].as_str()?)))).await
 }
 
-/// The same for the queues that are removed with a stack.
+/// The lines of [`lost_with`] for the queues that are removed with a stack.
 ///
 /// # Errors
 /// The credentials are not accepted.

@@ -1,4 +1,5 @@
-//! The text and the exit code of `down` and `sweep`: what will be removed, how the removal went, and what is left.
+//! The text and the exit code of `down` and `sweep`: the resources to remove, the result of the removal, and the
+//! resources that are left.
 
 use serde_json::{Value, json};
 
@@ -21,16 +22,16 @@ use crate::state::{State, StateStore};
 /// The order in which a stack is removed.
 pub(super) const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must_go_first };
 
-/// The kind for whose access logs AWS writes [`LOG_POLICY`].
+/// The kind of an HTTP API. AWS writes [`LOG_POLICY`] for its access logs.
 const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
 
-/// The kind whose access and execution logs need the role of [`LOG_ROLE`].
+/// The kind of a REST API. Its access and execution logs need the role of [`LOG_ROLE`].
 const REST_API: &str = <crate::aws::apigateway::RestApi as crate::engine::Resource>::KIND;
 
 /// The kind of a log group.
 const LOG_GROUP: &str = <crate::aws::logs::LogGroup as crate::engine::Resource>::KIND;
 
-/// The beginnings of the names of groups with logs of APIs.
+/// The name prefixes of log groups with logs of APIs.
 const API_LOGS: [&str; 2] = ["/aws/vendedlogs/apis/", crate::aws::logs::EXECUTION_LOGS];
 
 /// The kind of a secret. A deleted secret can be recovered for some days.
@@ -40,7 +41,7 @@ pub(super) fn removal(stack: &str, purge: bool, spared: Spared) -> Removal<'_> {
     Removal { stack, cleanup: ORDER, purge, spared }
 }
 
-/// A line for everything that people lose with the resources in `targets`. `seen` are the pools that were read already.
+/// A line for each loss of data with the resources in `targets`. `seen` has the pools that were already read.
 ///
 /// # Errors
 /// A pool is protected from deletion, or the credentials are not accepted. Nothing has been removed then.
@@ -76,21 +77,21 @@ pub(super) struct Report<'a> {
     pub registry: &'a Registry,
     pub jobs: usize,
     pub stop: &'a CancellationToken,
-    /// Secrets are deleted permanently.
+    /// Whether secrets are deleted permanently.
     pub purge: bool,
     /// Somebody else's resources that were already printed.
     pub foreign: &'a [(Id, Failure)],
-    /// What stays with people's data.
+    /// The tables that stay with their data, and the key that encrypts them.
     pub kept: &'a [Kept],
 }
 
-/// What a report lists besides the removed and the left resources.
+/// The resources that a report lists besides those that were removed and those that are left.
 struct Around {
     /// Deleted secrets and keys that can be recovered.
     recoverable: Vec<InventoryItem>,
     /// Somebody else's resources with names like ours.
     others: Vec<InventoryItem>,
-    /// Says what was created for the whole account because of a removed resource, and stays.
+    /// A text about settings of the whole account that were created for a removed resource and stay.
     shared: Option<String>,
 }
 
@@ -163,7 +164,8 @@ impl Report<'_> {
         Ok(removed?)
     }
 
-    /// Prints the result. `on_record`: how many resources are still in the state, also those that stay.
+    /// Prints the result. `on_record` is the number of resources that are still in the state, including those in
+    /// `kept`.
     pub(super) fn tell(&self, removed: &Removed, on_record: usize) {
         let on_record = on_record.saturating_sub(self.kept.len());
         let Removed { done, elapsed, left, inventory, .. } = removed;

@@ -35,7 +35,7 @@ pub(super) struct Session {
     pub store: StackState,
     /// The functions' code, and the schemas of bodies.
     pub bundles: Bundles,
-    /// The values of secrets as the first graph has them.
+    /// The placeholders that the first graph has for the values of secrets.
     unread: SecretValues,
     /// See [`Session::recall`].
     former_key: Option<String>,
@@ -58,12 +58,12 @@ impl Session {
         Self::with(config, sources, BTreeSet::new()).await
     }
 
-    /// The same, for a run that only removes resources. The region may lack services that the stack needs.
+    /// Opens a session for a run that only removes resources. The region may lack services that the stack needs.
     pub(super) async fn for_removal(config: Config) -> Result<Self, Error> {
         Self::connected(config, Sources::Untouched, BTreeSet::new(), &Needs::default()).await
     }
 
-    /// The same, for a run that may write new values of the secrets in `rotate`.
+    /// Opens a session for a run that may write new values of the secrets in `rotate`.
     pub(super) async fn with(config: Config, sources: Sources, rotate: BTreeSet<String>) -> Result<Self, Error> {
         let needs = topology::needs(&config.stack);
         Self::connected(config, sources, rotate, &needs).await
@@ -140,8 +140,9 @@ impl Session {
         self.graph.spare(super::tables::spared(named));
     }
 
-    /// Learns from the state that the stack has a key that the stack file no longer wants. Then the resources give it up,
-    /// before it is removed. Only needed before settings are compared.
+    /// Reads from the state whether the stack has a KMS key that the stack file no longer wants. If so, the graph is
+    /// made again so that the resources stop using the key before it is removed. This is needed only before settings
+    /// are compared.
     pub(super) fn recall(&mut self, state: &State) {
         let wanted = self.config.stack.kms_key == Some(KmsKey::Create);
         self.former_key = ids::key().recorded(state).filter(|_| !wanted).map(|key| key.arn);
@@ -194,8 +195,8 @@ impl Session {
         }
     }
 
-    /// What to say before a stack is created beside others with states in the same place: a stack whose name was changed
-    /// in the stack file stays where it is.
+    /// A note that a new stack will be created beside the stacks whose states are in the same folder. If the name in
+    /// the stack file was changed, the stack with the old name stays.
     pub(super) async fn second_stack(&self, state: &State) -> Result<Option<String>, Error> {
         if !state.resources.is_empty() {
             return Ok(None);
@@ -231,7 +232,7 @@ impl Session {
         Emulator::of(self.endpoint.as_deref())
     }
 
-    /// Says on standard output what an emulator cannot show. Commands whose text is about a stack begin with it.
+    /// Prints the limits of an emulator on standard output. Commands that print text about a stack print this first.
     pub(super) fn announce(&self) {
         if let Some(emulator) = self.emulator().filter(|_| !self.config.output.json) {
             answer(&emulator_text(&emulator, self.config.output.columns));
@@ -244,7 +245,7 @@ impl Session {
     }
 }
 
-/// Says which layers an emulator does not have, and what runs without them there.
+/// Warns about layers that the emulator does not have, and names the functions that run without them.
 fn layers_left_out(config: &Config, account: &str) {
     let note = note_unless(config.output.quiet);
     for (layer, functions) in config.stack.layers_of_others(account) {
@@ -295,7 +296,7 @@ pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Re
         .hint("use a role or an IAM user with limited permissions, and delete the root user's access keys"))
 }
 
-/// How to reach AWS or, with `--local`, the emulator, which is started if necessary.
+/// The settings of the connection to AWS or, with `--local`, to the emulator, which is started if necessary.
 pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
     let note = Note::new(note_unless(quiet));
     if !connection.local {

@@ -36,7 +36,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         })
         .collect();
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
-    // What `up` never removes is not unwanted.
+    // Resources that `up` never removes are not reported as unwanted.
     let others = state.resources.iter().filter(|(id, record)| !wanted.contains(*id) && !graph.keeps(&record.kind));
     rows.extend(others.map(|(id, record)| {
         let (state, why) = match Id::from(id.as_str()) {
@@ -89,7 +89,7 @@ struct Row {
     id: String,
     kind: String,
     state: &'static str,
-    /// The stack is less protected than the stack file asks for.
+    /// Whether the stack is less protected than the stack file requires.
     weakens: bool,
     /// Differences that weaken security come first.
     drift: Vec<Drift>,
@@ -97,7 +97,7 @@ struct Row {
 }
 
 impl Row {
-    /// `guards`: the stack is less protected without this resource, which it had.
+    /// `guards` is whether the stack is less protected without this resource.
     fn new(id: &Id, kind: &str, result: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
         let (state, mut drift, why) = match result {

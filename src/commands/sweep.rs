@@ -111,7 +111,7 @@ pub(super) async fn run(
     }
     let removed = report.carry_out(&removal, &mut state, &mut *store, targets, Vec::new()).await?;
     if removed.is_clean() {
-        // These are the records of children that were deleted with their parents.
+        // Drop the records of children, which were deleted with their parents.
         state.resources.retain(|id, row| removal.spared.holds(&row.kind, &Id::from(id.as_str())));
         if state.resources.is_empty() {
             store.delete().await?;

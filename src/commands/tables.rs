@@ -15,7 +15,7 @@ use crate::spec;
 use crate::state::State;
 use crate::topology::ids;
 
-/// Something that stays when a stack is removed.
+/// A table or a key that stays when a stack is removed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Kept {
     pub id: Id,
@@ -60,7 +60,7 @@ pub(super) fn left_out(session: &Session, state: &State) -> Vec<String> {
     gone.map(|id| format!("The table {} is not in the stack file. {}", id.parts().1, stays("up", &id))).collect()
 }
 
-/// What happens to a table, and how it can be removed by the command `verb`.
+/// Says that a table is kept, and how the command `verb` removes it.
 pub(super) fn stays(verb: &str, id: &Id) -> String {
     format!("It is kept with its data; `securelambda {verb} --remove-table {}` deletes both.", id.parts().1)
 }
@@ -96,8 +96,8 @@ fn lost(id: &Id) -> String {
     format!("All items of the table {} will be deleted.", id.parts().1)
 }
 
-/// What stays of a stack: its tables and, with them, the key that encrypts them. Takes the key out of `targets`, and has
-/// `removal` spare it.
+/// The resources that stay when a stack is removed: its tables, and the key that encrypts them. Removes the key from
+/// `targets`, and adds it to the resources that `removal` spares.
 pub(super) fn keep(
     removal: &mut Removal<'_>,
     spared: &[Target],
@@ -121,7 +121,7 @@ fn arn(target: &Target) -> String {
     target.outputs["arn"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Says what stays and how it can be removed by the command `again`.
+/// The list of the resources that stay. `again` is the command that removes them.
 pub(super) fn text(kept: &[Kept], again: &str) -> String {
     let lines = kept.iter().map(|Kept { id, arn }| match id.parts() {
         ("table", name) => {

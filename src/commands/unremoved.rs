@@ -1,5 +1,5 @@
 //! Remembers temporary users and app clients of `verify` that could not be removed, so that the next `verify` on this
-//! machine removes them at once. It knows that they belong to a proof that has ended.
+//! machine removes them at once. All of them belong to a proof that has ended.
 
 use std::fs::Permissions;
 use std::io::Write as _;
@@ -11,21 +11,23 @@ use crate::local::Local;
 use crate::state::StateId;
 use crate::verify::Leftover;
 
-/// The file for a stack. `None` without a cache folder; then they are removed by their age.
+/// The file for a stack; `None` without a cache folder. Then a later `verify` removes these users and clients when they
+/// are old enough.
 pub(super) fn file(id: &StateId) -> Option<PathBuf> {
     let StateId { stack, account, region } = id;
     let cache = Local::from_env(variable).ok()?.cache().to_owned();
     Some(cache.join("verify").join(format!("{stack}.{account}.{region}.json")))
 }
 
-/// The ids of pools and the names in them. A file that cannot be read counts as empty.
+/// The remembered users and app clients, as pairs of the pool's id and the name. A file that cannot be read counts as
+/// empty.
 pub(super) fn read(file: Option<&Path>) -> Vec<(String, String)> {
     let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Writes what remains after a proof. `before` is what the proof was told; unless the proof was `finished`, it may not
-/// have removed it.
+/// Writes the users and app clients that remain after a proof. `before` has those that were remembered before it;
+/// unless the proof was `finished`, it may not have removed them.
 pub(super) fn write(file: Option<&Path>, before: &[(String, String)], left: &[Leftover], finished: bool) {
     let Some(file) = file else { return };
     let now = left.iter().map(|left| (left.pool_id.clone(), left.name.clone()));

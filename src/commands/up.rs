@@ -157,7 +157,7 @@ fn show(session: &Session, state: &State) {
         return;
     }
     let Some(next) = super::next::after_up(&config.stack, &session.bundles.schemas) else { return };
-    // As this program was called, so that the lines can be pasted.
+    // The name that this program was called by, so that the lines can be pasted.
     let program = quoted(&config.program);
     let lines =
         next.commands.iter().map(|words| format!("\n  {}", command(words).replacen("securelambda", &program, 1)));
@@ -165,7 +165,7 @@ fn show(session: &Session, state: &State) {
     say(&format!("{remark}\nNext:{}", lines.collect::<String>()));
 }
 
-/// Two lines for each route, because URLs are long: the method and the URL, then what answers and who may call.
+/// Two lines for each route, because URLs are long: the method and the URL, then the target and the callers.
 pub(super) fn routes(outputs: &Outputs) -> String {
     let routes = outputs
         .routes()
@@ -179,7 +179,7 @@ fn say_unless(quiet: bool, text: &str) {
     }
 }
 
-/// The error for exit code 4.
+/// The error of a run in which resources failed (exit code 4).
 pub(super) fn failed(verb: &str, done: &Summary) -> Error {
     let what = match done.failed.len() {
         1 => "1 resource failed".to_owned(),

@@ -9,12 +9,12 @@ use crate::error::Error;
 /// How long a value may be, in characters (docs/aws.md, Attributes).
 const LONGEST: usize = 2048;
 
-/// What the user writes for an attribute.
+/// The name that the user writes for an attribute, without `custom:`.
 fn called(attribute: &UserAttribute) -> &str {
     attribute.custom().unwrap_or(&attribute.name)
 }
 
-/// Attributes from `NAME=VALUE`, by Cognito's names.
+/// Reads attributes from `NAME=VALUE`. The result has Cognito's names.
 pub(super) fn read(texts: &[String], known: &[UserAttribute]) -> Result<Vec<(String, String)>, Error> {
     let mut attributes: Vec<(String, String)> = Vec::new();
     for text in texts {
@@ -38,12 +38,12 @@ fn attribute(text: &str, known: &[UserAttribute]) -> Result<(String, String), Er
 pub(super) struct Known<'a> {
     /// Cognito's name.
     name: &'a str,
-    /// If the stack file names it.
+    /// The settings of the attribute, if the stack file names it.
     settings: Option<&'a UserAttribute>,
 }
 
 impl<'a> Known<'a> {
-    /// By the name in the stack file, or by Cognito's.
+    /// Finds an attribute by its name in the stack file, or by Cognito's name.
     pub(super) fn find(name: &'a str, known: &'a [UserAttribute]) -> Result<Self, Error> {
         let bare = name.strip_prefix("custom:").unwrap_or(name);
         match known.iter().find(|attribute| called(attribute) == bare) {
@@ -57,7 +57,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The attribute with this value, by Cognito's name.
+    /// Cognito's name of the attribute with this value, which is checked.
     pub(super) fn with(&self, value: &str) -> Result<(String, String), Error> {
         let required = self.settings.is_some_and(|attribute| attribute.required);
         let kind = self.settings.map_or(Type::String, |attribute| attribute.kind);
@@ -71,7 +71,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What the value should be, if it is not. No value removes one that is not required.
+/// The rule that the value breaks, if any. An empty value removes an attribute that is not required.
 fn flaw(name: &str, kind: Type, required: bool, value: &str) -> Option<&'static str> {
     if value.is_empty() {
         return required.then_some("given, because every user must have it");
@@ -121,7 +121,8 @@ pub(super) fn has_lasting(user: &NewUser, known: &[UserAttribute]) -> bool {
     lasting(user, known).next().is_some()
 }
 
-/// A user who exists, with the attributes that can be set. Those that cannot be changed must be what the user has.
+/// An existing user, with only the attributes that can be set. Attributes that cannot be changed must have the values
+/// that the user already has.
 pub(super) fn changeable(
     mut user: NewUser,
     known: &[UserAttribute],

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, say};
 
-/// How many users are added at the same time. The calls keep AWS's rates by themselves.
+/// How many users are added at the same time. The AWS client limits the rate of the calls.
 const AT_ONCE: usize = 8;
 
 pub(super) async fn export(args: &args::ExportUsers, config: Config) -> Result<Ending, Error> {
@@ -115,8 +115,8 @@ async fn known_groups(users: &Users, (pool, pool_id): (&str, &str), rows: &[Row]
     }
 }
 
-/// Adds a user unless there is one of this name, and returns whether it did. One who was there joins the groups all the same,
-/// because an import that was interrupted may have left them out.
+/// Adds a user unless the name already exists, and returns whether the user is new. An existing user joins the groups
+/// too, because an interrupted import may not have added them.
 async fn add(invite: bool, users: &Users, pool_id: &str, rule: &PasswordPolicy, row: &Row) -> Result<bool, Error> {
     let is_new = users.attributes_of(pool_id, &row.user.name).await?.is_none();
     if is_new {

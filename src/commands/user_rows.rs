@@ -1,4 +1,4 @@
-//! The users of a pool as the rows of a CSV file: what `export-users` writes and `import-users` reads.
+//! The users of a pool as the rows of the CSV file that `export-users` writes and `import-users` reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ use crate::error::Error;
 use crate::report::date;
 use crate::spec::{Pool, Stack};
 
-/// What a user signs in with.
+/// The column with the name that a user signs in with.
 const USER: &str = "user";
-/// The names of the user's groups, with a semicolon between them.
+/// The column with the names of the user's groups, separated by semicolons.
 const GROUPS: &str = "groups";
-/// Whether the user may sign in: `true` or `false`.
+/// The column that says whether the user may sign in: `true` or `false`.
 const ENABLED: &str = "enabled";
-/// What Cognito decides for a new user, so that `import-users` cannot set it.
+/// The columns that Cognito decides for a new user, so that `import-users` cannot set them.
 const BY_COGNITO: [&str; 5] = ["sub", "status", "created", "email_verified", "phone_number_verified"];
 
 /// How many mistakes of a file are shown.
@@ -35,9 +35,9 @@ pub(super) struct Row {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rows {
     pub users: Vec<Row>,
-    /// How many users the file has who must not sign in.
+    /// The number of users in the file who must not sign in.
     pub disabled: usize,
-    /// The columns that say what Cognito decides.
+    /// The columns that are ignored because Cognito decides them.
     pub ignored: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a
     let own = |name: &str| {
         let name = name.strip_prefix("cognito:").unwrap_or(name);
         let way = |way, attribute: &str| pool.sign_in.contains(&way) && name == attribute;
-        // Where users choose names, an address is one of their attributes.
+        // In a pool with user names, an e-mail address is an attribute.
         way(SignIn::Username, "username")
             || !pool.sign_in.contains(&SignIn::Username)
                 && (way(SignIn::Email, "email") || way(SignIn::Phone, "phone_number"))
@@ -114,7 +114,7 @@ fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a
     header.iter().map(column).collect()
 }
 
-/// `None`: the user must not sign in.
+/// Reads one user; `None` if the user must not sign in.
 fn row(
     record: &StringRecord,
     columns: &[Column<'_>],
@@ -222,7 +222,7 @@ mod tests {
             let read = rows(pool, &format!("{column}\n{name}\n")).expect("a sound file");
             assert_eq!(read.users[0].user.name, name);
         }
-        // Here an address is an attribute.
+        // In a pool with user names, an e-mail address is an attribute.
         let read = rows("sign_in = [\"username\"]", "username,email\nada,ada@example.com\n").expect("a sound file");
         assert!(read.users[0].user.has("email"));
     }

@@ -48,7 +48,7 @@ pub(super) fn to_rotate(config: &Config, named: &[String]) -> Result<BTreeSet<St
 /// The secrets that a plan may write, and the values that need no prompt.
 pub(super) struct Wanted {
     secrets: SecretValues,
-    /// By secret and key.
+    /// The values to prompt for, by secret and key.
     to_be_asked: Vec<(String, String)>,
     written: BTreeSet<String>,
 }
@@ -122,7 +122,7 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
             .filter(|(_, value)| matches!(value, Value::Generate(_)))
             .map(|(key, _)| key.as_str())
             .collect();
-        // An unfinished write has no value to lose.
+        // If an earlier write was not finished, there is no value to lose.
         let begun = state.resources.get(&id).is_some_and(|record| record.status != Status::Ready);
         if overwrites && !made_up.is_empty() && !rotate.contains(secret) && !begun {
             let keys = made_up.join(", ");

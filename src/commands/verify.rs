@@ -118,7 +118,7 @@ fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[Leftover]
     let checks = proof.checks.iter().map(|check| typed(json!(check), "check"));
     let mut summary = typed(json!(proof), "summary");
     if let Some(fields) = summary.as_object_mut() {
-        // Each has a line of its own.
+        // Each check has a line of its own.
         fields.remove("checks");
     }
     summary["verb"] = json!("verify");

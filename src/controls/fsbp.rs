@@ -2,8 +2,8 @@
 //! of the AWS Security Hub User Guide, as of November 2026. Controls for AWS WAF Classic and for clusters of DynamoDB
 //! Accelerator are left out: a stack cannot contain such resources.
 //!
-//! Where a control is stricter here: Security Hub evaluates APIGateway.8 for HTTP APIs only, and SecretsManager.4 only from
-//! the ninetieth day on.
+//! Two controls are stricter here: Security Hub evaluates APIGateway.8 for HTTP APIs only, and SecretsManager.4 only
+//! from the ninetieth day on.
 
 use super::controls;
 

@@ -1,5 +1,5 @@
-//! The controls that `audit` evaluates, as data: who asks for what, and which rules must hold for it. `audit` knows how
-//! each rule is evaluated. The titles are this project's own words; docs/audit.md names the sources.
+//! The controls that `audit` evaluates, as data: each control with its standard and the rules that must hold. `audit`
+//! knows how each rule is evaluated. The titles are this project's own words; docs/audit.md names the sources.
 
 mod checklist;
 mod fsbp;
@@ -23,7 +23,7 @@ pub enum Standard {
 impl Standard {
     pub const ALL: [Self; 4] = [Self::Fsbp, Self::Prowler, Self::Owasp, Self::Checklist];
 
-    /// The word that selects it on the command line.
+    /// The word that selects the standard on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fsbp => "fsbp",
@@ -43,7 +43,8 @@ impl Standard {
     }
 }
 
-/// How much a failure matters, as the source of the control says; for OWASP and the checklist, as this project says.
+/// The severity of a failure, as the source of the control states it. For OWASP and the checklist, this project decides
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     Low,
@@ -179,9 +180,9 @@ pub enum Rule {
     RoleTagged,
     SecretTagged,
     TopicTagged,
-    /// Nothing that the program reads decides it.
+    /// The values that the program reads do not decide the fact.
     Unknowable(&'static str),
-    /// It cannot apply to a stack.
+    /// The fact cannot apply to a stack.
     NotApplicable(&'static str),
 }
 

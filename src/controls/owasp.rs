@@ -1,5 +1,5 @@
-//! OWASP API Security Top 10, edition 2023. What depends on a function's own code cannot be seen from outside, and the
-//! control says so.
+//! OWASP API Security Top 10, edition 2023. Facts that depend on a function's own code cannot be seen from outside.
+//! They are `Unknowable`.
 
 use super::controls;
 

@@ -78,7 +78,7 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    /// What to do.
+    /// The hint for the user; `None` if the message says everything.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoCacheFolder => "set SECURELAMBDA_CACHE_DIR to a folder that you can write to".to_owned(),

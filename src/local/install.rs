@@ -3,7 +3,7 @@
 //! ```text
 //! ministack-<version>/
 //! ├── venv/             Python's virtual environment with MiniStack
-//! ├── functions/        the one that Python functions run in, with the AWS SDK for Python
+//! ├── functions/        the virtual environment of Python functions, with the AWS SDK for Python
 //! ├── node_modules/     the AWS SDK for JavaScript
 //! ├── tmp/              the emulator's TMPDIR, where it unpacks the functions
 //! ├── home/             its HOME, empty, so that it reads no ~/.aws
@@ -34,11 +34,12 @@ use super::{Note, files};
 pub(super) const MINISTACK: &str = "1.5.33";
 /// Optional for MiniStack, but without it MiniStack neither signs nor verifies tokens.
 const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
-/// Optional for MiniStack too. Without it, it answers CloudWatch's calls with JSON.
+/// Also optional for MiniStack. Without this package, MiniStack answers CloudWatch's calls with JSON.
 const CBOR: &str = "cbor2>=5.6,<7";
-/// What Lambda's Python runtimes bring along (docs/aws.md, Modules of the runtimes).
+/// The package that Lambda's Python runtimes include (docs/aws.md, Modules of the runtimes).
 const BOTO: &str = "boto3==1.43.106";
-/// The packages of the AWS SDK that functions can import. Lambda has all of its hundreds; these are what APIs use most.
+/// The packages of the AWS SDK that functions can import. Lambda has several hundred; these are the ones that APIs use
+/// most.
 const NODE_PACKAGES: [(&str, &str); 14] = [
     ("@aws-sdk/client-cognito-identity", "3.1162.0"),
     ("@aws-sdk/client-cognito-identity-provider", "3.1162.0"),
@@ -100,7 +101,7 @@ impl Installation {
         Ok(this)
     }
 
-    /// Whether it is complete and has the versions that this program installs.
+    /// Whether the installation is complete and has the versions that this program installs.
     fn is_marked(&self) -> bool {
         std::fs::read(self.marker())
             .is_ok_and(|text| serde_json::from_slice(&text).is_ok_and(|found: Value| found == recipe()))

@@ -24,7 +24,7 @@ const REGION: &str = "us-east-1";
 /// A start usually takes a second; a slow, busy machine needs more.
 const BUDGET: Duration = Duration::from_mins(1);
 
-/// Starts MiniStack, and corrects it where it denies what AWS allows.
+/// Starts MiniStack, and corrects cases in which it denies calls that AWS allows.
 const LAUNCHER: &str = include_str!("launcher.py");
 
 /// Starts the emulator, records it, and waits until it responds. The caller must hold the lock.
@@ -117,7 +117,7 @@ fn environment(installation: &Installation, node: &Node, port: u16, name: &str) 
         ("TMPDIR", installation.tmp().into()),
         ("BIND_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
-        // Functions with a program of their own get no other address from MiniStack, and would call AWS.
+        // Functions with a `provided` runtime get no other endpoint from MiniStack, and would call AWS.
         ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}").into()),
         ("AUTH", "true".into()),
         // A label that the health endpoint returns. It identifies the emulator of this program.

@@ -1,4 +1,4 @@
-//! Loads a function's code, as Lambda does before the first event. What is imported runs, the handler does not.
+//! Loads a function's code, as Lambda does before the first event. Imported code runs, but the handler does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -22,7 +22,7 @@ const NODE: &str = include_str!("load.mjs");
 /// longer is loaded again with the first event, so it may be sound.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// A function's code, and what it finds when it is loaded.
+/// A function's code, and the environment variables for loading it.
 pub struct Loadable<'a> {
     /// The zip archive.
     pub archive: &'a [u8],
@@ -32,8 +32,8 @@ pub struct Loadable<'a> {
 }
 
 impl Local {
-    /// Loads a function's code with the program and the SDK that the emulator uses. Installs packages of the SDK that the
-    /// code imports and that are not there yet. The inner error is what the program said if it failed.
+    /// Loads a function's code with the program and the SDK that the emulator uses. Installs packages of the SDK that
+    /// the code imports and that are not there yet. The inner error is the error output of the program.
     pub async fn load(&self, code: &Loadable<'_>, say: Note<'_>) -> Result<Result<(), String>, LocalError> {
         let mut installed = BTreeSet::new();
         loop {
@@ -66,7 +66,7 @@ impl Local {
     }
 }
 
-/// The program that loads code of a language. `None`: it is not loaded but compiled, or the emulator does not run it.
+/// The program that loads code of a language. `None` if the language is compiled, or the emulator does not run it.
 fn loader(language: Language, installation: &Installation, node: &Node) -> Option<Command> {
     match language {
         Language::Python => {
@@ -83,7 +83,7 @@ fn loader(language: Language, installation: &Installation, node: &Node) -> Optio
     }
 }
 
-/// The package of the AWS SDK that Node.js did not find. Lambda has all of them.
+/// The package of the AWS SDK that Node.js did not find. Lambda has all packages of the SDK.
 fn missing_of_sdk(said: &str) -> Option<&str> {
     let name = ["Cannot find package '", "Cannot find module '"].iter().find_map(|words| said.split(words).nth(1))?;
     let name = name.split('\'').next()?;

@@ -8,7 +8,7 @@
 //! - [`launch`]: starts it
 //! - [`load`]: loads the code of a function with it
 //! - [`process`]: identifies and ends its process
-//! - [`record`]: the file that connects one run of this program with the next
+//! - [`record`]: the file that describes the running emulator to the next run of this program
 //! - [`control`]: the emulator's health and reset endpoints
 //!
 //! This module prints nothing: it passes progress to the caller's [`Note`]. It knows neither stacks nor AWS.
@@ -140,7 +140,7 @@ impl Local {
         Ok(was_alive.then_some(record.emulator))
     }
 
-    /// Whether it is running. Checks the process too, because the record survives a crash or a reboot.
+    /// Whether the emulator is running. Checks the process too, because the record survives a crash or a reboot.
     pub async fn status(&self) -> Result<Status, LocalError> {
         let Some(record) = Record::load(&self.cache)?.filter(|record| record.process().is_alive()) else {
             return Ok(Status::Stopped);

@@ -24,7 +24,7 @@ impl Process {
         birth(pid).map(|birth| Self { pid, birth })
     }
 
-    /// Whether it is still running. A zombie is not.
+    /// Whether the process is still running. A zombie counts as ended.
     pub(super) fn is_alive(&self) -> bool {
         birth(self.pid).is_some_and(|birth| birth == self.birth)
     }
@@ -60,7 +60,7 @@ impl Process {
     }
 }
 
-/// When a process started, as text for comparison: the boot id and the clock ticks since the boot.
+/// The start time of a process, as text for comparison: the boot id and the clock ticks since the boot.
 #[cfg(target_os = "linux")]
 fn birth(pid: u32) -> Option<String> {
     let ticks = start_in_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
@@ -82,7 +82,7 @@ fn start_in_stat(line: &str) -> Option<u64> {
     (!is_dead(state)).then_some(start)
 }
 
-/// For systems without `/proc`.
+/// The start time of a process from `ps`, for systems without `/proc`.
 #[cfg(any(test, not(target_os = "linux")))]
 fn birth_by_ps(pid: u32) -> Option<String> {
     let output = std::process::Command::new("ps")

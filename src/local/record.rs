@@ -9,7 +9,7 @@ use super::error::LocalError;
 use super::files;
 use super::process::Process;
 
-/// How to reach the emulator.
+/// The address and the process of the emulator.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Emulator {
     /// `http://127.0.0.1:PORT`, for all services.
@@ -32,7 +32,7 @@ pub struct Emulator {
 pub(super) struct Record {
     #[serde(flatten)]
     pub(super) emulator: Emulator,
-    /// When its process started: see [`Process`].
+    /// The start time of its process: see [`Process`].
     pub(super) birth: String,
     /// The unique name that its health endpoint returns.
     pub(super) name: String,

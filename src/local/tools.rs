@@ -9,12 +9,13 @@ use tokio::process::Command;
 
 use super::error::LocalError;
 
-/// Required by MiniStack.
+/// The oldest Python that MiniStack supports.
 pub(super) const OLDEST_PYTHON: Minimum = Minimum(3, Some(10));
-/// Required by the AWS SDK for JavaScript.
+/// The oldest Node.js that the AWS SDK for JavaScript supports.
 pub(super) const OLDEST_NODE: Minimum = Minimum(20, None);
 
-/// The first one that is new enough is used. `python3` may be older than the others (macOS has 3.9).
+/// The commands of Python. The first one that is new enough is used; `python3` may be older than the others (macOS has
+/// 3.9).
 const PYTHONS: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
 /// Prints the version, then those of the two modules for virtual environments that are missing.

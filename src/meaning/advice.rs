@@ -1,9 +1,9 @@
-//! What to do about an error response.
+//! Advice for the user about an error response.
 
 use super::{FORBIDDEN, LENGTH_EXCEEDED, MISSING_PARAMETERS, OfGateway, TOO_LONG};
 use crate::probe::Answer;
 
-/// Who may call a route.
+/// The callers that a route admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admits<'a> {
     Anyone,
@@ -31,7 +31,7 @@ pub enum Admits<'a> {
     },
 }
 
-/// What a request showed about its caller.
+/// The credentials in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     Nothing,
@@ -43,13 +43,13 @@ pub enum Sent {
 /// Whether a route asks for an API key, and whether the request had one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedKey {
-    /// It does not ask.
+    /// The route does not ask for a key.
     No,
     NotSent,
     Sent,
 }
 
-/// What answers a route.
+/// The target that answers the requests of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answerer<'a> {
     /// The function of this name.
@@ -90,7 +90,7 @@ pub struct Asked<'a> {
     pub answerer: Answerer<'a>,
 }
 
-/// What to do about an error response; `None` if its body says enough or if the cause is not known.
+/// The advice about an error response; `None` if its body says enough or if the cause is not known.
 pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
     let by = OfGateway::read(answer);
     let answerer = asked.answerer;
@@ -172,7 +172,7 @@ fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
     }
 }
 
-/// Advice for a caller whom a route with scopes does not know.
+/// Advice for a caller without a valid token on a route with scopes.
 fn scope_needed(sent: Sent, token: &str, source: &str) -> String {
     match sent {
         Sent::Token => format!("API Gateway accepts only an {token} that has not expired: {source}"),
@@ -204,12 +204,12 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
              group, and tokens name the groups that the user had when they were issued"
         );
     }
-    // An HTTP API refuses a token without the scope so, and may have no firewall.
+    // An HTTP API, which cannot have a firewall, gives this answer to a token without the scope.
     if let (Admits::Programs { token, source }, "") = (asked.admits, by.kind.as_str()) {
         return scope_needed(asked.sent, token, source);
     }
     match by.kind.as_str() {
-        // Where no route is, API Gateway reads a token as a signature, and where a signature is required too.
+        // API Gateway reads a token as a signature if the route does not exist or requires a signature.
         "MissingAuthenticationTokenException" | "IncompleteSignatureException" if unsigned.is_some() => {
             needs_signature(unsigned.unwrap_or_default())
         }
@@ -516,7 +516,8 @@ mod tests {
         assert!(!with(AskedKey::Sent, false).contains("firewall"));
         assert!(with(AskedKey::Sent, true).starts_with("the firewall blocked the request, or API Gateway does not"));
         assert!(with(AskedKey::No, true).starts_with("the firewall blocked the request;"));
-        // The authorizer comes first, and its refusal is its own.
+        // API Gateway asks the authorizer before it checks the key, and the authorizer's refusal has another error
+        // type.
         let denied = rest(403, "AccessDeniedException", "User is not authorized to access this resource");
         let said = advice(&denied, &Asked { key: AskedKey::NotSent, ..PARTNERS }).expect("an advice");
         assert!(said.contains("authorizer Partner refused"), "{said}");

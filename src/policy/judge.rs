@@ -2,7 +2,7 @@
 //!
 //! The judgement is conservative. A document counts as narrower only if every statement shows it: each `Allow` of the
 //! live document is part of one `Allow` of the wanted one, and each `Deny` of the wanted document is part of one `Deny`
-//! of the live one. Anything that this cannot show weakens.
+//! of the live one. Every other difference weakens.
 
 mod patterns;
 mod statement;
@@ -16,7 +16,7 @@ use crate::engine::Effect;
 const SEND_TRACES: [&str; 2] = ["xray:puttracesegments", "xray:puttelemetryrecords"];
 
 impl Policy {
-    /// What the difference between this wanted document and the live one means.
+    /// The effect of the difference between this wanted document and the live one.
     ///
     /// A live document that allows less, denies more or has further conditions differs and does not weaken. Neither do
     /// the permissions of an identity to send traces to X-Ray. Every further permission, every missing `Deny` and every
@@ -34,7 +34,7 @@ impl Policy {
     /// Whether the other document provably allows nothing that this one does not allow. The harmless actions, in lower
     /// case, are ignored in statements that allow something to an identity.
     fn allows_all_of(&self, other: &Self, harmless: &[&str]) -> bool {
-        // The older version has no variables: there `${aws:username}` is plain text.
+        // The policy language of 2008 has no variables: `${aws:username}` is plain text in it.
         let has_variables = [self, other].iter().any(|policy| policy.to_string().contains("${"));
         if has_variables && self.version() != other.version() {
             return false;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::judge::covers;
 use super::{Policy, one_or_many, text};
 
-/// Condition keys whose value tells who calls, for whom, or from where. In lower case.
+/// Condition keys whose value identifies the caller, the resource or account that it calls for, or its network. In
+/// lower case.
 const TELLS_APART: [&str; 20] = [
     "aws:principalaccount",
     "aws:principalarn",
@@ -32,7 +33,7 @@ const TELLS_APART: [&str; 20] = [
     "lambda:sourcefunctionarn",
 ];
 
-/// The shortest prefixes of networks that are not everybody's: of IPv4 and of IPv6.
+/// The shortest prefix lengths of networks that do not count as everybody, for IPv4 and IPv6.
 const NARROWEST: (u8, u8) = (8, 32);
 
 impl Policy {
@@ -49,7 +50,7 @@ impl Policy {
             covers(&pattern, arn) || covers(&pattern, &format!("{below}*")) || pattern.starts_with(&below)
         };
         let grants = self.statements().filter(|statement| statement["Effect"] == "Allow");
-        // What excludes resources, or names none, may concern this one.
+        // A statement that excludes resources, or names none, may concern this resource.
         let here = grants
             .filter(|statement| statement.get("Resource").is_none_or(|resources| one_or_many(resources).any(concerns)));
         here.map(Value::to_string).collect()
@@ -59,7 +60,7 @@ impl Policy {
 fn admits_everybody(statement: &Value) -> bool {
     let any = |value: &Value| one_or_many(value).any(|one| one == "*");
     let principal = &statement["Principal"];
-    // Everybody but some is everybody.
+    // `NotPrincipal` admits everybody but the named principals, which counts as everybody.
     let kinds = principal.as_object().into_iter().flatten();
     let everybody =
         any(principal) || kinds.into_iter().any(|(_, who)| any(who)) || statement.get("NotPrincipal").is_some();
@@ -91,8 +92,8 @@ fn restricts(operator: &str, key: &str, values: &Value) -> bool {
     values.peek().is_some() && values.all(|value| !value.is_empty() && fixed(&value))
 }
 
-/// Whether a pattern fixes who or what it is about: it has no wildcard, or it is an ARN of one account, a path in one
-/// organization, or a session of one role.
+/// Whether a pattern matches only callers or resources of one owner: it has no wildcard, or it is an ARN of one
+/// account, a path in one organization, or a session of one role.
 fn is_fixed(pattern: &str) -> bool {
     let wild = |text: &str| text.contains(['*', '?']) || text.contains("${");
     if !wild(pattern) {
@@ -235,7 +236,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever else a statement demands: it is public until one condition tells callers apart, and then never.
+        /// A statement is public if and only if none of its conditions tells callers apart.
         #[test]
         fn one_condition_that_tells_callers_apart_decides(
             loose in prop::sample::subsequence(loose(), 0..6),

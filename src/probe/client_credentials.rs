@@ -23,7 +23,7 @@ impl ClientCredentials {
         Request { method: "POST", url: token_url, token: Some(&self.0), body: Some(body) }
     }
 
-    /// What the answer grants. Otherwise its status and OAuth's name of the error, which contain no secret.
+    /// The token that the answer grants, or else the status and OAuth's error code, which contain no secret.
     pub fn granted(answer: &Answer) -> Result<Granted, String> {
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match document["access_token"].as_str().filter(|_| answer.status == 200) {

@@ -1,5 +1,5 @@
-//! Which services each region lacks, and whether a stack can be created there. `table.rs` is generated from botocore's
-//! data. A region that is not in the table is accepted.
+//! The services that each region lacks, and the check that a stack can be created in a region. `table.rs` is generated
+//! from botocore's data. A region that is not in the table is accepted.
 
 mod table;
 
@@ -12,9 +12,9 @@ use crate::partition::Partition;
 /// A service of AWS. Its module in `aws` declares it, and scripts/regions.py reads the names from these declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    /// What botocore and its hosts call it, as in `sqs`.
+    /// Its name in botocore and in host names, as in `sqs`.
     pub name: &'static str,
-    /// What people call it, as in `SQS`.
+    /// Its name for people, as in `SQS`.
     title: &'static str,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Service {
     }
 }
 
-/// What a stack requires from its region.
+/// The requirements of a stack on its region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     pub services: BTreeSet<Service>,
@@ -67,7 +67,7 @@ const ALWAYS_ENABLED: [&str; 17] = [
     "us-west-2",
 ];
 
-/// The maximum length of a role name that identity pools can certainly assume in us-gov-east-1.
+/// The maximum length of the name of a role that identity pools can certainly assume in us-gov-east-1.
 const LONGEST_ROLE_IN_GOV_EAST: usize = 20;
 
 /// The names of all known regions.

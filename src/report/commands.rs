@@ -16,14 +16,14 @@ pub struct StackFlag {
     pub name: &'static str,
     /// `None` for a switch.
     pub value: Option<String>,
-    /// Whether it says which stack is meant. The others say where it is.
+    /// Whether the flag says which stack is meant. Other flags say where the stack is.
     pub names_stack: bool,
 }
 
 /// Commands that act on no stack.
 const WITHOUT_STACK: [&str; 5] = ["local", "init", "completions", "man", "schema"];
 
-/// Sets the flags that printed commands keep. They are those of the process, so only the first call counts.
+/// Sets the flags that printed commands keep. The flags belong to the process, so only the first call has an effect.
 pub fn keep_flags(flags: Vec<StackFlag>) {
     let _ = FLAGS.set(flags);
 }
@@ -41,7 +41,7 @@ pub(super) fn completed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A document of which every text is [`completed`].
+/// A document in which every text is [`completed`].
 pub fn completed_document(mut document: Value) -> Value {
     if let Some(flags) = FLAGS.get().filter(|flags| !flags.is_empty()) {
         complete_in(&mut document, flags);

@@ -1,4 +1,4 @@
-//! What a stack costs, for `plan`.
+//! The costs of a stack, for `plan`.
 
 use crate::costs::{Cost, Price, monthly_sum};
 

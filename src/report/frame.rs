@@ -130,7 +130,7 @@ fn width(size: Size) -> usize {
     size.columns.saturating_sub(1)
 }
 
-/// Too narrow to show verbs.
+/// Whether the terminal is too narrow to show verbs.
 fn narrow(size: Size) -> bool {
     size.columns < 48
 }

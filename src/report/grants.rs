@@ -33,9 +33,9 @@ fn allowed(statement: &Value) -> String {
     format!("{} on {}{only}", all("Action", |action| action), all("Resource", name))
 }
 
-/// What the keys of one operator of a condition must be, as in `kms:ViaService is ssm.eu-west-1.amazonaws.com`.
+/// The requirements of one condition operator, as in `kms:ViaService is ssm.eu-west-1.amazonaws.com`.
 fn demanded((operator, keys): (&String, &Value)) -> Vec<String> {
-    // IAM's prefixes and suffix say how it compares when a request lacks the key or has several values.
+    // The prefixes and the suffix of an operator say how IAM compares if a request lacks the key or has several values.
     let plain = operator.trim_end_matches("IfExists");
     let words = match plain.rsplit(':').next().unwrap_or(plain) {
         "StringEquals" | "StringEqualsIgnoreCase" | "ArnEquals" | "Bool" | "NumericEquals" | "IpAddress" => "is",

@@ -88,7 +88,7 @@ pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     lines.join("\n")
 }
 
-/// Until when deleted secrets and keys can be restored. Empty if there are none.
+/// The days until which deleted secrets and keys can be restored. Empty if there are none.
 pub fn recoverable_text(recoverable: &[InventoryItem]) -> String {
     let line = |one: &InventoryItem| {
         let (name, day) = (harmless(one.id.parts().1), date(one.until.unwrap_or_default()));

@@ -37,7 +37,7 @@ impl Render for Visible<'_> {
 fn is_visible(c: char) -> bool {
     match c {
         '\t' | '\n' => true,
-        // These override the direction of text, so that it reads differently from what it says.
+        // These override the direction of text, so that a reader sees the characters in another order.
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
         // The last two code points of every plane are not characters. XML 1.0 forbids those of the first plane.
         c if u32::from(c) & 0xfffe == 0xfffe => false,

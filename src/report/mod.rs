@@ -4,9 +4,9 @@
 //! - [`choose`] picks a [`Style`] for the output, and [`reporter`] returns the [`Reporter`] of that style.
 //! - `bars`, `lines` and `json` each show the events of a run as they happen.
 //! - `commands` completes printed commands, so that they mean the stack of this run.
-//! - `print` prints what is not part of a run: results, remarks and the error that ends a command.
+//! - `print` prints everything that is not part of a run: results, remarks and the error that ends a command.
 //! - `summary`, `plan`, `grants` and `failure` format the text and JSON that commands print before and after a run.
-//! - `diagram` draws a stack: who may call what.
+//! - `diagram` draws a stack: its callers, routes, functions and other resources.
 //! - `timings` adds the duration of each resource to the end of a run.
 //! - `audit` shows the result of `audit` as text, as SARIF and as an HTML page.
 //! - `proof` shows the result of `verify` as a table, as an HTML page and as JUnit XML.
@@ -80,7 +80,7 @@ pub trait Reporter: Send {
 #[expect(clippy::struct_excessive_bools, reason = "five independent facts, each with a row in the truth table")]
 pub struct Setting {
     pub stderr_is_terminal: bool,
-    /// `CI` is set, so a terminal is a log.
+    /// `CI` is set, so the output is a log even on a terminal.
     pub ci: bool,
     /// `--json`.
     pub json: bool,

@@ -15,8 +15,8 @@ const HUES: [(Color, bool); 9] = [
     (Color::Green, true),
 ];
 
-/// What a stream can show. `config` determines it from `--color`, `NO_COLOR` and the locale, for standard output and
-/// for standard error.
+/// The abilities of a stream: colours and Unicode. `config` determines them from `--color`, `NO_COLOR` and the locale,
+/// for standard output and for standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Palette {
     pub color: bool,

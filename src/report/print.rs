@@ -1,4 +1,4 @@
-//! Prints what is not part of a run: results, remarks, errors and the log of `-v`.
+//! Prints everything that is not part of a run: results, remarks, errors and the log of `-v`.
 
 use std::fmt::Write as _;
 
@@ -32,8 +32,8 @@ pub fn say(text: &str) {
     Stream::stderr().line(completed(text));
 }
 
-/// Prints the error that ended a command: what failed, AWS's code with the request id, and what to do next. With
-/// `--json` it is a JSON document. Both are on standard error.
+/// Prints the error that ended a command: its message, AWS's code with the request id, and its hints. With `--json` it
+/// is a JSON document. Both are on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
         let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
@@ -78,7 +78,7 @@ fn extend(document: &mut Value, with: Value) {
 }
 
 fn error_text(error: &Error, palette: Palette, width: usize) -> String {
-    // Text that has lines of its own keeps them.
+    // Text with line breaks is not wrapped.
     let paragraph = |head: &str, text: &str| {
         let whole = width == usize::MAX || text.contains('\n');
         if whole { format!("{head}{text}") } else { hanging(head, text, width).join("\n") }

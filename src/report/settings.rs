@@ -1,4 +1,4 @@
-//! Settings of what is printed. `config` sets them from the flags, the terminal and the environment.
+//! Settings of the output. `config` sets them from the flags, the terminal and the environment.
 
 use super::{Palette, Style};
 
@@ -19,7 +19,7 @@ pub struct Output {
     pub shown: bool,
     /// How many columns a line of text on standard output may have.
     pub columns: usize,
-    /// The same for errors on standard error. Without a terminal their lines are not broken.
+    /// How many columns a line of an error on standard error may have. Without a terminal, these lines are not broken.
     pub error_columns: usize,
     /// Colours for standard output.
     pub answers: Palette,

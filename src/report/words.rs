@@ -115,12 +115,12 @@ pub(super) fn hanging(head: &str, text: &str, width: usize) -> Vec<String> {
     lines.iter().enumerate().map(|(n, line)| head(n) + line).collect()
 }
 
-/// Resources that turned up in a list.
+/// The text about resources that were found in AWS's lists by their tags.
 pub(super) fn found_by_tag(ids: &[Id]) -> String {
     format!("by their tags: {}", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))
 }
 
-/// A deleted resource that is still listed.
+/// The text about a deleted resource that AWS still lists.
 pub(super) fn still_listed(id: &Id, for_up_to: Duration) -> String {
     format!("{id} is still listed; looking again for up to {} s", for_up_to.as_secs())
 }

@@ -1,4 +1,5 @@
-//! Words of other tools in the stack file: what the key is called here, or what to do instead.
+//! Hints for names that other tools use, such as `memorySize`: the stack file's name for the setting, or an
+//! alternative.
 
 mod words;
 
@@ -7,7 +8,7 @@ use super::section::Section;
 use super::sections::ROOT;
 use words::{Advice, FIREWALL, WORDS, Word};
 
-/// WAF's names of managed rule groups, and ours.
+/// WAF's names of managed rule groups as [`plain`] words without `awsmanagedrules`, and the stack file's names.
 const MANAGED_GROUPS: [(&str, &str); 5] = [
     ("commonruleset", "common"),
     ("knownbadinputsruleset", "known-bad-inputs"),
@@ -16,7 +17,7 @@ const MANAGED_GROUPS: [(&str, &str); 5] = [
     ("anonymousiplist", "anonymous-ip"),
 ];
 
-/// What to write instead of an unknown key of a table; `None` if the word means nothing here.
+/// The hint for an unknown key of a table; `None` if this module does not know the word.
 pub(super) fn for_key(within: &str, keys: &[&str], key: &str) -> Option<String> {
     let plain = plain(key);
     if let Some(same) = keys.iter().find(|known| self::plain(known) == plain) {
@@ -35,7 +36,7 @@ pub(super) fn for_key(within: &str, keys: &[&str], key: &str) -> Option<String> 
     })
 }
 
-/// What to write instead of an unknown word as the value of a key.
+/// The hint for an unknown word as the value of a key.
 pub(super) fn for_value(key: &str, known: &[&str], word: &str) -> Option<String> {
     let plain = plain(word);
     let same = known.iter().find(|known| self::plain(known) == plain).copied();
@@ -57,19 +58,19 @@ pub(super) fn for_value(key: &str, known: &[&str], word: &str) -> Option<String>
     same.or(other.filter(|other| known.contains(other))).map(|right| format!("did you mean \"{right}\"?"))
 }
 
-/// Our name of one of WAF's managed rule groups.
+/// The stack file's name of a WAF managed rule group, as in `sqli`.
 fn managed_group(word: &str) -> Option<&'static str> {
     let plain = plain(word);
     let group = plain.strip_prefix("awsmanagedrules")?;
     MANAGED_GROUPS.iter().find(|(theirs, _)| *theirs == group).map(|(_, ours)| *ours)
 }
 
-/// A word without what different tools write differently: `memorySize`, `MemorySize` and `memory_size` are the same.
+/// A word in lower case without punctuation, so that `memorySize`, `MemorySize` and `memory_size` are equal.
 fn plain(word: &str) -> String {
     word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Whether the stack file has a key, as in `functions.memory_mb`. The names that users choose are left out.
+/// Whether stack files can have a key, as in `functions.memory_mb`. The path leaves out the names that users choose.
 fn exists(path: &str) -> bool {
     let mut tables: Vec<&'static dyn Section> = vec![&ROOT];
     path.split('.').all(|name| {

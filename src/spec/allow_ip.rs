@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::sections::{NoNetwork, network};
 use super::{Mode, Stack, parse};
 
-/// Why an address cannot be added, and what to do instead.
+/// The reason why an address cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
     #[error("{}", .0.message)]
@@ -21,8 +21,8 @@ pub enum Unwritable {
     Form,
 }
 
-/// Adds addresses to the text of a stack file. Returns the new text, or `None` if all of them are in it already, and
-/// the addresses that were added.
+/// Adds addresses to the text of a stack file. Returns the new text and the addresses that were added. The text is
+/// `None` if the file has all addresses already.
 pub fn allow(text: &str, stack: &Stack, asked: &[String]) -> Result<(Option<String>, Vec<IpNet>), Unwritable> {
     let firewall = stack.firewall.as_ref().ok_or(Unwritable::NoFirewall)?;
     if firewall.mode == Mode::Block {
@@ -65,8 +65,8 @@ fn insert(text: &str, new: &[IpNet]) -> Option<String> {
         let Range { start, .. } = list;
         return Some(format!("{}{}{}", &text[..=start], quoted.join(", "), &text[start + 1..]));
     };
-    // In front of the first address, because a comment about the last one may follow it. On lines of their own if the
-    // old addresses are.
+    // The new addresses go in front of the first old one, because a comment may follow the last one. Each gets its own
+    // line if the old addresses have lines of their own.
     let start = first.span().start;
     let before = &text[list.start..start];
     let indent = before.rfind('\n').map(|line| &before[line..]).filter(|indent| indent.trim().is_empty());

@@ -1,10 +1,11 @@
-//! Who may call a route and what a caller must show, in the words that every command and every document uses.
+//! Descriptions of a route's callers and of the credentials that it demands. Every command and every document uses
+//! them.
 
 use super::{Api, ApiKind, Auth, Mode, PoolClient, Route, Stack};
 
 impl Route {
-    /// The tokens of its pool that it accepts, as a noun and what follows it: `access token` and ` with the scope a/b`.
-    /// All begin with a vowel.
+    /// The tokens of its pool that the route accepts: a noun such as `access token`, which begins with a vowel, and the
+    /// text after it.
     fn tokens(&self, kind: ApiKind) -> (&'static str, String) {
         let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         match (scopes.as_slice(), kind) {
@@ -21,13 +22,13 @@ impl Route {
         format!("{noun}{with}")
     }
 
-    /// The same with the pool, as in `access token of Users with the scope orders/read`.
+    /// The token that the route accepts and its pool, as in `access token of Users with the scope orders/read`.
     pub fn token_of(&self, pool: &str, kind: ApiKind) -> String {
         let (noun, with) = self.tokens(kind);
         format!("{noun} of {pool}{with}")
     }
 
-    /// The groups that a caller must be in, as in ` in the group staff`; empty if it need not be in one.
+    /// The groups that a caller must be in, as in ` in the group staff`; empty if the route demands no group.
     pub fn membership(&self) -> String {
         let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
         match groups.as_slice() {
@@ -39,8 +40,8 @@ impl Route {
 }
 
 impl Stack {
-    /// Whose tokens of the pool a route accepts. Those of users have scopes only if a function adds them, and programs are
-    /// in no group.
+    /// The callers from the pool whose tokens a route accepts. Tokens of users have scopes only if a function adds
+    /// them, and programs are in no group.
     pub fn holders(&self, pool: &str, route: &Route) -> String {
         let who = match self.gives_scopes(pool) {
             _ if route.scopes.is_empty() || !route.groups.is_empty() => "users",
@@ -80,7 +81,7 @@ impl Stack {
         }
     }
 
-    /// Who may call a route of this API, as in `for users of Users, with an API key`.
+    /// The callers that a route of this API admits, as in `for users of Users, with an API key`.
     pub fn callers(&self, api: &Api, route: &Route) -> String {
         let mut callers = match &route.auth {
             Auth::Pool(pool) if !route.groups.is_empty() => {

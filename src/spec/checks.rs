@@ -1,4 +1,4 @@
-//! What the checks of a stack as a whole share. Each section has its own checks.
+//! The parts that all checks of a whole stack share. Each section has its own checks.
 
 use super::Stack;
 use super::diagnostic::{Diagnostic, SpanMap};
@@ -6,11 +6,11 @@ use super::field::Key;
 use super::reader::suggest;
 use crate::scope::Scope;
 
-/// A stack that was read, and the mistakes that were found in it as a whole.
+/// A stack that was read, and the mistakes that the checks of the whole stack found.
 pub(super) struct Checks<'a> {
     pub stack: &'a Stack,
-    /// A scope with the greatest length of partition, account and region. Parts that are not known yet count with
-    /// their greatest length when sizes are compared with AWS's limits.
+    /// A scope whose partition, account and region have their greatest length. Sizes are compared with AWS's limits in
+    /// this scope, because the real values are not known yet.
     pub longest: Scope,
     places: &'a SpanMap,
     flaws: Vec<Diagnostic>,
@@ -36,7 +36,7 @@ impl<'a> Checks<'a> {
         self.flaws.extend(flaws);
     }
 
-    /// Whether one of these sections has an entry of this name, sound or not.
+    /// Whether one of these sections has an entry of this name. Entries with mistakes count too.
     pub(super) fn has(&self, sections: &[&Key], name: &str) -> bool {
         self.names(sections).contains(&name)
     }
@@ -46,13 +46,13 @@ impl<'a> Checks<'a> {
         self.places.has(place)
     }
 
-    /// Reports a name that no entry of these sections has. `what` is what the name should stand for.
+    /// Reports a name that no entry of these sections has. `what` is the kind of entry that the name should refer to.
     pub(super) fn exists(&mut self, place: String, what: &str, name: &str, sections: &[&Key]) {
         let known = self.names(sections);
         self.one_of(place, what, name, &known);
     }
 
-    /// Reports a name that is none of those that are known. An empty name was reported when it was read.
+    /// Reports a name that is not in `known`. An empty name was reported when it was read.
     pub(super) fn one_of(&mut self, place: String, what: &str, name: &str, known: &[&str]) {
         if !name.is_empty() && !known.contains(&name) {
             let flaw = Diagnostic::new(place, format!("there is no {what} called {name}"));

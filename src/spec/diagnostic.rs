@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, and where.
+//! Mistakes in a stack file, and their places.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{message}")]
 pub struct Diagnostic {
-    /// The path of the key, such as `functions.Hello.source`. Empty if the mistake was found by its span.
+    /// The path of the key, such as `functions.Hello.source`. Empty if the mistake has a span instead.
     pub key: String,
     pub message: String,
     /// How to correct it.
@@ -20,7 +20,7 @@ pub struct Diagnostic {
     pub concealed: Vec<Range<usize>>,
 }
 
-/// The text with asterisks for everything that these mistakes conceal.
+/// The text, with asterisks in place of the bytes that these mistakes conceal.
 pub fn conceal(text: &str, mistakes: &[Diagnostic]) -> String {
     let secrets =
         |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.concealed).any(|range| range.contains(&at));
@@ -35,7 +35,7 @@ impl Diagnostic {
         Self { key: key.into(), message: message.into(), help: None, span: None, concealed: Vec::new() }
     }
 
-    /// A mistake that is found by its span instead of its key.
+    /// A mistake that is located by its span instead of its key.
     pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self { span: Some(span.clone().into()), ..Self::new("", message) }
     }
@@ -45,7 +45,7 @@ impl Diagnostic {
         self.span.map_or(0, |span| span.offset())
     }
 
-    /// Puts the key into this API; `None` is the API without a name.
+    /// Puts `apis.NAME` of this API in front of the key; `None` is the API without a name.
     #[must_use]
     pub(super) fn within(mut self, api: Option<&str>) -> Self {
         if let Some(api) = api {
@@ -75,13 +75,13 @@ impl SpanMap {
         self.0.contains_key(place)
     }
 
-    /// The names in a section such as `functions`, whether or not what they stand for is sound.
+    /// The names of the entries in a section such as `functions`. Entries with mistakes count too.
     pub(super) fn names(&self, section: &str) -> Vec<&str> {
         let within = self.0.keys().filter_map(|place| place.strip_prefix(section)?.strip_prefix('.'));
         within.filter(|name| !name.contains('.')).collect()
     }
 
-    /// Adds the span of the key, or of the nearest key around it that is known.
+    /// Adds the span of the key, or of the nearest enclosing key that the stack file has.
     pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
         let mut key = diagnostic.key.as_str();
         let span = loop {

@@ -18,7 +18,7 @@ pub(super) struct Key {
     pub name: &'static str,
     pub holds: Holds,
     pub default: Fallback,
-    /// The default with `posture = "hardened"`, if it is another one.
+    /// The default with `posture = "hardened"`, if it differs from `default`.
     pub hardened: Fallback,
     pub required: bool,
     /// Its meaning, for editors and docs/stack-file.md.
@@ -98,7 +98,7 @@ impl Key {
         self.default.json()
     }
 
-    /// The default with `posture = "hardened"`, if it is another one.
+    /// The default with `posture = "hardened"`, if it differs from the ordinary default.
     pub(super) fn hardened_default(&self) -> Option<Value> {
         self.hardened.json()
     }
@@ -121,7 +121,7 @@ impl Fallback {
 /// Text that must be given.
 pub(super) struct Required {
     pub key: Key,
-    /// Stands for the text if its whole table is left out, or if the text is wrong and reading goes on.
+    /// The value if the whole table is left out, or if the text is wrong and reading continues.
     pub default: &'static str,
 }
 
@@ -145,7 +145,7 @@ impl Required {
     }
 }
 
-/// Text that can be left out, and then is absent.
+/// Optional text without a default.
 pub(super) struct Text {
     pub key: Key,
 }
@@ -201,7 +201,7 @@ impl Flag {
     }
 }
 
-/// A key that is given by the value `true` alone.
+/// A key whose only valid value is `true`.
 pub(super) struct OnlyTrue {
     pub key: Key,
 }
@@ -247,7 +247,7 @@ impl Number {
 }
 
 impl Number {
-    /// One of the numbers. With `posture = "hardened"` the second default applies.
+    /// One of the numbers. With `posture = "hardened"`, the default is `hardened`.
     pub(super) const fn hardened_one_of(
         name: &'static str,
         numbers: &'static [u32],
@@ -260,7 +260,7 @@ impl Number {
     }
 }
 
-/// A whole number that can be left out, and then is absent.
+/// An optional whole number without a default.
 pub(super) struct OptionalNumber {
     pub key: Key,
 }
@@ -285,7 +285,7 @@ impl List {
         Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList) }
     }
 
-    /// With `posture = "hardened"`, these are the default.
+    /// With `posture = "hardened"`, the default is `hardened`.
     pub(super) const fn hardened_words(
         name: &'static str,
         words: &'static [&'static str],
@@ -377,7 +377,7 @@ impl Conditions {
     }
 }
 
-/// Who may call a route: a word, or a table that names a pool.
+/// The authorization of a route: a word, or a table that names a pool.
 pub(super) struct AuthKey<S: 'static, T: 'static> {
     pub key: Key,
     pub section: &'static S,

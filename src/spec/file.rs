@@ -19,7 +19,7 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::default();
     if !errors.is_empty() {
-        // A broken line could mean anything, and so could what depends on it.
+        // A line with a syntax error could mean anything, and so could the lines that depend on it.
         let help = "the file must be valid TOML (see toml.io); other mistakes are found after that";
         for error in errors {
             let span = error.span().unwrap_or(0..0);

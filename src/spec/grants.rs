@@ -1,5 +1,5 @@
-//! What a function, or an identity pool's users, may do by its own entry: each grant is a statement of the policy. All resources follow from
-//! names, so everything is known before it exists.
+//! The permissions that the entry of a function or of an identity pool grants. Each grant is a statement of the role's
+//! policy. ARNs follow from names, except for user pools, so they are known before the resources exist.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use super::sections::{pools_in, with_pool};
 use super::{Allowed, Block, Function, IdentityPool, Stack, Variable};
 use crate::scope::Scope;
 
-/// Something that a role may do.
+/// A permission of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The key of the entry that says so.
+    /// The key of the entry that grants it.
     pub key: &'static str,
     /// The id of its statement.
     pub sid: String,
-    /// As IAM calls them; with wildcards only if the stack file gives the reason.
+    /// IAM's names of the actions. They have wildcards only if the stack file gives the reason.
     pub actions: Vec<String>,
     /// ARNs, or `*`.
     pub resources: Vec<String>,
@@ -34,7 +34,7 @@ impl Grant {
         self
     }
 
-    /// The same, with the ARNs of pools that are known.
+    /// The same grant, with the ARNs of known pools in place of their placeholders.
     #[must_use]
     pub fn with_pools(mut self, known: &dyn Fn(&str) -> Option<String>) -> Self {
         self.resources = self.resources.iter().map(|resource| with_pool(resource, known)).collect();
@@ -57,13 +57,13 @@ pub fn pools_of(allow: &[Allowed]) -> impl Iterator<Item = &str> {
     allow.iter().flat_map(|allowed| pools_in(&allowed.resources))
 }
 
-/// Everything that the entry of an identity pool grants in `allow`. In place of the ARN of a pool there is a placeholder.
+/// Everything that the entry of an identity pool grants in `allow`. A user pool has a placeholder instead of its ARN.
 pub fn granted_to_callers(wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Vec<Grant> {
     wanted.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, (stack, scope))).collect()
 }
 
-/// Everything that the entry of a function grants in these keys. A grant for nothing is left out. In place of the ARN of
-/// a pool there is a placeholder, because AWS chooses its id.
+/// Everything that the entry of a function grants. Grants without resources are left out. A user pool has a placeholder
+/// instead of its ARN, because AWS chooses its id.
 pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     let mut grants: Vec<Grant> = tables(stack, wanted, scope).into();
     grants.push(invokes(stack, wanted, scope));
@@ -75,7 +75,7 @@ pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     grants
 }
 
-/// What reads items. `DescribeTable` tells libraries a table's keys.
+/// The actions that read items. Libraries call `DescribeTable` to get a table's keys.
 const READ: [&str; 6] = [
     "dynamodb:BatchGetItem",
     "dynamodb:ConditionCheckItem",
@@ -85,7 +85,7 @@ const READ: [&str; 6] = [
     "dynamodb:Scan",
 ];
 
-/// What changes items.
+/// The actions that change items.
 const WRITE: [&str; 4] = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
 
 /// Reading tables and their indexes, and writing tables (docs/aws.md, Tables).
@@ -107,8 +107,8 @@ fn invokes(stack: &Stack, wanted: &Function, scope: &Scope) -> Grant {
     Grant::new("invokes_functions", "InvokeOwnFunctions", &["lambda:InvokeFunction"], functions)
 }
 
-/// The parameters that a function may read, and their decryption: only SSM uses the key for it, and only for these
-/// parameters (docs/aws.md, Parameters).
+/// The grants to read parameters and to decrypt them. Only SSM may use the key, and only for these parameters
+/// (docs/aws.md, Parameters).
 fn parameters(wanted: &Function, scope: &Scope) -> [Grant; 3] {
     let of_variables = wanted.environment.values().filter_map(|value| match value {
         Variable::Parameter(name) => Some(name),
@@ -117,7 +117,7 @@ fn parameters(wanted: &Function, scope: &Scope) -> [Grant; 3] {
     let names: BTreeSet<&String> = wanted.rights.parameters.iter().chain(of_variables).collect();
     let arn = |name: &str| scope.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')));
     let each: Vec<String> = names.iter().map(|name| arn(name)).collect();
-    // The path itself is what a call for all parameters below it asks for.
+    // A call of `GetParametersByPath` needs permission for the path itself.
     let paths = names.iter().filter_map(|name| name.strip_suffix("/*"));
     let paths: Vec<String> = paths.flat_map(|path| [arn(path), arn(&format!("{path}/*"))]).collect();
     let key = "reads_parameters";
@@ -132,8 +132,8 @@ fn parameters(wanted: &Function, scope: &Scope) -> [Grant; 3] {
     ]
 }
 
-/// Reading secrets that somebody else looks after, and their decryption with whatever key they have: only Secrets
-/// Manager uses the key for it, and only for these secrets (docs/aws.md, Values and versions).
+/// The grants to read secrets that are managed outside of the stack, and to decrypt them with any key of their account.
+/// Only Secrets Manager may use the key, and only for these secrets (docs/aws.md, Values and versions).
 fn their_secrets(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] {
     let arns = wanted.secrets.iter().filter_map(|secret| stack.existing_secrets.get(secret));
     let arns: Vec<String> = arns.cloned().collect();

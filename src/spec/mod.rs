@@ -1,8 +1,8 @@
-//! What the user wrote: the stack file, read and checked. Pure: no call, no clock, no terminal.
+//! Reads and checks the stack file. The code is pure: it uses no network, no clock and no terminal.
 //!
-//! `sections` has a file for each section of the stack file: the declarations of its keys, what it is read into, the
-//! code that reads it, and its checks. `file` reads a whole file with them and the `reader`; the JSON schema and
-//! docs/stack-file.md are written from the declarations. What follows from a stack at AWS is in
+//! `sections` has a file for each section of the stack file: the declarations of its keys, the types for its values,
+//! the code that reads it, and its checks. `file` reads a whole file with them and the `reader`; the JSON schema and
+//! docs/stack-file.md are written from the declarations. The AWS resources that follow from a stack are in
 //! [`topology`](crate::topology).
 
 mod advice;

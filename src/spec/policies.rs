@@ -1,7 +1,8 @@
-//! The IAM documents that follow from the stack file's entries. Resources are full ARNs, with these exceptions: a wildcard
-//! stands for the streams within a function's own log group, for the stream of a table of the stack, whose ARN has the time
-//! in it, and for the keys that encrypt parameters and somebody else's streams, X-Ray's permissions
-//! to send traces can only be given for everything (docs/aws.md, Tracing), and `allow` says what it says.
+//! The IAM policies that follow from the stack file's entries. Resources are full ARNs, with these exceptions. A
+//! wildcard stands for the streams within a function's own log group, for the stream of a table of the stack, whose ARN
+//! contains the time, and for the keys that encrypt parameters, existing secrets and streams outside of the stack. The
+//! permissions for a VPC have the resource `*`. X-Ray's permissions to send traces have it too, because AWS allows no
+//! other (docs/aws.md, Tracing). `allow` has the resources that the stack file gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +14,10 @@ use super::{Destination, Function, Rotation, Stack, StreamSource};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
-/// A role's inline policies, without white space, in characters (docs/aws.md, Policy documents).
+/// The greatest size of a role's inline policies, without white space, in characters (docs/aws.md, Policy documents).
 pub(super) const MAX_POLICY: usize = 10_240;
 
-/// What Lambda does with the role of a function in a VPC.
+/// The actions that Lambda performs with the role of a function in a VPC.
 const NETWORK_ACTIONS: [&str; 6] = [
     "ec2:CreateNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
@@ -26,7 +27,7 @@ const NETWORK_ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
-/// The ids of the statements of functions' policies; those of some end in a number.
+/// The `Sid`s of statements in functions' policies. `NUMBERED_SIDS` has those that end in a number.
 const SIDS: [&str; 22] = [
     "DecryptParameters",
     "DecryptTheirSecrets",
@@ -53,7 +54,7 @@ const SIDS: [&str; 22] = [
 ];
 const NUMBERED_SIDS: [&str; 2] = ["Allow", "DecryptStream"];
 
-/// Whether a statement with this id is one that the program gives a function, for some stack file.
+/// Whether this is the `Sid` of a statement that the program gives functions for some stack file.
 pub fn is_of_the_program(sid: &str) -> bool {
     let number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
     SIDS.contains(&sid) || NUMBERED_SIDS.iter().any(|beginning| sid.strip_prefix(beginning).is_some_and(number))
@@ -126,9 +127,9 @@ pub fn join_vpc(function: &str) -> [serde_json::Value; 2] {
     [statement("JoinVpc", "Allow", &NETWORK_ACTIONS), not_by_code]
 }
 
-/// The resource policy of a secret of this account. It allows nobody anything: it denies other accounts everything, and
-/// reading the value to everybody but these roles. If there are administrators (ARNs of roles and users), it denies
-/// everything to everybody else.
+/// The resource policy of a secret of this account. It only denies: everything to other accounts, and reading the value
+/// to everybody except `readers`. If there are administrators (ARNs of roles and users), it denies everything to
+/// everybody except readers and administrators.
 pub fn secret(account: &str, readers: &[String], administrators: &[String]) -> Policy {
     let deny = |sid: &str, actions: &str, condition: serde_json::Value| {
         let mut statement =
@@ -165,7 +166,7 @@ pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item
     found.map(|(name, _)| name)
 }
 
-/// Lets the users of an identity pool call exactly these methods of these APIs, and do what these statements allow.
+/// Lets the users of an identity pool call exactly the methods with these ARNs, and adds the statements in `granted`.
 pub fn callers(arns: &[String], granted: impl IntoIterator<Item = serde_json::Value>) -> Policy {
     let invoke = (!arns.is_empty()).then(|| {
         json!({
@@ -178,8 +179,8 @@ pub fn callers(arns: &[String], granted: impl IntoIterator<Item = serde_json::Va
     Policy::new(invoke.into_iter().chain(granted))
 }
 
-/// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
-/// characters that AWS chooses, and that of a pool in its id.
+/// Every function's policy before its resources exist. ARNs follow from names, with two exceptions: AWS chooses the
+/// last six characters of a secret's ARN, and the id in a pool's ARN.
 pub fn planned(stack: &Stack, scope: &Scope, known: &Known<'_>) -> Vec<(String, Policy)> {
     let plan = stack.functions.iter().map(|(name, wanted)| {
         let rotated: Vec<String> = rotated_by(stack, name).map(|secret| secret_arn(secret, scope, known)).collect();
@@ -190,7 +191,7 @@ pub fn planned(stack: &Stack, scope: &Scope, known: &Known<'_>) -> Vec<(String, 
     plan.collect()
 }
 
-/// The ARNs of what exists already, by name.
+/// The ARNs of the secrets and pools that exist already, by name.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub secret: &'a dyn Fn(&str) -> Option<String>,
@@ -198,10 +199,10 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Nothing exists.
+    /// No secret and no pool exists.
     pub(super) const NOTHING: Known<'static> = Known { secret: &|_| None, pool: &|_| None };
 
-    /// The ARN of a pool, or what it will look like.
+    /// The ARN of a pool, with `?` in place of its id if the pool does not exist.
     fn pool_arn(&self, name: &str, scope: &Scope) -> String {
         let unknown = || scope.arn("cognito-idp", &format!("userpool/{}_?????????", scope.region));
         (self.pool)(name).unwrap_or_else(unknown)
@@ -213,7 +214,7 @@ fn secret_arn(name: &str, scope: &Scope, known: &Known<'_>) -> String {
         .unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
 }
 
-/// The policy of one function, like [`planned`].
+/// The policy of one function before its resources exist, as in [`planned`].
 pub(super) fn planned_for(
     stack: &Stack,
     name: &str,
@@ -233,7 +234,8 @@ pub(super) fn planned_for(
     beyond(stack, name, wanted, scope, &pool).into_iter().chain(uses_key).fold(policy, Policy::with)
 }
 
-/// The statements of a function's policy that depend on nothing but the stack file and the ARNs of the pools that it names.
+/// The statements of a function's policy that depend on nothing but the stack file and the ARNs of the pools that it
+/// names.
 pub fn beyond(
     stack: &Stack,
     name: &str,
@@ -242,7 +244,8 @@ pub fn beyond(
     pool: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
-    // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
+    // A function with empty lists in `vpc` needs these permissions too: Lambda uses them to delete the network
+    // interfaces of the VPC that the function leaves.
     let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
     let failures = |of: fn(&Destination) -> bool| {
         let arns = wanted.failures().filter(move |one| of(one)).map(|one| one.arn(stack, scope));
@@ -288,8 +291,8 @@ fn one_or_all(texts: &BTreeSet<String>) -> serde_json::Value {
     }
 }
 
-/// What Lambda does with a stream as the function. AWS's list has the last action too, though it can be allowed on
-/// everything alone and reading a stream does not need it (docs/aws.md, Event source mappings).
+/// The actions that Lambda performs on a stream with the function's role. AWS's list includes `ListStreams`, although
+/// AWS allows it only on `*` and reading a stream does not need it (docs/aws.md, Event source mappings).
 const READ_TABLE_STREAM: [&str; 4] =
     ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 const READ_STREAM: [&str; 6] = [
@@ -301,8 +304,8 @@ const READ_STREAM: [&str; 6] = [
     "kinesis:ListStreams",
 ];
 
-/// Lets Lambda read the streams that call a function, and use the keys of those that somebody else looks after: only
-/// for these streams, and only through the service that keeps them.
+/// Lets Lambda read the streams that invoke a function, and decrypt the streams outside of the stack. The permission to
+/// decrypt is limited to these streams and to the service that stores them.
 fn streams(wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
     let of = |service: &str| -> Vec<String> {
         let sources = wanted.streams().map(|trigger| &trigger.source).filter(|source| source.service() == service);
@@ -321,8 +324,8 @@ fn streams(wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
     tables.into_iter().chain(read("ReadStreams", &READ_STREAM, of("kinesis"))).chain(decrypts).collect()
 }
 
-/// Lets a function use whatever key encrypts somebody else's stream. What services say of the data that they encrypt
-/// limits it to this one (docs/aws.md, Event source mappings).
+/// Lets a function decrypt a stream outside of the stack with any key of its account. The encryption context that the
+/// stream's service sets limits the permission to this stream (docs/aws.md, Event source mappings).
 fn decrypt_stream(at: usize, arn: &str, scope: &Scope) -> serde_json::Value {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let part = |index: usize| parts.get(index).copied().unwrap_or_default();
@@ -352,10 +355,10 @@ fn send(sid: &str, queues: &serde_json::Value) -> serde_json::Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queues })
 }
 
-/// Lets a function use the key with this ARN, through the services alone that use it for the function.
+/// Lets a function use the key with this ARN, only through the services that use the key for the function.
 pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key: &str) -> serde_json::Value {
     let rotates = rotated_by(stack, name).next().is_some();
-    // The service encrypts with the permissions of whoever sends or writes to create data keys (docs/aws.md, Keys of
+    // The service creates data keys with the permissions of the principal that sends or writes (docs/aws.md, Keys of
     // the stack file).
     let publishes = !wanted.publishes.is_empty() || wanted.failures().any(|one| one.topic().is_some());
     let sends = !wanted.sends.is_empty() || wanted.failures().any(|one| one.queue().is_some());
@@ -389,7 +392,7 @@ pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key:
     })
 }
 
-/// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).
+/// Whether a function sends traces: its entry sets `tracing`, and the partition has X-Ray (docs/aws.md, Tracing).
 pub fn traces(wanted: &Function, scope: &Scope) -> bool {
     wanted.tracing && scope.has_tracing()
 }

@@ -72,7 +72,7 @@ fn kind(item: Item) -> &'static str {
     }
 }
 
-/// The known word that is most like a mistyped one; if none is, all known words.
+/// The help for a mistyped word: the most similar known word, or all known words if none is similar.
 pub(super) fn suggest(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -160,7 +160,7 @@ impl Reader {
         named
     }
 
-    /// The tables in a key such as `functions`, each read by `read`, which is given its name too.
+    /// The tables in a key such as `functions`, by name. `read` gets the name and the table.
     pub(super) fn each<S: Section, T>(
         &mut self,
         root: &Table<'_>,
@@ -230,7 +230,7 @@ impl Reader {
         self.filled(table, &key.key)
     }
 
-    /// Required text, or what stands for it after a mistake.
+    /// Required text, or the default of the declaration after a mistake.
     pub(super) fn required_or(&mut self, table: &Table, key: &Required) -> String {
         self.required(table, key).map_or_else(|| key.default.to_owned(), |(text, _)| text)
     }
@@ -364,7 +364,7 @@ impl Reader {
         }
     }
 
-    /// The value that the word of a route's caller stands for. `None` if the key is left out or wrong.
+    /// The value that a word in a route's `auth` stands for. `None` if the key is left out or wrong.
     pub(super) fn caller<S: Section, T: Copy>(&mut self, table: &Table, key: &AuthKey<S, T>) -> Option<T> {
         self.choice(table, &key.key, key.words, key.values)
     }

@@ -1,5 +1,6 @@
-//! Writes `docs/stack-file.md` from the declarations of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
-//! Without the variable, the test compares the page with them.
+//! Writes `docs/stack-file.md` from the declarations of keys, with the command
+//! `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`. Without the variable, the test compares the page with
+//! them.
 
 use super::field::{Holds, Key};
 use super::section::Section;
@@ -53,7 +54,7 @@ fn add(found: &mut Vec<Found>, path: &str, section: &'static dyn Section) {
     }
 }
 
-/// Words as a list of code.
+/// Words as Markdown code, separated by commas.
 fn words(words: &[&str]) -> String {
     words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
 }
@@ -82,7 +83,7 @@ fn value(key: &Key) -> String {
     }
 }
 
-/// What applies if the key is left out.
+/// The key's default, or `required`, for the column "Default".
 fn default(key: &Key) -> String {
     let hardened = key.hardened_default().map(|default| format!("; hardened: `{default}`")).unwrap_or_default();
     match key.default() {
@@ -92,7 +93,7 @@ fn default(key: &Key) -> String {
     }
 }
 
-/// What a table needs said beside its keys.
+/// The remark above the keys of a table; empty for most tables.
 fn remark(path: &str) -> &'static str {
     match path {
         "[secrets.NAME.KEY]" => "Exactly one of these keys, as in `TOPIC_ARN = { topic = \"greetings\" }`.",
@@ -116,7 +117,7 @@ fn remark(path: &str) -> &'static str {
     }
 }
 
-/// What no key describes. Each line says why, and what to do instead.
+/// The features that no key describes. Each line gives the reason and the alternative.
 const BEYOND: &str = "\
 ## What a stack file cannot say
 

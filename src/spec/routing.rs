@@ -1,4 +1,4 @@
-//! Which route of an API answers a request (docs/aws.md, Which route answers).
+//! Finds the route of an API that answers a request (docs/aws.md, Which route answers).
 
 use super::{Api, Route};
 

@@ -32,7 +32,7 @@ mod tests {
     fn names_have_at_most_the_length_that_fits_into_every_name_at_aws() {
         let fits = |section: &str, text: &str| name(section, text, NAME).is_ok();
         assert!(fits("functions", &"f".repeat(39)) && !fits("functions", &"f".repeat(40)));
-        // Six characters behind a hyphen look like what AWS puts behind a secret's name in its ARN. They are told
+        // These names look like the suffix that AWS adds to a secret's name in its ARN. The program can tell them
         // apart.
         for six in ["Stripe", "OpenAI", "GitHub", "ApiKey", "db-abcdef"] {
             assert!(fits("secrets", six) && fits("service_users", six), "{six}");

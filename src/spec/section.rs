@@ -10,16 +10,16 @@ pub(super) trait Section: Sync + 'static {
     /// Its keys, in the order in which they are best read.
     fn keys(&'static self) -> Vec<&'static Key>;
 
-    /// Which of its keys exclude each other.
+    /// The keys that exclude each other.
     fn choice(&self) -> Choice {
         Choice::Free
     }
 }
 
-/// Which keys of a table exclude each other.
+/// The keys of a table that exclude each other.
 #[derive(Clone, Copy)]
 pub(super) enum Choice {
-    /// None of them.
+    /// No keys exclude each other.
     Free,
     /// The table has exactly one key.
     OneKey,
@@ -27,7 +27,7 @@ pub(super) enum Choice {
     OneOf(&'static [&'static [&'static str]]),
 }
 
-/// The name of a key from the name of its field, which is written as `r#type` if Rust has the word itself.
+/// The name of a key from the name of its field, which is written as `r#type` if the name is a keyword of Rust.
 pub(super) const fn key_name(field: &'static str) -> &'static str {
     match field.as_bytes() {
         [b'r', b'#', ..] => field.split_at(2).1,
@@ -35,8 +35,9 @@ pub(super) const fn key_name(field: &'static str) -> &'static str {
     }
 }
 
-/// Declares a table: a constant with its keys, the type of the constant, its name in messages and, if some do, which
-/// keys exclude each other; then each key with its kind, the constructor of that kind and the constructor's arguments.
+/// Declares a table. The first line has the constant, its type, the table's name in messages and, if some keys exclude
+/// each other, a [`Choice`]. Each further line has a key with its kind, the constructor of that kind and the
+/// constructor's arguments.
 macro_rules! section {
     (
         $constant:ident: $section:ident = $what:literal $(, $choice:expr)?;

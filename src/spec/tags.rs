@@ -1,4 +1,5 @@
-//! Tags that the stack file wants on everything: AWS's rules for them, of all services together (docs/aws.md, Tags).
+//! The stack file's tags for all resources, which must follow the rules of all AWS services together (docs/aws.md,
+//! Tags).
 
 use std::collections::BTreeMap;
 
@@ -7,18 +8,18 @@ use toml::de::DeValue;
 use super::field::TagTexts;
 use super::reader::{Reader, Table};
 
-/// How many a stack may have. A resource has at most 50, of which some say whose it is.
+/// How many tags a stack may have. A resource has at most 50, some of which this program needs to mark its owner.
 pub(super) const MOST: usize = 45;
 
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// For the schema. The checks say more precisely what is wrong.
+/// The forms of keys and values for the schema. The checks give more precise messages.
 pub(super) const KEY: &str =
     "^(?!aws:|securelambda:)[A-Za-z0-9.:+=@_/-]([A-Za-z0-9 .:+=@_/-]{0,126}[A-Za-z0-9.:+=@_/-])?$";
 pub(super) const VALUE: &str = "^[A-Za-z0-9.:+=@_/-]([A-Za-z0-9 .:+=@_/-]{0,254}[A-Za-z0-9.:+=@_/-])?$";
 
-/// The beginnings of keys that nobody chooses: AWS's and our own.
+/// The prefixes of keys that are reserved for AWS and for this program.
 const TAKEN: [&str; 2] = ["aws:", "securelambda:"];
 
 impl Reader {

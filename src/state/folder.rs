@@ -64,7 +64,7 @@ impl FileError {
         matches!(self, Self::LastRoom { .. })
     }
 
-    /// What the user can do next.
+    /// The action that the user can take next.
     pub fn hint(&self) -> String {
         use io::ErrorKind as Why;
         match self {
@@ -115,7 +115,7 @@ impl From<FileError> for StateError {
     }
 }
 
-/// The backend for every location that is none of another backend's.
+/// The backend for every location that no other backend takes.
 pub(super) fn open(location: &Path) -> Arc<dyn StateBackend> {
     Arc::new(Folder::new(location))
 }
@@ -322,7 +322,7 @@ impl StateStore for LockedFile {
 }
 
 fn replace(folder: &Path, stem: &str, path: &Path, state: &State) -> io::Result<()> {
-    // The crate creates the file with mode 0600.
+    // The crate `tempfile` creates the file with mode 0600.
     let mut file = temporary(folder, stem)?;
     let mut text = serde_json::to_vec_pretty(state)?;
     text.push(b'\n');

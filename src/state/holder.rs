@@ -1,4 +1,4 @@
-//! Who holds a lock.
+//! The holder of a lock.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

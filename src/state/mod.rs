@@ -11,8 +11,8 @@ pub use crate::engine::state::*;
 pub use folder::{FileError, Folder, LockedFile, StateFile};
 pub use holder::Holder;
 
-/// Declares the module of each backend. The function `at` of a module returns its backend if the location is one of its own.
-/// The first backend has a function `open` instead and takes every other location.
+/// Declares the module of each backend. A module's function `at` returns its backend if the location belongs to that
+/// backend. The first module has a function `open` instead, and its backend takes every other location.
 macro_rules! backends {
     ($first:ident $(, $other:ident)* $(,)?) => {
         mod $first;

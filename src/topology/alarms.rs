@@ -1,4 +1,4 @@
-//! The alarms, and the topic that they tell.
+//! The alarms, and the topic that they notify.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{ALARMS_TOPIC, Alarms, MissingData, Notify, Stack};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::cloudwatch::Alarm;
     use crate::aws::sns::Topic;
@@ -24,24 +24,24 @@ pub(crate) mod ids {
         IdOf::new("alarm", &format!("{what}.{of}"))
     }
 
-    /// The topic that the alarms tell. No topic of the stack file has this id.
+    /// The topic that the alarms notify. No topic of the stack file has this id.
     pub(super) fn topic() -> IdOf<Topic> {
         IdOf::new("alarms", "topic")
     }
 }
 
-/// What is particular to one alarm.
+/// The settings in which alarms differ.
 struct Watch {
-    /// As in `errors`, and of what.
+    /// The kind of alarm, as in `errors`, and the name of the part of the stack that it watches.
     what: (&'static str, String),
     description: String,
     metric: Metric,
-    /// The HTTP API whose id the metric's values are of.
+    /// The HTTP API whose id is a dimension of the metric.
     api: Option<Handle<HttpApi>>,
     threshold: u32,
 }
 
-/// Adds the alarms and, unless they tell another one, their topic.
+/// Adds the alarms, and their topic unless the stack file names another topic by its ARN.
 pub(super) fn alarms(graph: &mut Graph, from: Input<'_>, http_apis: &HttpApis) {
     let Input { stack, scope, .. } = from;
     let Some(wanted) = stack.alarms.as_ref().filter(|_| stack.alarm_count() > 0) else { return };

@@ -1,5 +1,5 @@
-//! What the APIs of both kinds have in common: their ids, the permissions to call functions through them, and the log
-//! of requests.
+//! The common parts of both kinds of API: their ids, the permissions to call functions through them, and the log of
+//! requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +66,7 @@ impl ApiIds<'_> {
     }
 }
 
-/// What the parts of every API are made from.
+/// The resources that the parts of every API are made from.
 pub(super) struct Parts<'a> {
     pub rest_apis: &'a RestApis,
     pub http_apis: &'a HttpApis,
@@ -108,8 +108,8 @@ pub(super) fn permission_sid(name: &str) -> String {
     format!("securelambda-api-{}", &hex::encode(Sha256::digest(name))[..16])
 }
 
-/// Lets an API call a route's function. `stage` is the stage and whatever else must exist first; `at` returns the API's
-/// id and the stage's name from their outputs.
+/// Lets an API call a route's function. `stage` contains the stage and other resources that must exist first. `at`
+/// returns the API's id and the stage's name from their outputs.
 pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
     graph: &mut Graph,
     ids: ApiIds<'_>,
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_ids_of_three_apis_differ() {
-        // Called as parts of an API are, and all with the same routes.
+        // The APIs have the names of API parts, and all have the same route.
         let api = |name: &str, kind: &str| {
             format!(
                 "[apis.{name}]\nkind = \"{kind}\"\nstage = \"live\"\n[[apis.{name}.routes]]\nroute = \"GET /x\"\n\
@@ -205,7 +205,7 @@ mod tests {
             if !["api", "stage", "authorizer", "permission"].contains(&what) {
                 continue;
             }
-            // Whatever is an API's stands on no other API.
+            // No part of an API depends on another API.
             for need in graph.needs(id) {
                 let (on, rest) = need.parts();
                 let other = rest.split('.').next().unwrap_or_default();

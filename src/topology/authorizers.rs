@@ -28,7 +28,7 @@ impl ApiIds<'_> {
     }
 }
 
-/// The function and what the API needs of it.
+/// The URI of an authorizer's function, and the authorizer in the stack file.
 struct Asks<'a> {
     uri: String,
     wanted: &'a Wanted,
@@ -43,8 +43,8 @@ impl<'a> Asks<'a> {
         i32::try_from(self.wanted.cache_s).unwrap_or_default()
     }
 
-    /// By the names that a REST API has for the parts of a request. The function's policy says for which routes it
-    /// holds, so the route need not be one of them.
+    /// The identity sources, with a REST API's names for the parts of a request. The policy that the function returns
+    /// names the routes to which it applies, so the route need not be an identity source.
     fn in_rest(&self) -> BTreeSet<String> {
         let part = |identity: &Identity| match identity {
             Identity::Header(name) => format!("method.request.header.{name}"),
@@ -53,8 +53,8 @@ impl<'a> Asks<'a> {
         self.wanted.identity.iter().map(part).collect()
     }
 
-    /// By the names of an HTTP API. An answer that is used again says yes to everything, so the route is one of them
-    /// (docs/aws.md, Lambda authorizers).
+    /// The identity sources, with an HTTP API's names. A cached answer allows every route, so the route is one of the
+    /// identity sources if answers are cached (docs/aws.md, Lambda authorizers).
     fn in_http(&self) -> BTreeSet<String> {
         let part = |identity: &Identity| match identity {
             Identity::Header(name) => format!("$request.header.{name}"),
@@ -92,7 +92,7 @@ pub(super) fn of_rest(
     (authorizers, permissions)
 }
 
-/// Without its API.
+/// An authorizer of a REST API, without the API's id.
 fn rest_authorizer(name: &str, asks: &Asks<'_>) -> LambdaAuthorizer {
     LambdaAuthorizer {
         api_id: String::new(),

@@ -1,4 +1,4 @@
-//! What makes browsers let pages of other origins call an API.
+//! CORS: the settings that make browsers let pages of other origins call an API.
 //!
 //! An HTTP API answers preflight requests itself and adds the headers to every answer. In a REST API a mock on every path
 //! answers them, without an authorizer; gateway responses add the headers to the refusals of the gateway, and functions
@@ -15,7 +15,8 @@ use crate::aws::apigatewayv2::HttpCors;
 use crate::engine::{Graph, Handle};
 use crate::spec::{Api, Cors};
 
-/// The types of answers whose headers hold for all that have none of their own (docs/aws.md, Gateway responses).
+/// The types of gateway responses whose headers also apply to all types without headers of their own (docs/aws.md,
+/// Gateway responses).
 const REFUSALS: [&str; 2] = ["DEFAULT_4XX", "DEFAULT_5XX"];
 
 const ORIGIN: &str = "Access-Control-Allow-Origin";
@@ -55,7 +56,7 @@ pub(super) fn fingerprint(wanted: &Api) -> String {
     headers.concat()
 }
 
-/// The headers that answers have beside that of the origin.
+/// The headers of every answer, without the header that names the origin.
 fn in_every_answer(cors: &Cors) -> impl Iterator<Item = (String, String)> {
     let credentials = cors.credentials.then(|| ("Access-Control-Allow-Credentials".to_owned(), "true".to_owned()));
     let exposed = (!cors.exposed.is_empty()).then(|| cors.exposed.join(","));
@@ -95,7 +96,7 @@ fn preflight(cors: &Cors, methods: &[&str]) -> Mock {
     Mock { status: 204, headers, template: echo(&cors.origins), refuses_other_bodies: false }
 }
 
-/// The headers of fixed answers, whose template is to begin with [`echo`].
+/// The headers of fixed answers. Their template must begin with [`echo`].
 pub(super) fn of_answers(cors: &Cors) -> BTreeMap<String, String> {
     [(ORIGIN.to_owned(), first_origin(cors))].into_iter().chain(in_every_answer(cors)).chain(varies(cors)).collect()
 }
@@ -104,13 +105,13 @@ fn first_origin(cors: &Cors) -> String {
     cors.origins.first().map_or("*", String::as_str).to_owned()
 }
 
-/// Caches must not give the answer to a page of one origin to that of another.
+/// Caches must not return the answer to a page of one origin to a page of another origin.
 fn varies(cors: &Cors) -> Option<(String, String)> {
     (!cors.allows_every_origin()).then(|| ("Vary".to_owned(), "Origin".to_owned()))
 }
 
-/// Answers with the origin that asks, if it is one of several. Origins contain no character that a template would take
-/// for its own.
+/// The template that answers with the request's origin, if it is one of several allowed origins. Origins contain no
+/// characters that have a meaning in templates.
 pub(super) fn echo(origins: &[String]) -> String {
     if origins.len() < 2 {
         return String::new();

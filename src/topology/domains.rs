@@ -6,8 +6,8 @@ use crate::aws::route53::Record;
 use crate::engine::{Deferred, Graph, Handle, Resource};
 use crate::spec::Api;
 
-/// The ids of what this file adds. They contain the domain's name, so that a domain stays the same resource when it moves
-/// to another API.
+/// The ids of the resources that this file adds. They contain the domain's name, so that a domain stays the same
+/// resource when it moves to another API.
 pub(crate) mod ids {
     use crate::aws::apigatewayv2::{ApiMapping, DomainName};
     use crate::aws::route53::Record;
@@ -59,8 +59,8 @@ pub(super) fn domain<S: Resource>(
         ApiMapping { domain: domain.name, api_id, stage }
     });
     let record = wanted.zone.clone().map(|zone| {
-        // A record of somebody else's must be found before the domain exists. The record leads nowhere before the mapping
-        // does.
+        // The record is read before the domain exists, so that somebody else's record is found in time. It is changed
+        // only after the mapping, because it has no use before.
         let record = ids::record(&name).add(graph, Deferred(domain), move |domain| {
             let (target, target_zone) = domain.map(|domain| (domain.target, domain.target_zone)).unwrap_or_default();
             Record { zone: zone.clone(), name: name.clone(), target, target_zone }

@@ -1,5 +1,5 @@
-//! The firewall: IP sets, the web ACL that uses them, its log, and its associations with user pools. Those with stages
-//! are parts of the APIs.
+//! The firewall: IP sets, the web ACL that uses them, its log, and its associations with user pools. The associations
+//! with stages are parts of the APIs.
 
 use ipnet::IpNet;
 
@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use crate::spec::managed;
 use crate::spec::{ApiKind, Firewall, FirewallAction, FirewallRule, Mode};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::logs::LogGroup;
     use crate::aws::wafv2::{IpSet, Logging, PoolAssociation, WebAcl};
@@ -30,7 +30,7 @@ pub(crate) mod ids {
         IdOf::new("firewall", if v6 { "addresses-v6" } else { "addresses-v4" })
     }
 
-    /// The IP set of the addresses that a rule of the firewall does not concern.
+    /// The IP set of the addresses that are exempt from a rule of the firewall.
     pub(super) fn exempt(rule: &str, v6: bool) -> IdOf<IpSet> {
         IdOf::new("firewall", &format!("rule.{rule}-{}", if v6 { "v6" } else { "v4" }))
     }
@@ -50,10 +50,10 @@ pub(crate) mod ids {
     }
 }
 
-/// How many days the firewall's log is kept if no function's log says it.
+/// How many days the firewall's log is kept if the stack has no functions.
 const LOG_DAYS: u32 = 14;
 
-/// The first priority of the rules of the stack's own: after all others, before the addresses of the mode `allow`.
+/// The first priority of the rules in the stack file: after all others, before the addresses of the mode `allow`.
 const OWN_FIRST: i32 = 40;
 
 pub(super) fn firewall(graph: &mut Graph, from: Input<'_>) -> Option<Handle<WebAcl>> {
@@ -72,7 +72,7 @@ pub(super) fn firewall(graph: &mut Graph, from: Input<'_>) -> Option<Handle<WebA
     }
     for rule in &wanted.rules {
         let mut exempt = Vec::new();
-        // Whoever is exempt from a rule that lets requests pass is kept out.
+        // Addresses that are exempt from an Allow rule are kept out.
         let allows = rule.action == FirewallAction::Allow;
         let membership = if allows { Membership::KeepsOut } else { Membership::LetsIn };
         for v6 in [false, true] {
@@ -107,7 +107,7 @@ pub(super) fn firewall(graph: &mut Graph, from: Input<'_>) -> Option<Handle<WebA
     Some(web_acl)
 }
 
-/// The web ACL before every user pool that is to have it.
+/// Associates the web ACL with every user pool for which the stack file demands it.
 pub(super) fn before_pools(
     graph: &mut Graph,
     Input { stack, .. }: Input<'_>,
@@ -127,7 +127,7 @@ fn web_acl_name(scope: &Scope) -> String {
     scope.physical("web-acl")
 }
 
-/// What the web ACL's metrics are of.
+/// The name of the web ACL in its metrics.
 pub(super) fn web_acl_metric(scope: &Scope) -> String {
     metric(&web_acl_name(scope))
 }
@@ -179,11 +179,11 @@ fn ip_set(
     id.add(graph, (), move |()| set.clone())
 }
 
-/// Which of the firewall's IP sets, by their place, a rule refers to.
+/// The IP sets that the rules refer to, by their position in the list of all IP sets.
 struct Lists {
-    /// Those of the firewall's addresses, each with whether it is for IPv6.
+    /// The IP sets of the firewall's addresses, each with a flag that is `true` for IPv6.
     addresses: Vec<(bool, usize)>,
-    /// For each rule of the stack's own, those of the addresses that it does not concern.
+    /// For each rule in the stack file, the IP sets of the addresses that are exempt from it.
     exempt: Vec<Vec<usize>>,
 }
 
@@ -235,7 +235,7 @@ fn rules(wanted: &Firewall, prefix: &str, stages: &[String], lists: &Lists, sets
     rules
 }
 
-/// A rule of the stack's own.
+/// A rule that the stack file describes.
 fn own_rule(wanted: &FirewallRule, stages: &[String], exempt: Vec<String>) -> RuleKind {
     let mut conditions = Vec::new();
     conditions.extend(wanted.path.as_ref().map(|path| Match::Path(path_pattern(path, stages))));
@@ -260,8 +260,8 @@ fn own_rule(wanted: &FirewallRule, stages: &[String], exempt: Vec<String>) -> Ru
     RuleKind::Match { conditions, action }
 }
 
-/// A regular expression for a path. WAF sees the stage before it, except behind a custom domain, and API Gateway takes
-/// a slash at the end as if it were not there (docs/aws.md, Rules of web ACLs).
+/// A regular expression for a path. WAF sees the stage before the path, except behind a custom domain, and API Gateway
+/// ignores a slash at the end (docs/aws.md, Rules of web ACLs).
 fn path_pattern(path: &str, stages: &[String]) -> String {
     let stages: Vec<String> = stages.iter().map(|stage| pattern(stage)).collect();
     let stage = if stages.is_empty() { String::new() } else { format!("(/({}))?", stages.join("|")) };

@@ -1,4 +1,4 @@
-//! The key that encrypts what the stack keeps: its own, one of the stack file, or AWS's.
+//! The key that encrypts the stack's data: one that the stack creates, one that the stack file names, or AWS's.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{ApiKind, KmsKey, Stack};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::kms::Key;
     use crate::topology::id::IdOf;
 
-    /// The key of the stack's own.
+    /// The key that the stack creates.
     pub(crate) fn key() -> IdOf<Key> {
         IdOf::new("key", "stack")
     }
@@ -30,7 +30,7 @@ pub(crate) mod ids {
 /// After how many days AWS replaces the material of the stack's key: a year, as auditors expect.
 const ROTATION_DAYS: i32 = 365;
 
-/// What a resource is encrypted with, as one of the things that its description is made from.
+/// The encryption of a resource, as a dependency of its description.
 #[derive(Debug, Clone)]
 pub(super) enum EncryptedBy {
     Known(Encryption),
@@ -114,9 +114,9 @@ fn log_groups(stack: &Stack, scope: &Scope) -> Vec<String> {
     of_functions.chain(of_apis).chain(of_firewall).collect()
 }
 
-/// Who may use the key. The account's own policies decide about everybody but AWS's services (docs/aws.md, Keys of a
-/// stack): CloudWatch Logs may use it for the stack's groups, CloudWatch for the topic of its alarms, and SNS for queues that
-/// get messages of topics.
+/// The key policy. The account's IAM policies decide about all principals but AWS's services (docs/aws.md, Keys of a
+/// stack). CloudWatch Logs may use the key for the stack's groups, CloudWatch for the topic of its alarms, and SNS for
+/// queues that get messages of topics.
 fn policy(scope: &Scope, log_groups: &[String], alarms: Option<&str>, sending: &[String]) -> Policy {
     let account = json!({
         "Sid": "AccountDecides",

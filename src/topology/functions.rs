@@ -29,7 +29,7 @@ use crate::spec::policies;
 use crate::spec::{self, Function as Wanted, ORIGINS_VARIABLE, Stack};
 use crate::spec::{deprecated_on, secret_variable};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::iam::{Role, RolePolicy};
     use crate::aws::lambda::{Alias, Function, ProvisionedConcurrency};
@@ -40,7 +40,7 @@ pub(crate) mod ids {
         IdOf::new("function", name)
     }
 
-    /// By which a function with provisioned concurrency is called.
+    /// The alias by which a function with provisioned concurrency is called.
     pub(crate) fn alias(function: &str) -> IdOf<Alias> {
         IdOf::new("alias", function)
     }
@@ -62,13 +62,13 @@ pub(crate) mod ids {
     }
 }
 
-/// What a policy is made for and from: the role, its log group, what encrypts it, and the pools that it names.
+/// The inputs of a policy: its role, the log group, the stack's encryption, and the pools that the policy names.
 type Given<'a> = (Handle<Role>, Handle<LogGroup>, &'a EncryptedBy, BTreeMap<String, Source<UserPool>>);
 
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
-/// A function, what is called of it, and the policy that must exist before it is called.
+/// A function, the target of calls to it, and the policy that must exist before it is called.
 #[derive(Clone, Copy)]
 pub(super) struct Ready {
     pub function: Handle<Function>,
@@ -76,15 +76,15 @@ pub(super) struct Ready {
     pub policy: Handle<RolePolicy>,
 }
 
-/// What is called of a function: its alias, if it has one. Everything that calls a function, or lets something call it,
-/// needs this, and not the function.
+/// The target of calls to a function: its alias, if it has one, or else the function. Every resource that calls a
+/// function, or that permits calls, depends on this target and not on the function.
 #[derive(Clone, Copy)]
 pub(super) struct Called {
     function: Handle<Function>,
     alias: Option<Handle<Alias>>,
 }
 
-/// The names of what is called.
+/// The names of the target of calls.
 pub(super) struct CalledOutputs {
     /// The function's name.
     pub name: String,
@@ -94,7 +94,7 @@ pub(super) struct CalledOutputs {
 }
 
 impl Called {
-    /// Orders a resource after what it leads to.
+    /// Orders a resource after the function and its alias.
     pub(super) fn comes_before<R: Resource>(self, graph: &mut Graph, then: Handle<R>) {
         graph.order_after(then, self.function);
         if let Some(alias) = self.alias {
@@ -122,7 +122,7 @@ impl Needs for Called {
 }
 
 impl CalledOutputs {
-    /// The permission of a service to call it for this source.
+    /// The permission of a service to call the function for this source.
     pub(super) fn permission(self, sid: &str, service: &str, source_arn: String) -> Permission {
         Permission {
             sid: statement(sid, self.alias.as_deref()),
@@ -135,8 +135,8 @@ impl CalledOutputs {
     }
 }
 
-/// The id of a statement. That of an alias has an id of its own, so that both can be there while callers move from the one
-/// to the other: AWS keeps a policy for each, an emulator may not.
+/// The id of a statement. The statements of a function and of its alias have different ids, so that both can exist
+/// while callers move from one to the other. AWS has a policy for each, but an emulator may have only one.
 fn statement(sid: &str, alias: Option<&str>) -> String {
     alias.map_or(sid.to_owned(), |alias| format!("{sid}-{alias}"))
 }
@@ -309,7 +309,7 @@ fn function(
     environment.extend(stack.cors_origins(name).map(|origins| (ORIGINS_VARIABLE.to_owned(), origins)));
     let zip = bundles.functions.get(name);
     let zip = zip.map(|zip| Code::Zip { bytes: zip.bytes.clone(), sha256: zip.sha256.clone() }).unwrap_or_default();
-    // An image has its runtime and its handler itself.
+    // An image contains its runtime and its handler.
     let (code, runtime, handler, layers, architecture) = match &wanted.code {
         spec::Code::Image(image) => {
             (Code::Image(image.uri.clone()), String::new(), String::new(), Vec::new(), &image.architecture)
@@ -365,7 +365,7 @@ fn function(
     (function, Called { function, alias })
 }
 
-/// What a function is made from.
+/// The outputs that a function's description is made from.
 type DesiredFrom = (
     <Role as Resource>::Outputs,
     <LogGroup as Resource>::Outputs,
@@ -374,7 +374,7 @@ type DesiredFrom = (
     Encryption,
 );
 
-/// The layers of a function. An emulator has none of other accounts, and could only refuse the function.
+/// The layers of a function. An emulator has no layers of other accounts, and would refuse a function with them.
 fn layers(packed: &spec::Packed, scope: &Scope, endpoint: Option<&str>) -> Vec<String> {
     let mut layers = packed.layers.clone();
     if endpoint.is_some() {

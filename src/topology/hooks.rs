@@ -12,7 +12,7 @@ use crate::aws::cognito::PoolHooks;
 use crate::engine::Graph;
 use crate::spec::{self, Stack};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 mod ids {
     use crate::aws::cognito::PoolHooks;
     use crate::aws::lambda::Permission;
@@ -42,7 +42,7 @@ pub(super) fn sids<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Ite
     stack.pools.iter().filter(move |(_, pool)| calls(pool)).map(|(name, _)| sid(name))
 }
 
-/// Adds the hooks of each pool. Before they are set, the functions may do what they need, and Cognito may call them:
+/// Adds the hooks of each pool. They are set only after the functions have their policies and Cognito may call them:
 /// otherwise nobody could sign in for a moment.
 pub(super) fn hooks(graph: &mut Graph, from: Input<'_>, pools: &Pools, functions: &BTreeMap<String, Ready>) {
     for (name, wanted) in &from.stack.pools {

@@ -127,12 +127,12 @@ fn route_limits(
     });
 }
 
-/// The authorizers of pools, by the pool's name and whether programs pass that get tokens for themselves.
+/// The authorizers of pools, by the pool's name and whether they admit programs that get tokens for themselves.
 type OfPools = BTreeMap<(String, bool), Handle<JwtAuthorizer>>;
 
-/// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's clients. A
-/// program that gets tokens for itself passes where a scope is demanded, and nowhere else, so such routes have another
-/// authorizer if the pool has programs.
+/// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's clients.
+/// Only routes with scopes admit programs that get tokens for themselves, so these routes have another authorizer if
+/// the pool has such programs.
 fn authorizers(
     graph: &mut Graph,
     api: Handle<HttpApi>,
@@ -149,7 +149,7 @@ fn authorizers(
         else {
             continue;
         };
-        // The programs of somebody else's pool are none of the stack's.
+        // In a pool that the stack does not manage, it has no programs.
         let own = stack.pools.get(name);
         let two = own.is_some_and(|pool| has_programs(wanted, name, pool));
         for programs in [false].into_iter().chain(two.then_some(true)) {

@@ -1,5 +1,6 @@
-//! The id of a resource in the stack, with the resource's type: what adds a resource to the graph, and what reads its
-//! outputs from the state, cannot disagree about its kind. Each builder has the ids of what it adds.
+//! The id of a resource in the stack, with the resource's type. So the code that adds a resource to the graph and the
+//! code that reads its outputs from the state cannot disagree about its kind. Each builder has the ids of the resources
+//! that it adds.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,7 +19,7 @@ impl<R: Resource> IdOf<R> {
         Self { id: Id::new(what, name), kind: PhantomData }
     }
 
-    /// Adds the resource to a graph, standing on its own.
+    /// Adds the resource to a graph, without a parent.
     pub(super) fn add<N: Needs + Send + Sync + 'static>(
         self,
         graph: &mut Graph,
@@ -28,7 +29,7 @@ impl<R: Resource> IdOf<R> {
         graph.add(self.id, needs, desired)
     }
 
-    /// Adds the resource to a graph, as a part of `parent`.
+    /// Adds the resource to a graph, below `parent`.
     pub(super) fn add_under<P: Resource, N: Needs + Send + Sync + 'static>(
         self,
         graph: &mut Graph,

@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec;
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::cognito::{AppClient, PoolDomain, ResourceServer, UserGroup, UserPool};
     use crate::aws::secretsmanager::Secret;
@@ -30,7 +30,7 @@ pub(crate) mod ids {
         IdOf::new("client", pool)
     }
 
-    /// A client beside the pool's first one.
+    /// A further client of a pool, in addition to the first one.
     pub(crate) fn further_client(pool: &str, name: &str) -> IdOf<AppClient> {
         IdOf::new("client", &format!("{pool}/{name}"))
     }
@@ -61,7 +61,7 @@ const TEMPORARY_DAYS: u16 = 3;
 pub(super) struct Pools {
     pub pools: BTreeMap<String, Source<UserPool>>,
     pub clients: BTreeMap<String, Source<AppClient>>,
-    /// The app clients beside the first one, by pool and name.
+    /// The further app clients, in addition to the first one, by pool and name.
     pub further: BTreeMap<(String, String), Handle<AppClient>>,
 }
 
@@ -105,7 +105,7 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
     pools
 }
 
-/// What a pool must be like.
+/// The description of a pool.
 pub(super) fn user_pool(Input { stack, scope, .. }: Input<'_>, name: &str, wanted: &spec::Pool) -> UserPool {
     let others = wanted.clients.keys().map(|client| further_client(scope, name, client));
     let hook = |(hook, function): (&Hook, &String)| HookFunction {
@@ -132,8 +132,8 @@ pub(super) fn user_pool(Input { stack, scope, .. }: Input<'_>, name: &str, wante
     }
 }
 
-/// The app client of a pool that somebody else looks after: one of theirs, or one of the stack's own, with which users
-/// can set no attribute but the address that nearly every pool demands of its clients.
+/// The app client in a pool that the stack does not manage: an existing client, or one that the stack creates. With the
+/// latter, users can set only their email address, which nearly every pool demands of its clients.
 fn client_of_theirs(
     graph: &mut Graph,
     scope: &Scope,
@@ -162,7 +162,7 @@ fn first_client(scope: &Scope, pool: &str) -> String {
     format!("{}-client", scope.physical(pool))
 }
 
-/// The name of an app client beside a pool's first one. No name in the stack file has a dot.
+/// The name of a further app client of a pool. No name in the stack file has a dot.
 fn further_client(scope: &Scope, pool: &str, client: &str) -> String {
     format!("{}.{client}", scope.physical(pool))
 }
@@ -203,7 +203,7 @@ fn resource_servers(
     servers
 }
 
-/// An app client beside a pool's first one, and the secret with its id and its secret.
+/// A further app client of a pool, and the Secrets Manager secret with the client's id and secret.
 fn further(
     graph: &mut Graph,
     from: Input<'_>,
@@ -227,7 +227,7 @@ fn further(
         wanted.scopes.iter().any(|scope| scope.rsplit_once('/').is_some_and(|(of, _)| of == *server))
     };
     let servers: Vec<_> = servers.iter().filter(asks_for).map(|(_, server)| *server).collect();
-    // The client can be read while the secret is missing. It is created only after it.
+    // The client can be read while the secret is missing. It is created only after the secret.
     let needs = (pool, servers, secret.map(Deferred));
     ids::further_client(pool_name, name)
         .add_under(graph, pool, needs, move |(pool, _, _)| AppClient { pool_id: pool.id, ..client.clone() })
@@ -269,7 +269,7 @@ fn password(wanted: &spec::Password) -> PasswordPolicy {
 }
 
 fn tokens(wanted: spec::Tokens) -> TokenRules {
-    // The ranges of the keys end below.
+    // The stack file's ranges for these keys end below `u16::MAX`.
     let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     TokenRules {
         id_minutes: number(wanted.id_minutes),

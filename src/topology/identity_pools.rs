@@ -1,5 +1,5 @@
 //! Service users, which are programs that sign in to a pool, and identity pools, which give a pool's users temporary
-//! credentials. Their role may do what the entry says and nothing else.
+//! credentials. Their role has only the permissions that the stack file's entry names.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::spec::names::{caller_role, service_username};
 use crate::spec::policies;
 use crate::spec::{IdentityPool as Wanted, Stack};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser};
     use crate::aws::iam::{Role, RolePolicy};
@@ -53,7 +53,7 @@ pub(crate) mod ids {
 /// The name of the role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
-/// An identity pool, and what must exist before its credentials can be used.
+/// An identity pool, and the resources that must exist before its credentials can be used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PoolCaller {
     pub pool: Handle<IdentityPool>,

@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{self, Stack, Subscriber, Value, policies};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::lambda::Permission;
     use crate::aws::secretsmanager::{Rotation, Secret};
@@ -30,7 +30,7 @@ pub(crate) mod ids {
         IdOf::new("secret", name)
     }
 
-    /// How a secret is rotated.
+    /// The rotation of a secret.
     pub(super) fn rotation(secret: &str) -> IdOf<Rotation> {
         IdOf::new("rotation", secret)
     }
@@ -49,8 +49,8 @@ pub(crate) mod ids {
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 
-/// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
-/// their names, and AWS does not ask whether they exist.
+/// The resource policy that the stack file demands for a secret of its own or of a service user. The ARNs of roles
+/// follow from their names, and AWS does not check whether the roles exist.
 pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Policy {
     let settings = stack.secrets.get(secret).map(|secret| &secret.settings);
     let of_user = stack.service_users.get(secret).is_some_and(|user| user.resource_policy);
@@ -124,7 +124,7 @@ pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }
             kms_key: Encryption::default(),
             addresses: addresses.collect(),
             alarms: None,
-            // Also as it was called before it had an alias, or while it had one.
+            // Both ARNs of each function, because it may have gained or lost its alias since it was subscribed.
             functions: stack.functions.keys().flat_map(|function| both_arns(scope, function)).collect(),
             subscribers: triggered.chain(wanted.queues().map(|(queue, _)| stack.queue_arn(scope, queue))).collect(),
             tls_only: wanted.tls_only,

@@ -1,4 +1,4 @@
-//! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
+//! The graph of the AWS resources that should exist, made from a stack file. Pure: no call, no clock, no terminal.
 
 mod alarms;
 mod apis;
@@ -59,13 +59,13 @@ pub use needs::needs;
 /// Values of secrets, which come from outside the stack file. They are kept in memory only.
 #[derive(Debug, Clone, Default)]
 pub struct SecretValues {
-    /// By secret and key. A value that was not read is empty; a secret with such a value is never written.
+    /// The values, by secret and key. A value that was not read is empty; a secret with such a value is never written.
     pub values: BTreeMap<(String, String), SecretValue>,
     /// Secrets that are written again although their entries did not change.
     pub rotate: BTreeSet<String>,
 }
 
-/// What the graph is made from.
+/// The inputs that the graph is made from.
 #[derive(Clone, Copy)]
 struct Input<'a> {
     stack: &'a Stack,
@@ -90,8 +90,9 @@ pub fn desired(
     let encrypted_by = &EncryptedBy::Known(Encryption::default());
     let from = Input { stack, scope, endpoint, bundles, secrets, encrypted_by };
     let mut all = Graph::default();
-    // A function's variable may hold an API's URL or id, an API's routes lead to functions, and the policy of the stack's key
-    // names the APIs that log, so the bare APIs come first. Then the key, because all else may be encrypted with it.
+    // A function's variable may hold an API's URL or id, an API's routes lead to functions, and the policy of the
+    // stack's key names the APIs that log. So the bare APIs are added first. The key is next, because all other
+    // resources may be encrypted with it.
     let (rest_apis, http_apis) = (rest_api::roots(&mut all, from), http_api::roots(&mut all, from));
     let encrypted_by = &encryption::encryption(&mut all, from, former_key, &rest_apis);
     let from = Input { encrypted_by, ..from };

@@ -8,7 +8,7 @@ use crate::scope::Scope;
 use crate::spec::Stack;
 use crate::spec::names::caller_role;
 
-/// What `stack` needs in any region.
+/// The requirements of `stack` on any region.
 pub fn needs(stack: &Stack) -> Needs {
     // The kinds of its resources do not depend on the account, the region or the code.
     let anywhere = Scope {

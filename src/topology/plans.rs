@@ -1,4 +1,4 @@
-//! Usage plans and API keys. A plan holds for the stages of all REST APIs with a route that asks for a key.
+//! Usage plans and API keys. A plan applies to the stages of all REST APIs with a route that asks for a key.
 
 use std::collections::BTreeMap;
 
@@ -53,8 +53,8 @@ fn key_of(graph: &mut Graph, Input { scope, .. }: Input<'_>, plan: &str, name: &
     id.add(graph, (), move |()| key.clone())
 }
 
-/// AWS deletes a stage although a plan has it, and a plan only without stages. So the plan comes after the stages, and
-/// goes before them.
+/// AWS deletes a stage even if a plan contains it, but it deletes a plan only if the plan contains no stage. So a plan
+/// is created after its stages, and deleted before them.
 fn usage_plan(
     graph: &mut Graph,
     Input { scope, .. }: Input<'_>,

@@ -1,4 +1,4 @@
-//! The queues, and what takes the messages that they cannot deliver.
+//! The queues, and the dead-letter queues for messages that they cannot deliver.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec;
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::sqs::Queue;
     use crate::topology::id::IdOf;
@@ -42,7 +42,7 @@ impl QueueUrls {
 pub(super) fn queues(graph: &mut Graph, from: Input<'_>) -> Queues {
     let all = from.stack.all_queues();
     let mut names: Vec<&String> = all.keys().collect();
-    // SQS asks for the dead-letter queue first (docs/aws.md, Dead-letter queues). Its name is the longer one.
+    // A dead-letter queue, which has a longer name than its queue, must exist first (docs/aws.md, Dead-letter queues).
     names.sort_by_key(|name| Reverse(name.len()));
     let mut queues = Queues::new();
     for name in names {

@@ -25,7 +25,7 @@ pub(super) struct References {
     pub identity_pools: BTreeMap<String, PoolCaller>,
     rest_apis: RestApis,
     http_apis: HttpApis,
-    /// By the API's name.
+    /// The URLs of the APIs, by the API's name.
     urls: BTreeMap<String, Url>,
     queues: Queues,
     queue_urls: QueueUrls,
@@ -38,13 +38,13 @@ pub(super) struct Url {
     endpoint: Option<String>,
     scope: Scope,
     stage: String,
-    /// The custom domain, if nothing else answers.
+    /// The custom domain, if the API has no other host name.
     domain: Option<String>,
 }
 
 impl Url {
     fn of(endpoint: Option<&str>, scope: &Scope, api: &Api) -> Self {
-        // An emulator has no DNS, and does not close its own addresses.
+        // An emulator has no DNS for custom domains, and does not disable the default endpoint.
         let domain = api.only_domain().filter(|_| endpoint.is_none()).map(|domain| domain.name.clone());
         Self { endpoint: endpoint.map(str::to_owned), scope: scope.clone(), stage: api.stage.clone(), domain }
     }
@@ -57,7 +57,7 @@ impl Url {
     }
 }
 
-/// What the value of a variable is made from.
+/// The resource from whose outputs the value of a variable is made.
 #[derive(Clone)]
 pub(super) enum Reference {
     PoolId(Source<UserPool>),
@@ -142,7 +142,7 @@ impl References {
         }
     }
 
-    /// The variables that refer to something.
+    /// The variables that refer to resources.
     pub(super) fn of(&self, environment: &BTreeMap<String, Variable>) -> Variables {
         let refers = |(variable, value): (&String, &Variable)| Some((variable.clone(), self.reference(value)?));
         environment.iter().filter_map(refers).collect()

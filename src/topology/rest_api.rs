@@ -112,7 +112,7 @@ pub(super) fn roots(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) ->
 
 /// API Gateway's role for logs, if an API logs anything.
 pub(super) fn log_role(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Option<Handle<LogRole>> {
-    // Other stacks use it too, so it stays even if this one no longer does.
+    // Other stacks use the role too, so it stays even if this stack no longer uses it.
     graph.keep::<LogRole>();
     let logs = stack.all_apis().any(|(_, api)| api.logs.any());
     let role = LogRole {
@@ -162,7 +162,7 @@ pub(super) fn api(
         let needs = (stage, web_acl);
         ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association::new(web_acl.arn, stage.arn))
     });
-    // A permission can be read while the association is missing. It is created only after it.
+    // A permission can be read while the association is missing. It is created only after the association.
     let guarded = (stage, Vec::from_iter(association.map(Deferred)));
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(route.function()?)?)));
     let permissions = called.map(|(route, ready)| {
@@ -171,7 +171,7 @@ pub(super) fn api(
     let permissions = permissions.chain(asking).collect();
     let domain = domains::domain(graph, wanted, stage, |stage| (stage.api_id, stage.name));
     let released = release(graph, ids, wanted, stage, deployment, association, permissions);
-    // The release may close the API's own host name, so the domain leads to the API before it.
+    // The release may disable the API's default endpoint, so the domain must lead to the API before the release.
     if let Some(domain) = domain {
         domain.comes_before(graph, released);
     }
@@ -301,7 +301,7 @@ fn routes(
                 fingerprint.push_str(&format!(" {}", api.revision));
             }
             fingerprint.push_str(&functions);
-            // So does what the gateway itself answers.
+            // A deployment also contains the gateway's own answers.
             for responses in responses {
                 fingerprint.push_str(&format!("{} {}", cors::fingerprint(&wanted), responses.revision));
             }
@@ -364,7 +364,7 @@ fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Ite
     hex::encode(digest.finalize())
 }
 
-/// What requests must have, by AWS's names. `/items/{id}/{rest+}` has `id` and `rest`.
+/// The required parameters of requests, by AWS's names. `/items/{id}/{rest+}` has `id` and `rest`.
 fn required(route: &Route) -> BTreeSet<String> {
     let path = route.path_parameters().map(|name| format!("method.request.path.{name}"));
     let query = route.parameters.query.iter().map(|name| format!("method.request.querystring.{name}"));

@@ -12,7 +12,7 @@ use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{Api, Limits, Route};
 
-/// What the stage's logs need.
+/// The resources that the stage's logs need.
 #[derive(Clone, Copy)]
 pub(super) struct Logs {
     pub access: Option<Handle<LogGroup>>,

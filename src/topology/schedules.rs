@@ -14,7 +14,8 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{Function as Wanted, ScheduleTrigger};
 
-/// The ids of what this file adds. `of` is the function's name and, if it has several schedules, what tells them apart.
+/// The ids of the resources that this file adds. `of` is the function's name. It is followed by a hash if the function
+/// has several schedules.
 mod ids {
     use crate::aws::iam::{Role, RolePolicy};
     use crate::aws::scheduler::{Schedule, ScheduleGroup};
@@ -79,8 +80,8 @@ fn add_group(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Handle
     id.add(graph, (), move |()| group.clone())
 }
 
-/// Lets Scheduler, for schedules of this stack's group alone, assume a role. A group's ARN is what AWS compares, not a
-/// schedule's (docs/aws.md, Schedules).
+/// Lets Scheduler assume a role, but only for schedules of this stack's group. AWS compares the ARN of the group, not
+/// that of the schedule (docs/aws.md, Schedules).
 fn trust(scope: &Scope) -> Policy {
     let group = scope.arn("scheduler", &format!("schedule-group/{}", group_name(scope)));
     Policy::new([json!({
@@ -101,7 +102,7 @@ fn add(
     let id = ids::role(called);
     let role = Role {
         id: id.to_string(),
-        // A role's name is shorter than those of a stack and a function may be together.
+        // The names of a stack and a function together may be too long for the name of a role.
         name: scope.physical(&format!("schedule-{}", hash(called, 16))),
         trust: trust(scope),
         description: format!("Lets the schedule {called} of the stack {} call its function", scope.stack),

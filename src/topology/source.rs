@@ -1,11 +1,11 @@
-//! What a resource needs of another one, which may be somebody else's: then the stack file says what it is.
+//! A dependency that is a resource of the stack, or somebody else's resource, whose outputs follow from the stack file.
 
 use serde_json::Value;
 
 use super::id::IdOf;
 use crate::engine::{Graph, Handle, Needs, Resource};
 
-/// A resource of the stack, or one of somebody else's, which is no part of the graph.
+/// A resource of the stack, or somebody else's resource, which is not part of the graph.
 #[derive(Debug)]
 pub(super) enum Source<R: Resource> {
     Own(Handle<R>),
@@ -47,8 +47,8 @@ impl<R: Resource<Outputs: Clone>> Needs for Source<R> {
 }
 
 impl<R: Resource> IdOf<R> {
-    /// Adds the resource to a graph, as a part of `parent` if that is the stack's own, and otherwise standing on its own:
-    /// what is somebody else's stays, so this does not go with it.
+    /// Adds the resource to a graph: below `parent` if the parent is the stack's own, and otherwise without a parent.
+    /// Somebody else's parent is not deleted, so the resource must be deleted by a call of its own.
     pub(super) fn add_in<P: Resource, N: Needs + Send + Sync + 'static>(
         self,
         graph: &mut Graph,

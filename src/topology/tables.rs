@@ -1,4 +1,4 @@
-//! The tables.
+//! The DynamoDB tables.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::aws::dynamodb::Table;
 use crate::engine::{Graph, Handle};
 use crate::spec;
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 pub(crate) mod ids {
     use crate::aws::dynamodb::Table;
     use crate::topology::id::IdOf;
@@ -18,7 +18,7 @@ pub(crate) mod ids {
     }
 }
 
-/// By their names in the stack file.
+/// The tables, by their names in the stack file.
 pub(super) type Tables = BTreeMap<String, Handle<Table>>;
 
 pub(super) fn tables(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }: Input<'_>) -> Tables {

@@ -1,4 +1,4 @@
-//! What answers routes, as API Gateway is told.
+//! The targets of routes, in the form of API Gateway's integrations.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::aws::apigatewayv2::HttpAnswering;
 use crate::scope::Scope;
 use crate::spec::{Cors, Route, RouteTarget, Stack};
 
-/// What answers a route of a REST API. The ARN of a function follows from its name, so that an API does not wait for its
-/// functions. The gateway adds no CORS headers to fixed answers, so these carry them.
+/// The target of a route of a REST API. The ARN of a function follows from its name, so that an API does not wait for
+/// its functions. The gateway adds no CORS headers to fixed answers, so these contain the headers themselves.
 pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, stack: &Stack, scope: &Scope) -> Answering {
     match &route.target {
         RouteTarget::Function(name) => {
@@ -24,7 +24,7 @@ pub(super) fn of_rest(route: &Route, cors: Option<&Cors>, stack: &Stack, scope: 
     }
 }
 
-/// What answers a route of an HTTP API. A stack file with a mock there is refused.
+/// The target of a route of an HTTP API. A stack file with a mock in an HTTP API is refused.
 pub(super) fn of_http(route: &Route, stack: &Stack, scope: &Scope) -> Option<HttpAnswering> {
     match &route.target {
         RouteTarget::Function(name) => Some(HttpAnswering::Function(stack.called_arn(scope, name))),
@@ -54,7 +54,8 @@ fn literal(text: &str) -> String {
     if text.contains(['$', '#']) { escaped(text) } else { text.to_owned() }
 }
 
-/// It begins with directives that no letter after them changes, unlike the `#end` of what may precede it.
+/// The template of a text whose special characters are escaped. It begins with a directive, because a letter directly
+/// after the `#end` of a preceding template would become part of that directive.
 fn escaped(text: &str) -> String {
     let written = text.chars().fold(String::new(), |mut written, c| {
         match c {

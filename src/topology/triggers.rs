@@ -1,4 +1,5 @@
-//! What calls functions besides routes: topics, queues, streams, and services for something that another tool made.
+//! The callers of functions, apart from routes: topics, queues, streams, and services on behalf of resources that
+//! another tool made.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,18 +16,18 @@ use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::{Batches, Destination, Function as Wanted, OutsideCaller, QueueTrigger, StreamSource, StreamTrigger};
 
-/// The ids of what this file adds.
+/// The ids of the resources that this file adds.
 mod ids {
     use crate::aws::lambda::{EventSourceMapping, Permission};
     use crate::aws::sns::Subscription;
     use crate::topology::id::IdOf;
 
-    /// Lets something call a function.
+    /// The permission of a trigger to call a function.
     pub(super) fn permission(trigger: &str) -> IdOf<Permission> {
         IdOf::new("permission", trigger)
     }
 
-    /// The source is a queue, or what is particular to a stream.
+    /// The source is the name of a queue, or a name that identifies a stream.
     pub(super) fn mapping(function: &str, source: &str) -> IdOf<EventSourceMapping> {
         IdOf::new("mapping", &format!("{function}.{source}"))
     }
@@ -42,7 +43,7 @@ const SNS: &str = "sns.amazonaws.com";
 /// The id of the statement in a function's resource policy for its topic, if it has one topic.
 const TOPIC_SID: &str = "securelambda-topic";
 
-/// What receives what a function could not handle.
+/// The destination of events that a function could not handle.
 #[derive(Clone, Copy)]
 pub(super) enum Receiver {
     Queue(Handle<Queue>),
@@ -103,8 +104,8 @@ impl Needs for Stream {
     }
 }
 
-/// The topics of a function, each with what follows the function's name in ids, and with the id of its statement. A
-/// single topic is not named in either.
+/// The topics of a function, each with the suffix of the function's name in ids, and with the id of its statement. If
+/// there is a single topic, neither contains the topic's name.
 fn topics(wanted: &Wanted) -> impl Iterator<Item = (&String, String, String)> {
     let only = wanted.topics().count() == 1;
     wanted.topics().map(move |topic| {
@@ -124,7 +125,7 @@ pub(super) fn statements(wanted: &Wanted) -> impl Iterator<Item = String> {
     topics(wanted).map(|(_, _, sid)| sid).chain(wanted.outside_callers().map(outside_sid))
 }
 
-/// Adds what calls a function.
+/// Adds the triggers of a function.
 pub(super) fn triggers(
     graph: &mut Graph,
     (name, wanted): (&str, &Wanted),
@@ -172,7 +173,7 @@ fn subscribe(graph: &mut Graph, trigger: &str, ready: Ready, topic: Handle<Topic
     });
 }
 
-/// A mapping whose ends are not known yet.
+/// A mapping whose source and function are not known yet.
 fn mapping(id: &impl ToString, batches: &Batches, reading: Reading) -> EventSourceMapping {
     EventSourceMapping {
         id: id.to_string(),
@@ -211,7 +212,7 @@ fn map(
     });
 }
 
-/// A short name for an ARN, because the id is in a tag: what it calls the stream or its table, and a hash.
+/// A short name for an ARN, because the id is in a tag: the name of the stream or of its table, and a hash.
 fn short(arn: &str) -> String {
     let name = arn.split('/').nth(1).unwrap_or_default();
     let name: String = name.chars().take(40).collect();
@@ -226,7 +227,7 @@ fn follow(
     (stream, told): (Stream, Option<Receiver>),
     trigger: &StreamTrigger,
 ) {
-    // A queue may have the name of a table, so a table's is not alone.
+    // A queue may have the name of a table, so a table's name gets a suffix.
     let id = match &trigger.source {
         StreamSource::Table(table) => ids::mapping(name, &format!("{table}.stream")),
         StreamSource::Arn(arn) => ids::mapping(name, &short(arn)),

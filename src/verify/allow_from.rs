@@ -1,5 +1,5 @@
-//! Checks of the resource policies of REST APIs: whether requests from this machine are refused or pass, as `allow_from`
-//! says.
+//! Checks of the resource policies of REST APIs: whether requests from this machine are refused or allowed according to
+//! `allow_from`.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ pub(super) enum Admission {
     Unknown,
 }
 
-/// What the policy of an API does with requests from this address.
+/// Whether an API's resource policy admits requests from this address.
 pub(super) fn admission(api: &Api, address: Option<IpAddr>) -> Admission {
     let networks =
         api.allow_from.as_ref().map(|allow_from| &allow_from.addresses).filter(|networks| !networks.is_empty());
@@ -52,15 +52,16 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
         .collect()
 }
 
-/// Who calls the route that shows what a policy does.
+/// The caller of the route that tests a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Caller {
     Anybody,
     OwnCaller,
 }
 
-/// A route whose answer shows what the policy does, and who must call it. API Gateway asks the policy before an authorizer's
-/// function, and only after it has accepted a pool's token or a signature (docs/aws.md, Resource policies of REST APIs).
+/// A route whose answer shows the decision of the policy, and the caller that it needs. API Gateway evaluates the
+/// policy before an authorizer's function, but after it has accepted a pool's token or a signature (docs/aws.md,
+/// Resource policies of REST APIs).
 fn asked<'a>(targets: &[Target<'a>]) -> Option<(Target<'a>, Caller)> {
     let policy_first = |target: &Target<'_>| matches!(target.route.auth, Auth::None | Auth::Lambda(_));
     let anybody = Target::for_no_token(targets.iter().copied().filter(policy_first));
@@ -116,7 +117,7 @@ async fn from_here(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api
         .await
 }
 
-/// The web ACL is asked first, so its refusal says nothing about the policy.
+/// The web ACL is evaluated first, so its refusal says nothing about the policy.
 fn judge(answer: &Answer, shut: bool, shown: &str) -> CheckResult {
     if super::classify::is_filtered(answer) {
         return CheckResult::not_tried(format!("the firewall refused the request before the policy: {shown}"));

@@ -1,4 +1,4 @@
-//! Checks of routes that ask for an API key: a key is needed, and it opens nothing by itself.
+//! Checks of routes that ask for an API key: a key is required, and a key alone gives no access.
 //!
 //! All other checks of such a route send the stack's own key, so each of them also shows what a caller with a key may do.
 //! The requests count for the quota of this key.
@@ -21,7 +21,7 @@ use crate::probe::{API_KEY_HEADER, Answer, Body, HeaderNames, Request};
 use crate::secret::{self, SecretValue};
 use crate::spec::{Auth, Stack, UsagePlan};
 
-/// As many characters as AWS's own keys have.
+/// The length of the random key that must be refused: that of the keys that AWS generates.
 const LENGTH: usize = 40;
 
 /// The key that requests carry where a route asks for one.
@@ -80,7 +80,7 @@ async fn of_route(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check>
     [vec![without, wrong], alone.into_iter().collect()].concat()
 }
 
-/// A caller who may call the route, with another key or none.
+/// Checks a caller who may call the route, but sends a wrong key or no key.
 async fn asked(
     context: &VerifyContext<'_>,
     target: Target<'_>,
@@ -108,7 +108,7 @@ async fn asked(
         .await
 }
 
-/// A caller with nothing but the key, where something else decides who may call.
+/// Checks a caller who sends only the key. `None` if the route requires nothing else.
 async fn alone(context: &VerifyContext<'_>, target: Target<'_>) -> Option<Check> {
     let (expected, judge): (_, fn(&Answer, Destination) -> CheckResult) = match &target.route.auth {
         Auth::Pool(_) => ("401 from API Gateway, with the message Unauthorized", refused),

@@ -71,7 +71,8 @@ async fn arrives(context: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> Ch
         return CheckResult::not_tried("because the function does not exist");
     };
     let logs = Logs::new(context.subject.clients);
-    // The search for the name begins earlier, because clocks differ. Other lines may belong to an earlier call.
+    // The search for the name begins a minute earlier, because clocks differ. The search for any line does not: earlier
+    // lines may belong to an earlier call.
     let since = |slack| call.since_unix_ms.saturating_sub(slack);
     let tell = || {
         let seconds = ARRIVES_IN.as_secs();

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::tokens::{Parts, write};
 use crate::secret::SecretValue;
 
-/// PKCS #8, DER.
+/// The attacker's private key (PKCS #8, DER).
 const KEY: &[u8] = include_bytes!("attacker/key.der");
 
-/// X.509, DER, self-signed.
+/// The certificate of the attacker's key (X.509, DER, self-signed).
 const CERTIFICATE: &[u8] = include_bytes!("attacker/certificate.der");
 
 /// The name of the attacker's key in key sets.
@@ -49,7 +49,7 @@ pub(super) fn jwk(parts: &Parts) -> Option<SecretValue> {
     signed(parts, &with(parts, &[("kid", json!(KEY_ID)), ("jwk", public_key()?)]))
 }
 
-/// A token whose header leads to the attacker's key set (RFC 7515, 4.1.2). The address contains the key set, so that a
+/// A token whose header points to the attacker's key set (RFC 7515, 4.1.2). The address contains the key set, so that a
 /// verifier which follows it finds the key.
 pub(super) fn jku(parts: &Parts) -> Option<SecretValue> {
     let keys = json!({ "keys": [public_key()?] }).to_string();
@@ -57,7 +57,7 @@ pub(super) fn jku(parts: &Parts) -> Option<SecretValue> {
     signed(parts, &with(parts, &[("kid", json!(KEY_ID)), ("jku", json!(url))]))
 }
 
-/// A token whose header leads to the attacker's certificate (RFC 7515, 4.1.5), in the same way.
+/// A token whose header points to the attacker's certificate (RFC 7515, 4.1.5). The address contains the certificate.
 pub(super) fn x5u(parts: &Parts) -> Option<SecretValue> {
     let url = format!(
         "data:application/pem-certificate-chain;base64,{}",

@@ -14,13 +14,13 @@ use crate::secret::{self, SecretValue};
 /// The claim that is checked first: if a call without a token passes, the gateway looks at no token.
 pub(super) const NO_TOKEN: &str = "a call without a token is refused";
 
-/// The hour by which times in forged claims are off, in seconds.
+/// The difference between now and the times in forged claims: one hour, in seconds.
 const HOUR: u64 = 3600;
 
-/// Where a caller puts its token.
+/// The part of the request that contains the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// `authorization`, in lower case, as HTTP/1.1 clients of today write it.
+    /// `authorization`, in lower case, as current HTTP/1.1 clients write it.
     Header,
     /// `Authorization`.
     TitleCaseHeader,
@@ -32,16 +32,16 @@ pub(super) enum Place {
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub claim: String,
-    /// What kind of token it has: `an ID token of Users with alg none`.
+    /// The description of its token, as in `an ID token of Users with alg none`.
     pub token_is: String,
     /// The token, or the result of the check if there is none.
     pub token: Result<Option<SecretValue>, CheckResult>,
     pub place: Place,
-    /// It is an access token, which some emulators accept.
+    /// Whether the token is an access token, which some emulators accept.
     pub access: bool,
-    /// It lacks a scope that the route demands.
+    /// Whether the token lacks a scope that the route requires.
     pub scope: bool,
-    /// The token is valid. Only its place is wrong.
+    /// Whether the token is valid, so that only its place is wrong.
     pub valid: bool,
 }
 
@@ -57,7 +57,7 @@ impl Caller {
         Self { token: Ok(None), ..Self::new(NO_TOKEN, "", Err(CheckResult::not_tried(""))) }
     }
 
-    /// Its credential, as evidence shows it.
+    /// The description of its credential in evidence.
     pub(super) fn words(&self) -> String {
         match (self.place, self.token_is.as_str()) {
             (_, "") => "no Authorization header".to_owned(),
@@ -203,8 +203,8 @@ pub(super) fn programs(context: &VerifyContext<'_>, pool: &str, scopes: &BTreeSe
     refused.map(caller).collect()
 }
 
-/// A user of the pool with a valid token where the gateway must not look for it. Queries end up in logs, so it is no token
-/// of a person.
+/// A user of the pool with a valid token in the query, where the gateway must not look for it. Queries may be logged,
+/// so the token of a real person is not used.
 pub(super) fn in_query(context: &VerifyContext<'_>, pool: &str) -> Caller {
     let token = if context.is_theirs(pool) {
         Err(CheckResult::not_tried("a query may be logged, so the token of a person is not put into one"))

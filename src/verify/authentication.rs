@@ -21,8 +21,8 @@ use crate::probe::Request;
 use crate::secret::{self, SecretValue};
 use crate::topology::ids;
 
-/// Attributes that a user of the app client must not be able to set, with values: one that says something about the user,
-/// one that the stack file does not let users set, and those of the stack's own that are not theirs.
+/// Attributes that a user of the app client must not be able to set, with values: `email_verified`, a standard
+/// attribute that the stack file does not let users set, and the custom attributes that users may not set.
 fn not_theirs(attributes: &[UserAttribute]) -> Vec<(&str, &'static str)> {
     let theirs = |name: &str| attributes.iter().any(|one| one.name == name && (one.writable || one.required));
     let standard = ["name", "website", "locale"].into_iter().find(|name| !theirs(name));
@@ -32,7 +32,7 @@ fn not_theirs(attributes: &[UserAttribute]) -> Vec<(&str, &'static str)> {
         UserAttributeType::DateTime => "2000-01-01T00:00:00Z",
         UserAttributeType::Boolean => "true",
     };
-    // One that cannot be changed at all shows nothing about the app client.
+    // An attribute that cannot be changed at all shows nothing about the app client.
     let own = attributes.iter().filter(|one| one.custom().is_some() && one.mutable && !one.writable);
     let own = own.map(|one| (one.name.as_str(), value(one.kind)));
     let standard = standard.map(|name| (name, "securelambda-verify"));
@@ -62,7 +62,7 @@ fn claim_of(pool: &str, claim: &str) -> CheckSpec {
     CheckSpec::new(Layer::Authentication, pool, claim)
 }
 
-/// A pool that somebody else looks after: whether a user of it can sign in, and what is in the token.
+/// The checks of an existing pool: whether a user can sign in, and whether the token is correct.
 fn of_theirs(context: &VerifyContext<'_>, name: &str, pool: &Pool) -> Vec<Check> {
     let signs_in = claim_of(name, SIGNS_IN).sent("InitiateAuth (USER_PASSWORD_AUTH) with the given password");
     let signs_in = signs_in.expects("tokens");
@@ -140,7 +140,7 @@ async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
         .await
 }
 
-/// The result of setting an attribute that is not the user's to set.
+/// The result of the attempt to set an attribute that the user may not set.
 fn written(name: &str, answer: &Result<(), Failure>) -> CheckResult {
     match answer {
         Ok(()) => CheckResult::fail(format!("{name} was changed")),
@@ -174,7 +174,7 @@ async fn reveals_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check 
         .await
 }
 
-/// What an error reveals: its code and message, without the requested address.
+/// The code and the message of an error, without the requested address.
 fn refusal(failure: &Failure, email: &str) -> String {
     match &failure.service {
         Some(answer) if email.is_empty() => format!("{} {}", answer.code(), answer.message()),
@@ -244,7 +244,7 @@ pub(super) async fn keys(subject: &Subject<'_>, prober: &Prober, pool_id: &str) 
     }
 }
 
-/// `drift`: the differences of the app client.
+/// `drift` has the differences of the app client; `None` if it could not be read.
 fn revocable(drift: Option<&[Drift]>) -> CheckResult {
     match drift {
         None => CheckResult::not_tried("because the app client could not be read"),

@@ -37,7 +37,8 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     context.routes().flat_map(of).collect()
 }
 
-/// All callers that the route must refuse. If it does not ask for a token at all, the others show nothing more.
+/// All callers that the route must refuse. If the route does not ask for a token at all, the other callers are not
+/// tried.
 async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) -> Vec<Check> {
     let first = is_refused(context, target, Caller::anonymous()).await;
     let mut others = callers(context, pool);
@@ -60,7 +61,8 @@ async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) 
         let others = join_all(others.into_iter().map(|caller| is_refused(context, target, caller))).await;
         return [vec![first], others].concat();
     }
-    // One after the other: the function that checks groups would start anew for each request at the same time.
+    // One after the other, because each concurrent request would start a new instance of the function that checks
+    // groups.
     let mut checks = vec![first];
     for caller in others {
         checks.push(is_refused(context, target, caller).await);
@@ -69,7 +71,7 @@ async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) 
 }
 
 async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller) -> Check {
-    // If the route is open by mistake, this body reaches its function. It says who sent it.
+    // If the route is open by mistake, this body reaches its function. The body names its sender.
     let body = harmless(context, target, &marker());
     let body = body.as_deref().map(Body::json);
     let (refusal, judge) = refusal_of(target, &caller);
@@ -85,8 +87,9 @@ async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Cal
         .await
 }
 
-/// How the route must refuse the caller. A function decides about a route for groups: it is not asked without a token, and
-/// an HTTP API answers 403 to all tokens that it refuses (docs/aws.md, Lambda authorizers).
+/// The refusal that the caller must get, and the function that judges the answer. An authorizer's function decides
+/// about a route with groups: it is not called without a token, and an HTTP API answers 403 to all tokens that it
+/// refuses (docs/aws.md, Lambda authorizers).
 fn refusal_of(target: Target<'_>, caller: &Caller) -> (&'static str, fn(&Answer, Destination) -> CheckResult) {
     let no_token = caller.place == Place::Query || matches!(caller.token, Ok(None));
     match target.route.groups.is_empty() {
@@ -120,14 +123,14 @@ async fn send(
     };
     let token = token.filter(|_| in_query.is_none());
     let request = Request { method: target.method(), url: in_query.as_deref().unwrap_or(&url), token, body };
-    // That a token lacks a scope, or that a function refuses it, may look like an address that the firewall does not let
-    // through yet.
+    // The refusal of a token without a scope, or by an authorizer's function, may look like that of a firewall that
+    // does not allow this address yet.
     let final_at_once = caller.scope || target.by_http() && !target.route.groups.is_empty();
     let patience = if final_at_once { Patience::None } else { Patience::UntilDeployed };
     context.prober.ask_with(&request, &[], names, patience).await
 }
 
-/// The evidence of a request to a route; without a URL if it has none.
+/// The evidence of a request to a route. It has no URL if the URL is not known.
 pub(super) fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str, body: Option<Body<'_>>) -> String {
     match context.url(target) {
         Ok(url) => evidence::sent(&Request { method: target.method(), url: &url, token: None, body }, words),
@@ -190,8 +193,8 @@ pub(super) fn body_of(context: &VerifyContext<'_>, target: Target<'_>, marker: &
     }
 }
 
-/// A body for requests that the route must refuse. If its function changes data, the body is one that it cannot take
-/// for a client's; where the gateway checks bodies, it would not even let that through.
+/// A body for requests that the route must refuse. If the route's function changes data, the body cannot be mistaken
+/// for that of a client. If the gateway checks bodies, it would refuse this body too.
 pub(super) fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
     if target.route.may_be_called() {
         return body_of(context, target, marker);
@@ -202,7 +205,7 @@ pub(super) fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: 
     (target.method() != "GET").then(|| broken.unwrap_or_else(anything))
 }
 
-/// What evidence says of a request with an identity that an authorizer's function admits.
+/// The description in evidence of an identity that an authorizer's function admits.
 pub(super) fn admitted(authorizer: &str) -> String {
     format!("the identity of --identity {authorizer}")
 }

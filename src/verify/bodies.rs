@@ -13,7 +13,7 @@ use super::{Check, Layer, Verdict, sample};
 use crate::probe::Body;
 use crate::spec::{Api, Auth};
 
-/// Content types for which a model that exists only for JSON would let every body through. The empty one stands for no
+/// Content types for which a model that exists only for JSON would let every body through. The empty text means no
 /// header.
 const OTHER_TYPES: [&str; 5] =
     ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/json; charset=utf-8", ""];
@@ -41,7 +41,7 @@ async fn broken(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     vec![json, broken_body(context, target, &OTHER_TYPES, other).await]
 }
 
-/// The body says who sent it, in case that it reaches the function by mistake.
+/// Sends a body that violates the model. It names its sender, in case it reaches the function by mistake.
 async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&str], claim: &str) -> Check {
     let claim =
         CheckSpec::new(Layer::Secrets, target.subject(), claim).expects("400 Invalid request body from API Gateway");
@@ -70,7 +70,7 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, types: &[&
         .await
 }
 
-/// What evidence says about what a caller shows that may use the route.
+/// The description in evidence of the credential of a caller who may call the route.
 pub(super) fn credential(target: Target<'_>) -> String {
     match &target.route.auth {
         Auth::Pool(pool) if !target.route.groups.is_empty() => {

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Check, Layer, Verdict};
 
-/// The verdict of a check, and what was received.
+/// The verdict of a check, and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckResult {
     pub verdict: Verdict,
-    /// What was received. If the check was not tried, the reason.
+    /// The answer that was received. If the check was not tried, the reason.
     pub received: String,
 }
 
@@ -25,7 +25,7 @@ impl CheckResult {
         Self { verdict: Verdict::NotTried, received: why.into() }
     }
 
-    /// For a check that needs what another check, `what`, has shown not to hold. The failure is reported there alone.
+    /// The result of a check that depends on the check `what`, which failed. Only that check reports the failure.
     pub(super) fn because_failed(what: &str) -> Self {
         Self::not_tried(format!("because this check failed: {what}"))
     }
@@ -51,18 +51,18 @@ pub(super) struct CheckSpec {
 }
 
 impl CheckSpec {
-    /// `claim` holds for `subject`.
+    /// The check that `claim` holds for `subject`.
     pub(super) fn new(layer: Layer, subject: impl Into<String>, claim: impl Into<String>) -> Self {
         let (subject, claim) = (subject.into(), claim.into());
         Self { layer, subject, claim, sent: String::new(), expected: String::new() }
     }
 
-    /// What the check sends or reads.
+    /// Sets the description of the requests or reads of the check.
     pub(super) fn sent(self, sent: impl Into<String>) -> Self {
         Self { sent: sent.into(), ..self }
     }
 
-    /// What the check must receive.
+    /// Sets the description of the answer that the check must receive.
     pub(super) fn expects(self, expected: impl Into<String>) -> Self {
         Self { expected: expected.into(), ..self }
     }

@@ -18,22 +18,22 @@ use crate::spec::RouteTarget;
 /// Whether a firewall with the settings of the stack file lets requests from this machine through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FirewallExposure {
-    /// It lets them through.
+    /// The firewall lets the requests through.
     Open,
-    /// Its list of addresses lets them through. Another blocking rule may refuse them.
+    /// The firewall's list of addresses lets the requests through, but another blocking rule may refuse them.
     Guarded,
-    /// It must refuse them.
+    /// The firewall must refuse the requests.
     Shut,
     /// This machine's address is not known, and the firewall depends on it.
     Unknown,
 }
 
-/// Who answers the requests that API Gateway lets through.
+/// The sender of the answers to requests that API Gateway lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behind {
     Function,
     Server,
-    /// API Gateway itself, as the route says.
+    /// API Gateway itself, with the fixed answer of the route.
     Fixed,
 }
 
@@ -55,7 +55,7 @@ impl Behind {
     }
 }
 
-/// Where requests go. It decides how answers are read and how long to wait for another answer.
+/// The destination of requests. It decides how answers are interpreted and how long to wait for another answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Destination {
     /// At AWS, a change takes time to reach all servers. An emulator applies it at once.
@@ -66,7 +66,7 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// A function that nothing stands before.
+    /// A function that neither a firewall nor a resource policy protects.
     pub(super) const fn of(at_aws: bool) -> Self {
         Self { at_aws, exposure: FirewallExposure::Open, admission: Admission::Open, behind: Behind::Function }
     }
@@ -93,7 +93,7 @@ impl Destination {
         received(answer, self.sender(self.is_of_gateway(answer)))
     }
 
-    /// Who sent an answer.
+    /// The name of an answer's sender.
     pub(super) fn sender(self, by_gateway: bool) -> &'static str {
         if by_gateway { "API Gateway" } else { self.behind.words() }
     }
@@ -102,7 +102,8 @@ impl Destination {
         self.behind(answer).unwrap_or_else(|| CheckResult::pass_if(holds, self.shown(answer)))
     }
 
-    /// The result if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
+    /// The result if the firewall or the resource policy refuses this machine and may do so: nothing is known about the
+    /// layers behind them.
     fn behind(self, answer: &Answer) -> Option<CheckResult> {
         if self.admission != Admission::Open && is_refused(answer) {
             let why = "the API's `allow_from` does not list this machine's address; run verify from one that it lists";
@@ -126,7 +127,7 @@ impl Destination {
 /// AWS promises no time. See docs/aws.md, Associations.
 pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
 
-/// The same for a new API key (docs/aws.md, API keys and usage plans).
+/// How long to wait until a new API key takes effect (docs/aws.md, API keys and usage plans).
 pub(super) const KEY_SETTLES_IN: Duration = Duration::from_mins(3);
 
 /// How long to wait for another answer; `None` if the answer is final.
@@ -144,7 +145,7 @@ pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Durat
     }
 }
 
-/// The same for a request that no route answers: that there is no route is final.
+/// How long to wait for another answer if no route should answer. The answer that there is no route is final.
 pub(super) fn busy(answer: &Answer, destination: Destination) -> Option<Duration> {
     match answer.status {
         429 => Some(Duration::from_secs(30)),
@@ -160,7 +161,7 @@ pub(super) fn is_filtered(answer: &Answer) -> bool {
     answer.status == 403 && OfGateway::read(answer).is_some_and(|by| by.message == FORBIDDEN)
 }
 
-/// For a token that must not pass: the gateway must refuse it, and because of the token.
+/// For a token that must not pass: the gateway must refuse the request, and the token must be the reason.
 pub(super) fn refused(answer: &Answer, destination: Destination) -> CheckResult {
     let unauthorized = match destination.gateway_says(answer) {
         // An answer to HEAD has no body and therefore no message.
@@ -192,14 +193,14 @@ pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
     }
 }
 
-/// For a token that must pass: the request must reach the function, and the function must not fail. What it answers
-/// does not matter: it may refuse the user itself.
+/// For a token that must pass: the request must reach the function, and the function must not fail. Its answer does not
+/// matter: the function may refuse the user itself.
 pub(super) fn accepted(answer: &Answer, destination: Destination) -> CheckResult {
     let passed = !destination.is_of_gateway(answer);
     unmarked(answer, destination).unwrap_or_else(|| destination.pass_if(passed && answer.status < 500, answer))
 }
 
-/// The result if an answer of AWS bears no mark of API Gateway.
+/// The failure of an answer at AWS that has no request id of API Gateway.
 fn unmarked(answer: &Answer, destination: Destination) -> Option<CheckResult> {
     let marked = destination.is_of_gateway(answer) || came_through_gateway(answer);
     (destination.at_aws && !marked).then(|| {
@@ -208,7 +209,7 @@ fn unmarked(answer: &Answer, destination: Destination) -> Option<CheckResult> {
     })
 }
 
-/// [`accepted`] for what answers the route, with the most likely reason if it failed.
+/// Like [`accepted`], but for the route's kind of target, and with the most likely reason for a failure.
 pub(super) fn accepted_by(answer: &Answer, destination: Destination, target: Target<'_>) -> CheckResult {
     let failure = (500..600).contains(&answer.status);
     match &target.route.target {
@@ -244,11 +245,12 @@ pub(super) fn body_refused(answer: &Answer, destination: Destination) -> CheckRe
     destination.pass_if(right, answer)
 }
 
-/// For a request without what a Lambda authorizer knows callers by. An HTTP API marks this answer only with its request id.
+/// For a request without the identity that a Lambda authorizer requires. An HTTP API marks this answer only with its
+/// request id.
 pub(super) fn without_identity(answer: &Answer, destination: Destination) -> CheckResult {
     let by_http = answer.headers.contains("apigw-requestid") && answer.body == br#"{"message":"Unauthorized"}"#;
     let by_gateway = by_http || destination.is_of_gateway(answer);
-    // An emulator asks the function also without an identity, if its answers are not cached (docs/local.md).
+    // An emulator calls the function even without an identity, if its answers are not cached (docs/local.md).
     let refused = answer.status == 401 && by_gateway || !destination.at_aws && is_denied(answer, destination);
     let result = || CheckResult::pass_if(refused, received(answer, destination.sender(by_gateway)));
     destination.behind(answer).unwrap_or_else(result)
@@ -271,14 +273,14 @@ pub(super) fn forbidden_by_authorizer(answer: &Answer, destination: Destination)
 /// Whether the gateway says that an authorizer's function denied the request.
 fn is_denied(answer: &Answer, destination: Destination) -> bool {
     let denied = OfGateway::read_at(answer, destination.at_aws).is_some_and(|by| {
-        // An HTTP API says the same, and has no web ACL.
+        // An HTTP API also answers `Forbidden`, but has no web ACL.
         let by_firewall = !by.kind.is_empty() && by.message == FORBIDDEN;
         !by_firewall && !by.is_no_route(answer.status)
     });
     answer.status == 403 && denied
 }
 
-/// For a request that lacks a parameter: the gateway must refuse it for that.
+/// For a request that lacks a parameter: the gateway must refuse it for this reason.
 pub(super) fn parameter_refused(answer: &Answer, destination: Destination) -> CheckResult {
     let says = destination.gateway_says(answer).unwrap_or_default();
     // An answer to HEAD has no body and therefore no message.
@@ -286,8 +288,8 @@ pub(super) fn parameter_refused(answer: &Answer, destination: Destination) -> Ch
     destination.pass_if(answer.status == 400 && destination.is_of_gateway(answer) && names_it, answer)
 }
 
-/// For a request with a wrong API key or none. A web ACL refuses in the same words, so this proves something only where
-/// the firewall lets this machine through.
+/// For a request with a wrong API key or none. A web ACL refuses with the same message, so this proves something only
+/// if the firewall lets this machine through.
 pub(super) fn key_refused(answer: &Answer, destination: Destination) -> CheckResult {
     destination.pass_if(destination.is_key_refused(answer), answer)
 }
@@ -316,7 +318,7 @@ pub(super) fn no_route_or_permission(answer: &Answer, destination: Destination) 
 }
 
 /// For a method or a path that no route has: the gateway must say that there is no such route. Any other answer, also a
-/// demand for a token, shows that there is one.
+/// demand for a token, shows that a route exists.
 pub(super) fn no_route(answer: &Answer, destination: Destination) -> CheckResult {
     let by = OfGateway::read_at(answer, destination.at_aws);
     destination.pass_if(by.is_some_and(|by| by.is_no_route(answer.status)), answer)
@@ -327,7 +329,7 @@ pub(super) fn access_refused(answer: &Answer, destination: Destination) -> Check
     // The gateway looks at bodies and parameters only after the token.
     let looked_further =
         destination.gateway_says(answer).is_some_and(|says| says == BAD_BODY || says.starts_with(MISSING_PARAMETERS));
-    // It also says itself that a function failed, or that it did not reach a server.
+    // API Gateway also answers itself if a function failed or a server was not reached.
     let asked = match destination.behind {
         Behind::Server => answer.status >= 500 && !of_authorizer(answer),
         Behind::Function | Behind::Fixed => matches!(answer.status, 502 | 504),

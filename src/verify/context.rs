@@ -1,4 +1,4 @@
-//! What all checks share: the stack that is verified, the signed-in test users, and the way to send requests.
+//! The data that all checks share: the stack that is verified, the signed-in test users, and the client for requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,10 +29,10 @@ use crate::proxies::Proxies;
 use crate::secret::SecretValue;
 use crate::spec::{Auth, Route, Stack};
 
-/// The claim on which everything that needs a user's tokens depends.
+/// The claim on which all checks with a user's tokens depend.
 pub(super) const SIGNS_IN: &str = "a user can sign in";
 
-/// The claim on which everything that needs a pool's published keys depends.
+/// The claim on which all checks with a pool's published keys depend.
 pub(super) const SIGNED_BY_POOL: &str = "ID tokens are signed with a published key";
 
 /// The stack that is verified: as the stack file describes it, and as it was read from AWS.
@@ -41,7 +41,7 @@ pub struct Subject<'a> {
     /// The body schemas, by the route's `body`.
     pub schemas: &'a BTreeMap<PathBuf, String>,
     pub outputs: &'a Outputs,
-    /// Which resource needs which.
+    /// The dependencies between the resources.
     pub graph: &'a Graph,
     /// The result of reading each resource.
     pub seen: &'a [Seen<'a>],
@@ -53,7 +53,7 @@ pub struct Subject<'a> {
     pub today: &'a str,
     /// The routes to which no request is sent, by [`super::route_names`].
     pub skip: &'a BTreeSet<String>,
-    /// What authorizers' functions admit, by authorizer, as far as the user says it.
+    /// The identities that authorizers' functions admit, by authorizer, if the user gave them.
     pub identities: &'a BTreeMap<String, Admitted>,
     /// The user of a pool with `existing` whose tokens may be used, by pool.
     pub given: &'a BTreeMap<String, GivenUser>,
@@ -65,7 +65,7 @@ pub struct Subject<'a> {
     pub tell: &'a (dyn Fn(&str) + Sync),
 }
 
-/// The tokens of a user of a pool that somebody else looks after. They are secrets.
+/// The tokens of a user of an existing pool. They are secrets.
 #[derive(Debug)]
 pub struct GivenUser {
     pub id: SecretValue,
@@ -82,7 +82,7 @@ pub struct Admitted {
     pub query: Vec<(String, SecretValue)>,
 }
 
-/// What a caller that may use a route shows.
+/// The credentials of a caller who may call a route.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OwnCaller<'a> {
     pub token: Option<&'a SecretValue>,
@@ -111,7 +111,7 @@ pub(super) struct Expired {
 }
 
 impl Expired {
-    /// Keeps the first failure that says that the credentials have expired. Returns whether `failure` does.
+    /// Keeps the first failure that says that the credentials have expired. Returns whether `failure` says this.
     pub(super) fn notice(&self, failure: &Failure) -> bool {
         let expired = failure.cause == Cause::Fatal;
         if expired && self.failure.set(failure.clone()).is_ok() {
@@ -124,7 +124,7 @@ impl Expired {
         self.failure.get()
     }
 
-    /// Waits for such a failure.
+    /// Waits for a failure that says that the credentials have expired.
     pub(super) async fn reached(&self) -> Failure {
         loop {
             if let Some(failure) = self.failure() {
@@ -138,7 +138,7 @@ impl Expired {
 pub(super) struct VerifyContext<'a> {
     pub subject: &'a Subject<'a>,
     pub test_users: &'a TestUsers,
-    /// By pool.
+    /// The signed-in test users, by pool.
     pub signed_in: BTreeMap<String, SignedIn>,
     /// The test users of groups, by pool and group.
     pub members: BTreeMap<(String, String), SignedIn>,
@@ -175,7 +175,7 @@ impl VerifyContext<'_> {
         tokens_of(self.members.get(&(pool.to_owned(), group.to_owned())), pool)
     }
 
-    /// Whether somebody else looks after a pool, so that nobody makes a user there.
+    /// Whether a pool is managed outside the stack, so that `verify` creates no user in it.
     pub(super) fn is_theirs(&self, pool: &str) -> bool {
         self.subject.stack.existing_pools.contains_key(pool)
     }
@@ -194,7 +194,7 @@ impl VerifyContext<'_> {
         self.given(pool)?.access.as_ref().ok_or_else(none)
     }
 
-    /// The user of a pool of somebody else's.
+    /// The user that was given for an existing pool.
     pub(super) fn given(&self, pool: &str) -> Result<&GivenUser, CheckResult> {
         self.subject.given.get(pool).ok_or_else(|| {
             CheckResult::not_tried(format!(
@@ -216,8 +216,8 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// The result of a check that needs the API key of the route, if the key could not be read. What the route refuses
-    /// anyway is refused without a key too.
+    /// The result of a check that needs the API key of the route, if the key could not be read. A request that the
+    /// route refuses anyway needs no key.
     pub(super) fn has_key(&self, route: &Route) -> Result<(), CheckResult> {
         match self.api_key.as_ref().filter(|_| route.key).map(|key| key.value.as_ref()) {
             Some(Err(result)) => Err(result.clone()),
@@ -225,13 +225,13 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// What the caller of a request shows that the route accepts; nothing if anyone may call it.
+    /// The credentials of a caller that the route accepts; empty if anyone may call it.
     pub(super) fn own_caller(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
         self.has_key(route)?;
         self.caller_without_key(route)
     }
 
-    /// The same for a request that has no API key, or another.
+    /// The credentials of such a caller for a request without an API key, or with a wrong key.
     pub(super) fn caller_without_key(&self, route: &Route) -> Result<OwnCaller<'_>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) if !route.groups.is_empty() => {
@@ -260,7 +260,7 @@ impl VerifyContext<'_> {
         Ok(own.identified(parameters::with_query(self.path_url(target)?, lacking)))
     }
 
-    /// Refuses routes that the user left out.
+    /// Refuses routes that `--skip` names.
     pub(super) fn included(&self, target: Target<'_>) -> Result<(), CheckResult> {
         let included = !self.subject.skip.contains(&target.subject());
         included.then_some(()).ok_or_else(|| CheckResult::not_tried("--skip leaves this route out"))
@@ -272,7 +272,7 @@ impl VerifyContext<'_> {
         Ok(parameters::with_query(self.path_url(target)?, &target.route.parameters.query))
     }
 
-    /// The same without a query.
+    /// The URL of a request that this route answers, without a query.
     pub(super) fn path_url(&self, target: Target<'_>) -> Result<String, CheckResult> {
         self.included(target)?;
         let base = self.base_url(target.name)?;
@@ -297,7 +297,7 @@ impl VerifyContext<'_> {
         self.subject.stack.all_apis().flat_map(Target::all)
     }
 
-    /// Where requests to a route go. HTTP APIs have no firewall.
+    /// The destination of requests to a route. HTTP APIs have no firewall.
     pub(super) fn destination(&self, target: Target<'_>) -> Destination {
         let exposure = if target.by_http() { FirewallExposure::Open } else { self.exposure };
         let admission = allow_from::admission(target.api, self.address);

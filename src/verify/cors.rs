@@ -1,5 +1,5 @@
 //! Checks that pages of the allowed origins can call an API and read its answers, also its refusals, and that pages of
-//! other origins cannot. Browsers decide by the headers of the answers, so these are what is checked.
+//! other origins cannot. Browsers decide by the headers of the answers, so the checks read these headers.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::probe::{Answer, Body, HeaderNames, Request};
 use crate::secret::SecretValue;
 use crate::spec::{Auth, Cors, RouteTarget};
 
-/// No stack file allows it: no page can have it, because its host is reserved.
+/// An origin that no stack file allows. No page can have it, because its host name is reserved.
 const STRANGER: &str = "https://securelambda-verify.invalid";
 
 const ORIGIN: &str = "access-control-allow-origin";
@@ -36,12 +36,13 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     units
 }
 
-/// Who is allowed, and what an answer says about it.
+/// Whether the headers of an answer allow this origin to read it.
 fn allows(answer: &Answer, origin: &str) -> bool {
     answer.headers.get(ORIGIN).is_some_and(|allowed| allowed == origin || allowed == "*")
 }
 
-/// The gateway answers OPTIONS itself, although its answer has none of the marks of a refusal.
+/// The evidence of an answer. The gateway answers OPTIONS itself, although this answer has none of the marks of a
+/// refusal.
 fn shown(context: &VerifyContext<'_>, target: Target<'_>, request: &Request<'_>, answer: &Answer) -> String {
     let allowed = answer.headers.get(ORIGIN).unwrap_or("none");
     let destination = context.destination(target);
@@ -53,7 +54,7 @@ fn claim(target: Target<'_>, claim: &str) -> CheckSpec {
     CheckSpec::new(Layer::Authorization, target.subject(), claim)
 }
 
-/// The same request from several origins, until one is not answered as it must be.
+/// Sends the same request from each origin, until an answer does not pass.
 async fn from_each(
     context: &VerifyContext<'_>,
     claim: CheckSpec,
@@ -95,7 +96,7 @@ fn unanswered(target: Target<'_>, request: &Request<'_>, answer: &Answer) -> boo
     passes && answer.status >= 500 && matches!(target.route.target, RouteTarget::Http { .. })
 }
 
-/// What a browser asks before it sends a request.
+/// Checks the preflight requests that a browser sends before a request.
 async fn preflights(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors) -> Vec<Check> {
     let passes = claim(target, "a preflight request of an allowed origin passes without a token")
         .expects(format!("a status below 300, and {ORIGIN} with the origin or *"));
@@ -138,7 +139,7 @@ async fn preflights(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors
     checks
 }
 
-/// The origins for which a preflight answer can be checked here, and the others.
+/// The origins for which a preflight answer can be checked at this endpoint, and the remaining origins.
 fn tried<'a>(context: &VerifyContext<'_>, target: Target<'_>, cors: &'a Cors) -> (Vec<&'a str>, Vec<&'a str>) {
     let origins: Vec<&str> = cors.origins.iter().map(|origin| if origin == "*" { STRANGER } else { origin }).collect();
     let by_template = !context.at_aws() && !target.by_http();
@@ -153,7 +154,7 @@ fn stranger(cors: &Cors) -> Result<&'static str, CheckResult> {
     (!every).then_some(STRANGER).ok_or_else(|| CheckResult::not_tried("the stack file allows every origin"))
 }
 
-/// The answers to the requests themselves: refusals of the gateway, and what the function says.
+/// Checks the answers to the requests themselves: the refusals of the gateway, and the answers of the function.
 async fn answers(context: &VerifyContext<'_>, target: Target<'_>, cors: &Cors) -> Vec<Check> {
     let origins: Vec<&str> = cors.origins.iter().map(|origin| if origin == "*" { STRANGER } else { origin }).collect();
     // The headers of a fixed answer are made like those of preflight answers.

@@ -32,7 +32,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
 
 /// A method and a path that a route answers.
 fn request<'a>(context: &VerifyContext<'_>, api: (Option<&'a str>, &'a Api)) -> Result<(&'a str, String), CheckResult> {
-    // An HTTP API answers unsigned requests like a domain that leads nowhere.
+    // An HTTP API answers unsigned requests to an IAM route like a domain without a mapping.
     let unsigned = Target::all(api).filter(|target| target.route.auth != Auth::Iam);
     let target = Target::for_no_token(unsigned.filter(|target| context.path_url(*target).is_ok()));
     let found = target.and_then(|target| paths::reaching(target.api, target.route));
@@ -57,7 +57,8 @@ pub(super) fn urls(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Strin
     bases.into_iter().flatten().map(|base| format!("{base}{path}")).collect()
 }
 
-/// The firewall gives the same answer as a domain that leads nowhere and as a closed host name.
+/// Refuses to judge if the firewall may refuse this machine: its answer equals that of a domain without a mapping or of
+/// a closed host name.
 fn unfiltered(context: &VerifyContext<'_>, api: &Api) -> Result<(), CheckResult> {
     let open = api.kind == ApiKind::Http || context.exposure == FirewallExposure::Open;
     let open = open && allow_from::admission(api, context.address) == Admission::Open;
@@ -105,7 +106,7 @@ fn by_domain(answer: &Answer) -> CheckResult {
     CheckResult::pass_if(came_through_gateway(answer) && !refused, evidence::received(answer, who))
 }
 
-/// What the gateway answers at a closed host name (docs/aws.md, Custom domains).
+/// The status and the message of the gateway's answer at a closed host name (docs/aws.md, Custom domains).
 fn refusal(kind: ApiKind) -> (u16, &'static str) {
     match kind {
         ApiKind::Rest => (403, FORBIDDEN),

@@ -1,4 +1,4 @@
-//! What a check sent and received, in words that contain no secret: tokens and keys are named, and never shown.
+//! Describes the requests and answers of checks without secrets: tokens and keys are named, and never shown.
 
 use crate::probe::{Answer, Request};
 
@@ -9,11 +9,11 @@ const BODY: usize = 160;
 const DECIDING: [&str; 6] =
     ["x-amzn-errortype", "www-authenticate", "apigw-requestid", "x-amz-apigw-id", "x-amzn-requestid", "content-type"];
 
-/// A word of this length is a token, a key or a signature, and no text for people.
+/// A word of at least this length, in bytes, may be a token, a key or a signature.
 const LONG_WORD: usize = 48;
 
-/// What was sent: method, URL, headers by name and the beginning of the body. `credential` says what kind of token
-/// was in which header.
+/// Describes a request: method, URL without its query, credential, content type, and the beginning of the body.
+/// `credential` names the header and the kind of the token in it.
 pub(super) fn sent(request: &Request<'_>, credential: &str) -> String {
     let mut text = format!("{} {}", request.method, request.url.split('?').next().unwrap_or_default());
     if !credential.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn sent(request: &Request<'_>, credential: &str) -> String {
     text
 }
 
-/// What was received: who answered with which status, the headers that decide, and the beginning of the body.
+/// Describes an answer: its status, its sender `who`, the deciding headers, and the beginning of the body.
 pub(super) fn received(answer: &Answer, who: &str) -> String {
     let mut text = format!("{} from {who}", answer.status);
     for name in DECIDING {

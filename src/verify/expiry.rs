@@ -59,7 +59,7 @@ impl ShortClients {
             name: marker(),
             created: AtomicBool::new(false),
         };
-        // A pool of somebody else's gets no client for the proof.
+        // The proof creates no client in an existing pool.
         Self { clients, all: outputs.pools.iter().filter(|(_, pool)| !pool.existing).map(short).collect() }
     }
 
@@ -121,7 +121,7 @@ impl ShortClients {
     }
 }
 
-/// The temporary client says nothing about the stack, so its failure is none of the stack's.
+/// The temporary client is not part of the stack, so its failure is not a failure of the stack.
 fn not_made(context: &VerifyContext<'_>, failure: &crate::engine::Failure) -> CheckResult {
     context.expired.notice(failure);
     CheckResult::not_tried(format!("there is no token with a short validity: {failure}"))
@@ -142,7 +142,8 @@ impl Short {
     }
 }
 
-/// Gets a token for each pool that has routes, before the other checks: their time counts too.
+/// Gets a token for each pool that has routes. This is done before the other checks, because the token ages during
+/// them.
 pub(super) async fn tokens(
     context: &VerifyContext<'_>,
     clients: &ShortClients,

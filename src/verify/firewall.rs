@@ -1,4 +1,4 @@
-//! Checks what the firewall does with requests from this machine. `settings` checks its settings.
+//! Checks how the firewall treats requests from this machine. `settings` checks its settings.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,8 @@ use crate::topology::ids::{self, ApiIds};
 /// A service of AWS that returns the caller's address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
-/// This machine's address, if the stack file makes it matter and it can be found out. An emulator sees another one.
+/// This machine's address, if the stack file lists addresses and AWS's service returns it. An emulator sees another
+/// address.
 pub(super) async fn own_address(subject: &Subject<'_>, prober: &Prober) -> Option<IpAddr> {
     let lists = subject.stack.firewall.as_ref().is_some_and(|firewall| firewall.mode != Mode::Count);
     let limited = subject.stack.all_apis().filter_map(|(_, api)| api.allow_from.as_ref());
@@ -93,7 +94,7 @@ async fn filters(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> 
         .await
 }
 
-/// Why a request would show nothing about the firewall.
+/// The result of the check if a request would show nothing about the firewall.
 fn untested(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> Option<CheckResult> {
     if api.kind == ApiKind::Http {
         let why = "AWS cannot attach a web ACL to an HTTP API; its authorizer and its throttle protect it";

@@ -1,5 +1,5 @@
-//! Checks of routes that are for groups of their pool: who is in none of the groups, or in another one, is refused, also
-//! after the same token was admitted elsewhere and the answer about it is kept.
+//! Checks of routes that require a group of their pool: a user in none of the groups, or in another group, is refused.
+//! This must also hold after another route admitted the same token and API Gateway cached the result.
 
 use futures_util::FutureExt;
 
@@ -82,7 +82,7 @@ async fn outsider(context: &VerifyContext<'_>, pool: &str, targets: Vec<Target<'
     checks
 }
 
-/// The token of the pool's user of the kind that the route takes.
+/// The token of the pool's user: an access token if the route requires scopes, and otherwise an ID token.
 fn own_token<'a>(
     context: &'a VerifyContext<'_>,
     pool: &str,
@@ -91,7 +91,7 @@ fn own_token<'a>(
     if target.route.scopes.is_empty() { context.id_token(pool) } else { context.access_token(pool) }
 }
 
-/// The checks of a user of one group at routes of one API: first those that admit it, then the others.
+/// The checks of a user of one group at routes of one API: first the routes that admit the user, then the other routes.
 async fn member(context: &VerifyContext<'_>, pool: &str, group: String, targets: Vec<Target<'_>>) -> Vec<Check> {
     let (own, others): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| target.route.groups.contains(&group));
     let mut checks = Vec::new();
@@ -153,7 +153,7 @@ async fn is_refused(
                 context.has_key(target.route)?;
                 let url = context.url(target)?;
                 let request = Request { method: target.method(), url: &url, token: Some(token?), body };
-                // Of an HTTP API, the refusal looks like that of a firewall which does not let this machine through yet.
+                // The refusal by an HTTP API looks like that of a firewall that does not allow this machine yet.
                 let patience = if target.by_http() { Patience::None } else { Patience::UntilDeployed };
                 context.prober.ask_with(&request, &[], HeaderNames::LowerCase, patience).await
             };

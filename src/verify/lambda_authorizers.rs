@@ -1,4 +1,4 @@
-//! Checks of routes where a function decides who may call: requests without the identity, and with a wrong one.
+//! Checks of routes with a Lambda authorizer: requests without an identity, and with a wrong one.
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;

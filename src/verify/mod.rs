@@ -81,7 +81,7 @@ pub struct Check {
     pub verdict: Verdict,
     pub sent: String,
     pub expected: String,
-    /// What was received or, if the check was not tried, the reason.
+    /// The answer that was received or, if the check was not tried, the reason.
     pub received: String,
     /// The end of the check, in milliseconds since 1970.
     pub at_unix_ms: u64,
@@ -99,14 +99,14 @@ pub struct Verification {
     pub region: String,
     /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
-    /// What the endpoint cannot show, unless it is AWS.
+    /// The emulator and its limits, unless the endpoint is AWS.
     pub emulator: Option<Emulator>,
     /// Sentences that a reader of the summary must know.
     pub notes: Vec<String>,
     /// The beginning, in milliseconds since 1970.
     pub began_unix_ms: u64,
     pub elapsed_ms: u64,
-    /// In the order of the layers.
+    /// The checks, in the order of the layers.
     pub checks: Vec<Check>,
 }
 
@@ -122,13 +122,13 @@ impl Verification {
     }
 }
 
-/// What the summary of a proof of this stack must say, whatever its checks find.
+/// The notes that the summary of a proof of this stack always contains.
 pub fn notes(stack: &Stack) -> Vec<String> {
     firewall::blocks_nothing(stack).into_iter().collect()
 }
 
-/// The names of routes that the user names: as `call` takes them, `POST /lambda1`, `Age GET /age`, or a path that only
-/// one route has.
+/// Finds the routes that the user names. A name has the form that `call` accepts: `POST /lambda1`, `Age GET /age`, or a
+/// path that only one route has.
 ///
 /// # Errors
 /// There is no such route.

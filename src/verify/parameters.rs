@@ -31,7 +31,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
     with.map(|target| -> CheckFuture<'a> { async move { vec![missing(context, target).await] }.boxed() }).collect()
 }
 
-/// The gateway asks who calls first, so the caller is one that may call the route.
+/// Sends requests of a caller who may call the route, because the gateway checks the caller before the parameters.
 async fn missing(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
     let claim = "a request without a required parameter does not reach the function";
     let claim = CheckSpec::new(Layer::Secrets, target.subject(), claim);
@@ -51,7 +51,7 @@ async fn missing(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
                 Ok(own) => own,
                 Err(result) => return result,
             };
-            // Without a part of its identity a caller is refused for that.
+            // Parameters of the caller's identity are not left out: the request would be refused for that reason.
             let given: Vec<&String> = own.headers.iter().chain(own.query).map(|(name, _)| name).collect();
             let identifies = |name: &&String| given.iter().any(|given| given.eq_ignore_ascii_case(name));
             let mut last = CheckResult::not_tried("there is no parameter to leave out");

@@ -53,7 +53,7 @@ async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, function: &str
     let claim = claim.sent(format!("Invoke {function}; {}", caller.words())).expects("401 from the function");
     claim
         .by(async {
-            // A function that checks no tokens would do what it does for its users.
+            // A function that does not check tokens would execute the request as for a real user.
             if let Err(result) = context.included(target).and_then(|()| target.may_be_called()) {
                 return result;
             }

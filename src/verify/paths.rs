@@ -1,4 +1,4 @@
-//! Which route answers a request, and paths that a certain route, or no route, answers.
+//! Finds paths that a given route, or no route, answers.
 //!
 //! A probe of a path that another route covers would test that route. So every probe's path is derived from all routes
 //! of the API (docs/aws.md, Which route answers).
@@ -6,14 +6,13 @@
 use crate::spec::routing::is_greedy;
 use crate::spec::{Api, Route};
 
-/// Stands for parameters, and begins paths that no route has.
+/// The value of parameters, and the beginning of paths that no route has.
 pub(super) const MARK: &str = "securelambda-verify";
 
-/// The methods that an API can be asked for beside its own. An answer to HEAD has no body, so nobody could tell who
-/// sent it.
+/// The methods that are tried on a path. `HEAD` is left out: its answer has no body, so the sender would not be known.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// The most parts that a greedy parameter is filled with.
+/// The maximum number of path segments in the value of a greedy parameter.
 const DEEP: usize = 8;
 
 /// A method and a path for which this route answers; `None` if other routes cover all of its paths.
@@ -27,8 +26,7 @@ pub(super) fn reaching<'a>(api: &Api, route: &'a Route) -> Option<(&'a str, Stri
         .find(|(method, path)| api.answering(method, path).is_some_and(|answers| std::ptr::eq(answers, route)))
 }
 
-/// A path near a route that no route of the API covers, whatever the method; `None` if there is none, because of a
-/// greedy route.
+/// A path near a route that no route of the API covers with any method; `None` if a greedy route covers all such paths.
 pub(super) fn unlisted(api: &Api, near: &str) -> Option<String> {
     let near = filled(near, 1);
     let above = near.rsplit_once('/').map_or("", |(above, _)| above);
@@ -41,7 +39,7 @@ pub(super) fn unlisted_methods(api: &Api, path: &str) -> Vec<&'static str> {
     METHODS.into_iter().filter(|method| api.answering(method, path).is_none()).collect()
 }
 
-/// The path with each parameter filled in, a greedy one with so many parts.
+/// The path with a value for each parameter. The value of a greedy parameter has `deep` segments.
 fn filled(path: &str, deep: usize) -> String {
     let part = |part: &str| match part {
         greedy if is_greedy(greedy) => vec![MARK; deep].join("/"),
@@ -55,7 +53,7 @@ fn filled(path: &str, deep: usize) -> String {
 mod tests {
     use super::*;
 
-    /// An API with these routes, also with some that exclude each other.
+    /// An API with these routes. They may include routes that a stack file refuses together.
     fn api(routes: &[&str]) -> Api {
         let with = |route: &&str| {
             let text = format!(
@@ -92,7 +90,7 @@ mod tests {
             reaching(&api, &api.routes[at]).map(|(method, path)| format!("{method} {path}"))
         };
         assert_eq!(path(&["GET /notes/{id}"], 0).as_deref(), Some("GET /notes/securelambda-verify"));
-        // One part would reach the other route.
+        // A path with one segment would reach the other route.
         let greedy = ["ANY /{proxy+}", "ANY /{id}"];
         assert_eq!(path(&greedy, 0).as_deref(), Some("POST /securelambda-verify/securelambda-verify"));
         assert_eq!(path(&["ANY /a", "POST /a"], 0).as_deref(), Some("PUT /a"));

@@ -34,7 +34,7 @@ pub(super) struct Prober {
     /// The headers that routes require, with the URLs of these routes without their queries.
     required: Vec<(String, Vec<(String, SecretValue)>)>,
     requests: Mutex<Requests>,
-    /// What no evidence may show, in every form in which an answer may repeat it.
+    /// The secrets that must not appear in evidence, in every form in which an answer may repeat them.
     secrets: Vec<SecretValue>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Prober {
 #[derive(Debug, Default)]
 struct Requests {
     sent: Vec<String>,
-    /// Those to which an API answered.
+    /// The URLs of requests that an API answered.
     answered: Vec<String>,
 }
 
@@ -59,15 +59,15 @@ fn half_of(limits: Limits) -> DefaultDirectRateLimiter {
     RateLimiter::direct(Quota::per_second(half(limits.rate)).allow_burst(half(limits.burst)))
 }
 
-/// When an answer is final, besides those that say that the gateway or the function is busy.
+/// The answers that are final. An answer that says that the gateway or the function is busy never is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// Once it is not the answer of an API whose deployment has not reached all servers yet.
+    /// All except an answer of an API whose deployment has not reached all servers yet.
     UntilDeployed,
-    /// At once, even if the answer says that there is no such route: a route that requires signatures gives this answer to
+    /// All, even an answer that says that there is no such route: a route that requires signatures gives this answer to
     /// requests without one.
     None,
-    /// Once it is no 403, because the permissions of a new role take time to take effect.
+    /// All except 403, because the permissions of a new role take time to take effect.
     UntilAllowed,
 }
 
@@ -113,8 +113,8 @@ impl Prober {
         Self { required, ..self }
     }
 
-    /// Keeps these values out of all evidence. Shorter ones than four characters are no secrets, and hiding a part of
-    /// another word would tell them.
+    /// Hides these values in all evidence. Values of fewer than four characters are not hidden: they are no secrets,
+    /// and a hidden part of another word would reveal them.
     pub(super) fn hiding<'a>(self, values: impl Iterator<Item = &'a SecretValue>) -> Self {
         let forms = values.map(SecretValue::reveal).filter(|value| value.len() >= 4).flat_map(|value| {
             let json = serde_json::Value::from(value).to_string();
@@ -126,7 +126,7 @@ impl Prober {
             ]
         });
         let mut secrets: Vec<String> = forms.collect();
-        // One may be a part of another.
+        // Longer values first, because one may be a part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets: secrets.into_iter().map(SecretValue::new).collect(), ..self }
     }
@@ -139,7 +139,8 @@ impl Prober {
         lacking.cloned().collect()
     }
 
-    /// [`passing`], and longer for an API key, which takes longer than anything else until it is accepted.
+    /// How long to wait for another answer, as [`passing`] says. A new API key takes longer than other changes to be
+    /// accepted.
     fn passing(&self, request: &Request<'_>, answer: &Answer) -> Option<Duration> {
         let wait = passing(answer, self.destination);
         let keyed = || self.required_by(request.url, &[]).iter().any(|(name, _)| name == API_KEY_HEADER);
@@ -149,7 +150,8 @@ impl Prober {
         wait
     }
 
-    /// Sends a request with these headers and those that its route requires, except one, until the answer is final.
+    /// Sends a request with these headers and those that its route requires, but not with the header `without`, until
+    /// the answer is final.
     pub(super) async fn ask_without(
         &self,
         request: &Request<'_>,
@@ -161,8 +163,8 @@ impl Prober {
         self.until_final(request, &headers, HeaderNames::LowerCase, |answer| self.passing(request, answer)).await
     }
 
-    /// Sends a request with this API key, or without one, until the gateway refuses it for that, for at most the time
-    /// that a change takes to reach all of AWS.
+    /// Sends a request with this API key, or without one, until the gateway refuses it for that reason. Tries for at
+    /// most the time that a change takes to reach all of AWS.
     pub(super) async fn ask_with_key(
         &self,
         request: &Request<'_>,
@@ -263,7 +265,7 @@ impl Prober {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The requests so far to URLs that begin like this.
+    /// The number of requests so far to URLs that begin with `base_url`.
     pub(super) fn traffic(&self, base_url: &str) -> Traffic {
         let requests = self.requests();
         let count = |urls: &[String]| urls.iter().filter(|url| url.starts_with(base_url)).count();
@@ -285,8 +287,8 @@ impl Prober {
         answer.map(|answer| self.without_secrets(answer)).map_err(|error| CheckResult::fail(error.message))
     }
 
-    /// The answer without the identities that the user gave: a function may return what it was sent, and evidence shows
-    /// the beginning of each answer.
+    /// The answer without the identities that the user gave: a function may return its input, and evidence shows the
+    /// beginning of each answer.
     fn without_secrets(&self, mut answer: Answer) -> Answer {
         if !self.secrets.is_empty() {
             answer.body = self.hidden(&answer.text()).into_bytes();

@@ -1,5 +1,5 @@
-//! Programs that get tokens for themselves (client credentials): that they get them, for exactly their scopes, and what
-//! routes that demand scopes say to them.
+//! Programs that get tokens for themselves (client credentials): checks that they get tokens for exactly their scopes,
+//! and chooses the tokens that routes with scopes must admit or refuse.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +75,7 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// The token of a user to whom a function gave such a scope.
+    /// The token of a user, if a function gave it one of these scopes.
     fn admitted_user(&self, pool: &str, scopes: &BTreeSet<String>) -> Result<&SecretValue, CheckResult> {
         let none = format!("no client of {pool} with client-credentials may ask for such a scope");
         let Some(function) = self.subject.stack.gives_scopes(pool) else {
@@ -90,7 +90,8 @@ impl VerifyContext<'_> {
         Err(CheckResult::not_tried(format!("{none}, and {function} gives this user none")))
     }
 
-    /// Tokens of programs that a route with these scopes must refuse: all that may ask for none of them.
+    /// Tokens of programs that a route with these scopes must refuse: those of all programs that may ask for none of
+    /// the scopes.
     pub(super) fn refused_programs(
         &self,
         pool: &str,

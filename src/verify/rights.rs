@@ -1,5 +1,6 @@
-//! Checks that the role of a function, or of an identity pool's users, may do what the keys of its entry grant, and neither the same to another resource
-//! nor anything else to the same one. IAM's simulation answers.
+//! Checks the role of a function, or of an identity pool's users, with IAM's policy simulation. The role must allow the
+//! actions that its entry grants, but neither the same actions on another resource nor other actions on the same
+//! resource.
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::context::VerifyContext;
@@ -13,10 +14,10 @@ use crate::spec::grants::Grant;
 /// A part of a resource's name that no policy is expected to mention.
 const OTHER: &str = "securelambda-verify";
 
-/// What stands for a wildcard in a resource or a condition that is tried.
+/// The text that replaces a wildcard in a simulated resource or condition.
 const EXAMPLE: &str = "example";
 
-/// Operators of conditions that a given value fulfils.
+/// The condition operators that are fulfilled by a request with the condition's own value.
 const FULFILLED: [&str; 10] = [
     "StringEquals",
     "StringEqualsIgnoreCase",
@@ -34,22 +35,22 @@ const FULFILLED: [&str; 10] = [
 #[derive(Debug, PartialEq, Eq)]
 struct Question {
     claim: String,
-    /// What is simulated, or why nothing can be.
+    /// The request to simulate, or the reason why there is none.
     request: Result<Request, String>,
-    /// Whether every action must be allowed; otherwise none may be.
+    /// Whether every action must be allowed. If not, every action must be denied.
     allowed: bool,
 }
 
-/// A role, and what it is granted.
+/// A role and its grants.
 pub(super) struct Role<'a> {
-    /// What checks call it.
+    /// The name of the role in checks.
     pub subject: String,
     pub arn: &'a str,
     pub grants: Vec<Grant>,
 }
 
-/// The checks of a role's grants. `iam` is left out if the endpoint does not simulate policies; then `policies` says
-/// whether the live policies are the derived ones.
+/// The checks of a role's grants. `iam` is `None` if the endpoint does not simulate policies; then `policies` compares
+/// the live policies with the derived ones.
 pub(super) async fn checks(
     context: &VerifyContext<'_>,
     role: Role<'_>,
@@ -104,8 +105,9 @@ fn judged(decided: Result<Option<Vec<(String, bool)>>, Failure>, wanted: bool) -
     }
 }
 
-/// Three questions for each grant: that it holds, that it does not hold for another resource, and that nothing else is
-/// allowed on the same one. The last two are left out if another grant allows it, or if there is nothing to ask for.
+/// Three questions for each grant: its actions are allowed, the same actions on another resource are denied, and
+/// another action on the same resource is denied. The last two are left out if another grant allows the request, or if
+/// there is no such resource or action.
 fn questions(grants: &[Grant]) -> Vec<Question> {
     let mut questions = Vec::new();
     for grant in grants {
@@ -162,7 +164,7 @@ fn by_resource(grant: &Grant) -> Vec<(Vec<String>, String)> {
     groups
 }
 
-/// The values with which a request fulfils the conditions of a grant, or why there are none.
+/// The values with which a request fulfils the conditions of a grant, or the reason why there are none.
 fn request_keys(grant: &Grant) -> Result<Vec<RequestKey>, String> {
     let mut keys = Vec::new();
     for (operator, block) in &grant.conditions {
@@ -193,7 +195,7 @@ fn request_keys(grant: &Grant) -> Result<Vec<RequestKey>, String> {
 fn another_resource(actions: &[String], resource: &str, grant: &Grant, grants: &[Grant]) -> Option<String> {
     let pattern = grant.resources.iter().find(|pattern| covers(pattern, resource))?;
     let fixed = pattern.split(['*', '?']).next().unwrap_or_default();
-    // The part of the name that is fixed gets another ending.
+    // The part of the name before the first wildcard gets another ending.
     let fixed = fixed.trim_end_matches(['/', ':']);
     let rest = resource.strip_prefix(fixed)?;
     let other = format!("{fixed}-{OTHER}{rest}");
@@ -201,7 +203,7 @@ fn another_resource(actions: &[String], resource: &str, grant: &Grant, grants: &
     (has_name && !actions.iter().any(|action| granted(action, &other, grants))).then_some(other)
 }
 
-/// An action that takes this resource and that no grant covers. One that deletes is preferred.
+/// An action that takes this resource and that no grant covers. A `Delete` action is preferred.
 fn another_action(actions: &[String], resource: &str, grants: &[Grant]) -> Option<String> {
     let (prefix, _) = actions.first()?.split_once(':')?;
     let service = Service::of(prefix)?;
@@ -244,7 +246,7 @@ mod tests {
         questions(&grants(&stack, &stack.functions["F"], &scope))
     }
 
-    /// What is asked: the actions, the resource, and whether they must be allowed.
+    /// The request of each question: the actions, the resource, and whether they must be allowed.
     fn requests(questions: &[Question]) -> Vec<(String, String, bool)> {
         let request = |question: &Question| {
             let request = question.request.as_ref().expect("a request");

@@ -44,7 +44,7 @@ pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Proof {
     let short = ShortClients::of(TestClients::new(subject.clients), subject.outputs);
     let proof = async {
         let checks = prove(subject, (&test_users, &short), stop).await;
-        // Also after an error.
+        // Remove the users and clients even after an error.
         let (users, clients) = tokio::join!(test_users.remove(), short.remove());
         Proof { checks, left: [users, clients].concat() }
     };
@@ -134,7 +134,7 @@ async fn prove(
     }
 }
 
-/// The URLs of routes with limits of their own, and of those that one API key calls, with their limits.
+/// The URLs of routes with limits of their own, and of routes that require an API key, with their limits.
 fn slower(context: &VerifyContext<'_>) -> Vec<(Vec<String>, Limits)> {
     let limited = context.routes().filter(|target| target.route.is_limited());
     let own =
@@ -177,13 +177,13 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         parameters::units(context),
         functions::units(context),
     ];
-    // As they end: one that waits for a message must not hold up those behind it.
+    // Collect the checks as they end: a check that waits for a message must not delay the next ones.
     let numbered = units.into_iter().flatten().enumerate().map(|(at, unit)| unit.map(move |checks| (at, checks)));
     let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(AT_ONCE).collect().await;
     found.sort_by_key(|(at, _)| *at);
     checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
     checks.extend(expiry::checks(context, &short_tokens).await);
-    // By themselves, and last: each uses up what a stage lets through.
+    // One after the other, and last: each of these checks uses up the rate limit of a stage.
     for api in context.subject.stack.all_apis() {
         checks.push(throttle::burst(context, api).await);
     }

@@ -125,7 +125,8 @@ pub(super) fn policies(context: &VerifyContext<'_>, role: &Id, policy: &Id) -> C
     same_policies(drift(role).as_deref(), drift(policy).as_deref())
 }
 
-/// The differences of a role and of its policy. The derived policy allows access only to the function's own resources.
+/// Checks that a role and its policy have no differences that could allow more. The derived policy allows access only
+/// to the function's own resources.
 fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResult {
     let (Some(role), Some(policy)) = (role, policy) else {
         return CheckResult::not_tried("because the role or its policy does not exist or could not be read");
@@ -154,7 +155,7 @@ fn environments(context: &VerifyContext<'_>) -> Vec<Check> {
     checks.collect()
 }
 
-/// The variables of the stack file and their differences. Results do not contain values.
+/// Checks the variables of the stack file and their differences. Results do not contain values.
 fn environment(wanted: &BTreeMap<String, Variable>, drift: Option<&[Drift]>) -> CheckResult {
     let Some(drift) = drift else {
         return CheckResult::not_tried("because the function does not exist or could not be read");

@@ -1,4 +1,4 @@
-//! Compares the settings of every resource with the stack file, with the results of the engine's reads.
+//! Compares the settings of every resource, as the engine has read them, with the stack file.
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::{Check, Layer};
@@ -18,7 +18,7 @@ const MATCH: &str = "settings match the stack file";
 /// shows.
 const VALUE: usize = 300;
 
-/// For a kind that is not described. The graph contains none.
+/// The check of a kind that has no description. The graph contains no such kind.
 const UNKNOWN: SettingsCheck =
     SettingsCheck { layer: Layer::Functions, subject: "{}", holds: MATCH, read: "the calls of `status`" };
 
@@ -47,7 +47,7 @@ fn of((id, kind, observed): &Seen<'_>, seen: &[Seen<'_>], needs: &dyn Fn(&Id) ->
     checks
 }
 
-/// The name of a failed check on whose resource this one depends, directly or through others.
+/// The name of the failed check of a resource that this resource depends on, directly or indirectly.
 fn missing_need(id: &Id, seen: &[Seen<'_>], needs: &dyn Fn(&Id) -> Vec<Id>) -> Option<String> {
     let find = |need: &Id| seen.iter().find(|(known, ..)| *known == need);
     needs(id).iter().filter_map(find).find_map(|(need, kind, observed)| match observed {
@@ -83,11 +83,11 @@ fn is_unsupported(setting: &Setting) -> bool {
 fn claim(id: &Id, kind: &str) -> CheckSpec {
     let (_, name) = id.parts();
     let SettingsCheck { mut layer, subject, holds, read } = kind::about(kind).map_or(UNKNOWN, |about| about.check);
-    // A route's permission has the route's name in it; the other ones are for topics.
+    // The name of a route's permission contains the route's name, which has a space. Other permissions are for topics.
     if kind == Permission::KIND && !name.contains(' ') {
         layer = Layer::Functions;
     }
-    // The one role that is not a function's, and the logs that are not.
+    // The role of an identity pool's users, and logs that do not belong to a function, have other words.
     let (subject, holds) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they can assume it, and it has no other policies"),
         ("caller-policy", _) => ("role of the users of {}", holds),
@@ -122,7 +122,7 @@ fn classify(observed: &ReadResult) -> CheckResult {
     }
 }
 
-/// Whether a setting protects less than it should, whatever else a missing dependency may change.
+/// Whether a setting protects less than it should. This is a failure even if a dependency is missing.
 fn weakened(comparison: &Comparison) -> bool {
     comparison.settings().iter().any(|setting| setting.effect == Effect::Weakens)
 }
@@ -135,7 +135,7 @@ fn wanted(observed: &ReadResult) -> String {
     }
 }
 
-/// One value of each compared setting. A resource without settings exists or does not.
+/// One value of each compared setting. For a resource without settings, only its existence is checked.
 fn values(comparison: &Comparison, value: impl Fn(&Setting) -> &String) -> String {
     let setting = |setting: &Setting| {
         let value = value(setting);
@@ -228,7 +228,7 @@ mod tests {
         for check in &checks[1..] {
             assert!(check.received.starts_with("because this check failed: stage s: "), "{}", check.received);
         }
-        // What is in place is judged by itself.
+        // A resource that exists is checked even if its dependency is missing.
         let read = live(vec![]);
         let seen: [Seen<'_>; 2] =
             [(&association, "wafv2.association", &ReadResult::Absent), (&permission, "lambda.permission", &read)];

@@ -88,7 +88,7 @@ async fn callers(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     checks
 }
 
-/// What the role of an identity pool's users allows beside routes.
+/// Checks the permissions of the role of an identity pool's users, except those for routes.
 async fn granted(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -> Vec<Check> {
     let Some(known) = context.subject.outputs.identity_pools.get(name).filter(|_| !pool.allow.is_empty()) else {
         return Vec::new();
@@ -144,8 +144,8 @@ fn guest_refused(answer: Result<(), Failure>) -> CheckResult {
     }
 }
 
-/// What these credentials allow and refuse on a route that requires signatures, and beside it: a method or a path that
-/// no route has could be one that requires signatures, which would look absent to requests without one.
+/// Checks a route that requires signatures with these credentials, and also methods and paths that no route has. These
+/// are signed too, because a route that requires signatures looks absent to unsigned requests.
 async fn of_route(
     context: &VerifyContext<'_>,
     name: &str,
@@ -194,7 +194,7 @@ async fn of_route(
     ]
 }
 
-/// Requests that no route answers, or why there are none.
+/// Checks requests that no route answers. `requests` has the reason if there are none.
 async fn beside(
     context: &VerifyContext<'_>,
     target: Target<'_>,

@@ -6,7 +6,7 @@ use super::paths;
 use crate::spec::{Api, ApiKind, Auth, Route, RouteTarget};
 use crate::topology::ids::ApiIds;
 
-/// Why there is none for a request without a token.
+/// The reason if no route is suitable for a request without a token.
 pub(super) const NO_ROUTE: &str =
     "there is no route to which a request without a token could be sent and surely change nothing; set verify = true";
 
@@ -24,38 +24,39 @@ impl<'a> Target<'a> {
         api.routes.iter().map(move |route| Self { name, api, route })
     }
 
-    /// Of these routes, one for a request without a token that changes nothing: the request is not let through, or it may
-    /// be. Routes that need neither a key nor a signature come first, because a refusal of these says little.
+    /// A route for a request without a token that changes nothing: the gateway refuses the request, or the route may be
+    /// called. Routes that need neither a key nor a signature come first, because a refusal for want of these says
+    /// little.
     pub(super) fn for_no_token(targets: impl Iterator<Item = Self>) -> Option<Self> {
         let harmless = |target: &Self| target.route.auth != Auth::None || target.route.may_be_called();
         targets.filter(harmless).min_by_key(|target| (target.route.key, target.route.auth == Auth::Iam))
     }
 
-    /// The subject of its checks: `GET /day`, or `Age GET /age`.
+    /// The subject of the route's checks: `GET /day`, or `Age GET /age`.
     pub(super) fn subject(self) -> String {
         ApiIds(self.name).within(&self.route.name())
     }
 
-    /// The method to call it with. For `ANY`, a method that no other route of the path has.
+    /// The method to call the route with. For `ANY`, a method that no other route of the path has.
     pub(super) fn method(self) -> &'a str {
         paths::reaching(self.api, self.route).map_or(&self.route.method, |(method, _)| method)
     }
 
-    /// Refuses to call it as somebody who is allowed to, if the function may then change data.
+    /// Refuses calls with valid credentials if the function may then change data.
     pub(super) fn may_be_called(self) -> Result<(), CheckResult> {
         let may = self.route.may_be_called();
         may.then_some(()).ok_or_else(|| CheckResult::not_tried("the route changes data; set verify = true"))
     }
 
-    /// Whether an answer has the body of the route's fixed answer, as far as that can be seen: an answer to HEAD has none, and
-    /// an emulator leaves a part of the template that answers pages of several origins before it (docs/local.md).
+    /// Whether an answer has the body of the route's fixed answer. An answer to HEAD has no body, and is accepted. With
+    /// several CORS origins, an emulator leaves a part of the template before the body (docs/local.md).
     pub(super) fn has_body(self, answer: &str, body: &str, at_aws: bool) -> bool {
         let several = self.api.cors.as_ref().is_some_and(|cors| cors.origins.len() > 1);
         let (answer, body) = (answer.trim(), body.trim());
         self.method() == "HEAD" || answer == body || !at_aws && several && answer.ends_with(body)
     }
 
-    /// What answers whom API Gateway lets through.
+    /// The description of the answer to a caller that API Gateway lets through.
     pub(super) fn expected_answer(self) -> String {
         match &self.route.target {
             RouteTarget::Mock { status, .. } => format!("the route's fixed answer, with the status {status}"),
@@ -63,7 +64,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Whether it belongs to an HTTP API.
+    /// Whether the route belongs to an HTTP API.
     pub(super) fn by_http(self) -> bool {
         self.api.kind == ApiKind::Http
     }

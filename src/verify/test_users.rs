@@ -17,10 +17,10 @@ use crate::outputs::Pool;
 use crate::secret::SecretValue;
 use crate::spec::Stack;
 
-/// The beginning of their addresses.
+/// The beginning of the names of test users and of temporary app clients.
 pub(super) const PREFIX: &str = "securelambda-verify-";
 
-/// An older test user belongs to a run that was killed.
+/// A test user that is older than this belongs to a run that was killed.
 const FORGOTTEN: Duration = Duration::from_mins(15);
 
 #[derive(Debug)]
@@ -28,15 +28,15 @@ pub(super) struct TestUser {
     /// The name of the pool in the stack file.
     pub name: String,
     pub pool: Pool,
-    /// The group that it belongs to; most belong to none.
+    /// The group that the user belongs to, if any.
     group: Option<String>,
-    /// What it signs in with.
+    /// The name that the user signs in with.
     pub email: String,
     /// How the pool's users sign in.
     pub sign_in: Vec<SignIn>,
     /// Values for the attributes that the pool requires of everybody.
     attributes: Vec<(String, String)>,
-    /// Whether the call that creates it was sent.
+    /// Whether the call that creates the user was sent.
     created: AtomicBool,
 }
 
@@ -93,7 +93,8 @@ pub(super) fn name(sign_in: &[SignIn]) -> String {
     }
 }
 
-/// The attribute by which a pool's test users are found: their name, or the one that they have beside a number.
+/// The attribute by which a pool's test users are found. Users who sign in with a phone number have the marker in
+/// `name`.
 fn found_by(sign_in: &[SignIn]) -> &'static str {
     if sign_in.contains(&SignIn::Username) {
         "username"
@@ -112,7 +113,7 @@ fn label<'a>(user: &'a User, found_by: &str) -> &'a str {
     }
 }
 
-/// The test users who signed in, by their pool: those of no group, and those of a group by the group too.
+/// The test users who signed in: those without a group by pool, and those of a group by pool and group.
 pub(super) type AllSignedIn = (BTreeMap<String, SignedIn>, BTreeMap<(String, String), SignedIn>);
 
 impl TestUsers {
@@ -130,7 +131,7 @@ impl TestUsers {
             let (name, pool) = (pool_name.clone(), pool.clone());
             TestUser { name, pool, group, email, sign_in, attributes, created: AtomicBool::new(false) }
         };
-        // Nobody makes a user in a pool that is only read.
+        // `verify` creates no user in an existing pool.
         let own = pools.iter().filter(|(_, pool)| !pool.existing);
         let of_pool = |(name, pool): (&String, &Pool)| -> Vec<TestUser> {
             let members = stack.groups_of_routes(name).into_iter().map(Some);
@@ -144,9 +145,9 @@ impl TestUsers {
         self.all.iter().filter(|user| user.group.is_none())
     }
 
-    /// Removes test users of earlier proofs that were killed. Failures are only logged, because no check depends on it.
-    /// `now` is AWS's time in seconds since 1970. Those in `left`, as pool id and address, belong to proofs that ended on
-    /// this machine, so their age does not matter.
+    /// Removes test users of earlier proofs that were killed. Failures are only logged, because no check depends on the
+    /// removal. `now` is AWS's time in seconds since 1970. Users in `left`, as pool id and address, belong to proofs
+    /// that ended on this machine, so their age does not matter.
     pub(super) async fn clean_up(&self, now: i64, left: &[(String, String)]) {
         join_all(self.iter().map(|user| async move {
             let (found_by, id) = (found_by(&user.sign_in), &user.pool.id);
@@ -224,7 +225,7 @@ impl TestUsers {
 }
 
 impl TestUser {
-    /// Whether it was created, or may have been.
+    /// Whether the user was or may have been created.
     fn may_exist(&self) -> bool {
         self.created.load(Ordering::Relaxed)
     }
@@ -235,7 +236,7 @@ impl TestUser {
     }
 }
 
-/// Whether something of this age in seconds belongs to no running proof.
+/// Whether a user or app client of this age in seconds is too old to belong to a running proof.
 pub(super) fn is_old(age_s: i64) -> bool {
     age_s > i64::try_from(FORGOTTEN.as_secs()).unwrap_or(i64::MAX)
 }

@@ -28,7 +28,7 @@ use crate::topology::ids::ApiIds;
 /// Higher rate limits are not tested, because that would take too many requests.
 const MAX_TESTED_RATE: u32 = 200;
 
-/// The maximum number of requests of a burst, and of parallel ones.
+/// The maximum number of requests of a burst, and of parallel requests.
 const BURST_AT_MOST: u32 = 500;
 const BURST_AT_ONCE: usize = 64;
 
@@ -42,7 +42,7 @@ struct Burst {
     answered: u32,
     /// The number of answers with status 429.
     throttled: u32,
-    /// The time until the first of these answers.
+    /// The time until the first answer with status 429.
     first: Duration,
     took: Duration,
 }
@@ -58,11 +58,11 @@ impl Burst {
 /// The limits of the live stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Limits {
-    /// They match the stack file.
+    /// The limits match the stack file.
     Match,
     /// The differences as text.
     Other(String),
-    /// They could not be read.
+    /// The limits could not be read.
     Unread,
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str
         let body = sample::breaking(&context.schema(target.route)?, &marker())?;
         Some((target, Some(body)))
     });
-    // A burst to a fixed answer reaches nothing either.
+    // A burst to a route with a fixed answer reaches no function either.
     let is_fixed = |target: &Target<'_>| matches!(target.route.target, RouteTarget::Mock { .. });
     let found = refused.or_else(|| targets().find(is_fixed).map(|target| (target, None)));
     let api_wide = RouteLimits { rate: api.rate_limit, burst: api.burst_limit };
@@ -160,7 +160,7 @@ fn live_limits(context: &VerifyContext<'_>, target: Target<'_>, stage: &str) -> 
 /// `drift`: the differences of the stage; `None` if it could not be read.
 fn limits(drift: Option<&[Drift]>) -> Limits {
     let Some(drift) = drift else { return Limits::Unread };
-    // A route's own settings are one setting, whose value contains its limits.
+    // A route's own settings are compared as one setting, whose value contains the route's limits.
     let is_limit =
         |drift: &&Drift| format!("{} {} {}", drift.field, drift.want, drift.live).to_lowercase().contains("throttling");
     let words: Vec<String> = drift

@@ -18,7 +18,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// `None` if it is not a token.
+    /// Parses a token; `None` if the text is not a token.
     pub(super) fn of(token: &SecretValue) -> Option<Self> {
         let (signed, signature) = token.reveal().rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -80,7 +80,7 @@ impl Parts {
         CheckResult::pass_if(holds, words.join(", "))
     }
 
-    /// Whether one of the published keys signed it.
+    /// Whether one of the published keys signed the token.
     pub(super) fn check_signature(&self, keys: &Value) -> CheckResult {
         let Some(key) = self.key_in(keys) else {
             return CheckResult::fail("the token names a key that the pool does not publish");

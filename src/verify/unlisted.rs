@@ -1,7 +1,7 @@
 //! Checks that the gateway answers nothing but the routes of the stack file: other methods, other paths and OPTIONS.
 //!
-//! The requests carry no token. A method that asks for one exists all the same, so only the answer "no such route"
-//! passes.
+//! The requests carry no token. An answer that demands a token shows that the method exists, so only the answer "no
+//! such route" passes.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
         let each = Target::all(api).filter(move |target| seen.insert(target.route.path.as_str()));
         let methods = each.map(move |target| -> CheckFuture<'a> {
             async move {
-                // With CORS the gateway answers OPTIONS, and `cors` checks how.
+                // With CORS, the gateway answers OPTIONS, and `cors` checks the answer.
                 let options = if target.api.cors.is_some() { None } else { Some(options(context, target).await) };
                 [other_methods(context, target).await].into_iter().chain(options).collect()
             }
@@ -77,7 +77,7 @@ async fn other_methods(context: &VerifyContext<'_>, target: Target<'_>) -> Check
     claim.sent(shown).by(all_unknown(context, &methods, &url, context.destination(target))).await
 }
 
-/// Browsers send OPTIONS without a token. It must not be a way to the function.
+/// Browsers send OPTIONS without a token. Such a request must not reach the function.
 async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
     let claim = CheckSpec::new(Layer::Authorization, path_of(target), "OPTIONS does not reach a function");
     let url = match context.url(target) {
@@ -93,7 +93,7 @@ async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
         return claim.known(CheckResult::not_tried("this endpoint answers OPTIONS itself, whatever the routes"));
     }
     let answering = target.api.answering("OPTIONS", &path);
-    // A function decides about a route for groups. The gateway does not ask it without a token.
+    // An authorizer's function decides about a route with groups. The gateway does not call it without a token.
     let judge = if answering.is_some_and(|route| !route.groups.is_empty()) { without_identity } else { refused };
     match answering.map(|route| &route.auth) {
         None => claim.expects(NO_ROUTE).by(all_unknown(context, &["OPTIONS"], &url, destination)).await,
@@ -112,7 +112,7 @@ async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
     }
 }
 
-/// Sends a request with each method, until one is not answered as it must be.
+/// Sends a request with each method, until an answer does not pass.
 async fn all_unknown(
     context: &VerifyContext<'_>,
     methods: &[&str],

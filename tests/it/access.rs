@@ -1,5 +1,5 @@
-//! Access that somebody gives behind the program's back to a topic, a secret, a log group or a role: `status` and `verify`
-//! name it, and `up` takes it away. What only restricts is not called weakening.
+//! Access that somebody grants with another tool to a topic, a secret, a log group or a role: `status` and `verify`
+//! name it, and `up` removes it. A change that only restricts access is not reported as weakening.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const STAGE: &str = "stage.development";
 const POOL: &str = "pool.MyUserPool1";
 const ROLE_NAME: &str = "securelambda-ExternalLambda1";
 
-/// Something planted with botocore.
+/// A change, made with botocore, that `status` must report.
 struct Hole {
     name: &'static str,
     /// The calls, `[service, operation, arguments]` each, made from the outputs of `up`.
@@ -27,7 +27,8 @@ struct Hole {
     weakens: bool,
 }
 
-/// MiniStack does not know `CancelRotateSecret`. The program says so and goes on.
+/// The setting that `up` cannot repair here: MiniStack does not support `CancelRotateSecret`. The program reports this
+/// and continues.
 const NOT_REPAIRED_HERE: &str = "RotationLambdaARN";
 
 fn open(action: &str, resource: &Value) -> String {
@@ -225,7 +226,7 @@ const HOLES: &[Hole] = &[
         at: (STAGE, "accessLogSettings.destinationArn"),
         weakens: true,
     },
-    // What follows restricts, observes or has no effect.
+    // The following changes restrict, observe or have no effect.
     Hole {
         name: "a log group whose policy denies",
         calls: |outputs| group_policy(outputs, "Deny"),
@@ -308,7 +309,7 @@ fn plant(user: &User, outputs: &Value, hole: &Hole) {
     }
 }
 
-/// The settings of the resource in which it differs, and whether each weakens.
+/// The settings of the resource that drifted, and whether each drift weakens security.
 pub fn differences(status: &Value, id: &str) -> Vec<(String, bool)> {
     let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
     // A function that was changed may still be settling.
@@ -337,7 +338,7 @@ fn status_names_and_up_removes_access_that_somebody_gave() {
     plant(&user, &outputs, rotation);
     let status = user.run(&["status", "--json"]).ends(0).json();
     let found = differences(&status, SECRET);
-    // The emulator rotates a secret at once, so that its value is another one too.
+    // The emulator rotates a secret at once, so its value changes too.
     assert_eq!(found, [(NOT_REPAIRED_HERE.to_owned(), true), ("value".to_owned(), true)]);
     user.run(&["up", "--yes"]).ends(0).says("the emulator cannot end a rotation");
     user.run(&["down", "--yes"]).ends(0).says("0 left");
@@ -432,7 +433,7 @@ fn a_hardened_stack_has_topic_and_secret_policies_and_rotation_and_keeps_them() 
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
 
-    // Without the key the rotation ends, which the emulator cannot do, and the value is the stack's again.
+    // Without the key `rotation`, `up` cancels the rotation (the emulator cannot) and sets the secret's value itself.
     user.write("securelambda.toml", &FILE.replace("settings = { rotation", "# settings = { rotation"));
     user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");

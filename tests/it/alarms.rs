@@ -1,4 +1,4 @@
-//! The alarms of a stack: what they watch, whom they tell, and what happens when somebody silences them.
+//! The alarms of a stack: their metrics, their notifications, and the repair after somebody disables them.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ fn the_set_of_alarms_follows_from_the_stack_and_tells_an_address() {
         accepted(&user, "sns", "list_subscriptions_by_topic", &json!({ "TopicArn": topic }))["Subscriptions"].clone();
     assert_eq!((&told[0]["Protocol"], &told[0]["Endpoint"]), (&json!("email"), &json!("ops@example.com")));
 
-    // Somebody silences one and deletes another.
+    // Somebody disables the actions of one alarm and deletes another alarm.
     accepted(&user, "cloudwatch", "disable_alarm_actions", &json!({ "AlarmNames": ["watched-errors-Worker"] }));
     accepted(&user, "cloudwatch", "delete_alarms", &json!({ "AlarmNames": ["watched-throttles-Worker"] }));
     let status = user.run(&["status", "--json"]).ends(0).json();
@@ -95,7 +95,7 @@ fn the_set_of_alarms_follows_from_the_stack_and_tells_an_address() {
     assert!(alarms(&user).iter().all(|alarm| alarm["ActionsEnabled"] == true));
     assert_eq!(alarms(&user).len(), 6);
 
-    // Another topic is told, and the stack's own goes.
+    // With another topic in `notify`, the alarms publish to that topic, and the stack's own topic is deleted.
     let ops = accepted(&user, "sns", "create_topic", &json!({ "Name": "ops" }))["TopicArn"].clone();
     written(&user, "kms_key = \"create\"", &format!("[alarms]\nnotify = {ops}\nerrors = 3\nlatency_ms = 0"));
     user.run(&["up", "--yes"]).ends(0);

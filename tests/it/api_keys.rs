@@ -81,16 +81,16 @@ fn a_key_is_needed_beside_a_token_and_its_value_is_shown_by_one_command_alone() 
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     assert_eq!(drift(&user, &[]), []);
 
-    // Without a key, with one, and with one that the stack does not have.
+    // Calls without an API key, with a key, and with a key that the stack does not have.
     let quotes = |more: &[&str]| user.run(&[&["call", "GET /quotes/bolt"], more].concat());
     quotes(&[]).ends(2).says("pass --key with one of acme, guest, umbrella");
     quotes(&["--key", "nobody"]).ends(2).says("there is no API key called nobody");
-    // The emulator does not say who refuses.
+    // The emulator's answer does not say which component refused the request.
     quotes(&["--anonymous"]).ends(1).says("403");
     assert_eq!(quotes(&["--key", "acme"]).ends(0).stdout, "hello");
     user.run(&["call", "GET /health", "--key", "acme"]).ends(2).says("asks for no API key");
 
-    // One command shows the values.
+    // Only `outputs --keys` shows the values.
     let values = user.run(&["outputs", "--keys"]).ends(0).stdout;
     let values: Vec<(&str, &str)> = values.lines().filter_map(|line| line.split_once(' ')).collect();
     assert_eq!(values.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["acme", "guest", "umbrella"]);
@@ -119,7 +119,7 @@ fn a_key_is_needed_beside_a_token_and_its_value_is_shown_by_one_command_alone() 
     let plain: Value = serde_json::from_str(&plain.stdout).unwrap();
     assert_eq!(plain["api_keys"]["acme"]["plan"], "partner");
 
-    // What verify proves of it.
+    // The claims about API keys that `verify` proves.
     for (claim, passed) in [
         ("a request without an API key is refused", 2),
         ("a request with a wrong API key is refused", 2),
@@ -142,7 +142,7 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     let api = outputs["api"]["id"].as_str().unwrap();
 
-    // Somebody lifts the limits of a plan, lets it hold for no stage, and turns a key off.
+    // Somebody raises the limits of a plan, removes its stage, and disables a key.
     let lifted = json!([
         { "op": "replace", "path": "/throttle/rateLimit", "value": "9999" },
         { "op": "remove", "path": "/quota" },
@@ -159,7 +159,7 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
     let stranger = make(&user, "create_api_key", &json!({ "name": "stranger", "enabled": true }));
     let joined = json!({ "usagePlanId": partner, "keyId": stranger["id"], "keyType": "API_KEY" });
     make(&user, "create_usage_plan_key", &joined);
-    // A route without its key, and one without its limit.
+    // Somebody lets a route be called without a key, and changes the limits of two routes.
     let paths = make(&user, "get_resources", &json!({ "restApiId": api, "limit": 500 }));
     let path = paths["items"].as_array().unwrap().iter().find(|path| path["path"] == "/statements").unwrap();
     let method = json!({ "restApiId": api, "resourceId": path["id"], "httpMethod": "GET" });
@@ -209,7 +209,7 @@ fn what_somebody_else_changes_of_keys_and_plans_is_named_and_repaired() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
     assert_eq!(plan(&user, "keys-partner").1, ["keys-acme", "keys-umbrella"]);
-    // The key itself is somebody else's.
+    // `up` does not delete the key, because it is not the stack's.
     make(&user, "get_api_key", &json!({ "apiKey": stranger["id"] }));
     user.run(&["verify"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
@@ -242,7 +242,7 @@ fn a_key_in_a_plan_of_somebody_else_is_named_and_the_plan_is_left_alone() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
-/// As with `--local`: nothing is between the program and its emulator.
+/// Without the tests' proxy between the program and the emulator, as with `--local`.
 #[test]
 fn plans_change_and_a_further_api_joins_them_on_the_emulator_itself() {
     let _alone = default_account();
@@ -277,7 +277,7 @@ fn one_deleted_key_hides_neither_the_others_nor_what_is_refused_without_a_key() 
     let user = User::of("test", &endpoint());
     write(&user, STACK);
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
-    // The one that `verify` sends.
+    // Without the keys guest and acme. `verify` would send the key acme.
     make(&user, "delete_api_key", &json!({ "apiKey": outputs["api_keys"]["guest"]["id"] }));
     make(&user, "delete_api_key", &json!({ "apiKey": outputs["api_keys"]["acme"]["id"] }));
     let listed = user.run(&["outputs", "--keys"]).ends(1).says("the API key acme was deleted").says("`securelambda up");
@@ -330,7 +330,7 @@ fn a_key_that_moves_to_another_plan_keeps_its_value_and_one_that_is_removed_is_d
     let keys = make(&user, "get_api_keys", &json!({}));
     assert_eq!(keys["items"].as_array().unwrap().len(), 2, "{keys}");
 
-    // Without the record, what is there is found by its tags.
+    // Without the state file, `down` finds the resources by their tags.
     std::fs::remove_file(user.state()).unwrap();
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());

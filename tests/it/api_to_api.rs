@@ -59,7 +59,7 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
     let first = user.run(&["up", "--yes"]).ends(0);
     let password = password(&user);
 
-    // The day of the week, and the age, which only the second API can tell.
+    // The answer has the day of the week and the age. Only the second API computes the age.
     let (status, body) = day(&user, "?dob=19880101");
     assert_eq!((status, &body["day"]), (200, &json!("Friday")), "{body}");
     assert!(body["age"].as_i64().is_some_and(|age| age >= 37), "{body}");
@@ -94,7 +94,7 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
         "a request without a signature is refused",
         "a wrong signature is refused",
         "cannot use other methods",
-        // Whatever a function signs with its own role.
+        // No function's own role may call the second API.
         "its policies do not allow access to the route Age GET /age",
     ] {
         let passed = verified.stdout.lines().any(|line| line.contains(claim) && line.contains(r#""verdict":"pass""#));

@@ -8,7 +8,7 @@ fn files(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut waiting = vec![root.join("src").join(within)];
-    // The rules for everything hold for the engine's crate too.
+    // A rule for all of `src` also holds for the engine's crate.
     waiting.extend(within.is_empty().then(|| root.join("crates")));
     let tests = regex::Regex::new(r"#\[cfg\(test\)\]\n(#\[.*\n)*(pub\(.*\) )?mod tests").unwrap();
     while let Some(path) = waiting.pop() {
@@ -72,7 +72,7 @@ fn imported() -> BTreeMap<String, BTreeSet<String>> {
         found.entry(module.clone()).or_default().extend(used.into_iter().filter(|used| *used != module));
     }
     found.retain(|module, _| !["lib", "main"].contains(&module.as_str()));
-    // A crate of its own, which cannot import any of these.
+    // The engine is a separate crate, so it cannot import any of these modules.
     found.insert("engine".to_owned(), BTreeSet::new());
     found
 }
@@ -147,8 +147,8 @@ fn the_engine_imports_no_aws_terminal_or_stack_module() {
     assert_eq!(dependencies, ["futures-util", "serde", "serde_json", "thiserror", "tokio", "tracing"]);
 }
 
-/// Without its sections, the generated code of an SDK crate takes minutes to optimise for the gate, or makes what people
-/// download larger.
+/// Without its profile sections, the generated code of an SDK crate takes minutes to optimise in the gate, or makes the
+/// released binary larger.
 #[test]
 fn every_sdk_crate_has_its_build_profiles() {
     let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
@@ -189,10 +189,10 @@ fn the_aws_module_imports_no_stack_report_or_commands() {
     );
 }
 
-/// The tables of what the program makes of a service's refusals, one for each service and one for all; of the gateway's
-/// own answers to callers of routes; and of what the SDK's credential providers report as text alone.
+/// The files that interpret errors: those of the services (one file for each service and one for all), the gateway's
+/// own answers to callers of routes, and errors that the SDK's credential providers report only as text.
 const TABLES: [&str; 3] = ["/refusals.rs", "src/meaning", "aws/credentials.rs"];
-/// What is compiled for tests only.
+/// The files that are compiled only for tests.
 const OF_TESTS: [&str; 4] = ["aws/waits.rs", "aws/lambda/sample.rs", "report/fixture.rs", "spec/reference.rs"];
 
 /// The string literals in code.
@@ -206,7 +206,7 @@ fn literals(code: &str) -> Vec<String> {
 #[test]
 fn error_codes_are_compared_only_in_the_refusal_tables() {
     never("", &["Refusal::new(", "Refusal {"], &[&TABLES[..], &["engine/src/failure.rs", "aws/settle.rs"]].concat());
-    // It is not converted to text and compared either.
+    // No failure is converted to text and then compared either.
     let detours = ["failure.to_string().contains(", "failure.to_string().to_lowercase(", "().to_string() =="];
     never("", &detours, &OF_TESTS);
     let codes: BTreeSet<&str> =
@@ -256,8 +256,8 @@ fn only_the_progress_bars_use_indicatif() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
-/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all
-/// others would not be corrected for a wrong clock.
+/// SDK clients are made by the macros of `retries`. Otherwise a client for creates could repeat a create, and any other
+/// client would not be corrected for a wrong clock.
 #[test]
 fn sdk_clients_are_made_only_by_the_macros_in_retries() {
     for (path, code) in sources("aws") {

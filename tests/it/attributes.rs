@@ -1,5 +1,5 @@
-//! Attributes of users, and what users sign in with: users set nothing that the stack file does not let them set, and what
-//! AWS cannot change is refused before anything happens.
+//! User attributes and sign-in names: users set only the attributes that the stack file lets them set, and a change
+//! that AWS cannot make is refused before anything is changed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -120,7 +120,7 @@ fn attributes_are_added_in_place_and_what_aws_cannot_change_is_refused_first() {
     }
     assert!(!schema(&user, &pool).iter().any(|one| one["Name"] == "custom:new"), "nothing was changed");
 
-    // An attribute that another tool adds is nobody's business: users cannot set it.
+    // An attribute that another tool adds is not drift, because users cannot set it.
     user.write("securelambda.toml", &file("tenant = { mutable = false }, age = { type = \"number\" }"));
     let theirs = json!([{ "Name": "theirs", "AttributeDataType": "String", "Mutable": true }]);
     let added = json!({ "UserPoolId": pool["id"], "CustomAttributes": theirs });
@@ -151,7 +151,7 @@ fn users_sign_in_with_what_the_stack_file_says() {
         let left = call(&user, "cognito-idp", "list_users", &json!({ "UserPoolId": pool["id"] }));
         assert_eq!(left["Users"].as_array().unwrap().len(), 1, "verify removes its users: {left:#}");
 
-        // AWS cannot change it, so the pool would have to be another one.
+        // AWS cannot change `sign_in`, so the pool would have to be replaced.
         user.write("securelambda.toml", &file("\"email\""));
         user.run(&["up", "--yes"]).ends(4).says("AWS cannot change").says("nothing was changed");
         user.write("securelambda.toml", &file(sign_in));

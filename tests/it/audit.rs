@@ -64,13 +64,13 @@ pub fn findings(audit: &Value, outcome: &str) -> Vec<Failure> {
     controls.flat_map(of).collect()
 }
 
-/// Writes a line into a stack file, as a user would who replaces what is there.
+/// Writes a line into a stack file and replaces an existing value, as a user would.
 fn paste(file: &mut toml::Table, line: &str) {
     let table: toml::Table = toml::from_str(line).unwrap_or_else(|error| panic!("{line:?} is no TOML: {error}"));
     for (key, value) in table {
         merge(file.entry(key).or_insert(toml::Value::Table(toml::Table::new())), value);
     }
-    // A route has one of the two.
+    // A route has either `pool` or `auth`.
     for route in file.get_mut("api").and_then(|api| api.get_mut("routes")?.as_array_mut()).into_iter().flatten() {
         let route = route.as_table_mut().unwrap();
         if route.contains_key("pool") {
@@ -108,7 +108,8 @@ fn tables(lines: &str) -> BTreeSet<String> {
     lines.lines().map(table).collect()
 }
 
-/// What only the owner has, by the word that stands for it, made by botocore or by the test's own stack file.
+/// The values that only the owner has, each with its placeholder. They are created with botocore or in the test's own
+/// stack file.
 fn owners_matters(user: &User) -> Vec<(&'static str, String)> {
     let call = |service: &str, operation: &str, arguments: Value| {
         let answer = botocore::call(user, service, operation, &arguments);
@@ -180,7 +181,7 @@ fn every_key_works(blueprint: &str, more: &str) -> BTreeSet<String> {
         if failing.is_empty() {
             return first;
         }
-        // Accepting a control hides its other failures, so that comes last.
+        // Accepting a control hides its other failures, so such keys are set last.
         let accepting = |key: &str| key.starts_with("audit.accept.");
         let only_accepted = failing.iter().all(|(.., key)| accepting(key));
         let (mut keys, mut taken) = (BTreeSet::new(), BTreeSet::new());
@@ -207,7 +208,7 @@ fn every_key_works(blueprint: &str, more: &str) -> BTreeSet<String> {
     }
 }
 
-/// Asserts what the keys changed.
+/// Asserts that exactly the failures that named these keys are gone, and that their controls pass now.
 fn settled(before: &Value, after: &Value, keys: &BTreeSet<String>) {
     let count = |audit: &Value, outcomes: &[&str], control: &str, resource: &str| {
         let all = outcomes.iter().flat_map(|outcome| findings(audit, outcome));
@@ -294,7 +295,8 @@ pub fn words(text: &str) -> BTreeSet<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What remains of the built-in stack with `posture = "hardened"`: what only the owner has.
+/// The failures that remain on the built-in stack with `posture = "hardened"`: each needs a value that only the owner
+/// has.
 #[test]
 fn a_hardened_stack_fails_only_for_want_of_what_the_owner_has() {
     let user = User::newcomer();

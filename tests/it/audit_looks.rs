@@ -163,8 +163,8 @@ const CHANGES: &[Change] = &[
     },
 ];
 
-/// Controls that pass on the built-in stack and that no change here makes fail: without its tags nothing is read as the
-/// stack's, the tests' proxy has a memory of its own for the policy of TLS, the emulator refuses keys and layers of other
+/// Controls that pass on the built-in stack and that no change here makes fail: a resource without its tags is not read
+/// as the stack's, the tests' proxy keeps the TLS policy itself, and the emulator refuses keys and layers of other
 /// accounts.
 const UNCHANGED: &str = "\
     IAM.24 Lambda.6 SNS.3 SecretsManager.5 \

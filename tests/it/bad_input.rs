@@ -88,7 +88,7 @@ fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     let path = user.state();
     let good = std::fs::read_to_string(&path).unwrap();
     let mut state: serde_json::Value = serde_json::from_str(&good).unwrap();
-    // As another version or an editor might write them.
+    // Outputs as another version or an editor might write them.
     for (number, record) in state["resources"].as_object_mut().unwrap().values_mut().enumerate() {
         record["outputs"] = [json!({}), json!("text"), json!({ "arn": 7 }), json!([])][number % 4].clone();
     }
@@ -132,7 +132,7 @@ fn a_changed_stack_name_is_announced_as_a_second_stack() {
     let notes = user.run(&["plan", "--json"]).ends(0).json()["notes"].to_string();
     assert!(notes.contains(words), "{notes}");
     user.run(&["up", "--yes"]).ends(0).says(words).says(remedy);
-    // Once it exists, there is nothing to say.
+    // Once the second stack exists, `up` does not announce it again.
     let again = user.run(&["up", "--yes"]).ends(0);
     assert!(!again.stderr.contains(words), "{}", again.stderr);
     for stack in ["first", "second"] {

@@ -1,4 +1,4 @@
-//! `call`: what it sends, what it prints, and what it says about answers.
+//! `call`: the request that it sends, its output, and its explanations of answers.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -17,7 +17,7 @@ use crate::support::pty::Pty;
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const ADA: [&str; 3] = ["--as", "ada@example.com", "--password-stdin"];
 
-/// Tells what arrived, as an event of a REST API.
+/// Returns the request that it received, read from an event of a REST API.
 const ECHO: &str = r#"export const handler = async (event) => ({
   statusCode: 200,
   body: JSON.stringify({
@@ -85,7 +85,7 @@ fn a_request_arrives_as_it_was_asked_for() {
     let user = someone("test", &endpoint());
     let echo = |args: &[&str]| body(&user, "", args);
 
-    // Every method of an ANY route, and no flag for an open one.
+    // An ANY route accepts every method, and a route without authorization needs no flag.
     for method in ["GET", "PUT", "PATCH", "DELETE"] {
         let said = echo(&[&format!("{method} /files/a/b.txt")]);
         assert_eq!((&said["method"], &said["parameters"]["proxy"]), (&json!(method), &json!("a/b.txt")), "{said}");
@@ -93,7 +93,7 @@ fn a_request_arrives_as_it_was_asked_for() {
     assert_eq!(echo(&["/files/a", "--data", "{}"])["method"], "POST");
     user.run(&["call", "HEAD /files/a"]).ends(0);
 
-    // A value never becomes another path.
+    // A parameter's value never changes which path is called.
     for value in ["7", "50% ä", "a?b#c"] {
         let said = echo(&["GET /echo/{id}", "--param", &format!("id={value}")]);
         let id = said["parameters"]["id"].as_str().unwrap_or_default();
@@ -105,7 +105,7 @@ fn a_request_arrives_as_it_was_asked_for() {
 
     let said = echo(&["GET /echo/7?a=1", "--query", "a=2 &3", "--header", "X-Tenant: x", "-H", "X-Tenant: y"]);
     assert_eq!(said["query"]["a"], json!(["1", "2 &3"]), "{said}");
-    // The emulator joins them.
+    // The emulator joins the two headers.
     let tenants: Vec<&str> = said["tenants"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!(tenants.join(", "), "x, y", "{said}");
 
@@ -136,7 +136,7 @@ fn a_request_arrives_as_it_was_asked_for() {
     assert_eq!(body(&user, &token, &["GET /signed/1", "--token-stdin"])["method"], "GET");
     user.run(&["call", "GET /signed/1", "--anonymous"]).ends(1).says("403");
 
-    // A wrong password is not told.
+    // A wrong password that occurs in the error message by chance is not redacted there.
     for wrong in ["x\n", "a\n", "password\n"] {
         let said = user.run_with(wrong, &[&["call", "POST /mine"], &ADA[..]].concat()).ends(1).stderr;
         assert!(said.contains("could not sign ada@example.com in"), "{said}");
@@ -168,7 +168,7 @@ fn a_mistake_is_reported_before_anything_is_called() {
     }
 }
 
-/// Answers to requests to routes, in this order; all other calls reach the emulator.
+/// A proxy that answers requests to routes with these answers, the last one first. All other calls reach the emulator.
 fn playing(answers: Vec<CallOutcome>) -> (Proxy, Arc<Mutex<Vec<CallOutcome>>>) {
     let waiting = Arc::new(Mutex::new(answers));
     let next = Arc::clone(&waiting);
@@ -203,7 +203,7 @@ fn a_response_is_printed_byte_for_byte_and_explained() {
     assert!(headers.contains(&&json!({ "name": "set-cookie", "value": "a=1" })), "{told}");
     assert!(headers.contains(&&json!({ "name": "set-cookie", "value": "b=2" })), "{told}");
 
-    // No line break is added to what a program reads, and nothing at all to an empty body.
+    // If standard output is not a terminal, no line break is added, not even to an empty body.
     for body in [&b"plain"[..], b"", b"\n"] {
         play(200, &[], body);
         assert_eq!(output(&user, b"", &["call", "GET /echo/1"]).stdout, body);
@@ -273,7 +273,7 @@ fn a_response_is_printed_byte_for_byte_and_explained() {
     // The function's own answer needs no explanation.
     play(404, &[], b"{\"error\":\"no such note\"}");
     assert!(!user.run(&["call", "GET /echo/1"]).ends(1).stderr.contains("hint"));
-    // A redirect is not followed: the function decides where the token goes.
+    // A redirect is not followed. Otherwise the function would decide where the token is sent.
     play(302, &[("location", "http://127.0.0.1:9/")], b"");
     user.run(&["call", "GET /echo/1"]).ends(1).says("status 302");
     user.run(&["down", "--yes"]).ends(0);

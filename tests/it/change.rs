@@ -160,7 +160,8 @@ fn greeter(body: &str) -> String {
 struct Change {
     name: &'static str,
     make: fn(&User),
-    /// What callers of `POST /lambda1` see after the change. During the change they may also see the answers from before.
+    /// The answers that callers of `POST /lambda1` see after the change. During it they may also see the previous
+    /// answers.
     after: fn() -> Vec<Seen>,
     /// Whether the change needs a new deployment.
     redeploys: bool,
@@ -367,7 +368,7 @@ fn assert_never_off(name: &str, redeploys: bool, calls: &[Call]) {
     ] {
         assert_eq!(count(service, operation), 0, "{name}: {operation}");
     }
-    // It needs no new deployment if the kept previous deployment is the desired one.
+    // A change needs no new deployment if the kept previous deployment is the desired one.
     assert!(count("apigateway", "CreateDeployment") <= usize::from(redeploys), "{name}");
     // The stage moves after new permissions and before deletions.
     let moved = calls.iter().rposition(is("apigateway", "UpdateStage"));
@@ -506,7 +507,7 @@ fn down_refuses_while_a_pool_has_deletion_protection() {
     assert_eq!(inventory(&user), before);
     protect(false);
     up(&user);
-    // Nobody answers the question, so nothing is removed, but what is lost is said before it.
+    // Nobody confirms, so nothing is removed. The users that would be lost are named before the question.
     user.run(&sweep).ends(2).says("1 user of MyUserPool2 will be deleted");
     user.run(&["down", "--yes"]).ends(0).says("1 user of MyUserPool2 will be deleted").says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -565,7 +566,7 @@ fn the_firewall_mode_and_rule_group_actions_change_in_place() {
     user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
         .ends(0)
         .says("Added to the firewall's addresses in securelambda.toml: 198.51.100.4/32");
-    // It stays: in the file, on the firewall, and through the next plain run.
+    // The address stays in the file and on the firewall, also after the next `up` without the flag.
     for args in [&["up", "--yes", "--allow-ip", "198.51.100.4/32"][..], &["up", "--yes"]] {
         user.run(args).ends(0).says("Nothing to do");
     }

@@ -89,7 +89,7 @@ impl Choices {
     }
 }
 
-/// A valid stack file in which everything that can be there has the same name in every file, and any setting.
+/// A valid stack file with random settings. A resource has the same name in every file that contains it.
 fn stack(seed: u64) -> String {
     let mut it = Choices(seed, 0);
     let mut text = String::from("[stack]\nname = \"mine\"\n");
@@ -165,7 +165,8 @@ fn built(user: &User, reader: &mut AccountReader, account: &str, file: &str, fla
     reader.describe(account)
 }
 
-/// One more deployment is kept of a stage that has moved: callers may still be answered from it.
+/// The difference without the previous deployment, which a changed stage keeps because callers may still get answers
+/// from it.
 fn beside_the_deployment_before(difference: &str) -> Vec<&str> {
     difference.lines().filter(|line| !(line.starts_with('+') && line.contains(" deployment (another):"))).collect()
 }

@@ -36,7 +36,7 @@ fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
     }
 }
 
-/// AWS as a machine sees it whose clock is set back in the middle of a run.
+/// AWS as seen from a machine whose clock becomes wrong during a run.
 struct Jump {
     happened: AtomicBool,
     at: &'static str,

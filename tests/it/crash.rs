@@ -13,7 +13,7 @@ use super::support::simulation::Simulation;
 /// How the cloud behaves before the crash.
 const SETTINGS: [fn(&Simulation); 3] = [
     |_| {},
-    // A call in flight has no effect.
+    // The cloud acts just before it answers, so a call in flight during the crash has no effect.
     |sim| sim.cloud.act_before_the_answer(),
     // Lists omit new resources.
     |sim| sim.cloud.lag(Duration::from_secs(2)),

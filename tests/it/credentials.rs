@@ -139,11 +139,11 @@ fn errors_in_variables_and_config_files_are_named() {
     // A broken file that names an endpoint must not lead to a call of AWS.
     let broken = user("[default]\nendpoint_url = http://127.0.0.1:9\nbroken\n", "").with("AWS_ENDPOINT_URL", "");
     broken.run(&["status"]).ends(3).says("home/.aws/config on line 3: ");
-    // Commands that call nobody ignore the files.
+    // Commands that make no calls ignore the files.
     user("broken", "").run(&["graph"]).ends(0);
 }
 
-/// A machine outside AWS has no metadata service, which is no network error.
+/// A machine outside AWS has no metadata service. This must not be reported as a network error.
 #[test]
 fn missing_credentials_are_reported_instead_of_a_network_error() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());
@@ -167,7 +167,7 @@ fn a_valid_profile_is_used() {
     }
 }
 
-/// Whoever names a profile means its account, whatever keys are left in the environment.
+/// A user who names a profile wants its account, even if the environment still contains other keys.
 #[test]
 fn a_profile_that_is_named_counts_more_than_keys_in_the_environment() {
     let (named, left) = (account(), account());
@@ -189,7 +189,7 @@ fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     let ran = ran.says("waiting for the credential_process of the profile slow");
     let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");
     assert_eq!(ran.stderr.matches("waiting for the credential_process").count(), 1, "{}", ran.stderr);
-    // Neither the process nor what it started stays behind.
+    // Neither the process nor its child keeps running.
     let slow = "[profile slow]\nregion = eu-central-1\ncredential_process = sh -c 'sleep 31 & echo $! > child; wait; echo late'\n";
     let left = user(slow, "").with("SECURELAMBDA_TIME_SCALE", "0.02");
     status(&left, "slow").ends(3).says("it was ended");

@@ -70,7 +70,7 @@ fn doctor_names_a_missing_permission() {
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
     assert!(finding.ends_with("denied: sns:DeleteTopic"), "{finding}");
-    // One who may not even ask.
+    // A caller that may not even check its own permissions.
     operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
     ] }));
@@ -88,7 +88,7 @@ fn doctor_checks_this_machine_without_credentials() {
     assert!(check(&document, "credentials")["hint"].as_str().unwrap().contains("aws sso login"));
     assert_eq!(check(&document, "npm for --local")["health"], "good");
     assert_eq!(check(&document, "state storage")["health"], "good");
-    // States cannot be saved.
+    // A folder in which the state cannot be saved.
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
     assert_eq!(check(&document, "state storage")["health"], "bad");

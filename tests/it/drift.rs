@@ -22,7 +22,8 @@ pub struct Damage {
     pub name: &'static str,
     /// The calls, `[service, operation, arguments]` each.
     pub calls: fn(&Stack) -> Vec<Value>,
-    /// What `status` must show: the resource, and words that one of its lines must contain, including both values.
+    /// The lines that `status` must show: a resource, and words that one of its lines must contain, including both
+    /// values.
     pub shows: &'static [(&'static str, &'static [&'static str])],
 }
 

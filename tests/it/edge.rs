@@ -1,4 +1,4 @@
-//! The edge of APIs: which pages may call them, and how routes answer.
+//! The edge of APIs: CORS, authorizers, parameters, integrations, fixed answers and domains.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -50,7 +50,7 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
         let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
         assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
     }
-    // Who is admitted reaches the function, and an answer that holds for a minute opens no other route.
+    // An admitted caller reaches the function. The authorizer's answer, cached for a minute, opens no other route.
     let urls = outputs["api"]["routes"]
         .as_array()
         .unwrap()
@@ -67,13 +67,13 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
         let without = if route["key"] == true { 403 } else { 200 };
         assert_eq!(get(&url, "X-Partner: acme"), without, "{url}");
     }
-    // Nobody answers at the server's name: that is no proof, and no failure of the stack.
+    // The integration's host name has no server. The check is then not tried: it neither passes nor fails.
     let served = |line: &&str| line.contains("GET /items/{id}") && line.contains("a token of Users passes");
     let untried: Vec<&str> = proof.stdout.lines().filter(served).collect();
     let says =
         |line: &&str| line.contains("\"verdict\":\"not_tried\"") && line.contains("the server could not be reached");
     assert!(untried.len() == 2 && untried.iter().all(says), "{untried:#?}");
-    // Somebody else lets another function decide.
+    // Somebody replaces the authorizers' function.
     let (rest, http) = (&outputs["api"]["id"], &outputs["apis"]["Small"]["id"]);
     let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:x/invocations";
     let named = |found: &Value, items: &str, name: &str| {
@@ -96,13 +96,13 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
     assert_eq!(seen, expected);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
-    // Without the keys, everything that they made disappears.
+    // Without these keys in the stack file, `up` removes everything that they created.
     let edge = ["cors =", "parameters =", "timeout_s =", "key =", "rate_limit ="];
     let (before, plans) = STACK.split_once("[plans.partner]").unwrap();
     let (_, after) = plans.split_once("[pools.Users]").unwrap();
     let without_plans = format!("{before}[pools.Users]{after}");
     let bare: Vec<&str> = without_plans.lines().filter(|line| !edge.iter().any(|key| line.starts_with(key))).collect();
-    // The HTTP API keeps its limit: the emulator deletes the whole stage with it.
+    // The HTTP API keeps its limit, because the emulator deletes the whole stage together with the limit.
     write(&user, &bare.join("\n").replace("authorizer = \"Partner\"", "auth = \"none\""));
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
@@ -113,7 +113,7 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
-/// Returns everything that it is sent. Asked by an authorizer, it admits the caller with the right header and parameter.
+/// Returns the event. As an authorizer's function, it admits a caller with the right header and parameter.
 const ECHO: &str = r#"export const handler = async (event) => {
   if (event.type !== "REQUEST") return { statusCode: 200, body: JSON.stringify(event) };
   const header = event.headers["X-Partner"] ?? event.headers["x-partner"];
@@ -257,8 +257,8 @@ fn another_server_or_another_fixed_answer_is_reported_and_set_back() {
     assert_eq!((&health["integration"], health.get("function")), (&json!({ "mock": { "status": 200 } }), None));
     let items = of_route(&outputs["apis"]["Small"], "GET /items/{id}");
     assert_eq!(items["integration"], json!({ "http": "https://items.example.invalid/v1/{id}" }));
-    // Who calls gets the fixed answer, without a token. The emulator knows no conditions of templates, and sends those that
-    // answer with the origin before it.
+    // A caller without a token gets the fixed answer. The emulator does not evaluate conditions in templates: it sends
+    // those that answer with the origin before the body.
     let answers = |body: &str| user.run(&["call", "GET /health"]).ends(0).stdout.trim_end().ends_with(body);
     assert!(answers(r#"{"state":"up"}"#));
     let paths = make(&user, "apigateway", "get_resources", &json!({ "restApiId": rest, "limit": 500 }));
@@ -293,7 +293,7 @@ fn another_server_or_another_fixed_answer_is_reported_and_set_back() {
     }
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
-    // Another server and another answer of the stack's own.
+    // The stack file names another server and another fixed answer.
     let other = STACK.replace("items.example.invalid/v1", "items.example.invalid/v2").replace("\"up\\\"", "\"fine\\\"");
     assert_ne!(other.matches("fine").count(), 0);
     write(&user, &other);
@@ -326,7 +326,7 @@ function = "Notes"
 auth = "none"
 "#;
 
-/// The status of the answer to a request for a name of the stack's own.
+/// The status of the answer to a request for one of the stack's domain names.
 fn by_name(name: &str, path: &str) -> u16 {
     let endpoint = endpoint();
     let at = endpoint.trim_start_matches("http://");
@@ -338,7 +338,7 @@ fn by_name(name: &str, path: &str) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// As with `--local`: nothing is between the program and its emulator.
+/// Without the tests' proxy between the program and the emulator, as with `--local`.
 #[test]
 fn the_host_name_of_a_rest_api_is_closed_and_opened_on_the_emulator_itself() {
     let user = User::of(&account(), &without_proxy(&endpoint()));
@@ -367,7 +367,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     assert_eq!(small["domain"]["has_record"], false);
     let target = api["domain"]["target"].as_str().unwrap().to_owned();
     assert_eq!(domains::records(&user), [format!("api.example.com A {target}")]);
-    // People are told which record to make.
+    // `up` tells the user which DNS record to make.
     let again = user.run(&["up", "--yes"]).ends(0);
     again.says("Nothing to do").says(&format!(
         "small.example.com: make a DNS record that leads to {}",
@@ -377,7 +377,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     user.run(&["verify"]).ends(0);
     user.run(&["call", "GET /notes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
-    // Somebody else allows TLS 1.0, leads a path of the domain elsewhere and opens the host name of an API.
+    // Somebody allows TLS 1.0, maps a path of the domain to another API and enables an API's default endpoint.
     let found = make(&user, "apigatewayv2", "get_domain_name", &json!({ "DomainName": "small.example.com" }));
     let certificate = &found["DomainNameConfigurations"][0]["CertificateArn"];
     let weak = json!([{ "CertificateArn": certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_0" }]);
@@ -400,8 +400,8 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     assert_eq!(seen, expected);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
-    // The other API's own host name is closed after its domain leads to it, and opened again. Somebody lets Route 53 evaluate
-    // the health of a target.
+    // The other API's default endpoint is disabled once a domain leads to the API, and enabled again. Then somebody
+    // lets Route 53 evaluate the health of a target.
     let shut = NAMED.replace("[[apis.Small.routes]]", "default_endpoint = false\n[[apis.Small.routes]]");
     let closed = || {
         make(&user, "apigatewayv2", "get_api", &json!({ "ApiId": small["id"] }))["DisableExecuteApiEndpoint"].clone()
@@ -431,7 +431,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
     assert_eq!(domains::records(&user), [format!("api.example.com A {target}")]);
-    // Without a state, all of it is found by the tags of the domains.
+    // Without a state file, `down` finds everything by the tags of the domains.
     std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -450,7 +450,7 @@ fn a_record_of_somebody_else_is_never_changed() {
     assert_eq!(inventory(&user), Vec::<String>::new());
     domains::change(&user, "DELETE", "api.example.com", "203.0.113.7");
     user.run(&["up", "--yes"]).ends(0);
-    // Somebody leads the name elsewhere: that is reported, and left to them.
+    // Somebody changes the target of the DNS record: the change is reported, and not repaired.
     let zone = domains::zone(&user);
     let listed = make(&user, "route53", "list_resource_record_sets", &json!({ "HostedZoneId": zone }));
     let mut sets = listed["ResourceRecordSets"].as_array().unwrap().iter();

@@ -16,7 +16,7 @@ fn created(outcome: &Outcome) -> bool {
     *outcome == Outcome::Created
 }
 
-/// A duration, measured in answers of the cloud.
+/// A duration in units of `ANSWER`, the time of one answer of the cloud.
 fn answers(time: Duration) -> u128 {
     time.as_millis() / ANSWER.as_millis()
 }

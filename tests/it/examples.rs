@@ -16,7 +16,7 @@ use crate::support::program::{CommandOutput, User};
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const ADA: &str = "ada@example.com";
 
-/// An example in a folder of its own, in the account whose users can sign in to the emulator.
+/// An example in its own folder, in the emulator's only account whose users can sign in.
 struct Example {
     name: &'static str,
     user: User,
@@ -31,7 +31,7 @@ impl Example {
         Self { name, user, _alone: alone }
     }
 
-    /// Builds it and adds a user to its pool. Each pool needs one.
+    /// Builds the example and asserts that `status` finds no drift.
     fn is_built(&self) {
         self.user.run(&["up", "--yes"]).ends(0);
         self.user.run(&["status", "--detailed-exitcode"]).ends(0);
@@ -45,14 +45,14 @@ impl Example {
         self.user.run_with(PASSWORD, &[&["call"], args].concat())
     }
 
-    /// The JSON body of an answer to the user, with status 2xx.
+    /// The JSON body of the answer to a request of the user. The status must be 2xx.
     #[track_caller]
     fn body(&self, args: &[&str]) -> Value {
         let ran = self.call(&[args, &["--as", ADA, "--password-stdin"]].concat()).ends(0);
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
-    /// `verify` finds nothing, and a changed key of the stack file arrives.
+    /// Asserts that `verify` passes, and that `up` applies a changed key of the stack file.
     fn is_proven_and_changed(&self, key: &str, changed: &str) {
         self.user.run(&["verify"]).ends(0);
         let file = self.user.folder.path().join("securelambda.toml");
@@ -65,13 +65,13 @@ impl Example {
         self.user.run(&["verify"]).ends(0);
     }
 
-    /// What the account contains of this stack.
+    /// The resources of this stack in the account.
     fn resources(&self) -> Vec<String> {
         let own = format!("{}-", self.name);
         inventory(&self.user).into_iter().filter(|name| name.contains(&own)).collect()
     }
 
-    /// `down` keeps the tables that it is not told to remove, and then removes them too.
+    /// Asserts that `down` keeps the tables, and removes each with `--remove-table`.
     fn is_removed(&self, tables: &[&str]) {
         let down = self.user.run(&["down", "--yes"]).ends(0);
         let left = self.resources();
@@ -85,7 +85,7 @@ impl Example {
     }
 }
 
-/// Copies a folder without what a build left in it.
+/// Copies a folder without its build output and state.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -99,7 +99,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Asks until the answer is there. Queues deliver after a moment.
+/// Repeats `ask` until it returns an answer, because queues deliver after a moment.
 #[track_caller]
 fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
@@ -199,7 +199,7 @@ fn build_quote(example: &Example) {
     std::fs::copy(target.join("debug/quote"), build.join("bootstrap")).unwrap();
 }
 
-/// The signature that a partner sends, by the key in the secret.
+/// The signature that a partner sends, made with the key in the secret.
 fn signature(example: &Example, request: &str) -> String {
     let id = json!({ "SecretId": "partners-Partners" });
     let secret = botocore::call(&example.user, "secretsmanager", "get_secret_value", &id);
@@ -220,7 +220,7 @@ fn partners_get_quotes_from_a_rust_function_if_they_sign_their_requests() {
     call("x-partner-signature: 00").ends(1).says("403");
     // AWS answers 401. The emulator asks the authorizer nevertheless.
     example.call(&["GET /quotes/bolt", "--key", "acme"]).ends(1).says("40");
-    // A signature without a key does not say who calls, and a key without a signature opens nothing.
+    // A signature without an API key does not identify the caller, and a key without a signature gives no access.
     example.call(&["GET /quotes/bolt", "--header", &signed]).ends(2).says("pass --key with one of acme, umbrella");
     example.call(&["GET /quotes/bolt", "--header", &signed, "--anonymous"]).ends(1).says("403");
     let key = example.user.run(&["outputs", "--keys", "umbrella"]).ends(0).stdout;

@@ -1,5 +1,5 @@
-//! Pools that somebody else looks after: they are used, and stay exactly as they are. What identity pools allow beside
-//! routes is tested here too, with such a pool.
+//! Existing pools, which the stack uses and does not change. The `allow` statements of identity pools are tested here
+//! too, with such a pool.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn their_pool(user: &User) -> (String, String) {
     (id, client["UserPoolClient"]["ClientId"].as_str().unwrap().to_owned())
 }
 
-/// Everything about a pool, as AWS answers.
+/// The settings, clients, users and groups of a pool, as read with botocore.
 fn whole(user: &User, pool: &str) -> String {
     let read = |operation: &str, more: Value| {
         let mut arguments = json!({ "UserPoolId": pool });
@@ -136,7 +136,7 @@ fn write(user: &User, pool: &str) {
     let answer = "({ statusCode: 200, headers: { 'content-type': 'application/json' }, \
                   body: JSON.stringify({ pool: process.env.POOL, client: process.env.CLIENT }) })";
     user.write("f/index.mjs", &format!("export const handler = async () => {answer};\n"));
-    // What calls it past the gateway is no user.
+    // A call that bypasses the gateway has no claims, and the function refuses it.
     let refuses = format!("event.requestContext?.authorizer?.jwt ? {answer} : {{ statusCode: 401, body: \"{{}}\" }}");
     user.write("g/index.mjs", &format!("export const handler = async (event) => {refuses};\n"));
 }
@@ -254,7 +254,7 @@ fn nothing_is_changed_if_the_pool_cannot_be_used() {
     user.run(&["up", "--yes"]).ends(4).says("has no app client nobody");
     let before = whole(&user, &pool);
 
-    // With a client of theirs, the pool gets none.
+    // If the stack file names an existing client, `up` creates none in the pool.
     write(&user, &format!("existing = \"{pool}\"\nclient_id = \"{client}\""));
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     assert_eq!(outputs["pools"]["Company"]["client_id"], client);
@@ -264,7 +264,6 @@ fn nothing_is_changed_if_the_pool_cannot_be_used() {
     assert_eq!(whole(&user, &pool), before);
 }
 
-/// Without its state, and after the pool is gone.
 #[test]
 fn the_client_is_removed_without_a_state_and_its_pool_may_be_gone() {
     let user = User::of(&account(), &endpoint());

@@ -158,7 +158,7 @@ fn injected_faults_use_only_recorded_refusals() {
     }
 }
 
-// docs/aws.md
+// Checks of docs/aws.md: citations, links and tables.
 
 fn files_below(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();

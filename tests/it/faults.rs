@@ -1,7 +1,7 @@
 //! The program with AWS's delays, conflicts and rates, which [`crate::support::faults`] injects at a time scale. The user must
 //! see no error, and no resource may be created twice or left behind.
 //!
-//! `cargo test --test it faults:: -- --nocapture` prints which rule was met how often.
+//! `cargo test --test it faults:: -- --nocapture` prints how often each rule was met.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,8 +109,8 @@ fn user(endpoint: &str, stack: &str) -> User {
 fn without_errors(ran: CommandOutput) -> CommandOutput {
     let ran = ran.ends(0);
     for trouble in ["error", "failed", "refused"] {
-        // Three exceptions: the warning about root credentials, lines of the log that `-v` prints, and what becomes of
-        // callers with an API key that is deleted.
+        // Three exceptions: the warning about root credentials, lines of the log that `-v` prints, and the note about
+        // callers with a deleted API key.
         let fine = ["root credentials", " INFO ", "whoever calls with it is refused"];
         let is_word = |line: &&str| line.contains(trouble) && !fine.iter().any(|words| line.contains(words));
         let said = ran.stderr.lines().find(is_word);
@@ -217,7 +217,7 @@ fn changes_succeed_under_all_consistency_rules() {
     let (_proxy, user) = user_behind(&rules, STACK);
     without_errors(user.run(&["up", "--yes"]));
 
-    // Another tool changes settings that the stack file does not have, and one that it has.
+    // Another tool changes settings that are not in the stack file, and settings that are.
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let client = user.run(&["outputs", "pools.MyUserPool1.client_id"]).ends(0).stdout.trim().to_owned();
     let subject = "Your code is {####}";

@@ -416,13 +416,13 @@ fn status_names_every_change_of_the_firewall_and_up_repairs_it() {
     assert!(left.iter().all(|one| one.contains("theirs")), "{left:?}");
 }
 
-/// `verify` fails for a change of each resource of the firewall, and shows the values of a sound one.
+/// `verify` fails for a change of each resource of the firewall, and shows the values of an unchanged resource.
 #[test]
 fn verify_proves_the_firewall_by_its_values() {
     let _alone = default_account();
     let user = of("test", &endpoint());
     user.run(&["up", "--yes"]).ends(0);
-    // The function answers the checks of authorization in its own way, so the exit code says nothing here.
+    // Checks of authorization may fail because of this function's answers, so the exit code is not checked.
     let checks = || -> Vec<Value> {
         let ran = user.run(&["verify", "--json"]);
         let lines = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,5 +1,5 @@
-//! Everything that lets somebody call a function or receive what it handles: planted with another tool, named by
-//! `status`, refused by `verify`, and removed by `up`. What somebody hardened by hand does not weaken.
+//! Changes that let somebody call a function or receive its results: made with another tool, named by `status`, failed
+//! by `verify`, and removed by `up`. Hardening by hand is not reported as weakening.
 
 use base64::Engine;
 use serde_json::{Value, json};
@@ -455,7 +455,7 @@ fn hardened_functions_send_traces() {
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// The permission of a route that left the stack file is on record, so the engine removes it, after the route.
+/// The permission of a route that left the stack file is in the state file, so the engine removes it after the route.
 #[test]
 fn the_permission_of_a_removed_route_is_not_called_foreign() {
     let user = owner();

@@ -1,5 +1,5 @@
 //! Holes in APIs that somebody opens with another tool: `status` reports each, `verify` fails for each, and `up` closes
-//! all of them. Hardening by hand is set back too, and not called a weakening.
+//! all of them. `up` also reverts hardening by hand, which is not reported as weakening.
 
 use serde_json::{Value, json};
 
@@ -257,7 +257,7 @@ fn holes_of_an_http_api_are_reported_fail_the_proof_and_are_closed() {
     user.run(&[&["down", "--yes"], &flags[..]].concat()).ends(0).says("0 left");
 }
 
-/// A REST API with everything that the posture demands of it.
+/// A REST API with the TLS, log and tracing settings of the posture `hardened`.
 const LOGGED: &str = r#"
 [stack]
 name = "logged"
@@ -311,7 +311,7 @@ fn a_logged_and_traced_rest_api_is_built_and_removed_with_the_generated_policy()
     assert_eq!(stage[0]["methodSettings"]["*/*"]["loggingLevel"], "ERROR");
     assert_eq!(stage[0]["methodSettings"]["*/*"]["dataTraceEnabled"], false);
 
-    // Turned off by hand.
+    // Somebody turns logs and tracing off.
     let off = [patch("/*/*/logging/loglevel", "OFF"), patch("/tracingEnabled", "false")];
     let off = json!({ "restApiId": api["id"], "stageName": "live", "patchOperations": off });
     make(&root, &[json!(["apigateway", "update_stage", off])]);

@@ -1,5 +1,5 @@
-//! Routes for groups: who is in one calls what it opens and nothing else, and a check that lets others in is seen, proved
-//! and repaired.
+//! Routes for groups: a user calls only the routes that the user's groups open. A weakened check of groups is reported
+//! by `status`, fails in `verify`, and is repaired.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -92,7 +92,7 @@ fn get(url: &str, token: &str) -> Answer {
     ask("GET", &url.replace("{id}", "7"), (!token.is_empty()).then_some(token), None)
 }
 
-/// The subjects of the checks of a proof that failed, each with its claim.
+/// The failed checks of `verify`, as `subject: claim`.
 fn failed(user: &User) -> Vec<String> {
     let proof = user.run(&["verify", "--json"]);
     let lines = proof.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -109,7 +109,7 @@ fn a_user_calls_what_the_group_opens_and_an_answer_that_is_kept_opens_nothing_el
     let cook = token(&user, "bob@example.com", &["cooks"]);
     let both = token(&user, "eve@example.com", &["cooks", "staff"]);
     let nobody = token(&user, "joe@example.com", &[]);
-    // One right after the other: the first answer about a token is kept for the others.
+    // Without pauses, because the gateway caches the first answer about a token for the following requests.
     for (who, token, opens) in [
         ("staff", &staff, &["/a/{id}", "/both", "/staff"][..]),
         ("cook", &cook, &["/a/{id}/admin", "/both", "/cooks"]),
@@ -132,7 +132,7 @@ fn a_user_calls_what_the_group_opens_and_an_answer_that_is_kept_opens_nothing_el
         let bad = if http.contains_key(path) { 403 } else { 401 };
         assert_eq!(get(url, "garbage").status, bad, "{path}");
     }
-    // The function behind learns who calls.
+    // The route's function receives the caller's claims.
     let told = |url: &str| serde_json::from_slice::<Value>(&get(url, &both).body).unwrap();
     let (of_rest, of_http) = (told(&rest["/both"]), told(&http["/staff"]));
     for claims in [&of_rest, &of_http["lambda"]] {
@@ -189,16 +189,16 @@ fn a_check_of_groups_that_lets_others_in_is_seen_proved_and_repaired() {
         user.run(&["up", "--yes"]).ends(0);
         assert_eq!(drift(&user, &[]), []);
     };
-    // Cooks are let in where staff is.
+    // Cooks get access to the routes of staff.
     variables(&|rules| rules.replace(r#"["staff"]"#, r#"["staff","cooks"]"#));
     let cooks =
         ["GET /a/{id}: a user in the group cooks is refused", "Small GET /staff: a user in the group cooks is refused"];
     seen_and_repaired(CHECKER, "RULES_0", &cooks);
-    // Nobody knows staff any more.
+    // The checker no longer knows the group staff.
     variables(&|rules| rules.replace("staff", "stuff"));
     let staff = ["GET /a/{id}: a user in the group staff passes", "Small GET /staff: a user in the group staff passes"];
     seen_and_repaired(CHECKER, "RULES_0", &staff);
-    // Another function decides in its place.
+    // Other code replaces the checker's code.
     let open = "export const handler = async (event) => event.version === \"2.0\" ? { isAuthorized: true } : {\n  \
                 principalId: \"x\", policyDocument: { Version: \"2012-10-17\", Statement: [\n    \
                 { Action: \"execute-api:Invoke\", Effect: \"Allow\", Resource: \"*\" }] } };\n";
@@ -211,7 +211,7 @@ fn a_check_of_groups_that_lets_others_in_is_seen_proved_and_repaired() {
         "Small GET /cooks: a user in the group staff is refused",
     ];
     seen_and_repaired(CHECKER, "CodeSha256", &open);
-    // The route asks it no more.
+    // The route no longer calls the checker.
     let api = &outputs["api"]["id"];
     let paths = call(&user, "apigateway", "get_resources", &json!({ "restApiId": api, "limit": 500 }));
     let path = paths["items"].as_array().unwrap().iter().find(|one| one["path"] == "/both").unwrap()["id"].clone();

@@ -1,4 +1,4 @@
-//! Groups of user pools: who is in one is people's data and is never lost by an edit, and a group has no role.
+//! Groups of user pools: an edit of the stack file never loses members, and a group has no role.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -88,7 +88,7 @@ fn a_group_with_members_is_removed_only_if_it_is_named() {
     let before = std::fs::read(user.state()).unwrap();
     let plan = user.run(&["plan"]).ends(4).stdout;
     assert!(plan.contains("- group.Users/staff") && plan.contains("--remove-group Users/staff"), "{plan}");
-    // A command that is pasted acts on the same stack.
+    // The printed command has the same flags, so it acts on the same stack.
     let flags = ["--region", "eu-central-1"];
     let plan = user.run(&[&["plan"], &flags[..]].concat()).ends(4).stdout;
     let document = user.run(&[&["plan", "--json"], &flags[..]].concat()).ends(4).stdout;
@@ -145,13 +145,13 @@ fn a_role_is_taken_from_a_group_without_losing_members_and_a_deleted_group_is_ma
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// As AWS says: a group's role stays if an update leaves it out, so the group is created again, from a copy.
+/// AWS keeps a group's role if an update leaves the role out. So the program creates the group again, from a copy.
 #[test]
 fn a_run_that_was_killed_while_it_took_a_role_keeps_the_members() {
     let (user, pool) = built(&account());
     let ada = ["ada@example.com", "--pool", "Users", "--password-stdin", "--group", "staff"];
     user.run_with(PASSWORD, &[&["add-user"], &ada[..]].concat()).ends(0);
-    // What a killed run leaves: the copy has the members, and the group itself is gone.
+    // The state after a killed run: the copy has the members, and the group itself is deleted.
     let group = |name: &str| json!({ "UserPoolId": pool, "GroupName": name });
     let copy = "securelambda-copy-of-staff";
     accepted(&user, "cognito-idp", "create_group", &group(copy));

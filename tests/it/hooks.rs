@@ -1,4 +1,4 @@
-//! The functions that pools call: that Cognito may call them, calls them, and calls no others.
+//! The functions that pools call: Cognito may call them, calls them, and calls no others.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -129,7 +129,7 @@ fn users_get_the_claims_and_scopes_that_a_function_adds() {
         let found = proof.stdout.lines().any(|line| line.contains(claim) && line.contains(&verdict));
         assert!(found, "{claim}: {verdict}\n{}", proof.stdout);
     }
-    // The first event is about ID tokens alone, and then no user passes.
+    // Version 1 of the event cannot add a scope to access tokens, so no user passes.
     user.write("securelambda.toml", &STACK.replace("pre_token_version = 2", "pre_token_version = 1"));
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(claims(&token(&[]))["tenant"], "acme");
@@ -174,7 +174,7 @@ fn a_pool_may_call_its_functions_and_calls_no_others() {
         assert_eq!(drift(&user, &[]), []);
         assert_eq!(pool(&user, &outputs)["LambdaConfig"], ours);
     }
-    // All of them at once, and Cognito's permission.
+    // Somebody changes all hooks at once and removes Cognito's permission.
     rewire(&user, &outputs, &json!({ "UserMigration": theirs }));
     let sid = json!({ "FunctionName": "hooked-Check", "StatementId": check[0]["Sid"] });
     accepted(&user, "lambda", "remove_permission", &sid);
@@ -208,7 +208,7 @@ fn hooks_change_with_the_stack_file() {
         .map(|alias| statements(&user, "hooked-Check", alias).iter().map(|one| one["Sid"].clone()).collect::<Vec<_>>());
     assert_eq!(sids[0], ["securelambda-pool-Users-live"]);
     assert!(!sids[1].contains(&json!("securelambda-pool-Users")), "{sids:?}");
-    // Fewer hooks, and another event.
+    // Fewer hooks, and another version of the event.
     let fewer = up(&STACK.replace("pre_token_version = 2, pre_sign_up = \"Check\", ", ""));
     assert_eq!(fewer["LambdaConfig"].get("PreSignUp"), None);
     assert_eq!(
@@ -216,7 +216,7 @@ fn hooks_change_with_the_stack_file() {
         before["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaArn"]
     );
     assert_eq!(fewer["LambdaConfig"].get("PreTokenGenerationConfig"), None);
-    // None, and the functions go.
+    // No hooks, and the functions are removed.
     let (start, end) = (STACK.find("[functions.Claims]").unwrap(), STACK.find("[pools.Users]").unwrap());
     let none = STACK.replace(&STACK[start..end], "");
     let none: Vec<&str> = none.lines().filter(|line| !line.starts_with("hooks")).collect();
@@ -225,7 +225,7 @@ fn hooks_change_with_the_stack_file() {
     for name in ["Id", "Policies", "AdminCreateUserConfig", "UserPoolTags", "AccountRecoverySetting"] {
         assert_eq!(bare[name], before[name], "{name}");
     }
-    // And they come back.
+    // The hooks are added again.
     assert_eq!(up(STACK)["LambdaConfig"], before["LambdaConfig"]);
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());

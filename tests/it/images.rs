@@ -1,4 +1,4 @@
-//! Functions whose code is a container image: what AWS has, how another image is noticed, and what is refused.
+//! Functions whose code is a container image: their creation, the detection of another image, and refused changes.
 
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn a_function_runs_the_image_of_the_stack_file_and_no_other() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(accepted(&user, "lambda", "get_function", &named)["Code"]["ImageUri"], uri("a"));
 
-    // AWS changes no function from one to the other.
+    // AWS cannot change a function from a container image to a zip archive.
     written(&user, "source = \"f\"");
     let plan = user.run(&["plan"]).ends(4);
     assert!(plan.stdout.contains("AWS cannot change PackageType"), "{}", plan.stdout);

@@ -176,7 +176,7 @@ fn the_json_schema_accepts_and_rejects_the_same_files_as_the_parser() {
         ("authorizer = \"AGAuthorizer1\"", "self_sign_up = \"yes\""),
     ] {
         assert!(whole.contains(from), "{from}");
-        // Outside comments.
+        // The first occurrence outside comments.
         let at = whole
             .match_indices(from)
             .map(|(at, _)| at)

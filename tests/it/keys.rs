@@ -1,4 +1,4 @@
-//! The KMS key of the stack file: what it encrypts, and what happens when somebody takes it off.
+//! The KMS key of the stack file: the resources that it encrypts, and the repair after somebody removes it.
 
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ fn the_key_of_the_stack_file_encrypts_everything_and_is_put_back() {
         assert_eq!(text.contains("kms:GenerateDataKey"), sends, "{policy:#}");
     }
 
-    // Somebody takes the key off the topic and a function, and gives the secret another one.
+    // Somebody removes the key from the topic and a function, and gives the secret another key.
     let topic = accepted(&user, "sns", "list_topics", &json!({}))["Topics"][0]["TopicArn"].clone();
     let bare = json!({ "TopicArn": topic, "AttributeName": "KmsMasterKeyId", "AttributeValue": "" });
     accepted(&user, "sns", "set_topic_attributes", &bare);
@@ -101,7 +101,7 @@ fn the_key_of_the_stack_file_encrypts_everything_and_is_put_back() {
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
     assert_eq!(keys(&user), [(); 4].map(|()| json!(key)));
 
-    // Another key takes its place, and without a key in the file that one is kept.
+    // Another key replaces the first key. Without a key in the file, the resources keep the second key.
     let second = fresh_key(&user);
     written(&user, Some(&second));
     user.run(&["up", "--yes"]).ends(0);

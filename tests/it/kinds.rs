@@ -1,5 +1,5 @@
-//! The tables of `tests/it/services`, compared with the kinds that the program knows and with botocore. A kind without an
-//! entry would silently not be tested, and so would an operation that AWS does not have.
+//! The tables of `tests/it/services`, compared with the kinds that the program knows and with botocore. Otherwise a
+//! kind without an entry would silently not be tested, and an operation that AWS does not have would stay unnoticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,7 +148,7 @@ fn the_tests_recognise_the_operations_of_rest_services() {
     }
 }
 
-/// botocore's name for Python: `get_web_acl` of `GetWebACL`.
+/// botocore's Python name of an operation: `get_web_acl` for `GetWebACL`.
 fn in_python(operation: &str) -> String {
     // A plural such as `IDs` or `ACLs` at the end is one word.
     let whole = Regex::new("([A-Z]{2,}s)$")

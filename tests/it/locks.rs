@@ -1,4 +1,4 @@
-//! Two runs of one stack: the second is told who holds the lock, and a dead run holds none.
+//! Two runs of one stack: the second run names the holder of the lock, and a dead run holds no lock.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;

@@ -114,7 +114,7 @@ fn table() -> Vec<(Value, &'static str)> {
         ),
         (target("cognito-idp", "ListUserPools", &json!({ "MaxResults": 61 })), "MaxResults: 61, at most 60"),
         (
-            // A secret value is not repeated.
+            // The violation does not contain the secret value.
             target("cognito-idp", "SignUp", &json!({ "ClientId": "c", "Username": "u", "Password": "a b" })),
             "Password:  does not match",
         ),
@@ -310,7 +310,7 @@ fn operations() -> BTreeSet<String> {
         for name in &crates {
             let of_crate = SERVICES.iter().find(|service| service.sdk == name);
             let service = match name.as_str() {
-                // These keep no resources of a stack.
+                // These services keep no resources of a stack.
                 "resourcegroupstagging" => "resourcegroupstaggingapi",
                 "servicequotas" => "service-quotas",
                 other => of_crate.map_or(other, |service| service.name),

@@ -52,7 +52,7 @@ fn down_removes_everything_that_moto_can_remove() {
     }
 }
 
-/// The same without the state file.
+/// `sweep` runs without the state file.
 #[test]
 fn sweep_removes_everything_that_moto_can_remove() {
     let moto = Moto::start();

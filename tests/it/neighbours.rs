@@ -1,6 +1,6 @@
-//! Stacks whose names begin like this stack's. The operator of `demo` may list everything, and may not read what has the tag
-//! of `demo-prod`. That must not count as resources of `demo` that could not be read, as long as a list shows that there is
-//! a stack `demo-prod`.
+//! Stacks whose names begin like this stack's. The operator of `demo` may list everything, and may not read resources
+//! with the tag of `demo-prod`. These must not count as unreadable resources of `demo`, as long as a list shows that
+//! there is a stack `demo-prod`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
-/// A kind that no blueprint contains, and an API, whose list shows the stack's tag.
+/// A stack with the kinds that no blueprint contains, and an API, whose list shows the stack's tag.
 const FILE: &str = r#"
 [stack]
 name = "demo-failing"
@@ -65,7 +65,7 @@ fn listed_by(asked: &AwsRequest) -> impl Iterator<Item = &'static str> {
 struct OnlyLists {
     /// Whether the lists show no tags and no paths.
     bare: bool,
-    /// The kinds whose lists would have shown them.
+    /// The kinds whose lists would have shown tags or paths.
     tagged: Mutex<BTreeSet<&'static str>>,
 }
 
@@ -78,7 +78,7 @@ impl FaultInjector for OnlyLists {
             self.tagged.lock().unwrap().extend(listed_by(asked));
             return CallOutcome::Answered(200, Bytes::from(NO_ROLES));
         }
-        // Only the aliases show which stacks keys are for.
+        // Only a key's alias shows its stack.
         if listed_by(asked).next().is_some() || asked.name() == "kms ListAliases" {
             return CallOutcome::Passed;
         }
@@ -103,7 +103,7 @@ fn without_tags(answer: &mut Value) -> bool {
             let removed = ["tags", "Tags"].map(|name| fields.remove(name)).iter().flatten().count() > 0;
             fields.values_mut().fold(removed, |removed, field| without_tags(field) || removed)
         }
-        // Of every item, also after the first one that had some.
+        // `count` visits every item, also after the first item with tags.
         Value::Array(items) => items.iter_mut().map(without_tags).filter(|removed| *removed).count() > 0,
         _ => false,
     }

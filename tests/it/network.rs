@@ -50,7 +50,7 @@ fn behind(tunnel: &Tunnel, variable: &str, blueprint: Option<&str>) -> User {
         .with("SECURELAMBDA_TIME_SCALE", "0.05")
 }
 
-/// The arguments that name a blueprint; without one, the stack file counts.
+/// The arguments that name a blueprint. Without a blueprint, the program reads the stack file.
 fn of(blueprint: Option<&str>) -> Vec<&str> {
     blueprint.map(|blueprint| ["--blueprint", blueprint]).into_iter().flatten().collect()
 }
@@ -160,7 +160,7 @@ fn proxy_errors_name_the_proxy_without_its_password() {
 
 #[test]
 fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
-    // user:p@ss
+    // The base64 encoding of `user:p@ss`.
     let behaviour =
         TunnelBehaviour::RequiresPassword("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
     let tunnel = Tunnel::new(behaviour);

@@ -116,7 +116,7 @@ path = "/admin/*"
 unless_address = ["203.0.113.0/24"]
 "#;
 
-/// The stack file with some certificate. No policy depends on which.
+/// The stack file with the ARN of a certificate. No policy depends on the certificate.
 fn unnamed(file: &str) -> String {
     file.replace("{certificate}", "arn:aws:acm:eu-central-1:123456789012:certificate/a")
 }
@@ -265,8 +265,9 @@ const FOR_UP: [(&str, &str); 9] = [
     ("LetServicesInvoke", "lambda:AddPermission"),
 ];
 
-/// Tests the statements that MiniStack checks. It knows no PassRole, no service-linked role, no protocol of a subscription, no tags of APIs and no tag
-/// permissions at creation; `the_policy_allows_the_programs_calls_and_little_else` tests these.
+/// Tests the statements that MiniStack checks. It does not check PassRole, service-linked roles, the protocols of
+/// subscriptions, tags of APIs and tag permissions at creation; `the_policy_allows_the_programs_calls_and_little_else`
+/// tests these.
 #[test]
 fn up_fails_without_any_one_statement_of_the_policy() {
     std::thread::scope(|threads| {
@@ -409,7 +410,7 @@ impl Life<'_> {
     }
 }
 
-/// Adds to a function of the larger stack everything that may belong to one, and stops the function.
+/// Adds triggers, permissions, a URL and settings to a function of the larger stack, and stops the function.
 fn open_a_function(account: &str) {
     let somebody = User::of(account, &endpoint());
     let function = "larger-Orders";
@@ -465,8 +466,9 @@ fn the_policy_allows_the_programs_calls_and_little_else() {
         for sid in sids(&least) {
             let less = without(&least, &sid);
             let missed = needed.iter().filter(|need| !allows(&less, need)).count();
-            // Services use the key, and Lambda reads layers of others, but not in the emulator. Nobody opens a function of a blueprint. The second stack of
-            // an account brings the key of the first one back.
+            // In the emulator, no service uses the key, and Lambda reads no layers of others. Only a function of the
+            // larger stack is opened. The second larger stack in the account restores the first one's key instead of
+            // creating a key.
             let is_rare = ["UseOwnKey", "UseLayers"].contains(&sid.as_str())
                 || ["MakeKeys", "TagNewKeys"].contains(&sid.as_str()) && life.flags.is_empty()
                 || life.file.is_none() && (life.flags.is_empty() || sid == "OwnFunctionsEvents");
@@ -504,7 +506,7 @@ fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
     let renamed = |text: &str| {
         text.replace(&format!("{stack}-"), &format!("{other}-"))
             .replace(&format!("/securelambda/{stack}/"), &format!("/securelambda/{other}/"))
-            // The path of an existing role is known.
+            // An existing role of the other stack has that stack's path.
             .replace(&format!(":role/{other}-"), &format!(":role/securelambda/{other}/{other}-"))
     };
     let of_another = |need: &Usage| {
@@ -518,7 +520,7 @@ fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
         // and AWS offers no other condition; here they count as having the tag of their API.
         let made = context.keys().any(|key| key.starts_with("aws:RequestTag/"));
         let parts = ["authorizers", "integrations", "routes", "routesettings", "cors", "requestvalidators"];
-        // So do event source mappings that somebody added by hand, with the tag of their function.
+        // Event source mappings that somebody added by hand count as having the tag of their function.
         let is_mapping = resource.contains(":event-source-mapping:");
         let is_part = is_mapping
             || parts.iter().any(|part| resource.contains(&format!("/{part}")) && resource.contains(":apigateway:"));
@@ -527,7 +529,7 @@ fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
         }
         Usage { action: need.action.clone(), resource, context }
     };
-    // Nobody can limit this read of a subscription to a topic for sure (docs/aws.md, Permissions of single calls).
+    // No policy can reliably limit this read of a subscription to a topic (docs/aws.md, Permissions of single calls).
     let everywhere = "sns:GetSubscriptionAttributes";
     let limited = call.iter().filter(|need| need.action != everywhere);
     let others: Vec<Usage> = limited.map(of_another).collect();
@@ -535,7 +537,7 @@ fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
     (others != call).then_some(others)
 }
 
-/// Also GovCloud, and a region with a long name.
+/// Partition, region and identity pool principal: of the tests' region, of GovCloud, and of a region with a long name.
 const ELSEWHERE: [(&str, &str, &str); 3] = [
     ("aws", REGION, "cognito-identity.amazonaws.com"),
     ("aws-us-gov", "us-gov-west-1", "cognito-identity-us-gov.amazonaws.com"),
@@ -547,7 +549,7 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
     for (partition, region, identity_pools) in ELSEWHERE {
         let planner = User::bare();
         if let Some(text) = life.file {
-            // It names a layer and an image by their regions.
+            // The stack file names a layer and an image by region.
             let text = text.replace("arn:aws:", &format!("arn:{partition}:")).replace(REGION, region);
             planner.write("securelambda.toml", &unnamed(&text));
         }

@@ -45,7 +45,8 @@ async fn a_new_resource_is_created_even_if_the_one_before_it_fails() {
     assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
-/// The same, but the pool also contains the id of a function that does not exist yet. Until then the pool cannot be read.
+/// Like [`changed_after`], but the pool also contains the id of a function. Until the function exists, the pool cannot
+/// be read.
 fn changed_after_and_mentioning() -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, role, "first", (), |role, ()| role);
@@ -92,7 +93,7 @@ fn needing(name: &'static str, mfa: &'static str) -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, function, name, (), |it, ()| it);
     add(&mut graph, pool, "stage", Deferred(first), move |pool, first| {
-        // If the function's outputs are known, they are those of this function.
+        // Known outputs belong to this function, not to the function of an earlier graph.
         assert!(first.is_none_or(|first| first.name == name));
         pool.with("mfa", mfa)
     });

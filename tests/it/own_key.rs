@@ -1,5 +1,5 @@
-//! The key that a stack makes for itself: whom it serves, what happens when somebody changes it, and how it goes and
-//! comes back.
+//! A stack's own KMS key: the resources that it encrypts, its repair after changes by another tool, its deletion and
+//! its restoration.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ fn used(user: &User) -> Vec<Value> {
     ]
 }
 
-/// The settings of the key that `status` says differ, and whether they weaken.
+/// The settings of the key that `status` reports as drift, and whether each drift weakens security.
 fn drift(user: &User) -> Vec<(String, bool)> {
     let status = user.run(&["status", "--json"]).ends(0).json();
     let row = status["resources"].as_array().unwrap().iter().find(|row| row["kind"] == "kms.key").unwrap();
@@ -86,7 +86,7 @@ fn the_key_of_the_stack_encrypts_everything_and_is_put_right() {
     user.run(&["up", "--yes"]).ends(0);
     let arn = arn(&user);
     assert_eq!(used(&user), vec![json!(arn); 4]);
-    // The emulator cannot change the key of a group, but it can make one with a key.
+    // The emulator cannot change the key of a log group, but it can create a group with a key.
     let logs =
         accepted(&user, "logs", "describe_log_groups", &json!({ "logGroupNamePrefix": "/aws/lambda/locked-Reader" }));
     assert_eq!(logs["logGroups"][0]["kmsKeyId"], json!(arn));
@@ -107,7 +107,8 @@ fn the_key_of_the_stack_encrypts_everything_and_is_put_right() {
     let role = accepted(&user, "iam", "get_role_policy", &role)["PolicyDocument"].to_string();
     assert!(role.contains(&arn) && role.contains("kms:ViaService"), "{role}");
 
-    // Somebody opens the key, stops its rotation, gives it to another account and takes its name.
+    // Somebody makes the key public, stops its rotation, grants it to another account, deletes its alias and disables
+    // it.
     let open = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*" }] });
     let open = json!({ "KeyId": arn, "PolicyName": "default", "Policy": open.to_string() });
@@ -160,14 +161,14 @@ fn a_key_that_waits_for_its_deletion_comes_back() {
     assert_eq!(used(&user), vec![json!(arn); 4]);
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
 
-    // Also without its name, and without a state file.
+    // `up` also restores the key without its alias and without a state file.
     accepted(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(key(&user)["Arn"], json!(arn));
     assert_eq!(all(&user).len(), 1);
 
-    // Without a secret that needs it, it goes after the shortest time.
+    // If no secret needs the key, it is deleted after the shortest waiting period.
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     let (sooner, _) = days(&user);
     assert!(sooner < until, "{sooner:?} {until:?}");
@@ -179,7 +180,7 @@ fn the_key_goes_when_nothing_needs_it_any_more() {
     let user = fresh();
     user.run(&["up", "--yes"]).ends(0);
     let first = arn(&user);
-    // Another key takes its place.
+    // The stack file names another key.
     let other = accepted(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
     written(&user, &format!("kms_key = \"{other}\""));
     user.run(&["up", "--yes"]).ends(0);
@@ -187,7 +188,7 @@ fn the_key_goes_when_nothing_needs_it_any_more() {
     assert_eq!(key(&user)["KeyState"], "PendingDeletion");
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
 
-    // It takes that one's place again, and then none does.
+    // The stack's own key replaces that key, and then the stack file names no key.
     written(&user, "kms_key = \"create\"");
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(used(&user), vec![json!(first); 4]);

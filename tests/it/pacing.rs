@@ -26,7 +26,7 @@ fn up_and_down_stay_within_aws_published_rates() {
     assert_eq!(throttled(&proxy.take()), 0);
 }
 
-/// Otherwise the test above would prove nothing.
+/// If the limiter refused nothing, the test above would prove nothing.
 #[test]
 fn the_rate_limiter_refuses_calls_above_the_rate() {
     let rates = PublishedRates::new(1.0);

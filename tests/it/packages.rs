@@ -64,7 +64,7 @@ impl Project {
         self
     }
 
-    /// The same without settings of pip, npm and uv.
+    /// Removes the settings of pip, npm and uv from the environment.
     pub fn without_settings(mut self) -> Self {
         let is_setting = |name: &str| ["PIP_", "UV_", "NPM_CONFIG_"].iter().any(|start| name.starts_with(start));
         self.environment.retain(|(name, _)| !is_setting(&name.to_uppercase()));
@@ -219,7 +219,7 @@ fn no_code_of_a_dependency_runs() {
     }
 }
 
-/// Also not when npm takes a package from a repository, which it would prepare.
+/// Also if npm takes a package from a Git repository, for which npm would run `prepare`.
 #[test]
 fn no_code_of_a_package_of_npm_runs() {
     let project = Project::new("nodejs24.x", &[]);
@@ -230,7 +230,7 @@ fn no_code_of_a_package_of_npm_runs() {
     for path in ["parts/own", "repository"] {
         project.write(&format!("{path}/package.json"), manifest.as_bytes());
         project.write(&format!("{path}/index.js"), b"");
-        // npm compiles what has this file, although no script says so.
+        // npm compiles a package with this file even if no script demands it.
         project.write(&format!("{path}/binding.gyp"), b"{}");
     }
     let repository = project.folder.path().join("f/repository");
@@ -289,7 +289,7 @@ fn settings_of_the_user_do_not_change_the_package() {
         .with("UV_NO_DEPS", "1")
         .with("UV_TARGET", "/nonexistent");
     assert!(project.packs().contains_key("own/__init__.py"));
-    // The same from files.
+    // The same settings in files.
     let home = tempfile::TempDir::new().unwrap();
     let at = |file: &str| home.path().join(file).display().to_string();
     std::fs::create_dir_all(home.path().join(".config/pip")).unwrap();
@@ -319,7 +319,7 @@ fn settings_of_the_user_do_not_change_the_package() {
 
 #[test]
 fn an_incomplete_installation_is_not_kept() {
-    // npm does as the project's own settings say, which prevent the installation.
+    // npm follows the project's own settings, which prevent the installation.
     let project = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#);
     project.write(".npmrc", b"dry-run=true\n");
     project.fails("own was not installed");
@@ -346,13 +346,13 @@ fn workspaces_are_installed_without_any_dependency() {
     assert_eq!(packed["node_modules/own/index.js"], "module.exports = 1;");
 }
 
-/// Editors on Windows write it.
+/// Editors on Windows write a byte order mark.
 #[test]
 fn a_byte_order_mark_in_front_of_a_list_of_packages_or_of_code_is_ignored() {
     let marked = |text: &str| format!("\u{feff}{text}");
     let packed = node(&marked(r#"{"dependencies":{"own":"file:./parts/own"}}"#)).packs();
     assert!(packed.contains_key("node_modules/own/index.js"));
-    // A lock file, and the manifests of what is installed.
+    // A lock file, and the manifests of installed packages.
     let lock = r#"{"name":"f","lockfileVersion":3,"requires":true,"packages":{"":{"dependencies":{"own":"file:./parts/own"}},
         "node_modules/own":{"resolved":"parts/own","link":true},"parts/own":{"name":"own","version":"1.0.0"}}}"#;
     let locked = node(r#"{"dependencies":{"own":"file:./parts/own"}}"#);
@@ -413,7 +413,7 @@ fn a_byte_order_mark_in_the_stack_file_and_in_a_body_schema_is_ignored() {
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
     assert_eq!(user.run(&["call", "POST /", "--data", "{\"a\":1}"]).ends(0).stdout, "ran");
     user.run(&["call", "POST /", "--data", "{}"]).ends(1).says("does not match the route's schema");
-    // A mistake after the mark is shown at its place.
+    // A mistake after the mark is shown on its line.
     user.write("securelambda.toml", &stack.replace("auth = \"none\"", "auth = \"nobody\""));
     let ran = user.run(&["plan", "--json"]).ends(2);
     let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
@@ -503,7 +503,7 @@ fn a_program_of_ones_own_runs_on_the_emulator() {
     let stack = "[stack]\nname = \"own\"\n[functions.F]\nsource = \"f\"\nruntime = \"provided.al2023\"\n[pools.P]\n[api]\n\
                  [[api.routes]]\nroute = \"GET /\"\nfunction = \"F\"\nauth = \"none\"\n";
     user.write("securelambda.toml", stack);
-    // What a program in Rust or Go does: it asks for an event, and posts its answer.
+    // Like a program in Rust or Go, this script requests an event and posts its answer.
     let bootstrap = "#!/bin/sh\nset -eu\napi=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation\nwhile true; do\n\
                      curl -sS -D headers -o event $api/next\n\
                      id=$(tr -d '\\r' < headers | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')\n\
@@ -560,7 +560,7 @@ fn code_that_cannot_be_loaded_is_refused_before_anything_is_created() {
     python(&[("index.py", "import yaml\n\ndef handler(event, context): pass\n")]).fails("imports yaml");
 }
 
-/// What only shows when the code runs: a missing variable, an exception, a handler that is not there.
+/// Finds errors that appear only when the code runs: a missing variable, an exception, a missing handler.
 #[test]
 fn up_local_loads_the_code_without_calling_the_handler() {
     let _alone = default_account();

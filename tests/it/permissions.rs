@@ -1,5 +1,5 @@
-//! What the stack file lets functions do: AWS's list of actions that the program carries, the documents that follow from
-//! the keys, judged by tools of others, and the permissions of a live stack.
+//! The permissions that the stack file gives to functions: the program's copy of AWS's list of actions, the generated
+//! policy documents, checked with third-party tools, and the permissions of a live stack.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -109,8 +109,8 @@ fn a_simulator_allows_exactly_what_the_keys_say() {
     }
 }
 
-/// The live role may do what the keys say. What somebody adds by hand is named with the key that would keep it, and is
-/// taken away.
+/// The live role has the permissions of the keys. A permission that somebody adds by hand is named with the key that
+/// would keep it, and is removed.
 #[test]
 fn a_permission_added_by_hand_is_taken_away_and_the_key_that_keeps_it_is_named() {
     let user = User::of(&account(), &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");

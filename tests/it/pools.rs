@@ -1,5 +1,5 @@
-//! Ways in that somebody adds to user pools and identity pools behind the program's back: `status` names each and `up`
-//! removes it. What somebody hardened is named too, and is not called a weakness.
+//! Access that somebody adds with another tool to user pools and identity pools: `status` names each change and `up`
+//! removes it. Hardening by hand is named too, and is not reported as weakening.
 
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ impl Stack {
         merged(json!({ "UserPoolId": self.pool() }), more)
     }
 
-    /// The whole client with some settings changed.
+    /// The call that writes the whole client with some settings changed.
     fn client(&self, more: &Value) -> Value {
         let client = &self.outputs["pools"]["People"]["client_id"];
         let key = self.of_pool(&json!({ "ClientId": client }));
@@ -93,7 +93,7 @@ impl Stack {
         json!(["cognito-idp", "update_user_pool_client", merged(merged(key, &kept.into()), more)])
     }
 
-    /// The whole pool with some settings changed.
+    /// The call that writes the whole pool with some settings changed.
     fn update(&self, more: &Value) -> Value {
         let key = self.of_pool(&json!({}));
         let live = botocore::call(&self.user, "cognito-idp", "describe_user_pool", &key)["UserPool"].clone();
@@ -139,7 +139,7 @@ impl Stack {
         }
     }
 
-    /// Asserts that `status` names the change, and calls it what it is.
+    /// Asserts that `status` names the change, and says correctly whether it weakens security.
     fn assert_named(&self, change: &Change) {
         let (name, (id, field)) = (change.name, change.shows);
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]).ends(7).json();
@@ -476,7 +476,7 @@ fn the_hardened_posture_sets_everything_and_settles() {
     assert_eq!(client["ExplicitAuthFlows"], json!(["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH"]));
     assert_eq!((&client["IdTokenValidity"], &client["RefreshTokenValidity"]), (&json!(15), &json!(1)));
 
-    // Back to the baseline, which is also the way to delete it.
+    // The baseline has no deletion protection, so the stack can be removed afterwards.
     stack.user.write("securelambda.toml", STACK);
     stack.assert_repaired("back to the baseline");
     let pool = botocore::call(&stack.user, "cognito-idp", "describe_user_pool", &stack.of_pool(&json!({})));

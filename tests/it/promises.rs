@@ -171,7 +171,7 @@ fn links(page: &Path) -> Vec<String> {
     link.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
 }
 
-/// Why a link of a page does not resolve.
+/// The reason why a link of a page does not resolve. `None` if it resolves.
 fn dead(page: &Path, link: &str) -> Option<&'static str> {
     if link.starts_with("https://") || link.starts_with("http://") {
         return None;

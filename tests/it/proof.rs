@@ -1,19 +1,20 @@
-//! What `verify` does not claim: it does not fail what is sound, it does not pass what it did not try, and it gives no
-//! verdict without credentials.
+//! Verdicts that `verify` must not give: it does not fail a sound stack, it does not pass a check that it did not try,
+//! and it gives no verdict without credentials.
 //!
-//! The proof once said what was not so, and the operator's policies reached beyond the stack. Each instance has a test:
+//! Earlier versions of the proof gave wrong verdicts, and the operator's policies gave access to other stacks. Each of
+//! these bugs has a test:
 //!
-//! | Instance | Test |
+//! | Bug | Test |
 //! |---|---|
 //! | open policies of a topic and a secret, an open function URL, an open statement, a second client: `status`, `plan` and `verify` saw nothing | here: `holes_that_give_access_are_in_status_plan_and_the_proof`; each kind: `access`, `function_access`, `pools`, `gateway_holes` |
-//! | `aws:SourceAccount` in a trust, the right to send traces, called weakening | `access::HOLES`, `policy::judge` |
-//! | a geo rule called weakening, and undone without a key for it | `firewall::hardening_by_hand_is_kept_once_the_stack_file_has_it` |
-//! | a KMS right called weakening, without a key for it | `keys::the_key_of_the_stack_file_encrypts_everything_and_is_put_back` |
-//! | shorter tokens, sign-in by SRP only called drift, without keys | `pools::what_somebody_hardened_differs_and_does_not_weaken` |
+//! | `aws:SourceAccount` in a trust, the permission to send traces, reported as weakening | `access::HOLES`, `policy::judge` |
+//! | a geo rule reported as weakening, and removed, without a key for it in the stack file | `firewall::hardening_by_hand_is_kept_once_the_stack_file_has_it` |
+//! | a KMS permission reported as weakening, without a key for it in the stack file | `keys::the_key_of_the_stack_file_encrypts_everything_and_is_put_back` |
+//! | shorter tokens, and sign-in only by SRP, reported as drift, without keys for them in the stack file | `pools::what_somebody_hardened_differs_and_does_not_weaken` |
 //! | "a user can sign in" on an emulator that asks for no code | here: `a_required_second_factor_is_not_claimed_on_an_emulator` |
 //! | a firewall that passes on an emulator that does not filter | `firewall::verify_proves_the_firewall_by_its_values`, `verify::firewall` |
-//! | an expired token that is one with a broken signature | `verify::expiry`, `verify::classify::an_http_api_must_say_that_a_token_has_expired` |
-//! | "every layer holds" without a word about the emulator or what was not tried | here: `every_text_says_first_that_the_endpoint_is_an_emulator`; `report::proof::a_layer_is_not_said_to_hold_without_saying_what_was_not_tried` |
+//! | a token with a broken signature sent instead of an expired token | `verify::expiry`, `verify::classify::an_http_api_must_say_that_a_token_has_expired` |
+//! | "every layer holds" without mention of the emulator or of checks that were not tried | here: `every_text_says_first_that_the_endpoint_is_an_emulator`; `report::proof::a_layer_is_not_said_to_hold_without_saying_what_was_not_tried` |
 //! | a function's own 403 or 401 taken for the gateway's | here: `a_function_that_refuses_its_user_itself_has_accepted_the_token`; `verify::classify::a_token_is_accepted_if_the_request_reaches_the_function` |
 //! | probes of paths that another entry of `invokes`, or `{proxy+}`, allows | here: `no_probe_asks_for_what_another_route_allows`, `a_greedy_route_leaves_no_path_to_probe` |
 //! | four false failures after the web ACL's association was removed | `verify::verify_names_every_damage_and_up_repairs_it` |
@@ -21,8 +22,8 @@
 //! | evidence that repeats the claim | `function_access::verify_fails_while_others_can_call_a_function_and_shows_what_it_read`, `firewall::verify_proves_the_firewall_by_its_values` |
 //! | credentials that expire half-way | here: `credentials_that_expire_half_way_give_no_verdict_and_the_next_run_removes_the_user` |
 //! | an answer of the proxy taken for the function's | `network::an_answer_of_the_proxy_is_not_taken_for_the_routes_answer`, `verify::reach::an_api_that_answered_no_request_fails` |
-//! | a firewall that lets all pass, unsaid | `verify::firewall::the_summary_says_whether_the_firewall_blocks_nothing` |
-//! | the operator's policy: a stack whose name begins the same, clients of other pools, pools and APIs taken by tagging | `operator::the_policy_allows_the_programs_calls_and_little_else`, `operator::the_policy_forbids_tagging_foreign_resources_and_reading_secrets` |
+//! | a firewall that lets every request pass, without a note | `verify::firewall::the_summary_says_whether_the_firewall_blocks_nothing` |
+//! | the operator's policy gave access to stacks with the same name prefix, to clients of other pools, and, by tagging, to pools and APIs | `operator::the_policy_allows_the_programs_calls_and_little_else`, `operator::the_policy_forbids_tagging_foreign_resources_and_reading_secrets` |
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

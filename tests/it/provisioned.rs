@@ -1,5 +1,5 @@
-//! Functions whose instances are kept ready: everything calls their alias, which always leads to one version with the code
-//! of the stack file.
+//! Functions with provisioned concurrency: every caller calls their alias, which always points to one version with the
+//! code of the stack file.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const CHECK: &str = "export const handler = async ({ methodArn, headers }) => {\
                      === \"right\" ? \"Allow\" : \"Deny\";\n  return { principalId: \"a\", policyDocument: { Version: \
                      \"2012-10-17\", Statement: [{ Action: \"execute-api:Invoke\", Effect, Resource: methodArn }] } };\n};\n";
 
-/// A function that everything calls.
+/// A function with every kind of caller.
 const FILE: &str = r#"
 [stack]
 name = "warm"
@@ -83,7 +83,7 @@ fn read(user: &User, operation: &str, arguments: &Value) -> Value {
     accepted(user, "lambda", operation, arguments)
 }
 
-/// The versions of the function besides the one that can be changed.
+/// The published versions of the function.
 fn versions(user: &User) -> Vec<String> {
     let listed = read(user, "list_versions_by_function", &json!({ "FunctionName": "warm-F" }));
     let versions = listed["Versions"].as_array().unwrap().iter();
@@ -95,7 +95,7 @@ fn alias(user: &User) -> Value {
     read(user, "get_alias", &json!({ "FunctionName": "warm-F", "Name": "live" }))
 }
 
-/// Everything that says which function is called, or who may call it.
+/// The function ARNs in the settings of all callers and in the policies that allow the calls.
 fn callers(user: &User, outputs: &Value) -> Vec<(&'static str, Vec<String>)> {
     let texts = |list: &Value, member: &str| {
         let all = list.as_array().into_iter().flatten().filter_map(|one| one[member].as_str());
@@ -208,7 +208,7 @@ fn everything_calls_the_alias_while_instances_are_kept_ready_and_the_function_be
     );
     let first = versions(&user);
     assert_eq!(first, [alias(&user)["FunctionVersion"].as_str().unwrap()]);
-    // New code is a new version, and the old one goes.
+    // New code becomes a new version, and the old version is deleted.
     user.write("f/index.mjs", &CODE.replace("one", "two"));
     let outputs = without_outage(&outputs, || up(&user, "provisioned_concurrency = 3\nreserved_concurrency = 4"));
     let second = versions(&user);

@@ -1,5 +1,5 @@
-//! Queues of the stack file, and those for the events that functions could not handle: made, weakened with another tool,
-//! repaired and removed.
+//! Queues of the stack file, and queues for events that functions could not handle: created, weakened with another
+//! tool, repaired and removed.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn queues(user: &User) -> usize {
     accepted(user, "sqs", "list_queues", &json!({}))["QueueUrls"].as_array().map_or(0, Vec::len)
 }
 
-/// Where the failed events of a function go.
+/// The ARN of the queue for the failed events of a function.
 fn target(user: &User, function: &str) -> Value {
     let read = accepted(user, "lambda", "get_function", &json!({ "FunctionName": format!("failing-{function}") }));
     read["Configuration"]["DeadLetterConfig"]["TargetArn"].clone()
@@ -67,7 +67,7 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     assert!(sound["Statement"].as_array().unwrap().iter().all(|one| one["Effect"] == "Deny"), "{sound:#}");
 
     let message = json!({ "QueueUrl": url(&user), "MessageBody": "failed" });
-    // Somebody opens the queue, encrypts it no longer, and takes the queue from a function.
+    // Somebody makes the queue public, turns its encryption off, and removes it from a function.
     let open = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": arn } ] });
     let opened =
@@ -99,7 +99,7 @@ fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
     accepted(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": by_key }));
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
-    // What is in the queue is lost with it, which is said before.
+    // The messages in the queue are lost with it. `plan` and `down` say so before.
     user.write("securelambda.toml", &FILE.replace("KEY", ""));
     let planned = user.run(&["plan"]).ends(0).stdout;
     assert!(planned.contains("About 1 message in the queue dead will be deleted."), "{planned}");
@@ -175,7 +175,7 @@ fn queues_of_the_stack_file_have_dead_letters_and_senders() {
     assert_eq!(moved["deadLetterTargetArn"], queues["work-dead"]["arn"]);
     assert_eq!(attributes_at(&user, &queues["work-dead"]["url"])["MessageRetentionPeriod"], "1209600");
 
-    // The function may send to exactly these, and knows their addresses.
+    // The function may send to exactly these queues, and has their URLs.
     let read = accepted(&user, "lambda", "get_function", &json!({ "FunctionName": "working-Sender" }));
     let variables = &read["Configuration"]["Environment"]["Variables"];
     assert_eq!((&variables["WORK"], &variables["ORDERED"]), (&queues["work"]["url"], &queues["ordered"]["url"]));
@@ -186,7 +186,7 @@ fn queues_of_the_stack_file_have_dead_letters_and_senders() {
     assert_eq!(sends["Action"], "sqs:SendMessage");
     assert_eq!(sends["Resource"], json!([queues["work"]["arn"], queues["ordered"]["arn"]]));
 
-    // Somebody takes the dead letters.
+    // Somebody redirects the dead letters to another queue.
     let theirs = json!({ "deadLetterTargetArn": queues["ordered"]["arn"], "maxReceiveCount": 1 }).to_string();
     let changed = json!({ "QueueUrl": queues["work"]["url"], "Attributes": { "RedrivePolicy": theirs } });
     accepted(&user, "sqs", "set_queue_attributes", &changed);

@@ -24,9 +24,9 @@ print(json.dumps({service: {name: operation["http"] for name, operation in load(
 /// The published rates of a service.
 #[derive(Default)]
 struct Published {
-    /// Calls per second, by operation. `None`: none is known.
+    /// Calls per second, by operation. `None` if no rate is known.
     operations: BTreeMap<&'static str, Option<f64>>,
-    /// A row covers all operations that have none of their own.
+    /// Whether a row covers all operations without a row of their own.
     covers_all: bool,
 }
 
@@ -89,7 +89,7 @@ fn the_kinds_keep_every_published_rate() {
     let requests = requests(&Vec::from_iter(services));
     let mut compared = 0;
     for (service, Published { operations, .. }) in &published {
-        // Of these services the program reads what others made.
+        // The program only reads resources of these services, which others created.
         let has_kinds = KINDS.iter().any(|(_, about)| about.service.name == *service);
         if !has_kinds {
             assert!(operations.keys().all(|operation| operation.starts_with("Describe")), "{service} has no kinds");

@@ -34,7 +34,8 @@ fn the_region_table_equals_botocores() {
     assert_eq!(rows(&made), rows(file), "run scripts/regions.py, as it says");
 }
 
-/// The script finds the services by their declarations, and would find no region that lacks one of another form.
+/// The script finds the services by the form of their declarations. A service that is declared in another form would be
+/// missing from the table of regions.
 #[test]
 fn the_region_script_finds_every_service_of_a_kind() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
@@ -171,7 +172,8 @@ fn roles_trust_the_cognito_principal_of_their_region() {
     assert!(policy("eu-central-1").contains("\"cognito-identity.amazonaws.com\""));
 }
 
-/// STS as it answers in a region that the account has not enabled. For unknown keys it answers so in every region.
+/// A proxy in which STS answers as in a region that the account has not enabled. For unknown keys, STS answers the same
+/// in every region.
 fn sts(known: bool) -> Proxy {
     let faults = move |asked: &AwsRequest| {
         let scope = asked.headers["authorization"].to_str().unwrap();

@@ -1,5 +1,5 @@
-//! Registries that want credentials: these are sent to the registry, and shown nowhere. The registry is a server of this
-//! test, which repeats the credentials in each refusal.
+//! Package registries that require credentials: the program sends these to the registry, and shows them nowhere. The
+//! registry is a server of this test, which repeats the credentials in each refusal.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::packages::Project;
 
 const PASSWORD: &str = "correct-horse@battery";
-/// As a URL contains it.
+/// The password as it is encoded in a URL.
 const IN_URL: &str = "correct-horse%40battery";
 const TOKEN: &str = "npm_sent1nel";
 
@@ -23,7 +23,7 @@ struct Registry {
 }
 
 impl Registry {
-    /// Answers requests with the credentials `wanted`, as the header has them, and refuses others.
+    /// Answers requests whose `Authorization` header is `wanted`, and refuses other requests.
     fn start(wanted: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -77,7 +77,7 @@ fn serve(mut stream: TcpStream, wanted: &str, noted: &Mutex<Vec<String>>, host: 
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
-/// What the registry has: the package `own`, for pip and for npm.
+/// The content of the registry: the package `own`, for pip and for npm.
 fn content(path: &str, host: &str) -> Option<(&'static str, Vec<u8>)> {
     match path {
         "/simple/own/" => {
@@ -109,14 +109,14 @@ fn tarball() -> Vec<u8> {
     packed.unwrap().stdout
 }
 
-/// Where somebody keeps the credentials: variables, files of the home folder, and files of the function.
+/// A way to store credentials: in variables, in files of the home folder, or in files of the function.
 struct Case {
     name: &'static str,
     runtime: &'static str,
     variables: Vec<(&'static str, String)>,
     home: Vec<(&'static str, String)>,
     own: Vec<(&'static str, String)>,
-    /// What the registry must get.
+    /// The `Authorization` header that the registry must get.
     sent: String,
 }
 
@@ -245,7 +245,7 @@ fn project(case: &Case) -> (Project, tempfile::TempDir) {
     }
     let files: Vec<(&str, &str)> = case.own.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let project = Project::new(case.runtime, &files).with("HOME", home.path().to_str().unwrap());
-    // This machine's own registry is not the one of the test, and its proxy must not get the requests.
+    // The requests must go to the test's registry, not to this machine's registry or proxy.
     let project = project.without_settings();
     let project = project.with("NO_PROXY", "127.0.0.1").with("no_proxy", "127.0.0.1");
     let variables = case.variables.iter();
@@ -266,7 +266,7 @@ fn is_silent(text: &str, place: &str) {
     }
 }
 
-/// Every file below a folder, links not followed.
+/// Visits every file below a folder. Links are not followed.
 fn files(folder: &Path, visit: &mut dyn FnMut(&Path)) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let kind = entry.file_type().unwrap();
@@ -281,7 +281,7 @@ fn files(folder: &Path, visit: &mut dyn FnMut(&Path)) {
 fn nothing_kept(folder: &Path, case: &Case) {
     files(folder, &mut |file| {
         let text = String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
-        // The tools themselves are large, and of others.
+        // The tools themselves are large, and contain no credentials.
         if text.len() < 1 << 20 {
             is_silent(&text, &format!("{}: {}", case.name, file.display()));
         }
@@ -291,7 +291,7 @@ fn nothing_kept(folder: &Path, case: &Case) {
 #[test]
 fn credentials_of_a_registry_are_sent_to_it_and_shown_nowhere() {
     for number in 0..cases("").len() {
-        // Each registry wants what its case sends.
+        // Each registry requires the credentials of its case.
         let registry = Registry::start(&cases("")[number].sent);
         let case = &cases(&registry.address)[number];
         let (project, home) = project(case);

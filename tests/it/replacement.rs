@@ -1,6 +1,6 @@
-//! Changes from one graph to another: what moves is created in its new place first and removed from the old one last, and
-//! nothing of the first graph remains that the second does not want. Wherever the power is cut, the next `up` or `down`
-//! finishes the job.
+//! Changes from one graph to another: a resource that moves is created in its new place first and removed from the old
+//! place last, and resources that only the first graph has are removed. Wherever the power is cut, the next `up` or
+//! `down` finishes the change.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::support::fake::{client, function, pool, role, route};
 use super::support::graphs::{NodeSketch, add, sketched, under};
 use super::support::simulation::Simulation;
 
-/// A function that uses a client of one of two pools. The client has the same id, whichever pool it is in.
+/// A function that uses a client of one of two pools. The client has the same id in either pool.
 fn client_in(second: bool) -> Graph {
     let mut graph = Graph::default();
     let one = add(&mut graph, pool, "one", (), |pool, ()| pool);
@@ -91,7 +91,7 @@ async fn a_move_that_was_cut_off_anywhere_is_finished_by_up_and_removed_by_down(
     }
 }
 
-/// A role uses a route of a pool. Both the role and the pool go, and the route moves to another pool.
+/// A role uses a route of a pool. Both the role and the pool are removed, and the route moves to another pool.
 #[tokio::test(start_paused = true)]
 async fn what_used_a_moved_resource_is_removed_before_the_place_that_it_was_in() {
     let before = {

@@ -1,4 +1,4 @@
-//! Scopes: programs that get tokens for themselves, what they may call, and where their secrets are.
+//! Scopes: the tokens of programs, the routes that a program may call, and the storage of client secrets.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -66,7 +66,7 @@ fn built(account: &str) -> (User, Value) {
     (user, outputs)
 }
 
-/// The client at Cognito.
+/// The app client, as Cognito describes it.
 fn client(user: &User, outputs: &Value, name: &str) -> Value {
     let pool = &outputs["pools"]["Users"];
     let key = json!({ "UserPoolId": pool["id"], "ClientId": pool["clients"][name]["client_id"] });
@@ -90,7 +90,7 @@ fn status_of(url: &str, token: &str) -> u16 {
     ask("GET", url, Some(token), None).status
 }
 
-/// A token of a program, as it would get it itself.
+/// A token that is requested from the token URL with the client's credentials, as a program would.
 fn program_token(user: &User, outputs: &Value, name: &str) -> String {
     let url = outputs["pools"]["Users"]["token_url"].as_str().unwrap();
     let copy = copy(user, outputs, name);
@@ -124,7 +124,7 @@ fn a_program_calls_what_its_scopes_open_and_nothing_else() {
                 }
             } else {
                 assert_eq!(said(&id), 200, "{name}");
-                // The emulator's REST APIs take every access token where AWS takes none.
+                // On a route without scopes, the emulator's REST APIs accept every access token. AWS accepts none.
                 let refused = name == "REST" || [401, 403].contains(&said(&partner));
                 assert!(refused, "{name}: {}", said(&partner));
             }
@@ -168,7 +168,7 @@ fn the_secret_of_a_client_is_in_secrets_manager_alone() {
     }
     assert_eq!(client["AllowedOAuthFlows"], json!(["client_credentials"]));
     assert_eq!(client["ExplicitAuthFlows"], json!(["ALLOW_REFRESH_TOKEN_AUTH"]));
-    // Somebody overwrites the copy.
+    // Somebody overwrites the copy of the client's secret.
     let arn = &outputs["pools"]["Users"]["clients"]["partner"]["secret_arn"];
     accepted(&user, "secretsmanager", "put_secret_value", &json!({ "SecretId": arn, "SecretString": "{}" }));
     let changed = ("client.Users/partner".to_owned(), "the copy in Secrets Manager".to_owned(), false);
@@ -176,7 +176,7 @@ fn the_secret_of_a_client_is_in_secrets_manager_alone() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
     assert_copied(&user, &outputs, "partner");
-    // A secret cannot be taken away, nor given.
+    // AWS cannot add a secret to an existing client.
     let before = std::fs::read(user.state()).unwrap();
     user.write(
         "securelambda.toml",
@@ -260,7 +260,7 @@ fn scopes_clients_and_the_domain_change_in_place() {
         .replace("scopes = [\"orders/read\"]\n[pools", "scopes = [\"orders/read\", \"orders/list\"]\n[pools");
     assert!(changed.contains("orders/list") && !changed.contains("clients.stock"), "{changed}");
     user.write("securelambda.toml", &changed);
-    // What goes is no stranger's: the pool is as wanted.
+    // Scopes, clients and a domain that the stack file no longer has are not reported as foreign.
     let of_pool = || drift(&user, &[]).into_iter().filter(|(id, ..)| id == "pool.Users").collect::<Vec<_>>();
     assert_eq!(of_pool(), []);
     let after = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
@@ -274,7 +274,7 @@ fn scopes_clients_and_the_domain_change_in_place() {
     let pool =
         call(&user, "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": after["pools"]["Users"]["id"] }));
     assert_eq!(pool["UserPool"]["Domain"], "scoped-login-2");
-    // All of it can go, too.
+    // All scopes and clients and the domain can be removed, too.
     user.write("securelambda.toml", "[stack]\nname = \"scoped\"\n[pools.Users]\n");
     assert_eq!(of_pool(), []);
     user.run(&["up", "--yes"]).ends(0);

@@ -1,5 +1,5 @@
-//! No secret value may appear in state, logs, errors or output: the tests search all of them for sentinels. And each secret
-//! is found by its own name, whatever the names of others are.
+//! No secret value may appear in state, logs, errors or output: the tests search all of them for sentinels. Other tests
+//! check that each secret is found by its own name, even if the names of other secrets look similar.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn no_secret_value_appears_in_state_output_or_errors() {
     said.push(user.run(&["outputs", "--json"]).ends(0));
     said.push(user.run(&["status", "--json"]).ends(0));
 
-    // The value is in the secret
+    // The value is in the secret.
     let secret = botocore::call(
         &user,
         "secretsmanager",
@@ -51,7 +51,7 @@ fn no_secret_value_appears_in_state_output_or_errors() {
         &serde_json::json!({ "SecretId": "securelambda-Partner" }),
     );
     assert!(secret["SecretString"].as_str().unwrap().contains(KEY), "{secret}");
-    // and appears nowhere else.
+    // The value appears nowhere else.
     let state = std::fs::read_to_string(user.state()).unwrap();
     let texts = said.iter().flat_map(|ran| [&ran.stdout, &ran.stderr]).chain([&state]);
     for text in texts {
@@ -62,7 +62,8 @@ fn no_secret_value_appears_in_state_output_or_errors() {
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// Names of six letters look like the random end of a secret's ARN. The last is another secret's name with such an end.
+/// Names of six letters look like the random end of a secret's ARN. The last name is another secret's name with such an
+/// end.
 const NAMES: [&str; 6] = ["Stripe", "OpenAI", "GitHub", "ApiKey", "Key", "Key-Stripe"];
 
 /// Writes a stack with secrets of these names and a function that answers with the lengths of their values.

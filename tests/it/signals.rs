@@ -16,7 +16,7 @@ use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::pty::Pty;
 
-/// The promised limit.
+/// The documented limit for the program to end after a signal.
 const SEVEN: Duration = Duration::from_secs(7);
 /// Much less than the time for calls in flight.
 const AT_ONCE: Duration = Duration::from_secs(4);
@@ -208,7 +208,7 @@ fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     let late = Proxy::for_first_call("InitiateAuth", LATE);
     let user = through_proxy(user, &late);
     stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the test users were removed");
-    // Nothing answers any more.
+    // The call that deletes a test user hangs.
     let hung = Proxy::for_first_call("AdminDeleteUser", CallOutcome::HungBefore);
     let user = through_proxy(user, &hung);
     let run = user.start(&["verify"]);

@@ -70,7 +70,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert_eq!(inventory(&user), Vec::<String>::new());
     assert!(!elsewhere.state().exists());
 
-    // Only the secret that can be recovered is left, and said.
+    // Only the secret that can be recovered is left, and the output names it.
     elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be restored until");
     let windows = elsewhere.run(&["sweep", "--json"]).ends(0).json();
     assert!(windows["stacks"][0]["resources"][0]["recoverable_until_unix"].is_u64(), "{windows:#}");
@@ -78,7 +78,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(6);
     let nothing = elsewhere.run(&["sweep"]).ends(0);
     assert!(nothing.stdout.contains("No tagged resources in account"), "{}", nothing.stdout);
-    // A state file that outlived its stack is no obstacle.
+    // `down` also succeeds if only the state file is left of a stack.
     user.run(&["down", "--yes", "--stack", "demo"]).ends(0).says("0 left");
     assert!(!user.state().exists());
 }
@@ -287,7 +287,7 @@ fn up_creates_a_new_secret_after_down_purge() {
     let second = arn(&up(&user, "demo"));
     assert_ne!(first, second);
 
-    // One that an earlier `down` left in its window goes too.
+    // `--purge` also deletes a secret that an earlier `down` left in its recovery window.
     user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be restored until").says("down --purge");
     user.run(&down).ends(0).says("secret.LambdaSNSTopicARN").says("0 left");
     assert_ne!(arn(&up(&user, "demo")), second);

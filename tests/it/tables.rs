@@ -1,4 +1,5 @@
-//! Tables: made as the stack file says, repaired, changed in place, and kept with their data until somebody names them.
+//! Tables: created from the stack file, repaired, changed in place, and kept with their data until `--remove-table`
+//! names them.
 
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ fn a_table_is_made_repaired_and_changed_in_place() {
     let point = json!({ "PointInTimeRecoveryEnabled": false });
     let backups = json!({ "TableName": "shop-notes", "PointInTimeRecoverySpecification": point });
     accepted(&user, "dynamodb", "update_continuous_backups", &backups);
-    // Somebody lets others in, and sends every change elsewhere.
+    // Somebody gives another account access, and sends every change to a Kinesis stream.
     let stranger = json!({ "AWS": "arn:aws:iam::999999999999:root" });
     let open = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": stranger, "Action": "dynamodb:Scan", "Resource": made["TableArn"] },

@@ -1,5 +1,5 @@
-//! Tags of the stack file: everything that takes tags carries them, they are repaired, changed and removed, and tags of others
-//! stay. botocore reads the tags.
+//! Tags of the stack file: every resource that can have tags has them. The tags are repaired, changed and removed, and
+//! tags of others stay. botocore reads the tags.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ fn written(user: &User, tags: &str) {
     user.write("securelambda.toml", &domains::filled_in(user, &file));
 }
 
-/// The tags of every resource with ours, by our tag that names it.
+/// The tags of every resource of the stack, by the value of its tag `securelambda:resource`.
 fn tags(of: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     let account = AccountReader::new(&python(), &without_proxy(&endpoint()), "eu-central-1").describe(of);
@@ -111,7 +111,8 @@ fn all_carry(of: &str, wanted: &[(&str, &str)]) {
         wanted.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let found = tags(of);
     for (id, mut tags) in found {
-        // MiniStack shows these with the tags that they were made with; the program asks for the tags alone.
+        // MiniStack describes these resources with the tags from their creation. The program reads the tags with a
+        // separate call.
         if ["api-key.", "api.", "identity-pool.", "plan.", "stage."].iter().any(|kind| id.starts_with(kind))
             && !wanted.contains_key("cost centre")
         {
@@ -121,7 +122,7 @@ fn all_carry(of: &str, wanted: &[(&str, &str)]) {
         if wanted.is_empty() && id.starts_with("schedules.") {
             continue;
         }
-        // A stranger's.
+        // A tag of another tool.
         tags.remove("owner");
         assert_eq!(tags, wanted, "{id}");
     }
@@ -134,7 +135,7 @@ fn files(folder: &Path, all: &mut Vec<PathBuf>) {
     }
 }
 
-/// A change of `[stack] tags` would never reach it otherwise.
+/// A change of `[stack] tags` would never reach a kind without `retag`.
 #[test]
 fn every_kind_that_is_made_with_tags_can_get_others() {
     let mut all = Vec::new();
@@ -161,10 +162,10 @@ fn drift(user: &User) -> BTreeMap<String, Vec<(String, bool)>> {
     rows.filter(|(_, fields)| !fields.is_empty()).collect()
 }
 
-/// MiniStack shows these with the tags that they were made with, whatever TagResource and UntagResource did.
+/// MiniStack describes these resources with the tags from their creation, even after TagResource and UntagResource.
 const GAPS: [&str; 4] = ["api-key.acme", "identity-pool.Callers", "plan.partner", "stage.live"];
 
-/// The tags of the first API key or usage plan, as the call says that asks for tags alone.
+/// The tags of the first API key or usage plan, read with GetTags.
 fn tags_alone(user: &User, list: &str, path: &str) -> BTreeMap<String, Value> {
     let listed = accepted(user, "apigateway", list, &json!({}));
     let arn = format!("arn:aws:apigateway:eu-central-1::/{path}/{}", listed["items"][0]["id"].as_str().unwrap());
@@ -192,7 +193,7 @@ fn everything_that_takes_tags_carries_those_of_the_stack_file() {
     }
     let role = accepted(&user, "iam", "list_role_tags", &json!({ "RoleName": "tagged-Reader" }));
     assert!(role["Tags"].as_array().unwrap().iter().any(|tag| tag["Key"] == "team"), "{role:#}");
-    // Somebody takes one, changes one and adds one.
+    // Somebody removes a tag, changes a tag and adds a tag.
     let topic = json!({ "ResourceArn": format!("arn:aws:sns:eu-central-1:{}:tagged-news", of) });
     let with = |extra: Value| {
         let mut all = topic.clone();
@@ -208,7 +209,7 @@ fn everything_that_takes_tags_carries_those_of_the_stack_file() {
     all_carry(&of, &[("team", "payments"), ("cost centre", "7")]);
     assert_eq!(tags(&of)["topic.news"]["owner"], "ann");
 
-    // One changes, one goes, one comes; then none is left.
+    // One tag is changed, one is removed, and one is added. Then all are removed.
     written(&user, "tags = { team = \"core\", env = \"prod\" }\n");
     up(&user);
     all_carry(&of, &[("team", "core"), ("env", "prod")]);
@@ -233,7 +234,7 @@ fn a_tag_that_a_stopped_run_did_not_reach_is_removed_later() {
     file("tags = { team = \"payments\" }\n");
     up(&user);
     file("");
-    // The state remembers what it set until everything is as wanted.
+    // The state file keeps the tags that the program set until every resource is as wanted.
     let status = drift(&user);
     let gone = || vec![("Tags.team".to_owned(), false)];
     assert_eq!(status, BTreeMap::from([("queue.work".to_owned(), gone()), ("topic.news".to_owned(), gone())]));

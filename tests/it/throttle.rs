@@ -24,14 +24,14 @@ const LINES_TAKE: f64 = 30.0;
 /// How many pages a long log has.
 const PAGES: u64 = 40;
 
-/// Injects these differences. Each is off at first.
+/// Injects the differences that the top of this file names. Each is off at first.
 struct Aws {
     rates: PublishedRates,
     never_throttles: AtomicBool,
     logs_late: AtomicBool,
     logs_busy: AtomicBool,
     malformed: AtomicBool,
-    /// When a text was first searched for.
+    /// The time of the first search for a text.
     sought: Mutex<HashMap<String, Instant>>,
 }
 

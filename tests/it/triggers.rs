@@ -1,4 +1,4 @@
-//! What calls functions besides routes: queues, streams, several topics, and services outside the stack.
+//! Triggers of functions, besides routes: queues, streams, several topics, and services outside the stack.
 
 use std::time::{Duration, Instant};
 
@@ -124,7 +124,7 @@ fn changes_of_a_table_call_the_function() {
     until("the function gets the change", || logged(&user, "got ada"));
     assert!(drift(&user, "mapping.Worker.notes.stream").is_empty());
 
-    // Somebody turns it off and limits its retries.
+    // Somebody disables the mapping and limits its retries.
     let changed = json!({ "UUID": made["UUID"], "Enabled": false, "MaximumRetryAttempts": 0 });
     accepted(&user, "lambda", "update_event_source_mapping", &changed);
     let expected = [("State".to_owned(), true), ("MaximumRetryAttempts".to_owned(), false)];
@@ -133,12 +133,12 @@ fn changes_of_a_table_call_the_function() {
     up(&user);
     assert_eq!(mappings(&user)[0]["State"], "Enabled");
 
-    // Another view of the changes is another stream.
+    // A table with another stream view has a new stream.
     written(&user, &format!("{}{}", entries(&[&trigger]), NOTES.replace("keys", "new")));
     up(&user);
     let moved = mappings(&user);
     assert_eq!((moved.len(), &moved[0]["EventSourceArn"]), (1, &stream(&user)));
-    // Without the key, the stream is off and nothing reads it.
+    // Without the key `stream`, the stream is off and nothing reads it.
     written(&user, "[tables.notes]\nkey = \"id\"\n");
     up(&user);
     assert!(mappings(&user).is_empty());
@@ -164,7 +164,7 @@ fn records_of_a_stream_that_another_tool_made_call_the_function() {
         accepted(&user, "kinesis", "put_record", &record);
         logged(&user, "got hello")
     });
-    // A run without a record finds the mapping by its tags, and leaves the stream alone.
+    // `sweep` finds the mapping by its tags, and leaves the stream alone.
     user.run(&["sweep", "--stack", "events", "--yes"]).ends(0);
     assert!(mappings(&user).is_empty());
     accepted(&user, "kinesis", "describe_stream_summary", &json!({ "StreamName": "clicks" }));
@@ -236,7 +236,7 @@ fn a_mapping_that_somebody_changed_or_added_is_seen_and_repaired() {
     assert_eq!(left.len(), 1, "{left:#?}");
     assert_eq!((&left[0]["UUID"], &left[0]["BatchSize"], &left[0]["State"]), (&ours, &json!(10), &json!("Enabled")));
 
-    // Without its record it is found by its tags.
+    // `sweep` finds the mapping by its tags.
     user.run(&["sweep", "--stack", "events", "--yes"]).ends(0);
     assert_eq!(mappings(&user).len(), 0);
 }
@@ -269,7 +269,7 @@ fn a_trigger_moves_to_another_queue_and_becomes_one_of_several() {
     assert_eq!(sids(), ["securelambda-topic"]);
     assert!(mappings(&user).is_empty());
 
-    // The first topic stays subscribed all the time.
+    // The subscription of the first topic is not replaced.
     written(&user, &entries(&["topic = \"b\"", "topic = \"a\""]));
     up(&user);
     assert_eq!((subscriptions("a"), subscriptions("b").len()), (first, 1));
@@ -314,7 +314,7 @@ fn schedules_have_roles_of_their_own_and_are_repaired() {
     let policy = accepted(&user, "iam", "get_role_policy", &name)["PolicyDocument"]["Statement"].clone();
     assert_eq!(policy[0]["Resource"], json!([outputs["functions"]["Worker"]["arn"]]));
 
-    // Somebody gives it another event, and turns it off.
+    // Somebody changes the schedule's expression and event, and disables the schedule.
     let mut target = made["Target"].clone();
     target["Input"] = json!("{}");
     let changed = json!({ "GroupName": "events-schedules", "Name": "Worker", "ScheduleExpression": "rate(1 day)",
@@ -336,7 +336,7 @@ fn schedules_have_roles_of_their_own_and_are_repaired() {
     assert!(call(&user, "scheduler", "get_schedule", &gone).get("Error").is_some());
     assert_eq!(schedule("Worker")["Target"], made["Target"]);
 
-    // Two schedules have a name each; the group goes with the last one.
+    // Two schedules have different names. The group is deleted with the last schedule.
     written(&user, &entries(&["schedule = \"rate(1 day)\"", "schedule = \"rate(2 days)\""]));
     up(&user);
     let group = json!({ "GroupName": "events-schedules" });

@@ -1,5 +1,5 @@
-//! Refuses every read of `down` and `sweep` in turn. Everything that does not depend on the read must be removed, whatever
-//! remains must be named, and a run without the fault must remove the rest.
+//! Refuses every read of `down` and `sweep` in turn. Everything that does not depend on the read must be removed, every
+//! remaining resource must be named, and a run without the fault must remove the rest.
 //!
 //! `cargo test` runs a sample. All reads: `cargo test --test it unreadable:: -- --ignored --nocapture`
 
@@ -17,7 +17,7 @@ use crate::support::emulator::{account, endpoint, python, without_proxy};
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
-/// ReadFault long a second lasts.
+/// How long a second lasts.
 const TIME_SCALE: &str = "0.02";
 
 const BLUEPRINTS: [&str; 3] = ["tutorial", "http-jwt", "api-to-api"];
@@ -29,7 +29,7 @@ enum Verb {
     Sweep,
 }
 
-/// ReadFault a read is refused.
+/// The ways in which a read is refused.
 #[derive(Debug, Clone, Copy)]
 enum ReadFault {
     Denied,
@@ -68,7 +68,7 @@ impl FaultInjector for Refusing {
     }
 }
 
-/// Which resources may remain while an operation is refused, as beginnings of the account reader's names.
+/// The resources that may remain while an operation is refused, as beginnings of the account reader's names.
 fn may_remain(verb: Verb, operation: &str) -> Vec<&'static str> {
     let (asked, operation) = operation.split_once(' ').unwrap();
     let outlives = service(asked).kinds.iter().filter_map(|kind| kind.outlives.known());
@@ -210,7 +210,7 @@ fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> 
     eprintln!("{blueprint} {verb:?}: {} reads: {reads:?}", reads.len());
     let kinds = [ReadFault::Denied, ReadFault::ServerError, ReadFault::Garbled];
     let mut failures = Vec::new();
-    // Part of every sample, because the program uses another call if this is refused.
+    // This read is part of every sample, because the program uses another call if it is refused.
     let always = |operation: &str| operation == "lambda GetFunction";
     let wanted = reads.iter().enumerate().filter(|(index, name)| index % stride == stride / 2 || always(name));
     for (index, operation) in wanted {

@@ -1,4 +1,4 @@
-//! `export-users` and `import-users`: people of one pool become people of another.
+//! `export-users` and `import-users` copy the users of a pool to another pool.
 
 use crate::support::default_account::default_account;
 use crate::support::emulator::endpoint;
@@ -63,7 +63,7 @@ fn users_move_from_one_pool_to_another_with_attributes_and_groups() {
     imported.says("2 users were added to New.").says("sub");
     let again = user.run(&["export-users", "--pool", "New"]).ends(0).stdout;
     assert_eq!(values(&again, &columns), values(&exported, &columns));
-    // Nobody has the old password there, and the ids are new.
+    // The imported users do not have their old passwords, and their ids are new.
     let token = ["token", "ada@example.com", "--pool", "New", "--password-stdin"];
     user.run_with(PASSWORD, &token).ends(1).says("Incorrect username or password");
     assert_ne!(values(&again, &["sub"]), values(&exported, &["sub"]));

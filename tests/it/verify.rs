@@ -59,7 +59,7 @@ fn verify_passes_for_a_sound_stack_and_leaves_it_unchanged() {
         let check = all.iter().find(|check| check["subject"] == "POST /lambda1" && check["claim"] == what);
         assert_eq!(check.unwrap()["verdict"], "pass", "{what}");
     }
-    // With cold starts.
+    // The time includes cold starts.
     assert!(took < Duration::from_secs(10), "{took:?}");
     let emulator = &summary["emulator"];
     assert_eq!(emulator["endpoint"], endpoint(), "{summary}");
@@ -72,7 +72,7 @@ fn verify_passes_for_a_sound_stack_and_leaves_it_unchanged() {
     let reports =
         ["proof.html", "proof.xml"].map(|name| std::fs::read_to_string(user.folder.path().join(name)).unwrap());
     for text in [&ran.stdout, &ran.stderr].into_iter().chain(&reports) {
-        // Every token begins with this.
+        // Every token begins with `eyJ`.
         assert!(!text.contains("eyJ"), "{text}");
     }
     assert_eq!(users(&user), json!([]));
@@ -143,7 +143,7 @@ fn verify_checks_each_of_several_apis_separately() {
     ] {
         assert!(rows.contains(row), "no {row}: {rows:#?}");
     }
-    // Each stage is asked by its own route.
+    // The burst to each stage is sent to the route of its own API.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     for (stage, api) in [("A.development", "A"), ("B.live", "B")] {
         let sent = outputs["apis"][api]["routes"][0]["url"].as_str().unwrap();
@@ -253,7 +253,7 @@ fn open_method(user: &User, outputs: &Value, path: &str, method: &str) {
     aws(user, "apigateway", "create_deployment", &json!({ "restApiId": api, "stageName": "development" }));
 }
 
-/// Gives `POST /lambda1` an authorizer function that allows everything to whoever has any token.
+/// Gives `POST /lambda1` an authorizer function that allows everything to a caller with any token.
 fn accept_every_token(user: &User, outputs: &Value) {
     let (api, function) = (&outputs["api"]["id"], &outputs["functions"]["ExternalLambda1"]);
     let policy = "async (event) => ({principalId: 'x', policyDocument: {Version: '2012-10-17', Statement: [{Effect: \
@@ -681,8 +681,8 @@ const DAMAGES: &[Damage] = &[
     },
 ];
 
-/// Claims that nothing done to the emulator can break, or that are not tried there; each is seen to fail in its own
-/// file's tests.
+/// Claims that no change in the emulator can break, or that are not tried there. The tests in the file of each claim
+/// show that it can fail.
 const UNDAMAGED: [&str; 9] = [
     "ID tokens are signed with a published key",
     "ID tokens name their issuer and their client",

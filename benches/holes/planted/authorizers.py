@@ -1,4 +1,4 @@
-"""Holes in the authorizers that ask functions, of both kinds of API."""
+"""Holes in Lambda authorizers of REST APIs and HTTP APIs."""
 
 import json
 
@@ -7,7 +7,7 @@ from ..stack import STRANGER
 from .rest import patch, uri, without_ids
 
 STAGE, HTTP = "live", "Http"
-# One part of an API reports for another.
+# A hole in one part of an API may be reported at another part.
 IN_REST = ["api.rest", "api.paths", "api.routes", "api.deployment", "api.release", "lambda-authorizer.Partner",
            "lambda-authorizer.Staff"]
 IN_HTTP = ["api.Http.http", "api.Http.http-routes", "http-lambda-authorizer.Http.Client", "http-lambda-authorizer.Http.Admin"]
@@ -26,7 +26,7 @@ def of_rest(name):
 
 
 def deploy(s):
-    """By hand, as the console does it: only then does the stage serve a change."""
+    """Deploys the API, as the console does. Only then does the stage serve a change."""
     s.rest.create_deployment(restApiId=s.api(), stageName=STAGE)
 
 
@@ -44,7 +44,7 @@ def where(s, path="/hello"):
 
 
 def rest_method(s):
-    """How the route is authorized, with its authorizer by name."""
+    """The authorization of the route, with its authorizer by name."""
     method = without_ids(s.rest.get_method(**where(s)))
     names = {one["id"]: name for name, one in rest_authorizers(s).items()}
     return [method["authorizationType"], names.get(method.get("authorizerId"))]
@@ -105,7 +105,7 @@ def http_stranger(s):
     return made["AuthorizerId"]
 
 
-# The permission to ask a function.
+# The permission to invoke an authorizer's function.
 
 def statements(name):
     def read(s):
@@ -114,7 +114,7 @@ def statements(name):
 
 
 def widened(name, **principal):
-    """Somebody adds the first statement of the function's policy again, with less in it."""
+    """Replaces the first statement of the function's policy by one with fewer conditions."""
     def plant(s):
         function = s.function(name)
         sid = sorted(one["Sid"] for one in statements(name)(s))[0]

@@ -1,4 +1,4 @@
-"""Holes in custom domains, in the closed host names of AWS, and in the resource policy of an API that has one."""
+"""Holes in custom domains, in disabled default endpoints, and in the resource policy of an API that has a domain."""
 
 import json
 

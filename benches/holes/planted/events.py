@@ -1,4 +1,4 @@
-"""Holes in what calls functions besides routes and topics: event source mappings and schedules."""
+"""Holes in triggers of functions other than routes and topics: event source mappings and schedules."""
 
 import datetime
 import json
@@ -52,7 +52,8 @@ def of_schedule(*path):
 
 
 def update_schedule(target=None, **change):
-    """Changes some members, and some of the target. What a call leaves out would go back to its default."""
+    """Changes some members, and some of the target. All other members are sent again, because AWS resets omitted
+    members to their defaults."""
     def plant(s):
         now = schedule(s)
         kept = {name: now[name] for name in ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "State")}
@@ -154,7 +155,7 @@ ALIAS = ["alias.Warm", "function.Warm"]
 
 
 def other_version(s):
-    """A version with other code."""
+    """Publishes a version with other code."""
     s.lambda_.update_function_code(**WARM, ZipFile=archive())
     active(s, "Warm")
     return s.lambda_.publish_version(**WARM)["Version"]
@@ -165,7 +166,7 @@ def update_alias(**change):
 
 
 def alias_code(s):
-    """The code that the alias leads to: the number of its version never comes back."""
+    """The code to which the alias points. Its version number cannot be compared, because AWS never reuses one."""
     return s.lambda_.get_function_configuration(**WARM, Qualifier="live")["CodeSha256"]
 
 

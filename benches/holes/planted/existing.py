@@ -1,4 +1,4 @@
-"""Holes in the stack's app client in a user pool that somebody else looks after."""
+"""Holes in the stack's app client in an existing user pool, which is not the stack's."""
 
 from .pools import add_flow, loose
 

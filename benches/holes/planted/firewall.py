@@ -25,7 +25,7 @@ def acl(s):
 
 def settings(s):
     web_acl, _ = acl(s)
-    # As texts: here an empty structure means something, as in {"Allow": {}}.
+    # As text, because an empty structure has a meaning here, as in {"Allow": {}}.
     return {member: json.dumps(web_acl[member], sort_keys=True, default=str) for member in web_acl if member in
             ("DefaultAction", "Rules", "VisibilityConfig", "CustomResponseBodies", "TokenDomains", "CaptchaConfig",
              "ChallengeConfig", "AssociationConfig", "DataProtectionConfig")}
@@ -36,7 +36,7 @@ def change(edit):
     def plant(s):
         web_acl, token = acl(s)
         known = s.waf.meta.service_model.operation_model("UpdateWebACL").input_shape.members
-        # The emulator answers "" for a description that is not there; AWS refuses that.
+        # The emulator returns "" for a missing description. AWS refuses "".
         arguments = {member: value for member, value in web_acl.items() if member in known and value != ""}
         edit(s, arguments)
         s.waf.update_web_acl(**{**arguments, **key(acl_arn(s)), "LockToken": token})

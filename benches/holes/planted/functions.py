@@ -9,7 +9,7 @@ OTHER_LAYER = f"arn:aws:lambda:{REGION}:{STRANGER}:layer:stranger:1"
 
 
 def at(name):
-    """What belongs to a function: its settings, its permissions."""
+    """The resources of a function: the function and its permission."""
     permissions = {
         "InternalLambda": ["permission.InternalLambda"],
         "ExternalLambda1": ["permission.POST /lambda1 ExternalLambda1"],
@@ -39,7 +39,7 @@ def configure(name, **change):
 
 
 def active(s, name):
-    """Waits until a change is done: a function that is still changing differs for that alone."""
+    """Waits until a change is done, because a function that is still changing already counts as drifted."""
     for _ in range(100):
         found = s.lambda_.get_function_configuration(FunctionName=s.function(name))
         if (found.get("State"), found.get("LastUpdateStatus")) == ("Active", "Successful"):
@@ -97,7 +97,7 @@ def aliases(name):
 
 
 def version_for_anyone(s):
-    """A version keeps the code of today, with a policy of its own."""
+    """Publishes a version, which keeps today's code, and lets another account call it."""
     version = s.lambda_.publish_version(FunctionName=s.function("ExternalLambda2"))["Version"]
     allow("ExternalLambda2", Principal=STRANGER, Qualifier=version)(s)
 
@@ -186,7 +186,7 @@ HOLES = [
     Hole("a function in a foreign network", "tutorial",
          [CONFIGURATION + "VpcConfig.SubnetIds[]|VpcConfig.SecurityGroupIds[]"], at("ExternalLambda1"),
          configure("ExternalLambda1", VpcConfig={"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}),
-         # Without a key of the stack file for it, no network of anybody's is wanted.
+         # Without the key `vpc` in the stack file, the function must be in no network.
          configuration("ExternalLambda1", "VpcConfig", "SubnetIds")),
     Hole("a foreign file system in a function", "tutorial",
          [CONFIGURATION + "FileSystemConfigs[].Arn|FileSystemConfigs[].LocalMountPath"], at("ExternalLambda2"),
@@ -195,7 +195,7 @@ HOLES = [
              "LocalMountPath": "/mnt/stranger"}]), configuration("ExternalLambda2", "FileSystemConfigs")),
     Hole("a function's failed events go to a foreign queue", "tutorial", [CONFIGURATION + "DeadLetterConfig.TargetArn"],
          at("InternalLambda"), configure("InternalLambda", DeadLetterConfig=lambda s: {"TargetArn": s.foreign_queue()}),
-         # In this account it could be somebody's hardening as well.
+         # In the stack's account, this could also be hardening.
          configuration("InternalLambda", "DeadLetterConfig", "TargetArn"), weakens=None),
     Hole("a function's results go to a foreign queue", "tutorial",
          ["lambda PutFunctionEventInvokeConfig DestinationConfig.OnSuccess.Destination"], at("InternalLambda"),
@@ -222,7 +222,7 @@ HOLES = [
     Hole("a function is no longer traced", "hardened", [CONFIGURATION + "TracingConfig.Mode"], at("InternalLambda"),
          configure("InternalLambda", TracingConfig={"Mode": "PassThrough"}),
          configuration("InternalLambda", "TracingConfig", "Mode"),
-         # Traces are a sample of timings, for operation: without them nobody can do or read more.
+         # Traces are samples of timings for operation. Without them, nobody has more access.
          where=lambda s: configuration("InternalLambda", "TracingConfig", "Mode")(s) == "Active", weakens=False),
     Hole("a function's environment is no longer encrypted with the stack's key", "hardened",
          [CONFIGURATION + "KMSKeyArn"], at("ExternalLambda1"), configure("ExternalLambda1", KMSKeyArn=""),
@@ -233,7 +233,7 @@ HOLES = [
     Hole("a function has lost its dead-letter queue", "hardened", [CONFIGURATION + "DeadLetterConfig.TargetArn"],
          at("InternalLambda"), configure("InternalLambda", DeadLetterConfig={"TargetArn": ""}),
          configuration("InternalLambda", "DeadLetterConfig", "TargetArn"),
-         # Failed events are lost: nobody can do or read more.
+         # Failed events are lost, but nobody has more access.
          where=configuration("InternalLambda", "DeadLetterConfig", "TargetArn"), weakens=False),
     Hole("a function's runtime gets no more updates", "tutorial",
          ["lambda PutRuntimeManagementConfig UpdateRuntimeOn|RuntimeVersionArn"], at("InternalLambda"),

@@ -1,4 +1,4 @@
-"""Holes in what keeps routes to the users of a group."""
+"""Holes in the checks that limit routes to the users of a group."""
 
 from ..hole import Hole
 from .authorizers import change_http, change_method, change_rest, change_route, http_authorized, of_http, of_rest, rest_method

@@ -30,14 +30,14 @@ def change_route(**change):
 
 
 def authorized_by(s):
-    """The name of the authorizer of the one route."""
+    """The authorization type of the only route, and the name of its authorizer."""
     [one] = s.http.get_routes(ApiId=s.api())["Items"]
     names = {item["AuthorizerId"]: item["Name"] for item in s.http.get_authorizers(ApiId=s.api())["Items"]}
     return [one.get("AuthorizationType"), names.get(one.get("AuthorizerId"))]
 
 
 def integrations(s):
-    """Where each route leads."""
+    """The integration of each route."""
     found = {one["IntegrationId"]: without_ids(one, "IntegrationId") for one in s.http.get_integrations(ApiId=s.api())["Items"]}
     return {one["RouteKey"]: found.get(one.get("Target", "").removeprefix("integrations/"))
             for one in s.http.get_routes(ApiId=s.api())["Items"]}

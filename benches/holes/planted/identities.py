@@ -10,7 +10,7 @@ UPDATE, ROLES = "cognito-identity UpdateIdentityPool ", "cognito-identity SetIde
 
 def described(s):
     answer = s.identity.describe_identity_pool(IdentityPoolId=s.identity_pool(NAME))
-    # The emulator answers "" for a developer provider that is not there; AWS refuses that.
+    # The emulator returns "" for a missing developer provider. AWS refuses "".
     return {key: value for key, value in answer.items() if key != "ResponseMetadata" and value != ""}
 
 

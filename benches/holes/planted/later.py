@@ -1,4 +1,5 @@
-"""Holes in what a stack may contain besides: its key, its queues, its alarms. Planted where the stack has one."""
+"""Holes in optional parts of a stack: its key, its queues and its alarms. They are planted only in stacks that have the
+part."""
 
 import json
 

@@ -13,7 +13,8 @@ def topic_attribute(name, at="greetings"):
 
 
 def topic_grants(s):
-    """The statements of the topic's policy but for AWS's own, which allows what the topic's account allows anyway."""
+    """The statements of the topic's policy except AWS's own, which allows only actions that the topic's account may do
+    anyway."""
     document = json.loads(topic_attribute("Policy")(s) or '{"Statement": []}')
     own = {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}
     return [one for one in document["Statement"] if one.get("Condition") != own]
@@ -72,7 +73,7 @@ TOPICS = [
     Hole("the subscription's failed messages go to a foreign queue", "tutorial",
          ["sns SetSubscriptionAttributes AttributeName|AttributeValue"], SUBSCRIPTION,
          set_subscription("RedrivePolicy", lambda s: json.dumps({"deadLetterTargetArn": s.foreign_queue()})),
-         # In this account it could be somebody's hardening as well.
+         # In the stack's account, this could also be hardening.
          subscription_attribute("RedrivePolicy"), weakens=None),
     Hole("a filter keeps messages from the function", "tutorial", ["sns SetSubscriptionAttributes AttributeValue"],
          SUBSCRIPTION, set_subscription("FilterPolicy", json.dumps({"kind": ["none"]})),
@@ -122,7 +123,7 @@ def stop_rotation(s):
 
 
 def old_value_back(s):
-    """A foreign value becomes current by moving the label, without writing one to it."""
+    """A foreign value becomes current because the label AWSCURRENT is moved to it."""
     new = s.secrets.put_secret_value(SecretId=s.secret(NAME), SecretString='{"TOPIC_ARN":"elsewhere"}',
                                      VersionStages=["STRANGER"])["VersionId"]
     versions = s.secrets.describe_secret(SecretId=s.secret(NAME))["VersionIdsToStages"]
@@ -228,7 +229,7 @@ LOGS = [
          ["logs PutResourcePolicy policyName|policyDocument|resourceArn"], log("ExternalLambda2"),
          lambda s: s.logs.put_resource_policy(
              resourceArn=group(s, "ExternalLambda2")["arn"].removesuffix(":*"), policyDocument=policy(
-                 # A service of AWS, for whichever account asks it to: these policies let only services write.
+                 # An AWS service that may write for any account, because these policies can allow only services.
                  {"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
                   "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"})),
          lambda s: s.logs.describe_resource_policies(

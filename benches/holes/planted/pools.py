@@ -27,13 +27,13 @@ def merged(old, new):
 
 
 def change(s, operation, identifying, described, new):
-    """Sends everything that was there again, with one change: AWS resets what such an update leaves out."""
+    """Sends all current settings again, with one change, because AWS resets settings that such an update omits."""
     known = s.idp.meta.service_model.operation_model(operation).input_shape.members
-    # The emulator answers "" for texts that are not set; AWS refuses those.
+    # The emulator returns "" for texts that are not set. AWS refuses "".
     kept = {key: value for key, value in described.items() if key in known and value not in (None, "")}
     arguments = {**merged(json.loads(json.dumps(kept, default=str)), new), **identifying}
     if operation == "UpdateUserPool":
-        # AWS refuses it beside the setting that replaced it.
+        # AWS refuses this setting together with the setting that replaced it.
         arguments.get("AdminCreateUserConfig", {}).pop("UnusedAccountValidityDays", None)
     method = {"UpdateUserPool": s.idp.update_user_pool, "UpdateUserPoolClient": s.idp.update_user_pool_client}[operation]
     method(**arguments)
@@ -53,7 +53,7 @@ def trigger(name, hook, wrap=None):
 
 
 def unhook(hook):
-    """One of a pool's own functions is called no more."""
+    """Removes one of the pool's own Lambda triggers."""
     def plant(s):
         key = {"UserPoolId": s.pool("Users")}
         described = s.idp.describe_user_pool(**key)["UserPool"]
@@ -96,7 +96,7 @@ def servers(name):
 
 
 def group_roles(name):
-    """The groups that have a role. A group alone is about people, whom the stack file does not name."""
+    """The groups that have a role. Groups without a role only contain people, whom the stack file does not name."""
     return lambda s: sorted((one["GroupName"], one["RoleArn"]) for one in s.idp.list_groups(
         UserPoolId=s.pool(name))["Groups"] if one.get("RoleArn"))
 
@@ -215,7 +215,7 @@ POOLS = [
             "UserPoolAddOns.AdvancedSecurityAdditionalFlows.CustomAuthMode", "AUDIT",
             where=lambda s: pool(ONE, "UserPoolAddOns.AdvancedSecurityAdditionalFlows.CustomAuthMode")(s) == "ENFORCED"),
     Hole("the pool's plan has no threat protection", "hardened", [UPDATE + "UserPoolTier"], at(TWO),
-         # AWS refuses this plan while one of the settings is on that only others have.
+         # AWS refuses this plan while a setting is on that only other plans have.
          change_pool(TWO, {"UserPoolTier": "LITE", "UserPoolAddOns": {"AdvancedSecurityMode": "OFF"},
                            "Policies": {"PasswordPolicy": {"PasswordHistorySize": 0}}}), pool(TWO, "UserPoolTier"),
          where=lambda s: pool(TWO, "UserPoolTier")(s) == "PLUS"),

@@ -6,7 +6,7 @@ from ..hole import Hole
 from ..stack import REGION, STRANGER, policy
 
 STAGE = "development"
-# One part of an API reports for another: a method can show as a route, as a path or as a release.
+# A hole in one part of an API may be reported at another part: a method as a route, as a path or as a release.
 API = ["api.rest", "api.paths", "api.routes", "api.validator", "api.deployment", "api.release",
        "authorizer.AGAuthorizer1", "authorizer.AGAuthorizer2", "model.LambdasExternalRequestSchema"]
 ON_STAGE = ["stage.development", "api.release", "api.deployment", "api.rest"]
@@ -26,7 +26,7 @@ def patch(path, value, op="replace"):
 
 
 def deploy(s):
-    """By hand, as the console does it: only then does the stage serve a change."""
+    """Deploys the API, as the console does. Only then does the stage serve a change."""
     s.rest.create_deployment(restApiId=s.api(), stageName=STAGE)
 
 
@@ -99,7 +99,7 @@ def made_anew(change):
 
 
 def trusting_two(s):
-    """A route asks for an authorizer that trusts a foreign pool beside the right one."""
+    """A route uses an authorizer that trusts a foreign pool in addition to the right one."""
     own = authorizers(s)["AGAuthorizer1"]["providerARNs"]
     made = s.rest.create_authorizer(restApiId=s.api(), name="stranger", type="COGNITO_USER_POOLS",
                                     providerARNs=[*own, s.foreign_pool()[0]], identitySource="method.request.header.Authorization")
@@ -142,7 +142,7 @@ def change_api(operations):
 
 def stage(s):
     answer = without_ids(s.rest.get_stage(restApiId=s.api(), stageName=STAGE))
-    # AWS has no call that sets the size of a cache back, and without the cache it means nothing.
+    # No AWS call resets the size of a cache, and without the cache the size has no effect.
     left = {"tags"} if answer.get("cacheClusterEnabled") else {"tags", "cacheClusterSize", "cacheClusterStatus"}
     return {key: value for key, value in answer.items() if key not in left}
 
@@ -162,7 +162,8 @@ def second_stage(s):
 
 
 def canary(s):
-    """Half of the requests meet an open method, in a deployment that the stage itself does not serve."""
+    """A canary sends half of the requests to a deployment with an open method. The stage's own deployment is
+    unchanged."""
     change_method(patch("/authorizationType", "NONE"), deployed=False)(s)
     s.rest.create_deployment(restApiId=s.api(), stageName=STAGE, canarySettings={"percentTraffic": 50.0})
     change_method(lambda s: [*patch("/authorizationType", "COGNITO_USER_POOLS"),
@@ -170,14 +171,14 @@ def canary(s):
 
 
 def other_deployment(s):
-    """A deployment of an open method is served, and the method itself is as it was."""
+    """The stage serves a deployment with an open method, and the method itself is unchanged."""
     change_method(patch("/authorizationType", "NONE"))(s)
     change_method(lambda s: [*patch("/authorizationType", "COGNITO_USER_POOLS"),
                              *patch("/authorizerId", authorizers(s)["AGAuthorizer1"]["id"])], deployed=False)(s)
 
 
 def served(s):
-    """What the deployment says that the stage serves, and whether a canary serves another one."""
+    """The id of the stage's deployment, and whether there is a canary."""
     answer = s.rest.get_stage(restApiId=s.api(), stageName=STAGE)
     return [answer["deploymentId"], bool(answer.get("canarySettings"))]
 
@@ -302,7 +303,7 @@ HOLES = [
                        *patch("/accessLogSettings/destinationArn",
                               f"arn:aws:firehose:{REGION}:{STRANGER}:deliverystream/amazon-apigateway-stranger")]), stage),
     Hole("the stage is no longer traced", "hardened", [UPDATE_STAGE + "<tracingEnabled>"], ON_STAGE,
-         # Traces are a sample of timings, for operation: without them nobody can do or read more.
+         # Traces are samples of timings for operation. Without them, nobody has more access.
          change_stage(patch("/tracingEnabled", "false")), stage, where=lambda s: stage(s).get("tracingEnabled"),
          weakens=False),
     Hole("a variable of the stage", "tutorial", [UPDATE_STAGE + "<variables{}>"], ON_STAGE,

@@ -1,4 +1,4 @@
-"""Holes in what answers routes instead of functions: servers, and API Gateway itself."""
+"""Holes in routes that servers and API Gateway itself answer instead of functions."""
 
 from ..hole import Hole
 from .rest import patch, resource
@@ -71,7 +71,7 @@ def change_small(**change):
 
 
 def of_small(member):
-    """A hole can add a second integration."""
+    """A member of all integrations, because a hole can add a second one."""
     return lambda s: [one.get(member) for one in s.http.get_integrations(ApiId=s.api("Small"))["Items"]]
 
 

@@ -1,4 +1,4 @@
-"""Holes in tables: who else may read them, where their data goes, and what protects it."""
+"""Holes in tables: in the access to them, in copies of their data, and in its protection."""
 
 import json
 
@@ -36,13 +36,13 @@ def recovery(s):
 
 
 def ttl(s):
-    """The attribute, while items expire: the emulator remembers it afterwards, AWS does not."""
+    """The attribute, if items expire. The emulator keeps it after expiry is turned off, AWS does not."""
     found = s.dynamodb.describe_time_to_live(**NAME)["TimeToLiveDescription"]
     return found.get("AttributeName") if found["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
 
 
 def encryption(s):
-    """The key, while there is one of KMS: the emulator describes the encryption also while it is off, AWS does not."""
+    """The KMS key, if encryption with KMS is on. The emulator also describes encryption that is off, AWS does not."""
     found = table(s).get("SSEDescription", {})
     return found.get("KMSMasterKeyArn") if found.get("Status") in ("ENABLED", "ENABLING", "UPDATING") else None
 

@@ -31,11 +31,11 @@ use crate::state::{Record, State, Status};
 /// and no longer desired, in the order of `cleanup`. With `lag`, the removal waits until [updates have reached all
 /// servers](super::Lag).
 ///
-/// The summary says what happened to each resource. All results are in the state, and the store has saved them unless
-/// the summary has a `save_error`.
+/// The summary contains the outcome of each resource. All results are in the state, and the store has saved them
+/// unless the summary has a `save_error`.
 pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: Cleanup, lag: bool) -> Summary {
     let mut steps = Apply::new(graph, &refresh, run.state);
-    // Saved with the first intent, so before any resource gets one.
+    // The new tag keys are saved with the first intent, so before any resource gets such a tag.
     let former = run.state.tags.clone();
     run.state.tags.extend(run.registry.tag_keys().cloned());
     let mut summary = schedule(run, &mut steps).await;
@@ -53,7 +53,7 @@ pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: 
     summary
 }
 
-/// Once every resource is as desired, none carries a tag that is not wanted any more.
+/// Removes unwanted tag keys from the state. This needs a successful run, after which no resource has such a tag.
 async fn forget_tags(run: &mut Run<'_>, former: &BTreeSet<String>, summary: &mut Summary) {
     let wanted: BTreeSet<String> = run.registry.tag_keys().cloned().collect();
     if summary.succeeded() && *former != wanted {
@@ -62,8 +62,8 @@ async fn forget_tags(run: &mut Run<'_>, former: &BTreeSet<String>, summary: &mut
     }
 }
 
-/// Waits if an update of this run may not have reached all servers yet and its old settings may use one of these
-/// resources. Returns `false` if the run is asked to stop.
+/// Waits if this run updated a resource, some servers may still use its old settings, and these may need one of the
+/// `unwanted` resources. Returns `false` if the run is asked to stop.
 async fn wait_for_lag(run: &mut Run<'_>, graph: &Graph, unwanted: &[Id], done: &Summary) -> bool {
     let goes = |kind: &&'static str| {
         unwanted.iter().any(|id| run.state.resources.get(id.as_str()).is_some_and(|record| record.kind == **kind))
@@ -93,7 +93,7 @@ async fn remove_unwanted(run: &mut Run<'_>, graph: &Graph, cleanup: Cleanup) -> 
         Ok(targets) => delete(run, &targets, &[], cleanup).await,
         Err(failure) if failure.cause == Cause::Stopped => stopped(),
         Err(failure) => {
-            // The failure ended the reading of all these resources, so it is not reported as that of one of them.
+            // The failure ended the reading of all these resources, so it is not reported for a single resource.
             let id = Id::from("resources that are no longer in the stack file");
             (run.tell)(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
             Summary { failed: vec![(id, failure)], ..Summary::default() }
@@ -144,7 +144,7 @@ impl Steps for Apply<'_> {
         &self.graph.nodes[index].id
     }
 
-    /// Of the waiting resources that can start, the one with the longest chain of dependents.
+    /// The waiting resource that can start and has the longest chain of dependents.
     fn next(&self, phases: &[Phase]) -> Option<usize> {
         let ready = |index: &usize| {
             phases[*index] == Phase::Waiting && self.waits[*index].iter().all(|&first| phases[first] == Phase::Done)
@@ -243,7 +243,7 @@ fn first_step(desired: &Desired, read: &Refreshed, under_new: bool) -> First {
                 First::Calls(Start::Update(observed.clone(), drift))
             }
         }
-        // Absent without a description: its parent did not exist, so it did not exist either.
+        // An absent resource has no description if its parent did not exist. Then it did not exist either.
         (ReadResult::Absent, _) if same_key || read.desired.is_none() => First::Calls(Start::Create),
         _ if under_new => First::Calls(Start::Create),
         _ => First::Calls(Start::Read),

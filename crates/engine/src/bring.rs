@@ -13,15 +13,15 @@ use super::task::Task;
 /// The most create calls for one resource. After an unanswered call, the resource is read before the call is repeated.
 const CREATES: u32 = 4;
 
-/// What is known about a resource before its next call.
+/// The next step for a resource, with the data that was read before it.
 pub(super) enum Start {
-    /// Nothing is known: read it.
+    /// It is not known whether the resource exists: read it.
     Read,
-    /// It does not exist.
+    /// The resource does not exist: create it.
     Create,
-    /// It exists; change it if it differs.
+    /// The resource exists: update it if it differs.
     Have(Observed),
-    /// It exists and differs in these settings.
+    /// The resource exists and differs in these settings: update it.
     Update(Observed, Vec<Drift>),
 }
 

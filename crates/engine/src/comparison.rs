@@ -29,7 +29,7 @@ impl Drift {
     }
 }
 
-/// What the difference between a live and a wanted setting means.
+/// The effect of a difference between a live and a wanted setting on the protection of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// The values mean the same.

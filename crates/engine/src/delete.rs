@@ -1,5 +1,6 @@
-//! The steps that delete: one group after the other, the resources of a group at the same time, but dependents before
-//! their dependencies. `targets.rs` finds the resources to delete, and `order.rs` decides when each is deleted.
+//! The steps that delete resources, one group after the other. The resources of a group are deleted at the same time,
+//! but dependents before their dependencies. `targets.rs` finds the resources to delete, and `order.rs` decides when
+//! each is deleted.
 
 use serde_json::Value;
 

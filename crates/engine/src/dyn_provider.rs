@@ -103,13 +103,14 @@ pub(super) trait DynProvider: Send + Sync {
 
 struct Erase<R, P> {
     provider: P,
-    /// The tags that people want on every resource.
+    /// The user's tags for every resource.
     tags: Arc<Tags>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
 impl<R: Resource, P: Provider<R>> Erase<R, P> {
-    /// Reads a resource, and its tags if anybody ever wanted some. The tags of the recorded one are read at the same time.
+    /// Reads a resource. Reads its tags too if this run or an earlier run wanted tags. The tags of the recorded
+    /// resource are read at the same time.
     async fn look(
         &self,
         key: &R::Key,
@@ -193,7 +194,7 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
             } else {
                 self.provider.update(want, &found, &task).await?
             };
-            // What protects the stack comes first.
+            // The tags are changed last, because they do not protect the stack.
             if !result.tags.change.is_empty() {
                 self.provider.retag(&outputs, &result.tags.change, &task).await?;
             }
@@ -233,7 +234,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// For a stack whose resources carry these tags, beside those that say whose they are.
+    /// A registry for a stack whose resources have these tags in addition to the tags that name their owner.
     pub fn tagging(tags: Tags) -> Self {
         Self { tags: Arc::new(tags), ..Self::default() }
     }

@@ -24,15 +24,15 @@ pub enum Verb {
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     Created,
-    /// It already existed and belongs to the stack, but the state did not contain it.
+    /// The resource existed already and belongs to the stack, but the state did not contain it.
     Adopted,
-    /// These settings were changed.
+    /// The settings in `drift` were changed.
     Updated {
         drift: Vec<Drift>,
     },
     Unchanged,
     Deleted,
-    /// It was deleted together with its parent.
+    /// AWS deleted the resource together with its parent.
     WentWithParent,
 }
 
@@ -65,7 +65,7 @@ pub enum Event {
     /// The services' lists show resources of the stack that neither the graph nor the state contains. They are removed
     /// too.
     FoundByTag { ids: Vec<Id> },
-    /// A deleted resource is still listed. The run waits at most this long until it is not.
+    /// A deleted resource is still listed. The run waits at most `for_up_to` until it is no longer listed.
     StillListed { id: Id, for_up_to: Duration },
     /// The run starts nothing more and waits for calls in flight.
     Draining,
@@ -94,7 +94,7 @@ pub struct Summary {
 #[derive(Debug, Clone)]
 pub struct NotSaved {
     pub message: String,
-    /// What the user can do about it.
+    /// The action that the user can take.
     pub hint: String,
     /// The resources whose outputs are not on disk, with these outputs. Empty if a later save succeeded.
     pub made: Vec<(Id, Value)>,

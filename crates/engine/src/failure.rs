@@ -31,7 +31,7 @@ pub enum Cause {
 #[serde(into = "Told")]
 pub struct Failure {
     pub cause: Cause,
-    /// What was not done and, if known, why, in our own words: `could not create the topic greetings`.
+    /// The operation that failed and, if known, the reason, in our own words: `could not create the topic greetings`.
     pub context: String,
     /// The call that failed, as in `iam GetRole`. `None` if no call was made.
     pub call: Option<Box<str>>,
@@ -39,9 +39,9 @@ pub struct Failure {
     pub service: Option<Box<ServiceError>>,
     /// How long the program waited, and for what: `waited 120 s: the role cannot be assumed yet`.
     pub waited: Option<Box<str>>,
-    /// With [`Cause::Foreign`], the ARN or id of the other resource.
+    /// With [`Cause::Foreign`], the ARN or id of the resource that does not belong to the stack.
     pub resource: Option<String>,
-    /// What the user can do next.
+    /// The action that the user can take next.
     pub hint: Option<String>,
 }
 
@@ -95,8 +95,8 @@ impl Failure {
         self.service.as_ref()?.retry_after
     }
 
-    /// Replaces the service's message with these words, because it may quote a secret. A secret is never looked for in
-    /// the message: what is missing there would tell it.
+    /// Replaces the service's message with these words, because it may quote a secret. The whole message is replaced:
+    /// if only the secret were removed, the gap could reveal it.
     #[must_use]
     pub fn withhold(mut self, words: &str) -> Self {
         if let Some(answer) = &mut self.service {
@@ -220,13 +220,13 @@ impl Refusal {
         Self { on, codes, words: &[], unless: &[] }
     }
 
-    /// The same, with a message that contains one of these.
+    /// Restricts the refusal to messages that contain one of these words.
     #[must_use]
     pub const fn words(self, words: &'static [&'static str]) -> Self {
         Self { words, ..self }
     }
 
-    /// The same, with a message that contains none of these.
+    /// Restricts the refusal to messages that contain none of these words.
     #[must_use]
     pub const fn unless(self, unless: &'static [&'static str]) -> Self {
         Self { unless, ..self }
@@ -250,12 +250,12 @@ impl Refusal {
         matches
     }
 
-    /// Whether a service's error is this refusal of an operation in `on`.
+    /// Whether a service's error is this refusal and its operation is in `on`.
     pub fn describes(&self, answer: &ServiceError) -> bool {
         self.covers(&answer.operation) && self.has(&answer.code, &answer.message)
     }
 
-    /// Whether a service's error is one of these refusals, of which each may be another service's.
+    /// Whether a service's error is one of these refusals. They may belong to different services.
     pub fn any<'a>(refusals: impl IntoIterator<Item = &'a Self>, answer: &ServiceError) -> bool {
         let found: Vec<&Self> =
             refusals.into_iter().filter(|refusal| refusal.has(&answer.code, &answer.message)).collect();

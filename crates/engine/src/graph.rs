@@ -31,7 +31,7 @@ impl<R> Copy for Handle<R> {}
 pub trait Needs {
     /// The outputs, in the same shape.
     type Out;
-    /// Positions in the graph.
+    /// The positions of the dependencies in the graph.
     fn indices(&self) -> Vec<usize>;
     /// The dependencies that are needed to create the resource but not to read it.
     fn late(&self) -> Vec<usize> {
@@ -85,7 +85,7 @@ impl<R: Resource> Needs for Deferred<R> {
     }
 }
 
-/// Something that not every resource of a kind needs.
+/// A dependency that only some resources of a kind have.
 impl<N: Needs> Needs for Option<N> {
     type Out = Option<N::Out>;
     fn indices(&self) -> Vec<usize> {

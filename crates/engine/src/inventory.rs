@@ -1,5 +1,5 @@
-//! The inventory: the resources that the services' lists show, independently of the graph and the state. It finds
-//! resources that neither of those knows any more, by their tags.
+//! The inventory: the resources that the services' lists show, independently of the graph and the state. By their
+//! tags, it finds resources that neither the graph nor the state contains any more.
 
 use std::collections::BTreeSet;
 
@@ -43,8 +43,8 @@ impl Unread {
         Self { kind: R::KIND, name: name.into(), error, denied: false }
     }
 
-    /// If its name begins like the resources of one of these stacks and reading it was denied, it is that stack's: an
-    /// operator may not read resources with another stack's tag.
+    /// The resource as an item of one of these stacks, if reading it was denied and its name begins with the stack's
+    /// name. An operator may not read resources with another stack's tag.
     fn of_another(&self, stacks: &BTreeSet<String>) -> Option<InventoryItem> {
         let name = self.name.as_deref().filter(|_| self.denied)?;
         let begins = |stack: &&String| {
@@ -111,10 +111,10 @@ pub struct InventoryItem {
     pub arn: String,
     /// The stack that its tag, or its parent's tag, names. `None`: it belongs to no stack.
     pub stack: Option<String>,
-    /// It is deleted and can be restored until this time, in seconds since 1970.
+    /// If the resource is deleted: the time until which it can be restored, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Until then nothing can delete it, not even `down --purge`.
+    /// Whether nothing can delete it before `until`, not even `down --purge`.
     #[serde(skip)]
     pub ends_by_itself: bool,
     /// See [`Resource::removal_command`]; empty if there is none.
@@ -134,7 +134,7 @@ pub struct InventoryItem {
     /// The `arn` of the resource whose deletion also deletes it, if that is not its parent.
     #[serde(skip)]
     pub(super) goes_with: Option<String>,
-    /// All resources of this kind must stay until this one is gone.
+    /// A kind whose resources must all stay until this resource is deleted.
     #[serde(skip)]
     pub(super) rests_on: Option<&'static str>,
 }
@@ -230,16 +230,16 @@ impl InventoryItem {
 /// The result of all lists.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// All resources with a matching name or path, whoever owns them. Children follow their parents.
+    /// All resources with a matching name or path, of every owner. Children follow their parents.
     pub listed: Vec<InventoryItem>,
     pub unread: Vec<Unread>,
-    /// The kinds that have a list of their own, which was asked for. Other kinds are listed below their parents, or not
-    /// at all.
+    /// The kinds that were listed by a call of their own. Other kinds are listed below their parents, or not at all.
     pub by_list: BTreeSet<&'static str>,
 }
 
 impl Inventory {
-    /// Assigns resources that may not be read to another stack that was seen, if their names begin like its resources.
+    /// Assigns a resource that the caller may not read to another listed stack if its name begins with that stack's
+    /// name.
     fn told_apart(mut self, whose: &Whose) -> Self {
         let Whose::Stack(ours) = whose else { return self };
         let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
@@ -264,7 +264,7 @@ impl Inventory {
         self.unread.iter().any(|unread| unread.kind == kind)
     }
 
-    /// Resources with names like this stack's that are not this stack's.
+    /// The listed resources that do not belong to this stack.
     pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() != Some(stack))
     }

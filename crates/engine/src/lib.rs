@@ -2,12 +2,12 @@
 //! nor the terminal.
 //!
 //! A [`Graph`] holds descriptions of resources. An edge is data: one description takes another resource's outputs.
-//! [`refresh`](refresh::refresh) reads everything that exists and compares it with the descriptions; the [`Plan`] says
-//! what would be done. [`apply`](apply::apply) creates, updates and replaces each resource as soon as its dependencies
-//! are ready, and [`Removal`] deletes them until nothing is left. Both are steps of one scheduler, a loop that owns the
-//! state, the schedule and the events; the tasks that it spawns only return values.
+//! [`refresh`](refresh::refresh) reads everything that exists and compares it with the descriptions. The [`Plan`] lists
+//! the changes that a run would make. [`apply`](apply::apply) creates, updates and replaces each resource as soon as
+//! its dependencies are ready, and [`Removal`] deletes all resources. Both are run by one scheduler, a loop that owns
+//! the state, the schedule and the events. The tasks that it spawns only return values.
 //!
-//! Three promises hold at every moment, so the process can be killed at any moment:
+//! Three guarantees hold at every moment, so the process can be killed at any moment:
 //! 1. Before a call that creates a resource, the intent and the key for finding the resource are on disk.
 //! 2. A result is on disk before anything that needs it starts.
 //! 3. If the outcome of a create call is not known, the engine looks for the resource before it repeats the call.

@@ -12,15 +12,15 @@ pub struct Cleanup {
     /// A kind's position. Lower positions are removed first.
     pub group: fn(&str) -> usize,
     /// Whether a resource of the first kind must be gone before a resource of the second kind, on which it depends, can
-    /// be deleted. If not, it is still deleted first, but its failure does not stop the deletion of the second one.
+    /// be deleted. If not, the first resource is still deleted first, but the second one is deleted even if that fails.
     pub holds: fn(&str, &str) -> bool,
 }
 
 pub(super) struct Order {
     holds: fn(&str, &str) -> bool,
     groups: Vec<usize>,
-    /// For each target that is deleted by a call of its own, the targets that are deleted before it: those that depend
-    /// on it or on its children, and those whose children do. Children here are deleted together with their parent.
+    /// For each target that is deleted by a call of its own, the targets that are deleted before it. They, or their
+    /// children, depend on the target or on its children. Children here are deleted together with their parent.
     dependents: Vec<Vec<usize>>,
     /// For each target, its direct dependents that hold it, whether or not they are deleted by calls of their own.
     holders: Vec<Vec<usize>>,
@@ -90,8 +90,8 @@ impl Order {
         held
     }
 
-    /// A waiting target that cannot be deleted, and the target that is the cause: one that holds it, or the one whose
-    /// deletion would also delete it, was not deleted.
+    /// A waiting target that cannot be deleted, and the target that is the cause because it was not deleted. The cause
+    /// holds the waiting target, or its deletion would also have deleted the waiting target.
     pub(super) fn stuck(&self, targets: &[Target], phases: &[Phase]) -> Option<(usize, usize)> {
         (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
             let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);

@@ -1,4 +1,4 @@
-//! Which stack a resource belongs to, by its tags.
+//! The owner of a resource: the stack that its tags name.
 
 /// The tag with the stack's name. A resource belongs to a stack only if it, or its parent, has this tag.
 pub const STACK_TAG: &str = "securelambda:stack";
@@ -6,7 +6,7 @@ pub const STACK_TAG: &str = "securelambda:stack";
 /// The tag with the resource's id within the stack.
 pub const RESOURCE_TAG: &str = "securelambda:resource";
 
-/// Which stacks' resources a list should contain.
+/// The stacks whose resources a list should contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
     Stack(String),

@@ -1,4 +1,4 @@
-//! The plan: what a run would do to each resource, from what was read and what is on record.
+//! The plan: the changes that a run would make to each resource. It is made from the live resources and the state.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use super::graph::Graph;
 use super::refresh::{ReadResult, Refresh, Refreshed, make};
 use crate::state::{Record, State, Status};
 
-/// What `up` would do.
+/// The changes that `up` would make.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// One entry for each resource.
@@ -28,31 +28,31 @@ pub struct Plan {
     pub outdated: Vec<Id>,
 }
 
-/// What `up` would do to one resource.
+/// The change that `up` would make to one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum Change {
-    /// Nothing: it is as desired and on record. See [`Plan::outdated`].
+    /// No change: the resource is as desired and on record. See [`Plan::outdated`].
     Keep,
-    /// It exists already: only put it on record.
+    /// The resource exists already: only record it in the state.
     Adopt,
-    /// Create it.
+    /// Create the resource.
     Create,
     /// Change these settings.
     Update { drift: Vec<Drift> },
-    /// Create it in another place than before, and remove the one on record once nothing uses it any more.
+    /// Create the resource under another key, and remove the recorded one once nothing uses it any more.
     Replace {
         /// The parts of the key that differ.
         moved: Vec<Drift>,
     },
-    /// A resource that it depends on does not exist yet, so the change is not known before that one is created.
+    /// A dependency does not exist yet, so the change is not known before that dependency is created.
     #[serde(rename = "depends")]
     KnownAfterApply {
-        /// What differs already.
+        /// The differences that are known already.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         drift: Vec<Drift>,
     },
-    /// Nothing: it could not be read, it belongs to somebody else, or AWS cannot change it in place.
+    /// No change: the resource could not be read, it does not belong to the stack, or AWS cannot change it in place.
     Refuse { failure: Failure },
 }
 
@@ -82,8 +82,8 @@ impl Plan {
     }
 }
 
-/// The resources that protect the stack, existed before, and are missing now. One that is to be made in another place is
-/// not missing.
+/// The resources that protect the stack, existed before, and are missing now. A resource that will be created under
+/// another key is not missing.
 fn lost_guards(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Id> {
     let lost = |index: &usize| {
         let node = &graph.nodes[*index];
@@ -120,7 +120,7 @@ fn change(graph: &Graph, index: usize, read: &Refreshed, refresh: &Refresh, stat
     }
 }
 
-/// What a run would do to a resource because it changes the [outputs](super::Resource::renewed) of a dependency.
+/// The change to a resource if the run also changes the [outputs](super::Resource::renewed) of a dependency.
 fn after_renewal(graph: &Graph, index: usize, refresh: &Refresh) -> Option<Change> {
     let (node, read) = (&graph.nodes[index], &refresh.nodes[index]);
     let (Some(desired), Some(observed)) = (&read.desired, &read.observed) else { return None };
@@ -137,7 +137,7 @@ fn after_renewal(graph: &Graph, index: usize, refresh: &Refresh) -> Option<Chang
     let outputs = |(&need, renewal): (&usize, Option<Value>)| match (renewal, &refresh.nodes[need]) {
         (Some(renewal), _) => renewal,
         (None, Refreshed { result: ReadResult::Live { outputs, .. }, .. }) => outputs.clone(),
-        // Only a dependency that is not needed to read this resource has none.
+        // Only a dependency that is not needed to read this resource has no predicted outputs.
         (None, Refreshed { predicted, .. }) => predicted.clone().unwrap_or_default(),
     };
     let inputs: Vec<Value> = node.needs.iter().zip(renewals).map(outputs).collect();
@@ -150,15 +150,15 @@ fn after_renewal(graph: &Graph, index: usize, refresh: &Refresh) -> Option<Chang
     changes.then_some(Change::Update { drift })
 }
 
-/// Whether the state says of a resource that exists what a run would write.
+/// Whether the state's record of an existing resource says the same as the record that a run would write.
 fn is_recorded_as_it_is(graph: &Graph, index: usize, read: &Refreshed, state: &State) -> bool {
     let (ReadResult::Live { outputs, .. }, Some(desired)) = (&read.result, &read.desired) else { return false };
     let wanted = record(graph, index, desired, Status::Ready, Some(outputs.clone()));
     state.resources.get(graph.nodes[index].id.as_str()).is_some_and(|on_record| on_record.says(&wanted))
 }
 
-/// The parts of a resource's key that differ from the record. Empty if the resource stays in its place. Without a
-/// parent it has no description; then it is elsewhere if its parent is.
+/// The parts of a resource's key that differ from the record. Empty if the key has not changed. A resource whose parent
+/// does not exist has no description. Then the result tells whether its parent has changed.
 fn moved(graph: &Graph, index: usize, refresh: &Refresh, state: &State) -> Vec<Drift> {
     let (node, read) = (&graph.nodes[index], &refresh.nodes[index]);
     let Some(record) = state.resources.get(node.id.as_str()) else { return Vec::new() };

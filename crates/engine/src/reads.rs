@@ -1,4 +1,4 @@
-//! Reads of many resources, side by side.
+//! Reads many resources at the same time.
 
 use serde_json::Value;
 

@@ -6,8 +6,8 @@
 //! description; if that has another key, the resource is read again. So a stack that matches its record takes one round
 //! trip. A stack without a record takes as many as the graph is deep.
 //!
-//! If a dependency is missing, its record stands in for it, so that what somebody changed of its dependents is seen all
-//! the same. Such a comparison only tells people. `up` reads the resource again once it can be described.
+//! If a dependency is missing, its record is used instead, so that manual changes to its dependents are still found.
+//! Such a comparison is only shown to the user. `up` reads the resource again once it can be described.
 
 use std::collections::VecDeque;
 
@@ -28,14 +28,14 @@ const READS_AT_ONCE: usize = 64;
 /// The result of reading one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadResult {
-    /// It does not exist.
+    /// The resource does not exist.
     Absent,
-    /// It exists, belongs to the stack, and was compared with its description.
+    /// The resource exists, belongs to the stack, and was compared with its description.
     Live { outputs: Value, comparison: Comparison },
-    /// A dependency does not exist or could not be read, so its description is not known yet. The comparison is with what
-    /// the record says of that dependency, and so shows what differs beside it. It is empty if nothing could be compared.
+    /// A dependency does not exist or could not be read, so the resource's description is not known yet. It was
+    /// compared with a description made from the dependency's record. The comparison is empty if this was not possible.
     Blocked(Comparison),
-    /// It could not be read, or it belongs to somebody else.
+    /// The resource could not be read, or it belongs to somebody else.
     Failed(Failure),
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Refreshed {
     pub observed: Option<Observed>,
     /// If it does not exist: the outputs that it will have, if they are certain.
     pub predicted: Option<Value>,
-    /// It is the resource that is on record, though perhaps under another key.
+    /// Whether this is the resource that is on record, perhaps under another key.
     pub is_recorded: bool,
 }
 
@@ -98,7 +98,7 @@ pub async fn refresh(
     let mut workers: Workers<Result<Option<Observed>, Failure>> = Workers::new(stop.clone());
 
     loop {
-        // Nodes are in topological order, so one pass settles whatever can be settled.
+        // Nodes are in topological order, so one pass settles every node that can be settled.
         for index in 0..count {
             if seen[index].is_some() || pending[index].is_some() {
                 continue;
@@ -133,7 +133,7 @@ pub async fn refresh(
                 provider.read(key, known, task.with_parts(parts).with_former_tags(&tags)).await
             });
         }
-        // Reads can be abandoned without loss.
+        // Reads change nothing, so they can be cancelled at any time.
         let event = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Drain) => return Err(stopped()),
@@ -168,7 +168,7 @@ fn guess<'a>(node: &Node, registry: &Registry, state: &'a State) -> Option<&'a V
 enum Step {
     /// Wait for the results of other resources.
     Wait,
-    /// Read it, with these outputs of its dependencies.
+    /// Read the resource. Its description was made from these outputs of its dependencies.
     Read(Vec<Value>, Desired),
     /// The result is final.
     Settle(Refreshed),
@@ -230,9 +230,9 @@ fn next_step(
     }
 }
 
-/// A resource with a missing dependency. `inputs` are the outputs of its dependencies, as far as needed those on record.
-/// If they lead to the `key` on record, they are those that the resource was made with. Then a difference is none that
-/// comes from the missing dependency: somebody made it, or the description changed.
+/// The step for a resource with a missing dependency. `inputs` are the outputs of its dependencies, the missing ones
+/// from the record. If they give the recorded `key`, the resource was created with them. Then a difference does not
+/// come from the missing dependency: somebody changed the resource, or its description changed.
 fn blocked(graph: &Graph, index: usize, inputs: Option<Vec<Value>>, key: Option<&Value>, read: Option<&Read>) -> Step {
     let uncompared = || Step::Settle(Refreshed::only(ReadResult::Blocked(Comparison::default())));
     let Some(inputs) = inputs else { return uncompared() };

@@ -1,4 +1,4 @@
-//! Removes a stack until nothing is left: deletes the targets, lists and reads again, and deletes what that finds. A
+//! Removes a whole stack: deletes the targets, lists and reads again, and deletes the resources that are found. A
 //! listed resource with the stack's tag is removed even if neither the graph nor the state contains it.
 
 use std::time::Duration;
@@ -27,7 +27,7 @@ const PASSES: usize = 3;
 /// How many seconds a deleted resource may still be listed before it counts as left.
 pub const LINGERS: u64 = 60;
 
-/// How a stack is removed.
+/// The options of a removal.
 pub struct Removal<'a> {
     pub stack: &'a str,
     pub cleanup: Cleanup,
@@ -46,7 +46,7 @@ pub struct Removed {
     pub targets: Vec<Target>,
     /// Resources of the stack that are still there, or may be.
     pub left: Vec<Leftover>,
-    /// The lists after the removal. Empty if the run was cut short.
+    /// The lists after the removal. Empty if the run ended early.
     pub inventory: Inventory,
 }
 
@@ -68,8 +68,8 @@ impl Removal<'_> {
         list_all(registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
-    /// The listed resources to remove: all of this stack but those that are spared, deleted ones that can be recovered
-    /// only with `purge`, and those that nothing can delete sooner never.
+    /// The listed resources of this stack that must be removed, without the spared ones. Deleted resources that can be
+    /// recovered are included only with `purge`. Resources whose deletion cannot be hastened are never included.
     pub fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
         let goes = |one: &&InventoryItem| one.until.is_none() || self.purge && !one.ends_by_itself;
         inventory.of(self.stack).filter(goes).filter(|one| !self.spared.holds(one.kind, &one.id))
@@ -137,7 +137,7 @@ impl Removal<'_> {
                 if !next.is_empty() {
                     (run.tell)(Event::FoundByTag { ids: next.iter().map(|target| target.id.clone()).collect() });
                 }
-                // The failure may have been temporary.
+                // Read the unread targets again, because their failures may have been temporary.
                 let (found, still_unread) = match retry(unread, run.registry, run.state, &stop).await {
                     Err(failure) if failure.cause == Cause::Stopped => {
                         removed.done.stopped = true;
@@ -181,7 +181,7 @@ impl Removal<'_> {
         Removed { left, inventory, ..Removed::default() }
     }
 
-    /// The resources that are left, by the lists and by reading each target by name.
+    /// The resources that are left, according to the lists and to a read of each target.
     fn left(
         &self,
         registry: &Registry,
@@ -278,7 +278,7 @@ fn forget_children(state: &mut State, done: &Summary) -> bool {
     state.resources.len() < before
 }
 
-/// Why something was not removed.
+/// The reason why a resource was not removed.
 fn reason(done: &Summary, id: &Id) -> Option<Failure> {
     let failed = done.failed.iter().find(|(failed, _)| failed == id).map(|(_, failure)| failure.clone());
     let skipped = || done.skipped.iter().find(|(skipped, _)| skipped == id);

@@ -18,7 +18,7 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// The kind's name, also in the state file: `service.thing`, as in `iam.role`.
     const KIND: &'static str;
 
-    /// Deleting its parent deletes it too, so it needs no call of its own when both are deleted.
+    /// Whether deleting its parent deletes the resource too, so that it needs no call of its own when both are deleted.
     const GOES_WITH_PARENT: bool;
 
     /// Whether AWS refuses a second create with the same name. If it does not (user pools, app clients, REST APIs), the
@@ -39,27 +39,27 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// After an update of this kind has succeeded, how long the old settings may still be in use.
     const LAG: Option<Lag> = None;
 
-    /// How to find it without an id that AWS chose. Recorded before it is created.
+    /// The data that finds the resource without an id that AWS chose. Recorded before the resource is created.
     type Key: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
-    /// The data that its dependents need, and that finding and deleting it needs. It is saved, so it contains no
-    /// secrets.
+    /// The data that its dependents need, and the data that is needed to find and delete the resource. The outputs are
+    /// saved, so they contain no secrets.
     type Outputs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// Its settings, as read from AWS.
     type Live: Clone + Send + Sync + 'static;
 
     fn key(&self) -> Self::Key;
 
-    /// The part of the outputs that tells one resource of this kind from every other one. It must not contain settings:
-    /// `down` compares what the record names with what AWS lists, and a changed setting does not make it another
-    /// resource.
+    /// The part of the outputs that distinguishes one resource of this kind from every other one. It must not contain
+    /// settings: `down` compares recorded resources with listed ones, and a resource with a changed setting is still
+    /// the same resource.
     fn identity(outputs: &Self::Outputs) -> String;
 
     /// A command with which a person can remove the resource without this program. `None` if the resource can only be
     /// removed together with its parent, or if one command is not enough.
     fn removal_command(outputs: &Self::Outputs) -> Option<String>;
 
-    /// Compares every setting that the program reads with the wanted one, by meaning. Everything that gives access to
-    /// somebody is among them. Pure.
+    /// Compares every setting that the program reads with the wanted one, by meaning. This includes all settings that
+    /// give access to somebody. A pure function.
     fn compare(&self, live: &Self::Live) -> Comparison;
 
     /// The settings whose live value differs in meaning from the wanted one.
@@ -67,20 +67,21 @@ pub trait Resource: Clone + Send + Sync + 'static {
         self.compare(live).drift()
     }
 
-    /// The outputs of a resource that no record knew and that is as wanted: with what only its description says.
+    /// Adds the data that only the description contains to the outputs of a resource that is as wanted but not on
+    /// record.
     fn adopted(&self, outputs: Self::Outputs) -> Self::Outputs {
         outputs
     }
 
-    /// The outputs that it will have after these settings were changed, if they are others than now. What only AWS knows is
-    /// a text for people. Then a plan can say what becomes of the dependents.
+    /// The outputs after these settings are changed; `None` if the outputs stay the same. A value that only AWS can
+    /// choose is a text for people. A plan uses these outputs to show the changes to the dependents.
     fn renewed(&self, _outputs: &Self::Outputs, _drift: &[Drift]) -> Option<Self::Outputs> {
         None
     }
 
-    /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
-    /// before anything is changed. A [`Failure::foreign`] says that somebody else has put a resource of theirs into the
-    /// place of this one, so that `down` leaves it alone too.
+    /// The reason why AWS cannot change these settings of an existing resource, with a hint; `None` if AWS can. Called
+    /// before anything is changed. [`Failure::foreign`] means that somebody else has replaced this resource with their
+    /// own, so `down` does not remove it either.
     fn requires_replacement(&self, _drift: &[Drift]) -> Option<Failure> {
         None
     }
@@ -92,7 +93,7 @@ pub struct Lag {
     pub time: Duration,
     /// The kinds of resources that the old settings may use.
     pub before_removing: &'static [&'static str],
-    /// For people who watch the run.
+    /// The reason for the wait, shown during the run.
     pub why: &'static str,
 }
 
@@ -108,8 +109,8 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
         None
     }
 
-    /// Creates the resource. At most one call of it must not be repeated, and that call sets our tags and those that people
-    /// want. All other calls are ones that `update` would make too.
+    /// Creates the resource. It makes at most one call that must not be repeated, and that call sets our tags and the
+    /// user's tags. `update` would make all of its other calls too.
     fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
 
     /// Changes the settings in which the resource differs from what is wanted ([`Resource::drift`]), and no others.
@@ -120,7 +121,7 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
-    /// Changes the tags of a resource. Those that the change does not mention stay.
+    /// Changes the tags of a resource. Tags that the change does not mention stay.
     fn retag(&self, _of: &R::Outputs, _change: &Retag, _task: &Task) -> impl Does<()> {
         std::future::ready(Ok(()))
     }
@@ -135,10 +136,10 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
     /// again.
     fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;
 
-    /// Lists all resources of this kind that `whose` may own, whoever made them, and reads their tags where the list
-    /// does not show them. Resources below a listed one that do not disappear with it follow it in the listing. A
-    /// resource that disappeared in the meantime is left out; one that cannot be read is reported as [`Unread`] and
-    /// does not stop the others from being listed.
+    /// Lists all resources of this kind that `whose` may own, even if another program made them. Reads their tags if
+    /// the list does not show them. A listed resource is followed by its child resources that are not deleted together
+    /// with it. A resource that disappeared in the meantime is left out. A resource that cannot be read is reported as
+    /// [`Unread`] and does not stop the listing.
     ///
     /// A kind that is listed with its parent, or always disappears with it, has no list of its own.
     ///

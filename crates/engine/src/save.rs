@@ -1,4 +1,4 @@
-//! Saves the state during a run. If a save fails, the run ends, and its summary says what is not on disk.
+//! Saves the state during a run. If a save fails, the run ends, and its summary lists the results that are not on disk.
 
 use serde_json::Value;
 

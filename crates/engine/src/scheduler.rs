@@ -42,7 +42,7 @@ pub(super) enum Phase {
     Done,
     Failed,
     Skipped,
-    /// It ended because the run was asked to stop.
+    /// The step ended because the run was asked to stop.
     Stopped,
 }
 
@@ -99,8 +99,8 @@ pub(super) trait Steps {
     /// Writes a record into the state. Returns whether that changed the state.
     fn put(&mut self, index: usize, record: Record, state: &mut State) -> bool;
 
-    /// Writes the result of a step's calls into the state. Returns all steps that it completes, itself first, and the
-    /// outputs that are not on disk yet.
+    /// Writes the result of a step's calls into the state. Returns all steps that this completes, beginning with the
+    /// step itself, and the outputs that are not on disk yet.
     fn record(
         &mut self,
         index: usize,
@@ -122,8 +122,8 @@ struct Progress {
 
 /// Carries out all steps, as many at the same time as the run allows.
 ///
-/// The summary says what happened to each resource. All results are in the state, and the store has saved them unless
-/// the summary has a `save_error`.
+/// The summary contains the outcome of each resource. All results are in the state, and the store has saved them
+/// unless the summary has a `save_error`.
 pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summary {
     let count = steps.len();
     let mut progress =

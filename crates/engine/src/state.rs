@@ -31,7 +31,7 @@ pub struct State {
     pub tags: BTreeSet<String>,
     /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
-    /// By id within the stack.
+    /// The records of the resources, by id within the stack.
     pub resources: BTreeMap<String, Record>,
 }
 
@@ -49,7 +49,7 @@ pub struct Record {
     /// The id of its parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The ids of its dependencies. So it can be removed before them even without the stack file.
+    /// The ids of its dependencies, so that the resource can be removed before them even without the stack file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
 }
@@ -58,13 +58,13 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A call that creates it was about to be made. It may or may not exist.
+    /// A call that creates the resource was about to be made. The resource may or may not exist.
     Creating,
-    /// It exists and was as desired.
+    /// The resource exists and was as desired.
     Ready,
-    /// A call that changes it was about to be made.
+    /// A call that changes the resource was about to be made.
     Updating,
-    /// A call that deletes it was about to be made. It may or may not exist.
+    /// A call that deletes the resource was about to be made. The resource may or may not exist.
     Deleting,
 }
 
@@ -85,7 +85,7 @@ pub trait StateBackend: Send + Sync {
     /// Checks that a state could be saved now. Nothing that it writes remains.
     ///
     /// # Errors
-    /// Why not, and what to do about it.
+    /// The reason why a state cannot be saved, with a hint.
     fn check(&self) -> Answer<'_, ()>;
 
     /// Where a state is stored, for messages.
@@ -127,7 +127,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 pub struct StateError {
     pub kind: StateErrorKind,
     pub message: String,
-    /// What the user can do about it.
+    /// The action that the user can take.
     pub hint: String,
 }
 
@@ -212,7 +212,7 @@ impl Record {
         self.kind == other.kind && self.key == other.key
     }
 
-    /// Whether both records say the same. The order of the dependencies says nothing.
+    /// Whether both records are equal, except for the order of the dependencies.
     pub fn says(&self, other: &Self) -> bool {
         let needs = |record: &Self| record.needs.iter().cloned().collect::<BTreeSet<String>>();
         *self == Self { needs: self.needs.clone(), ..other.clone() } && needs(self) == needs(other)
@@ -258,13 +258,13 @@ impl State {
         self.resources.get(id).is_some_and(|record| record.status == Status::Creating)
     }
 
-    /// The same, for the resource with this key.
+    /// Whether the resource is [`unanswered`](Self::unanswered) and its record has this key.
     pub fn unanswered_at(&self, id: &str, key: &Value) -> bool {
         self.unanswered(id) && self.resources.get(id).is_some_and(|record| record.key == *key)
     }
 
-    /// Gives a record a new id, because its resource will be created again in another place. No desired resource has
-    /// that id, so the end of the run removes the old resource.
+    /// Gives a record a new id, because its resource will be created again under another key. No desired resource has
+    /// the new id, so the old resource is removed at the end of the run.
     pub fn set_aside(&mut self, id: &str) {
         let Some(record) = self.resources.remove(id) else { return };
         let named = |n: usize| if n == 1 { format!("{id} (replaced)") } else { format!("{id} (replaced {n})") };
@@ -281,8 +281,8 @@ impl State {
         self.resources.insert(aside, record);
     }
 
-    /// Checks that every resource which is ready or being updated has outputs. A state in which one has none was edited
-    /// or damaged.
+    /// Checks that every resource which is ready or being updated has outputs. If such a resource has none, the state
+    /// was edited or damaged.
     pub fn check(&self) -> Result<(), String> {
         for (id, record) in &self.resources {
             if record.outputs.is_none() && matches!(record.status, Status::Ready | Status::Updating) {

@@ -1,4 +1,4 @@
-//! Tags that people want on everything of a stack, beside those that say whose it is ([`owner`](crate::owner)).
+//! The user's tags for every resource of a stack, in addition to the tags that name its [`owner`](crate::owner).
 //!
 //! A resource carries every wanted tag. Tags that neither this nor an earlier run wanted are somebody else's and stay.
 
@@ -14,9 +14,9 @@ const NONE: &str = "none";
 /// A change of a resource's tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retag {
-    /// The tags that it lacks, or that have another value.
+    /// The tags to add, or to set to another value.
     pub set: Tags,
-    /// The keys of the tags that go.
+    /// The keys of the tags to remove.
     pub gone: Vec<String>,
 }
 

@@ -69,7 +69,7 @@ pub async fn targets(
     stop: &CancellationToken,
 ) -> Result<FoundTargets, Failure> {
     let mut found = FoundTargets::default();
-    // What is kept does not remain of the stack, so its record goes.
+    // Kept resources are not part of the stack, so their records are removed.
     state.resources.retain(|_, row| !graph.kept.contains(row.kind.as_str()));
     let mut rows: HashSet<Id> = unknown(graph, state).into_iter().collect();
     let goes = |node: &Node| !graph.kept.contains(node.kind);
@@ -126,7 +126,7 @@ pub async fn targets(
     }
     found.foreign.extend(more.foreign);
     found.unread.extend(more.unread);
-    // One that cannot be read stays like one that can.
+    // Spared resources stay, so it does not matter that they could not be read.
     found.unread.retain(|one| !graph.spares(&one.target.kind, &one.target.id));
     vouched(&mut found, registry, stop).await?;
     let all = std::mem::take(&mut found.targets);
@@ -156,11 +156,11 @@ async fn vouched(found: &mut FoundTargets, registry: &Registry, stop: &Cancellat
     Ok(())
 }
 
-/// Reads once more the resources that could not be read. Returns those that exist, and those that still cannot be read.
+/// Reads the resources in `unread` again. Returns those that exist, and those that still cannot be read.
 /// Records of resources that are gone or belong to somebody else are removed from `state`.
 ///
 /// # Errors
-/// As [`targets`].
+/// The same errors as [`targets`].
 pub async fn retry(
     unread: Vec<UnreadTarget>,
     registry: &Registry,
@@ -208,7 +208,7 @@ pub async fn unwanted_targets(
     stop: &CancellationToken,
 ) -> Result<Vec<Target>, Failure> {
     let mut gone: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    // A resource that is desired under another id now stays. Only its old record is removed.
+    // A resource that is now desired under another id stays. Only its old record is removed.
     let same = |state: &State, old: &Id| {
         let row = state.resources.get(old.as_str());
         let wanted = graph.nodes.iter().filter_map(|node| state.resources.get(node.id.as_str()));
@@ -282,7 +282,7 @@ pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item 
     targets[first..].to_vec()
 }
 
-/// Reads recorded resources, with nothing but their records.
+/// Reads recorded resources, and uses only their records to find them.
 async fn recorded_targets(
     ids: HashSet<Id>,
     registry: &Registry,
@@ -329,8 +329,8 @@ async fn recorded_targets(
     Ok(found)
 }
 
-/// Reads every target again, all at the same time. Returns those that still exist or could not be read. Reads by key
-/// and not by recorded id, because a resource of the stack with the target's name is left over, whatever its id.
+/// Reads all targets again at the same time. Returns those that still exist or could not be read. Reads by key and not
+/// by recorded id, because a resource of the stack with the target's name is left over even if it has another id.
 pub async fn read_again(
     targets: &[Target],
     registry: &Registry,

@@ -1,4 +1,5 @@
-//! The connection of an operation to the loop: it reports why it waits, and learns that it should stop.
+//! The connection of an operation to the loop. Through it, the operation reports why it waits and receives requests to
+//! stop.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Task {
         Self { id, stop, notes, parts: Arc::default(), former_tags: Arc::default(), only_finds: false }
     }
 
-    /// The same task, for a read whose settings nobody compares.
+    /// The same task, for a read whose result is not compared with a description.
     #[must_use]
     pub fn only_finding(self) -> Self {
         Self { only_finds: true, ..self }
@@ -145,8 +146,7 @@ impl Task {
     }
 
     /// The keys of the parts of this kind that the resource has according to the state, whether they are still wanted
-    /// or not. The engine itself removes those that are not. So a provider that looks for foreign parts of a resource
-    /// must not take them for foreign.
+    /// or not. The engine removes the unwanted parts itself, so a provider must not report them as foreign parts.
     pub fn recorded_parts<R: Resource>(&self) -> impl Iterator<Item = R::Key> {
         let of_kind = self.parts.iter().filter(|(kind, _)| kind == R::KIND);
         of_kind.filter_map(|(_, key)| serde_json::from_value(key.clone()).ok())
@@ -175,8 +175,8 @@ impl Task {
         Self { stop, ..self }
     }
 
-    /// The task for which the caller works, if it works within a run. For code that a library calls below an operation,
-    /// and that therefore gets no task as an argument. All other code takes the task that it is given.
+    /// The task for which the caller works, if it works within a run. It is meant for code that a library calls during
+    /// an operation, because that code gets no task as an argument. All other code uses its task argument.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }
@@ -193,7 +193,7 @@ impl Task {
 
     /// Reports why the operation waits: "the role cannot be assumed yet".
     pub fn note(&self, why: impl Into<String>) {
-        // Without a loop, nobody needs the note.
+        // Sending fails only without a loop, and then nobody needs the note.
         let _ = self.notes.send((self.id.clone(), why.into()));
     }
 

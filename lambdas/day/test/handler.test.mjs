@@ -9,7 +9,7 @@ const NOW = new Date("2026-11-21T12:00:00Z");
 const PASSWORD = "SENTINEL-password";
 const failure = (name, message = "SENTINEL") => Object.assign(new Error(message), { name });
 
-/** The handler among fakes that count what they were asked; a test replaces the parts it is about. */
+/** The handler with fakes that count their calls. A test replaces the fakes that it tests. */
 function harness(parts = {}) {
   const seen = { reads: 0, signIns: 0, asked: [], lines: [] };
   const clock = { now: NOW };

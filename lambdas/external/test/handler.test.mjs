@@ -8,7 +8,7 @@ const SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stack/La
 const ARN = "arn:aws:sns:eu-central-1:111122223333:stack-greetings";
 const MOVED = "arn:aws:sns:eu-central-1:111122223333:stack-greetings-moved";
 
-/** The handler among fakes that remember what they were asked; a test replaces the parts it is about. */
+/** The handler with fakes that remember their calls. A test replaces the fakes that it tests. */
 function harness(parts = {}) {
   const seen = { reads: 0, published: [], lines: [] };
   const { readSecret = () => JSON.stringify({ TOPIC_ARN: ARN }), publish = () => {}, ...others } = parts;

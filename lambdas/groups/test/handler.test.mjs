@@ -24,7 +24,7 @@ const STAFF = { sub: "ada", exp: 2e9, token_use: "id", aud: "client1", "cognito:
 const ACCESS = { sub: "ada", exp: 2e9, token_use: "access", client_id: "client2", "cognito:groups": ["staff"] };
 const ARN = "arn:aws:execute-api:eu-central-1:123456789012:rest1";
 
-/** The handler, for which every token has these claims, with what it logs. */
+/** The handler, for which every token has these claims, and its log lines. */
 function harness(claims) {
   const lines = [];
   const verify = typeof claims === "function" ? claims : async () => claims;

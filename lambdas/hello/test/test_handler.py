@@ -1,4 +1,4 @@
-"""What is asked of the function: only a good token opens it, and nobody learns why another does not."""
+"""Tests of the function: it accepts only valid tokens, and never says why it refuses a token."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ class Keys:
 
 
 def claims(**others):
-    """The claims of a good ID token, but for `others`; None leaves one out."""
+    """The claims of a valid ID token, changed by `others`. A claim with the value None is left out."""
     now = int(time.time())
     good = {
         "sub": "6f1a", "iss": ISSUER, "aud": CLIENT, "token_use": "id", "iat": now, "exp": now + 300,
@@ -47,7 +47,7 @@ def claims(**others):
 
 
 def signed(payload, key=OURS, kid="ours", algorithm="RS256"):
-    """A token."""
+    """A signed token with this payload."""
     return jwt.encode(payload, key, algorithm=algorithm, headers={"kid": kid})
 
 
@@ -71,7 +71,7 @@ class Harness:
 
 
 class GoodTokens(unittest.TestCase):
-    """What opens it."""
+    """Tokens that the function accepts."""
 
     def greets(self, token, scheme="Bearer "):
         answer = Harness().call(token, scheme)
@@ -94,7 +94,7 @@ class GoodTokens(unittest.TestCase):
 
 
 class BadTokens(unittest.TestCase):
-    """What does not, and that nobody learns why."""
+    """Tokens that the function refuses without a reason."""
 
     def test_each_gets_401_and_nothing_else(self):
         good = signed(claims())
@@ -157,7 +157,7 @@ class BadTokens(unittest.TestCase):
 
 
 class Trouble(unittest.TestCase):
-    """When the pool's keys cannot be read, nobody gets in and nothing is said."""
+    """If the pool's keys cannot be read, every token is refused without a reason."""
 
     def test_no_keys_is_500(self):
         class Unreachable:
@@ -175,7 +175,7 @@ class Trouble(unittest.TestCase):
 
 
 class Where(unittest.TestCase):
-    """Where the keys come from."""
+    """The address of the pool's keys."""
 
     def test_the_pools_own_address_or_the_emulators(self):
         self.assertEqual(Tokens(REGION, POOL, CLIENT).keys.uri, f"{ISSUER}/.well-known/jwks.json")

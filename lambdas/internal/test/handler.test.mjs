@@ -6,7 +6,7 @@ import { makeHandler } from "../handler.mjs";
 const record = (Message, MessageId = "m-1") => ({ EventSource: "aws:sns", Sns: { MessageId, Message } });
 const named = (name) => record(JSON.stringify({ name }));
 
-/** What the handler logs for an event, line by line. */
+/** The handler's log lines for an event. */
 async function linesFor(event) {
   const lines = [];
   const handler = makeHandler({ env: { SECURELAMBDA_FUNCTION: "InternalLambda" }, write: (line) => lines.push(line) });

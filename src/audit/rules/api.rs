@@ -1,4 +1,4 @@
-//! APIs: who may call a route, how often, with which bodies, and what else there is.
+//! Rules about APIs: authorization, throttling, validation of bodies, and parts that are not in the stack file.
 
 use super::super::estate::{Estate, Resource, found, not_applicable, not_tried};
 use super::super::fix::Fix;
@@ -26,7 +26,8 @@ pub(super) fn api<'a>(estate: &Estate<'a>, resource: &Resource<'_>) -> Option<&'
     estate.stack.all_apis().find(|(known, _)| *known == name).map(|(_, api)| api)
 }
 
-/// A route that was read: its setting of this name. `place` is its table in the stack file, if it is there.
+/// A route that was read, with the values of one setting. `place` is the route's table in the stack file, if it has
+/// one.
 struct LiveRoute<'a> {
     name: &'a str,
     live: &'a str,
@@ -93,7 +94,8 @@ pub(super) fn throttled(estate: &Estate<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether the routes that have limits of their own have some that limit. Without their own, their stage's hold.
+/// Whether routes with limits of their own have limits below that of the account. Other routes have the limits of their
+/// stage.
 fn throttled_by_themselves(estate: &Estate<'_>, kind: &str, prefix: &str) -> Vec<Finding> {
     estate.all(kind, |resource| {
         let own = resource.settings().filter_map(|setting| {
@@ -140,7 +142,7 @@ pub(super) fn bodies_validated(estate: &Estate<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether kinds whose settings list foreign parts have none.
+/// Whether the resources of these kinds have no parts that are not in the stack file.
 pub(super) fn nothing_else(estate: &Estate<'_>, kinds: &[&str]) -> Vec<Finding> {
     let each = |kind: &&str| {
         estate.each(kind, |resource| {
@@ -173,8 +175,8 @@ pub(super) fn private_integrations(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether a web ACL is in front of every REST API. An API without one of the stack cannot be asked for another: the
-/// program reads associations that it makes.
+/// Whether a web ACL is in front of every REST API. If the stack has no web ACL, another one would not be found: the
+/// program reads only the associations that it makes.
 pub(super) fn behind_a_firewall(estate: &Estate<'_>) -> Vec<Finding> {
     if estate.stack.firewall.is_some() {
         return estate.given(wafv2::Association::KIND, "WebACLArn", |value| value.starts_with("arn:"));
@@ -204,8 +206,8 @@ pub(super) fn pools_behind_a_firewall(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether stages authenticate to their backends with a certificate. Lambda is not reached over TLS that the stage opens;
-/// servers that answer routes are.
+/// Whether stages authenticate to their backends with a certificate. This applies only to servers that answer routes:
+/// the stage opens no TLS connection to a Lambda function.
 pub(super) fn backend_certificate(estate: &Estate<'_>) -> Vec<Finding> {
     let servers = |stage: &Resource<'_>| {
         let served = |route: &&Route| matches!(route.target, RouteTarget::Http { .. });

@@ -5,7 +5,8 @@ pub(super) fn between(first: &str, second: &str) -> Option<i64> {
     Some(day(second)? - day(first)?)
 }
 
-/// The number of a day since some day in the past. Years begin in March here, so that February is the last month.
+/// The number of days from a fixed day in the past to this date. Years begin in March here, so that February is the
+/// last month.
 fn day(date: &str) -> Option<i64> {
     let parts: Vec<i64> = date.split('-').map(str::parse).collect::<Result<_, _>>().ok()?;
     let [year, month, day] = parts[..] else { return None };

@@ -1,4 +1,4 @@
-//! Web ACLs: what their live rules do.
+//! Rules about web ACLs and the actions of their live rules.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,11 @@ use crate::aws::wafv2;
 use crate::emulator::UNSUPPORTED;
 use crate::engine::Resource as Kind;
 
-/// The value of a rule that one side does not have, as `wafv2` reports it.
+/// The value that `wafv2` reports for a rule that is missing in the stack file or in the live web ACL.
 const ABSENT: &str = "no such rule";
 
-/// The line that makes groups of AWS block: those that `posture = "hardened"` has, and those of the stack file.
+/// The line of the stack file that makes AWS's rule groups block: the groups of `posture = "hardened"`, and those that
+/// the stack file already has.
 pub(super) fn managed_rules(estate: &Estate<'_>) -> String {
     let ours = estate.stack.firewall.iter().flat_map(|firewall| firewall.managed_rules.iter());
     let mut words: Vec<String> = ours.map(|rule| format!("\"{}:block\"", rule.name)).collect();
@@ -31,15 +32,15 @@ fn names<'a>(values: &Values<'a>) -> BTreeSet<&'a str> {
     rules.filter_map(|(field, _)| field.strip_prefix("Rules.")?.split('.').next()).collect()
 }
 
-/// Whether some rule blocks, or the web ACL blocks what no rule lets pass.
+/// Whether a rule or the default action of the web ACL blocks.
 fn blocks(values: &Values<'_>) -> bool {
     values.iter().any(|(field, value)| match *field {
         "DefaultAction" => value.starts_with("Block"),
         _ if !field.starts_with("Rules.") => false,
         _ if field.ends_with(".Action") => value.starts_with("Block"),
-        // The actions of the rules in the group, which block.
+        // The override `None` keeps the actions of the group's rules, which block.
         _ if field.ends_with(".OverrideAction") => value.starts_with("None"),
-        // A rule that the stack file does not have is one setting with all that it does.
+        // A rule that is not in the stack file is reported as one setting, whose value contains its action.
         _ => field.matches('.').count() == 1 && value.contains(": Block"),
     })
 }
@@ -96,7 +97,7 @@ pub(super) fn has_a_log(estate: &Estate<'_>) -> Vec<Finding> {
     let field = "LoggingConfiguration";
     estate.each(wafv2::WebAcl::KIND, |acl| match acl.value(field) {
         None => not_tried(acl.id, format!("{field} was not read")),
-        // The stack file decides what nobody can have changed there.
+        // An emulator has no such setting that could differ, so the stack file decides.
         Some(UNSUPPORTED) => found(acl.id, false, "the stack file asks for no log", Fix::set("firewall.log = true")),
         Some(value) => found(acl.id, value != "none", format!("{field}: {value}"), Fix::set("firewall.log = true")),
     })

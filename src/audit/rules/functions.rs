@@ -1,4 +1,4 @@
-//! Functions: their runtime, their network, and what is in their environment.
+//! Rules about functions: their runtime, their network, and their environment variables.
 
 use super::super::Finding;
 use super::super::estate::{Estate, found, not_applicable, not_tried};
@@ -46,8 +46,8 @@ pub(super) fn zones(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether a function that answers routes ends before the API stops waiting. What runs longer costs money, and nobody
-/// gets the answer.
+/// Whether a function that answers routes ends before the API stops waiting. A longer run costs money, and the client
+/// does not get the answer.
 pub(super) fn timeout(estate: &Estate<'_>) -> Vec<Finding> {
     let answers = |name: &str| {
         estate.stack.all_routes().any(|(_, route)| route.function().is_some_and(|function| function == name))

@@ -1,4 +1,4 @@
-//! User pools: what only `audit` judges.
+//! Rules about user pools and their app clients.
 
 use super::super::Finding;
 use super::super::estate::{Estate, Resource, found, not_tried};
@@ -8,10 +8,10 @@ use crate::aws::cognito;
 use crate::emulator::UNSUPPORTED;
 use crate::engine::Resource as Kind;
 
-/// How long a token is short-lived, in seconds.
+/// The longest validity of a short-lived token, in seconds.
 const HOUR: i64 = 3600;
 
-/// Whether pools ask every user for a second factor. Service users cannot give one.
+/// Whether pools ask every user for a second factor. Service users cannot provide a second factor.
 pub(super) fn mfa(estate: &Estate<'_>) -> Vec<Finding> {
     estate.field(
         cognito::UserPool::KIND,
@@ -24,7 +24,8 @@ pub(super) fn mfa(estate: &Estate<'_>) -> Vec<Finding> {
     )
 }
 
-/// Whether the pool blocks what threat protection finds. Without threat protection there are no reactions to read.
+/// Whether the pool blocks the risks that threat protection finds. Without threat protection, there are no actions to
+/// read.
 pub(super) fn risks(estate: &Estate<'_>, blocks: impl Fn(&Resource<'_>) -> bool) -> Vec<Finding> {
     estate.each(cognito::UserPool::KIND, |pool| {
         let live = pool.live();
@@ -53,7 +54,7 @@ pub(super) fn short_tokens(estate: &Estate<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether nobody added other ways into a pool.
+/// Whether nobody added app clients, identity providers, domains, resource servers or triggers to a pool.
 pub(super) fn nothing_else(estate: &Estate<'_>) -> Vec<Finding> {
     let fields = ["UserPoolClients", "IdentityProviders", "Domains", "ResourceServers", "LambdaConfig"];
     let all = fields.iter().map(|field| estate.given(cognito::UserPool::KIND, field, |value| value == "none"));

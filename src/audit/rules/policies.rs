@@ -1,4 +1,4 @@
-//! Policy documents: whom they admit, and what they allow.
+//! Rules about policy documents: the callers that they admit, and the actions that they allow.
 
 use serde_json::Value;
 
@@ -7,7 +7,8 @@ use crate::policy::{Policy, one_or_many};
 /// Operators that a request without the key does not meet, in lower case.
 const OPERATORS: [&str; 4] = ["arnequals", "arnlike", "stringequals", "stringlike"];
 
-/// Whether a resource policy, as the kinds report it, admits everybody. What is no policy cannot be judged, and fails.
+/// Whether a resource policy, as the kinds report it, admits everybody. Text that is not a policy counts as public,
+/// except `none`.
 pub(super) fn is_public(policy: &str) -> bool {
     Policy::parse(policy).map_or(policy != "none", |policy| policy.is_public())
 }

@@ -1,4 +1,4 @@
-//! Secrets: who may read them, and when they were rotated.
+//! Rules about secrets: their policies and their rotation.
 
 use super::super::Finding;
 use super::super::estate::{Estate, Resource, found, not_applicable, not_tried};
@@ -8,23 +8,23 @@ use super::number;
 use crate::aws::secretsmanager;
 use crate::engine::Resource as Kind;
 
-/// The most days between two rotations.
+/// The maximum number of days between two rotations.
 const DAYS: i64 = 90;
 
-/// Where the stack file describes a secret. The secret of a service user is described by that user.
+/// The table of the stack file that describes a secret. For the secret of a service user, it is the table of that user.
 fn table(estate: &Estate<'_>, secret: &Resource<'_>) -> String {
     let name = secret.name();
     let service_user = estate.stack.service_users.contains_key(name);
     if service_user { format!("service_users.{name}") } else { format!("secrets.{name}.settings") }
 }
 
-/// Whether it is the secret of an app client, whom its owner gives it to.
+/// Whether this is the client secret of an app client.
 fn is_of_client(secret: &Resource<'_>) -> bool {
     secret.id.parts().0 == "client-secret"
 }
 
-/// What makes a secret rotated. `up --rotate` replaces a service user's password; no function can. Cognito makes the
-/// secret of an app client.
+/// The fix for a secret that is not rotated. No function can rotate a service user's password, which `up --rotate`
+/// replaces, or the secret of an app client, which Cognito makes.
 fn rotate(estate: &Estate<'_>, secret: &Resource<'_>) -> Fix {
     if estate.stack.service_users.contains_key(secret.name()) || is_of_client(secret) {
         return Fix::Accept;
@@ -32,7 +32,7 @@ fn rotate(estate: &Estate<'_>, secret: &Resource<'_>) -> Fix {
     Fix::set(format!("{}.rotation = {{ function = \"FUNCTION\", days = 30 }}", table(estate, secret)))
 }
 
-/// How a secret is rotated, if it is.
+/// The rotation of a secret, if it has one.
 fn rotation<'a>(estate: &Estate<'a>, secret: &Resource<'_>) -> Option<Resource<'a>> {
     estate.resource(&format!("rotation.{}", secret.name()))
 }
@@ -62,7 +62,7 @@ pub(super) fn in_time(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether rotations that were due took place. Secrets Manager has a day for each.
+/// Whether rotations that were due took place. Secrets Manager may take one day for each.
 pub(super) fn succeeds(estate: &Estate<'_>) -> Vec<Finding> {
     estate.each(secretsmanager::Secret::KIND, |secret| {
         let Some(rotation) = rotation(estate, secret) else {
@@ -76,7 +76,7 @@ pub(super) fn succeeds(estate: &Estate<'_>) -> Vec<Finding> {
     })
 }
 
-/// Whether the last rotation, or else the creation of the secret, is at most so many days ago.
+/// Whether the last rotation, or else the creation of the secret, is at most `most` days ago.
 fn aged(estate: &Estate<'_>, secret: &Resource<'_>, rotation: &Resource<'_>, most: i64) -> Finding {
     let last = rotation.value("LastRotatedDate").unwrap_or("not read");
     // As in `2026-11-29`, or `never, created on 2026-11-29`.

@@ -26,33 +26,34 @@ use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
 
-/// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
+/// How long a change of the security policy may take, in seconds. AWS says "about 15 minutes".
 const POLICY_CHANGE_S: u64 = 1500;
 
-/// A regional REST API, empty.
+/// A regional REST API, without its paths and methods.
 #[derive(Debug, Clone)]
 pub struct RestApi {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// Not unique.
+    /// The name. AWS allows several APIs of one name.
     pub name: String,
     /// A sentence for the console.
     pub description: String,
-    /// The region has policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between partitions).
+    /// Whether the region has security policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between
+    /// partitions).
     pub enhanced_tls: bool,
     pub tls: Tls,
     /// Its routes for IAM-signed requests, as a resource policy names them, with `execute-api:/` for its own ARN.
     pub signed_routes: Vec<String>,
     /// The content types of bodies that are passed on as bytes.
     pub binary: BTreeSet<String>,
-    /// Whether it answers at the host name that AWS gives it. That of an API that exists is closed by its
-    /// [`super::Release`], after its custom domain works.
+    /// Whether it answers at its default endpoint, the host name that AWS gives it. A [`super::Release`] closes the
+    /// default endpoint of an existing API, after the custom domain works.
     pub default_endpoint: bool,
-    /// Who may call it from where, with `execute-api:/` for its own ARN. None: everybody whom a route admits.
+    /// The resource policy, with `execute-api:/` for its own ARN. `None`: every caller that a route admits.
     pub policy: Option<Policy>,
-    /// The beginning of that ARN, up to the API's id: `arn:aws:execute-api:<region>:<account>:`.
+    /// The beginning of the API's ARN for invocations, up to its id: `arn:aws:execute-api:<region>:<account>:`.
     pub invoked_as: String,
-    /// Its gateway responses are a resource of the stack: [`super::GatewayResponses`].
+    /// Whether its gateway responses are a resource of the stack: [`super::GatewayResponses`].
     pub has_gateway_responses: bool,
 }
 
@@ -62,8 +63,8 @@ pub struct RestApiOutputs {
     pub id: String,
     pub root_resource_id: String,
     pub name: String,
-    /// How often a setting was corrected that takes effect with the next deployment: TLS, or the API's own host
-    /// name. Each correction makes a new deployment.
+    /// How many times a setting was corrected that takes effect with the next deployment, such as TLS or the resource
+    /// policy. Each correction makes a new deployment.
     #[serde(default)]
     pub revision: u32,
 }
@@ -126,7 +127,7 @@ impl Described for RestApi {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["apigateway:PATCH", "apigateway:UpdateRestApiPolicy"],
                     },
-                    // An update resets answers of the gateway.
+                    // An update resets gateway responses.
                     Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
                 ],
             },
@@ -177,7 +178,7 @@ impl ApiGateway {
         Found { outputs, live: LiveRestApi::of(api, responses) }
     }
 
-    /// The id of the path `/`, which some answers contain.
+    /// The id of the path `/`: `given`, if AWS's answer contained it; otherwise it is read.
     async fn root(&self, id: &str, given: Option<String>) -> Result<String, Failure> {
         if let Some(root) = given {
             return Ok(root);
@@ -288,7 +289,8 @@ impl Provider<RestApi> for ApiGateway {
                 let want = RestApi { enhanced_tls, ..want.clone() };
                 let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
                 let call = self.once.create_rest_api().name(&want.name).description(&want.description);
-                // Set at creation the policy takes effect at once; a later change takes about 15 minutes.
+                // A security policy that is set at creation takes effect at once. A later change takes about 15
+                // minutes.
                 let call = call.security_policy(want.policy());
                 let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
                 let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(!want.default_endpoint);
@@ -310,13 +312,13 @@ impl Provider<RestApi> for ApiGateway {
         let made = made?;
         let id = made.id.unwrap_or_default();
         self.available(&id, made.api_status.as_ref(), task).await?;
-        // An endpoint that is not AWS may have dropped the policy.
+        // An emulator may have ignored the security policy.
         let dropped = want.tls_mends(
             Mends::default(),
             made.security_policy.as_ref().map(SecurityPolicy::as_str),
             made.endpoint_access_mode.as_ref().map(EndpointAccessMode::as_str),
         );
-        // To set the policy in the first call, an operator would have to be allowed to set that of every API.
+        // The first call could set the resource policy only if the operator were allowed to set that of every API.
         let policy = want.policy.as_ref().map(|policy| replace("/policy", policy));
         let patches: Vec<PatchOperation> = dropped.patches.into_iter().chain(policy).collect();
         if !patches.is_empty() {
@@ -356,7 +358,7 @@ impl Provider<RestApi> for ApiGateway {
         if deleted.await.or_absent()?.is_none() {
             return Ok(());
         }
-        // Until then the list shows it too, and the check for leftovers would find it.
+        // Until the API cannot be read, the list shows it too, and the check for leftovers would find it.
         let seen_gone = until(task, "the API is not gone yet", (500, 2000), 60, || async {
             let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
             let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;
@@ -381,7 +383,7 @@ pub(super) mod tests {
         "securityPolicy":"SecurityPolicy_TLS13_1_2_2021_06","endpointAccessMode":"STRICT",
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.main"}}"#;
 
-    /// None of the gateway's answers is customised.
+    /// A list without customised gateway responses.
     const RESPONSES: &str = r#"{"item":[{"responseType":"DEFAULT_4XX","defaultResponse":true}]}"#;
 
     pub(crate) fn want() -> RestApi {
@@ -468,7 +470,7 @@ pub(super) mod tests {
         let strict = with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("STRICT"));
         assert_eq!(want().drift(&strict), vec![]);
         assert_eq!(want().drift(&with(Some("TLS_1_2"), None)), vec![]);
-        // Where TLS 1.3 is demanded, it must not accept TLS 1.2.
+        // An API for TLS 1.3 must not accept TLS 1.2.
         let strictest = RestApi { tls: Tls::V1_3, ..want() };
         assert_eq!(strictest.drift(&strict), vec![]);
         let mends = strictest.mends(&live());
@@ -511,7 +513,7 @@ pub(super) mod tests {
         assert!(reset.starts_with("DELETE") && reset.ends_with("/gatewayresponses/DEFAULT_4XX"), "{reset}");
     }
 
-    /// Where AWS has no policies of the newer kind, it would refuse one, and an access mode with it.
+    /// A region without the newer policies refuses them, and refuses an access mode too.
     #[tokio::test]
     async fn regions_with_legacy_policies_use_the_one_with_tls_1_2() {
         let want = RestApi { enhanced_tls: false, ..want() };

@@ -26,7 +26,7 @@ const KEYS: &[&str] =
 
 const KEY: &[&str] = &["arn:{partition}:apigateway:{region}::/apikeys/*"];
 
-/// An API key.
+/// An API key. AWS chooses its value.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
     /// Its id in the stack, for its tags.
@@ -36,7 +36,7 @@ pub struct ApiKey {
     pub description: String,
 }
 
-/// Without its value.
+/// The outputs of an API key. They do not contain its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiKeyOutputs {
     pub id: String,
@@ -56,7 +56,7 @@ pub struct LiveApiKey {
     pub description: String,
     /// Whether callers may use it.
     pub enabled: bool,
-    /// Whom AWS Marketplace bills.
+    /// The id of the AWS Marketplace customer that the key belongs to.
     pub customer_id: Option<String>,
 }
 
@@ -191,7 +191,7 @@ impl ApiGateway {
         Found { outputs: Self::api_key_outputs(&key), live: LiveApiKey::of(key) }
     }
 
-    /// If the list does not show tags, the key is read by itself.
+    /// If the list shows no tags for the key, the key is read by a call of its own.
     async fn listed_key(&self, key: types::ApiKey) -> Result<Listing, Failure> {
         let id = key.id.clone().unwrap_or_default();
         let tagged = key.tags().is_some_and(|tags| !tags.is_empty());
@@ -244,7 +244,7 @@ impl Provider<ApiKey> for ApiGateway {
             let call = call.set_tags(Some(tag_map(&self.scope, &want.id)));
             call.send().await.or_fail(&format!("create the API key {}", want.name))
         });
-        // The answer contains the key's value, which ends here.
+        // The answer contains the key's value, which is dropped here.
         Ok(ApiKeyOutputs { id: made.await?.id.unwrap_or_default(), name: want.name.clone() })
     }
 
@@ -388,7 +388,7 @@ mod tests {
         let found = Provider::<ApiKey>::read(&ApiGateway::new(&clients), &want().key(), Some(&stale), &task()).await;
         assert_eq!(found.expect("no failure").expect("found").outputs, outputs());
         assert!(asked(&http)[1].0.contains("name=demo-acme"), "{:?}", asked(&http));
-        // A recorded key that lost our tag is nobody's to change.
+        // A recorded key that lost our tag is foreign and must not be changed.
         let (clients, _) = replay(vec![(200, theirs)]);
         let foreign = Provider::<ApiKey>::read(&ApiGateway::new(&clients), &want().key(), Some(&stale), &task()).await;
         assert!(foreign.is_err());

@@ -9,7 +9,7 @@ use super::{LiveGatewayResponse, Mends, RestApi, given, listed, remove, replace,
 use crate::engine::Effect;
 use crate::policy::{Policy, one_or_many};
 
-/// AWS's default: callers send API keys in a header. Routes demand none.
+/// AWS's default: callers send API keys in a header.
 const API_KEY_SOURCE: &str = "HEADER";
 
 /// Settings that take effect with the next deployment (docs/aws.md, TLS of REST APIs and Deployments).
@@ -24,7 +24,7 @@ const IN_FORCE_WHEN_DEPLOYED: [&str; 8] = [
     "minimumCompressionSize",
 ];
 
-/// The beginning of the fields of gateway responses, which take effect with the next deployment too.
+/// The prefix of the fields of gateway responses. These take effect with the next deployment too.
 const GATEWAY_RESPONSES: &str = "gatewayResponses";
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,21 +34,21 @@ pub struct LiveRestApi {
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
     pub endpoint_types: Vec<String>,
-    /// Whether its own host name is disabled.
+    /// Whether its default endpoint, the host name that AWS gives it, is disabled.
     pub execute_api_disabled: bool,
-    /// The TLS policy of its own host name; none means TLS 1.0.
+    /// The TLS policy of its default endpoint; `None` means TLS 1.0.
     pub security_policy: Option<String>,
     /// `STRICT` or `BASIC`.
     pub access_mode: Option<String>,
-    /// The resource policy: who may call it from where.
+    /// The resource policy, as a JSON document.
     pub policy: Option<String>,
     /// Where callers send API keys: `HEADER` or `AUTHORIZER`. None is AWS's default.
     pub api_key_source: Option<String>,
-    /// The content types that are passed on as they are.
+    /// The content types of bodies that are passed on as bytes.
     pub binary_media_types: BTreeSet<String>,
-    /// Answers of at least so many bytes are compressed.
+    /// The size, in bytes, from which answers are compressed.
     pub minimum_compression_size: Option<i32>,
-    /// The customised answers of the gateway itself, by their types, as in `DEFAULT_4XX`.
+    /// The customised gateway responses by type, as in `DEFAULT_4XX`.
     pub gateway_responses: BTreeMap<String, LiveGatewayResponse>,
 }
 
@@ -78,12 +78,12 @@ fn unescaped(policy: &str) -> String {
     serde_json::from_str(&format!("\"{policy}\"")).unwrap_or_else(|_| policy.to_owned())
 }
 
-/// What a statement of a policy does.
+/// The effect of one statement of a policy.
 struct StatementEffect {
     allows: bool,
-    /// It denies, or holds under a condition.
+    /// Whether it denies, or has a condition.
     narrows: bool,
-    /// Nothing stands for everything.
+    /// The ARNs that it names. If it names none, it holds for all.
     resources: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ fn effects(policy: &str) -> Option<Vec<StatementEffect>> {
     statements.iter().map(effect).collect()
 }
 
-/// Whether some resource may have both of these names, in which `*` and `?` stand for anything.
+/// Whether two names with the wildcards `*` and `?` may match the same resource.
 fn overlap(one: &str, other: &str) -> bool {
     let literal = |name: &str| !name.contains(['*', '?']);
     if literal(one) && literal(other) {
@@ -117,8 +117,8 @@ fn overlap(one: &str, other: &str) -> bool {
 }
 
 impl RestApi {
-    /// A statement that allows opens IAM-signed routes to callers whom their own policies do not allow to call. Denying
-    /// statements take callers away (docs/aws.md, Resource policies of REST APIs).
+    /// An `Allow` statement opens IAM-signed routes to callers whose own policies do not allow the call. A `Deny`
+    /// statement excludes callers (docs/aws.md, Resource policies of REST APIs).
     fn foreign_policy_effect(&self, live: &LiveRestApi) -> Effect {
         let Some(policy) = &live.policy else { return Effect::Same };
         let Some(effects) = effects(&self.spelled_out(policy, &live.id)) else { return Effect::Weakens };
@@ -131,13 +131,14 @@ impl RestApi {
             let meets = |resource: &String| signed.iter().any(|route| overlap(route, resource));
             one.allows && !signed.is_empty() && (one.resources.is_empty() || one.resources.iter().any(meets))
         };
-        // The usual ways to let only some networks in: allow these, or allow everybody and deny those from elsewhere. The
-        // policy that the stack file's `allow_from` made is of the second kind, and allows nothing on signed routes.
+        // A policy that admits only some networks allows these, or it allows everybody and denies all other networks.
+        // The policy from a stack file's `allow_from` is of the second kind, and allows nothing on signed routes.
         let narrows = effects.iter().any(|one| one.narrows);
         if narrows && !effects.iter().any(opens) { Effect::Differs } else { Effect::Weakens }
     }
 
-    /// The text with the API's own ARN in place of its short form, which is how API Gateway returns it.
+    /// Replaces the short form `execute-api:/` by the API's own ARN, as API Gateway does in the policies that it
+    /// returns.
     fn spelled_out(&self, policy: &str, api_id: &str) -> String {
         policy.replace("\"execute-api:/", &format!("\"{}{api_id}/", self.invoked_as))
     }
@@ -153,7 +154,7 @@ impl RestApi {
         }
     }
 
-    /// The customised answers of the gateway itself, which nothing of the stack explains.
+    /// The customised gateway responses, if the stack itself has none.
     pub(super) fn foreign_responses<'a>(
         &self,
         live: &'a LiveRestApi,
@@ -173,7 +174,7 @@ impl RestApi {
         let set = replace("/policy", wanted.as_deref().unwrap_or_default());
         let wanted = wanted.map_or("none".to_owned(), |text| self.spelled_out(&text, &live.id));
         let endpoint = endpoint_effect(self.default_endpoint, live.execute_api_disabled);
-        // A release closes it, because the domain must work before.
+        // A release closes the default endpoint, because the custom domain must work before that.
         let opening = self.default_endpoint.then(|| replace("/disableExecuteApiEndpoint", false));
         let key_source = live.api_key_source.as_deref().unwrap_or(API_KEY_SOURCE);
         let binary = self.binary_patches(live);
@@ -197,7 +198,7 @@ impl RestApi {
         let before = mends.patches.len();
         let mut mends = self.tls_mends(mends, live.security_policy.as_deref(), live.access_mode.as_deref());
         if !regional {
-            // The change of the type set them already.
+            // The patches of the endpoint type contain the TLS settings already.
             mends.patches.truncate(before);
         }
         mends
@@ -218,8 +219,8 @@ impl RestApi {
     }
 }
 
-/// An API that can be called by a name that the stack closed is less protected. One that cannot be called by its own name
-/// only differs.
+/// A default endpoint that is open although the stack closes it weakens the API. A closed one that should be open only
+/// differs.
 fn endpoint_effect(open: bool, disabled: bool) -> Effect {
     match (open, disabled) {
         (false, false) => Effect::Weakens,
@@ -228,7 +229,7 @@ fn endpoint_effect(open: bool, disabled: bool) -> Effect {
     }
 }
 
-/// A patch that takes a value away: `replace` without one (docs/aws.md, Creating and finding REST APIs).
+/// A patch that removes a value: a `replace` without a value (docs/aws.md, Creating and finding REST APIs).
 fn unset(path: &str) -> types::PatchOperation {
     types::PatchOperation::builder().op(types::Op::Replace).path(path).build()
 }
@@ -300,7 +301,7 @@ mod tests {
         let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/live/GET/x" });
         let policy = Policy::new([deny("203.0.113.0/24"), allow.clone()]);
         let want = RestApi { policy: Some(policy.clone()), ..want() };
-        // As API Gateway returns it: with the API's own ARN.
+        // API Gateway returns a policy with the API's own ARN.
         let spelled = policy.to_string().replace("execute-api:/", "arn:aws:execute-api:eu-central-1:123456789012:abc/");
         let with = |policy: Option<String>| LiveRestApi { id: "abc".into(), policy, ..live() };
         assert_eq!(weakens(&want, &with(Some(spelled))), None);
@@ -346,7 +347,7 @@ mod tests {
         let shut = RestApi { default_endpoint: false, ..want() };
         assert_eq!(weakens(&shut, &live()), Some(true));
         let mends = shut.mends(&live());
-        // The release that follows closes it.
+        // The release that follows closes the endpoint.
         assert!(mends.patches.is_empty() && RestApi::awaits_deployment(&mends));
         let disabled = LiveRestApi { execute_api_disabled: true, ..live() };
         assert_eq!((weakens(&shut, &disabled), weakens(&want(), &disabled)), (None, Some(false)));

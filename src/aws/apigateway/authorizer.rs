@@ -39,7 +39,7 @@ pub struct LiveAuthorizer {
     pub identity_source: String,
     /// The expression that the token's audience must match.
     pub identity_validation_expression: Option<String>,
-    /// How long a result may be used again, in seconds, if AWS says so.
+    /// How long a result is cached, in seconds, if AWS returns that.
     pub result_ttl_s: Option<i32>,
 }
 
@@ -49,7 +49,7 @@ impl Authorizer {
         // Our pool is added before others are removed, so that there is always one.
         let missing = wanted.difference(&live.provider_arns).map(|arn| pools(Op::Add, arn));
         let foreign = live.provider_arns.difference(&wanted).map(|arn| pools(Op::Remove, arn));
-        // An expression that the token's audience must match only takes callers away.
+        // An expression that the token's audience must match only excludes callers.
         let expression = live.identity_validation_expression.as_deref().unwrap_or("none");
         let ttl = live.result_ttl_s.unwrap_or(RESULT_TTL_S);
         Mends::default()
@@ -134,7 +134,7 @@ impl ApiGateway {
         }
     }
 
-    /// Changes an authorizer, and returns what it is then.
+    /// Patches an authorizer, and returns AWS's answer: the changed authorizer.
     pub(super) async fn patch_authorizer(
         &self,
         found: &AuthorizerOutputs,
@@ -199,7 +199,7 @@ impl Provider<Authorizer> for ApiGateway {
         if updated.provider_arns() == [want.pool_arn.as_str()] {
             return Ok(found.outputs.clone());
         }
-        // MiniStack ignores patches of `providerARNs`: the authorizer is created again, and the routes follow its new
+        // MiniStack ignores patches of `providerARNs`, so the authorizer is created again. The routes then get its new
         // id.
         Provider::<Authorizer>::delete(self, &found.outputs, task).await?;
         Provider::<Authorizer>::create(self, want, task).await

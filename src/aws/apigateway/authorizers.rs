@@ -1,4 +1,4 @@
-//! What all authorizers have in common: those of REST and of HTTP APIs, which check tokens or ask a function.
+//! The types and comparisons that all authorizers share: those of REST and of HTTP APIs, for tokens and with functions.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +30,8 @@ impl AuthorizerKey {
         AuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
     }
 
-    /// Takes the authorizer out of all those of its API: that of the known id, or else that of the name. `labels` returns
-    /// an authorizer's id and name.
+    /// Takes the authorizer from the list of all authorizers of its API: the one with the known id, or else the one
+    /// with the name. `labels` returns an authorizer's id and name.
     pub(in crate::aws) fn take<T>(
         &self,
         mut all: Vec<T>,
@@ -50,14 +50,14 @@ impl AuthorizerOutputs {
     }
 }
 
-/// The effect of other parts of a request by which a function's answers are kept. Fewer parts let one answer hold for more
-/// requests, and let more requests through to the function.
+/// The effect of other identity sources: the parts of a request that form the key of cached answers. With fewer parts,
+/// one cached answer holds for more requests, and more requests reach the function.
 pub(in crate::aws) fn identity_effect(wanted: &BTreeSet<String>, live: &BTreeSet<String>) -> Effect {
     if wanted == live { Effect::Same } else { Effect::of_difference(!wanted.is_subset(live)) }
 }
 
-/// The effect of another time, in seconds, for which a function's answers are used again. An answer that is used longer
-/// holds after the function would refuse.
+/// The effect of another time, in seconds, for which a function's answers are cached. If it is longer, callers pass
+/// even after the function would refuse them.
 pub(in crate::aws) fn cache_effect(wanted: i32, live: i32) -> Effect {
     if wanted == live { Effect::Same } else { Effect::of_difference(live > wanted) }
 }
@@ -68,7 +68,8 @@ pub(in crate::aws) const UNWANTED_SCOPES: Effect = Effect::Weakens;
 /// The effect of scopes on a route of an HTTP API that should have none: fewer of the authorizer's tokens pass.
 pub(in crate::aws) const UNWANTED_SCOPES_OF_HTTP: Effect = Effect::Differs;
 
-/// The effect of other scopes, of which a token needs one. `unwanted` is their effect on a route that should have none.
+/// The effect of other scopes than the wanted ones. A token needs one of a route's scopes. `unwanted` is the effect of
+/// scopes on a route that should have none.
 pub(in crate::aws) fn scopes_effect(wanted: &BTreeSet<String>, live: &BTreeSet<String>, unwanted: Effect) -> Effect {
     match (wanted == live, wanted.is_empty()) {
         (true, _) => Effect::Same,

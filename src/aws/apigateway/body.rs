@@ -16,7 +16,7 @@ use crate::layer::Layer;
 #[derive(Debug, Clone)]
 pub struct Validator {
     pub api_id: String,
-    /// Not unique.
+    /// The name. Several validators of an API may have the same one.
     pub name: String,
 }
 
@@ -34,7 +34,7 @@ pub struct ValidatorKey {
     name: String,
 }
 
-/// What a validator checks.
+/// The checks of a validator, as AWS has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LiveValidator {
     /// Whether bodies match the method's model.
@@ -129,8 +129,8 @@ impl Provider<Validator> for ApiGateway {
                 break;
             }
         }
-        // A create whose answer was lost may have left a second one. Either is good, and both disappear with the API.
-        // But it must be the same one every time, because methods refer to its id.
+        // A create call whose answer was lost may have left a second validator. Both can be used, and both disappear
+        // with the API. But the choice must be the same every time, because methods refer to the validator's id.
         let by_id = known.and_then(|known| all.iter().find(|one| one.id() == Some(&known.id)));
         let named = all.iter().filter(|one| one.name() == Some(&key.name));
         let Some(one) = by_id.or_else(|| named.min_by_key(|one| one.id().map(str::to_owned))) else { return Ok(None) };

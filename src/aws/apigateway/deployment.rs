@@ -16,7 +16,7 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// The beginning of our descriptions.
+/// The prefix by which our deployments are recognised in their descriptions.
 const OURS: &str = "securelambda ";
 
 fn description(hash: &str) -> String {
@@ -116,8 +116,8 @@ impl ApiGateway {
         Ok(Some(all))
     }
 
-    /// Deletes our deployments that no stage serves any more, except these. One that cannot be deleted stays until the
-    /// next deployment, and does no harm.
+    /// Deletes our deployments that no stage serves any more, except those in `keep`. A deployment that cannot be
+    /// deleted stays until the next call, which does no harm.
     pub(super) async fn prune_deployments(&self, api: &str, keep: &[&str], task: &Task) {
         let stages = async { self.client.get_stages().rest_api_id(api).send().await };
         let (Ok(Some(all)), Ok(stages)) = tokio::join!(self.deployments(api), stages) else { return };
@@ -164,7 +164,7 @@ impl Provider<Deployment> for ApiGateway {
 
     async fn create(&self, want: &Deployment, task: &Task) -> Result<DeploymentOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[&API_UPDATING], || async {
-            // Without the stage's name, which would change the stage at once.
+            // The call does not name the stage, because it would move the stage to the deployment at once.
             let call = self.once.create_deployment().rest_api_id(&want.api_id);
             let call = call.description(description(&want.hash));
             call.send().await.or_fail(&format!("deploy the API {}", want.api_id))

@@ -1,7 +1,8 @@
-//! The answers of an API's gateway itself, such as its refusals, as far as they differ from AWS's own.
+//! Gateway responses: the answers that API Gateway itself gives, such as refusals, as far as they differ from AWS's
+//! own.
 //!
-//! All of an API are one resource: AWS lists them in one call. They take effect with the next deployment (docs/aws.md,
-//! Gateway responses), so a correction counts as a revision, which deploys the API again.
+//! All gateway responses of an API are one resource, because AWS lists them in one call. They take effect with the next
+//! deployment (docs/aws.md, Gateway responses), so a correction counts as a revision, which deploys the API again.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// Where headers are set.
+/// The prefix of the parameters that set headers.
 const HEADER: &str = "gatewayresponse.header.";
 
 /// Variables with data of the request or the caller. AWS's own gateway responses contain the error's message alone.
@@ -30,31 +31,31 @@ const REVEALING: [&str; 6] = [
     "$input",
 ];
 
-/// The customised answers of an API.
+/// The customised gateway responses of an API.
 #[derive(Debug, Clone)]
 pub struct GatewayResponses {
     pub api_id: String,
-    /// The headers by name, by the type of the answer, as in `DEFAULT_4XX`.
+    /// For each type of response, as in `DEFAULT_4XX`, its headers by name.
     pub responses: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GatewayResponsesOutputs {
     pub api_id: String,
-    /// How often they were corrected.
+    /// How many times the responses were corrected.
     pub revision: u32,
 }
 
-/// They are found in their API.
+/// Gateway responses are found in their API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GatewayResponsesKey {
     api_id: String,
 }
 
-/// A customised answer as AWS has it.
+/// A customised gateway response as AWS has it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveGatewayResponse {
-    /// None is that of the error.
+    /// `None`: the status code of the error.
     pub status_code: Option<String>,
     /// Values of headers: text in single quotes, or a part of the request.
     pub parameters: BTreeMap<String, String>,
@@ -71,8 +72,8 @@ impl LiveGatewayResponse {
         }
     }
 
-    /// It calls a refusal a success, repeats something of the request or the caller, or lets pages of other origins read
-    /// it than the wanted one does. Other headers and other words protect no less.
+    /// Whether it has a success status, repeats a part of the request or data of the caller, or lets pages of other
+    /// origins read it than the wanted response does. Other headers and other texts do not weaken.
     pub(super) fn weakens(&self, want: &BTreeMap<String, String>) -> bool {
         let refuses = self.status_code.as_deref().is_none_or(|code| code.starts_with(['4', '5']));
         let copies = self.parameters.values().any(|value| !value.starts_with('\''));
@@ -84,7 +85,7 @@ impl LiveGatewayResponse {
         !refuses || copies || reveals || opens
     }
 
-    /// The difference from a wanted one, whose bodies are AWS's own.
+    /// The effect of the difference from a wanted response, which has AWS's own body and status.
     fn effect(&self, want: &BTreeMap<String, String>) -> Effect {
         let own_body = self.templates.values().all(|body| body.replace(' ', "") == OWN_BODY);
         if self.parameters == *want && self.status_code.is_none() && own_body {
@@ -95,7 +96,7 @@ impl LiveGatewayResponse {
     }
 }
 
-/// What a comparison shows for an answer that nobody customised.
+/// The text that a comparison shows for a response that nobody customised.
 const OWN: &str = "AWS's own";
 
 /// The body of AWS's own gateway responses.
@@ -117,7 +118,7 @@ fn shown(all: &BTreeMap<String, String>) -> String {
     listed(all.iter().map(|(name, value)| format!("{name}={value}")))
 }
 
-/// Headers as AWS takes them.
+/// Headers in the form of AWS's response parameters.
 fn parameters(headers: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     headers.iter().map(|(name, value)| (format!("{HEADER}{name}"), literal(value))).collect()
 }
@@ -194,7 +195,7 @@ impl Described for GatewayResponses {
 }
 
 impl ApiGateway {
-    /// The customised answers of the gateway itself. AWS lists its own too (docs/aws.md, Gateway responses).
+    /// The customised gateway responses of an API. AWS lists its own too (docs/aws.md, Gateway responses).
     pub(super) async fn gateway_responses(&self, id: &str) -> Result<BTreeMap<String, LiveGatewayResponse>, Failure> {
         let all = self.client.get_gateway_responses().rest_api_id(id).limit(PAGE).send().await;
         let all = all.or_fail(&format!("list the gateway responses of the REST API {id}")).or_absent()?;
@@ -225,7 +226,7 @@ impl ApiGateway {
         Ok(())
     }
 
-    /// Sets answers back to AWS's own.
+    /// Resets gateway responses to AWS's own.
     pub(super) async fn reset_gateway_responses(
         &self,
         id: &str,

@@ -1,4 +1,4 @@
-//! What answers a method, as it is wanted and as AWS has it, and the calls that bring it about.
+//! The integrations of methods: the wanted ones, those that AWS has, and the calls that create and change them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub const TIMEOUT_MS: i32 = 29_000;
 /// Functions are invoked by POST whatever the caller used (docs/aws.md, Paths, methods and integrations).
 const INVOKE: &str = "POST";
 
-/// What answers a method.
+/// The integration that answers a method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Integration {
     pub answer: Answering,
@@ -25,18 +25,18 @@ pub struct Integration {
     pub timeout_ms: i32,
 }
 
-/// Who answers.
+/// The kinds of integration: a function, a mock or a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answering {
     /// A function, which sees the whole request. See [`super::integration_uri`].
     Function { uri: String },
     /// API Gateway itself.
     Mock(Mock),
-    /// A server elsewhere, which sees the whole request.
+    /// An HTTP server outside of the stack, which sees the whole request.
     Server {
-        /// Its URL, in which parameters of the path stand in braces.
+        /// Its URL, with the names of path parameters in braces.
         uri: String,
-        /// The method with which requests are sent there, or `ANY` for the caller's.
+        /// The HTTP method with which requests are sent to the server, or `ANY` for the caller's.
         method: String,
         /// The parameters of the path that the URL contains.
         path: BTreeSet<String>,
@@ -52,7 +52,7 @@ impl Answering {
         }
     }
 
-    /// Where requests go; `None` if they go nowhere.
+    /// The URI that requests are sent to; `None` for a mock.
     fn uri(&self) -> Option<&str> {
         match self {
             Self::Function { uri } | Self::Server { uri, .. } => Some(uri),
@@ -60,7 +60,7 @@ impl Answering {
         }
     }
 
-    /// The method with which requests are sent there.
+    /// The HTTP method with which requests are sent to the URI; `None` for a mock.
     fn http_method(&self) -> Option<&str> {
         match self {
             Self::Function { .. } => Some(INVOKE),
@@ -76,7 +76,7 @@ impl Answering {
         }
     }
 
-    /// What is put into requests beside what the caller sent: parameters of the path into the URL (docs/aws.md, HTTP
+    /// The mapping of request parameters: those of the path are put into the server's URL (docs/aws.md, HTTP
     /// integrations).
     fn parameters(&self) -> BTreeMap<String, String> {
         let of = |name: &String| (format!("integration.request.path.{name}"), format!("method.request.path.{name}"));
@@ -92,28 +92,28 @@ impl Answering {
 pub struct LiveIntegration {
     /// `AWS_PROXY` for a function that sees the whole request.
     pub kind: String,
-    /// The HTTP method that calls the function: always `POST`.
+    /// The HTTP method with which requests are sent to the URI. For a function it is `POST`.
     pub http_method: String,
-    /// Where it goes.
+    /// The URI of the function or the server.
     pub uri: String,
     pub timeout_ms: i32,
     /// The role that calls the function instead of API Gateway itself, or that of the caller.
     pub credentials: Option<String>,
-    /// The private network that it goes through.
+    /// The id of the VPC link that requests go through.
     pub vpc_link: Option<String>,
     /// Whether the server's certificate is not checked.
     pub trusts_any_certificate: bool,
-    /// The parameters that tell cached answers apart.
+    /// The parameters that form the key of cached answers.
     pub cache_keys: BTreeSet<String>,
-    /// What is added to requests, by its name, as in `integration.request.header.X-Who`.
+    /// The parameters that are added to requests, by name, as in `integration.request.header.X-Who`.
     pub parameters: BTreeMap<String, String>,
-    /// What requests are turned into, by content type.
+    /// The mapping templates for requests, by content type.
     pub templates: BTreeMap<String, String>,
-    /// `CONVERT_TO_TEXT`, or none.
+    /// The conversion of request bodies, as in `CONVERT_TO_TEXT`; `None` if they are not converted.
     pub content_handling: Option<String>,
-    /// What happens to requests with a content type without a template: `NEVER` refuses them.
+    /// The handling of requests whose content type has no template: `NEVER` refuses them.
     pub passthrough: Option<String>,
-    /// How answers are turned into those of the method, by status code.
+    /// The integration responses, which become the method's answers, by status code.
     pub answers: BTreeMap<String, LiveAnswer>,
 }
 
@@ -143,8 +143,8 @@ impl LiveIntegration {
 }
 
 impl Integration {
-    /// Passes on what a deployment contains of it. What is at its default is left out, so that a new setting deploys no
-    /// API again that does not use it.
+    /// Calls `part` with each setting that a deployment contains. Settings at their default are left out, so that a new
+    /// setting does not redeploy APIs that do not use it.
     pub(super) fn parts(&self, part: &mut impl FnMut(&str)) {
         part(self.answer.uri().unwrap_or_default());
         if let Answering::Mock(mock) = &self.answer {
@@ -171,7 +171,7 @@ impl Integration {
         }
         compared
             .plain(field(".timeoutInMillis"), self.timeout_ms, live.timeout_ms)
-            // With a role the function's own policy is not asked who may call it.
+            // With a role, the function's own policy does not decide which callers may invoke it.
             .guard(field(".credentials"), "none", or_none(live.credentials.as_deref()))
             .plain(field(".connectionId"), "none", or_none(live.vpc_link.as_deref()))
             .guard(field(".tlsConfig.insecureSkipVerification"), false, live.trusts_any_certificate)
@@ -184,7 +184,7 @@ impl Integration {
 /// How an integration is corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Integrate {
-    /// By a patch: only its function differs.
+    /// By a patch of the URI, which alone differs.
     Repoint,
     /// By replacing it.
     Put,

@@ -12,13 +12,13 @@ use crate::scope::{Owner, Whose};
 impl ApiGateway {
     async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>, whose: &Whose) -> Result<Listing, Failure> {
         let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
-        // Of another stack's API only the name is needed. An operator may not read more of it.
+        // For an API of another stack only the name is needed. An operator may not be allowed to read more of it.
         let theirs = owner.as_ref().is_some_and(|owner| !whose.owns(owner));
         let (stages, unread) = if theirs {
             (Vec::new(), None)
         } else {
             let doing = format!("list the stages of the REST API {name}");
-            // They disappear with the API even if they are not known.
+            // The stages disappear with the API even if they are not known.
             match self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent() {
                 Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
                 // The list is out of date: the API is gone.
@@ -49,7 +49,7 @@ impl ApiGateway {
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
         let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
-            // The list shows tags, and the name may have been changed.
+            // The tags in the list also identify an API whose name was changed.
             let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
             let ours = ours || api.name().is_some_and(|name| whose.may_own(name));
             ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner, whose)))

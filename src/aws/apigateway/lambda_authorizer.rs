@@ -1,4 +1,4 @@
-//! An authorizer of a REST API that asks a function who may call.
+//! The Lambda authorizer of a REST API: a function that admits or refuses callers.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// The function gets the request, not only a token.
+/// The authorizer type whose function gets the request, not only a token.
 const TYPE: &str = "REQUEST";
 
 /// An authorizer that asks a function, which returns a policy.
@@ -23,10 +23,10 @@ pub struct LambdaAuthorizer {
     pub name: String,
     /// See [`super::integration_uri`].
     pub uri: String,
-    /// What a request must have, as in `method.request.header.X-Partner`. Without it the function is not asked. A policy
-    /// holds for requests with the same values.
+    /// The identity sources: the parts that a request must have, as in `method.request.header.X-Partner`. Without them
+    /// the function is not called. A cached policy holds for requests with the same values.
     pub identity: BTreeSet<String>,
-    /// How long a policy is used again, in seconds.
+    /// How long a policy is cached, in seconds.
     pub cache_s: i32,
 }
 
@@ -42,7 +42,7 @@ pub struct LiveLambdaAuthorizer {
     pub credentials: Option<String>,
 }
 
-/// As AWS writes the parts of a request.
+/// The identity sources as AWS writes them, separated by commas.
 fn joined(identity: &BTreeSet<String>) -> String {
     identity.iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
@@ -68,11 +68,11 @@ impl LambdaAuthorizer {
                 cache_effect(self.cache_s, live.cache_s),
                 [replace("/authorizerResultTtlInSeconds", self.cache_s)],
             )
-            // With a role the function's own policy is not asked who may call it.
+            // With a role, the function's own policy does not decide which callers may invoke it.
             .guard("authorizerCredentials", "none", credentials, [replace("/authorizerCredentials", "")])
     }
 
-    /// Represents it in a deployment, which contains it.
+    /// A text that represents its settings in the hash of a deployment, which contains them.
     pub fn fingerprint(&self) -> String {
         format!("{} {} {} {}", self.name, self.uri, joined(&self.identity), self.cache_s)
     }

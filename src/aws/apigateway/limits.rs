@@ -1,7 +1,7 @@
-//! The limits of single methods in a stage. AWS takes them only for methods of the deployment that the stage serves, so a
-//! [`Release`](super::Release) sets those of new methods, and a new [`Stage`](super::Stage) all of them.
+//! The limits of single methods in a stage. AWS accepts them only for methods of the deployment that the stage serves.
+//! So a [`Release`](super::Release) sets the limits of new methods, and a new [`Stage`](super::Stage) sets all of them.
 //!
-//! A method with limits of its own has all other settings of its own too. They are the stage's.
+//! A method with limits of its own also has its own copy of all other settings, which must equal the stage's.
 
 use aws_sdk_apigateway::types::PatchOperation;
 
@@ -10,7 +10,7 @@ use super::{Mends, replace};
 use crate::choices::ExecutionLog;
 use crate::engine::Effect;
 
-/// What one method allows.
+/// The throttling limits of one method.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MethodLimits {
     /// Requests a second.

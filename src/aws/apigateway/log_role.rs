@@ -25,7 +25,7 @@ use crate::scope::Scope;
 /// The name of the role that is created. It is outside of every stack's path.
 pub const LOG_ROLE: &str = "securelambda-apigateway-logs";
 
-/// By this text a role that an interrupted run left is recognised.
+/// The description by which a role that an interrupted run left is recognised.
 const DESCRIPTION: &str = "Lets API Gateway write the logs of all REST APIs of this account (securelambda)";
 
 const ACCOUNT: &[&str] = &["arn:{partition}:apigateway:{region}::/account"];
@@ -35,7 +35,7 @@ const ROLE: &[&str] = &["arn:{partition}:iam::{account}:role/securelambda-apigat
 /// The groups of access logs.
 const ACCESS_LOGS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
 
-/// The groups of execution logs. AWS chooses their names, which contain the API's id and no stack.
+/// The groups of execution logs. AWS chooses their names, which contain the API's id but not the stack's name.
 const EXECUTION_LOGS: &[&str] = &["{arn:logs}:log-group:API-Gateway-Execution-Logs_*"];
 
 /// The role with which API Gateway writes logs.
@@ -53,7 +53,7 @@ pub struct LogRoleOutputs {
     pub role_arn: String,
 }
 
-/// An account has one role, whatever its name.
+/// The key is the ARN of our role, but the account's role is found whatever its name is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogRoleKey {
     role_arn: String,
@@ -90,7 +90,7 @@ impl Resource for LogRole {
         None
     }
 
-    /// Any role serves.
+    /// Every role is accepted, so nothing differs.
     fn compare(&self, live: &String) -> Comparison {
         Comparison::default().judged("cloudwatchRoleArn", &self.role_arn, live, Effect::Same)
     }
@@ -172,7 +172,7 @@ impl Described for LogRole {
                     Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
                 ],
             },
-            // By tag alone: the names are those of every API's groups.
+            // These groups are recognised by tag alone, because the pattern matches the groups of every API.
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: EXECUTION_LOGS,
@@ -285,12 +285,12 @@ impl Provider<LogRole> for LogRoles {
         Ok(LogRoleOutputs { role_arn: want.role_arn.clone() })
     }
 
-    /// There is nothing to change: any role serves.
+    /// There is nothing to change, because every role is accepted.
     async fn update(&self, _: &LogRole, found: &Found<LogRole>, _: &Task) -> Result<LogRoleOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
-    /// The graph keeps it, so this is not called for a stack. Other stacks and people may use the role.
+    /// Deletes nothing: other stacks and people may use the role. A stack's graph keeps it, so this is not called.
     async fn delete(&self, _: &LogRoleOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
     }

@@ -33,12 +33,12 @@ enum Step<'a> {
     Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
 }
 
-/// The patches that correct a method, if patches can. Their values are texts, and an emulator may keep the text
-/// where AWS makes a boolean of it. Booleans differ only if somebody else changed them; then the method is
-/// created again, as it is to lose declared answers.
+/// The patches that correct a method; `None` if it must be created again. The values of patches are strings, and an
+/// emulator may keep the string where AWS stores a boolean. So a method with a different boolean, or with other
+/// declared answers, is created again.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
-    // An emulator makes a text of the list to which a scope is added.
+    // An emulator turns the list of scopes into a string if a scope is added.
     let scopes = want.authorization.scopes();
     if !scopes.is_subset(&live.scopes) {
         return None;
@@ -52,7 +52,7 @@ fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let mut patches = Vec::new();
     let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer_id());
     if kind != live.authorization || authorizer.is_some_and(|id| live.authorizer_id.as_deref() != Some(id)) {
-        // Both in one call, so that they never belong to different versions.
+        // One call sets both, so that the type and the authorizer always belong together.
         patches.push(replace("/authorizationType", kind));
         patches.extend(authorizer.map(|id| replace("/authorizerId", id)));
     }
@@ -134,7 +134,8 @@ impl ApiGateway {
         side_by_side(AT_ONCE, calls.collect()).await.map(drop)
     }
 
-    /// May be repeated: an existing method, perhaps of an unanswered attempt, is in our API.
+    /// Creates a method. An existing one, perhaps of an unanswered attempt, is in our API, so it is deleted and created
+    /// again.
     async fn put_method(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
         let put = || {
             self.write(api, task, &[&API_AUTHORIZER_VISIBLE], || async {
@@ -162,8 +163,8 @@ impl ApiGateway {
         }
     }
 
-    /// Whether the patches had the wanted effect: an emulator may not implement all of them, and do something else
-    /// then.
+    /// Patches a method, and returns whether the patches had the wanted effect. An emulator may implement some of them
+    /// differently.
     async fn patch_method(
         &self,
         api: &str,
@@ -386,7 +387,7 @@ mod tests {
         assert_eq!(calls(&http).len(), 3);
     }
 
-    /// What AWS answers to a patch: the whole method.
+    /// AWS's answer to a patch: the whole method.
     fn patched(live: &LiveMethod) -> String {
         serde_json::json!({
             "httpMethod": "POST", "authorizationType": live.authorization, "authorizerId": live.authorizer_id,
@@ -537,7 +538,7 @@ mod tests {
     async fn an_opened_method_is_patched() {
         let mut want = routes();
         want.methods.values_mut().for_each(|method| method.authorization = super::super::Authorization::None);
-        // AWS may go on naming the authorizer of a method that asks nobody.
+        // AWS may still return an authorizer's id for a method whose authorization is `NONE`.
         let opened = LiveMethod { authorization: "NONE".into(), ..live_method() };
         let answer = patched(&opened);
         let (clients, http) = replay(vec![(200, &answer)]);

@@ -12,10 +12,10 @@ use crate::engine::{Cause, Comparison, Effect, Failure, Task};
 /// Templates work on text. An API with binary media types would give them bytes (docs/aws.md, Mocks).
 pub(super) const TEXT: ContentHandlingStrategy = ContentHandlingStrategy::ConvertToText;
 
-/// The content type whose template holds for requests without one.
+/// The content type whose template is also used for requests without a content type.
 const JSON: &str = "application/json";
 
-/// Where headers of an answer are set.
+/// The prefix of the parameters that set an answer's headers.
 const HEADER: &str = "method.response.header.";
 
 /// The headers by which a browser lets pages of other origins read an answer.
@@ -34,7 +34,7 @@ pub struct Mock {
     pub refuses_other_bodies: bool,
 }
 
-/// How an integration's answer is turned into the method's, as AWS has it.
+/// An integration response as AWS has it: it turns the integration's answer into the method's.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveAnswer {
     /// Values of headers: text in single quotes, or a part of the answer.
@@ -68,12 +68,12 @@ pub(super) fn literal(value: &str) -> String {
 }
 
 impl Mock {
-    /// Tells the status to API Gateway.
+    /// The request template, which tells API Gateway the status of the answer.
     pub(super) fn request_templates(&self) -> HashMap<String, String> {
         HashMap::from([(JSON.to_owned(), format!(r#"{{"statusCode":{}}}"#, self.status))])
     }
 
-    /// What happens to requests whose content type has no template.
+    /// The handling of requests whose content type has no template; `None` for AWS's default.
     pub(super) fn passthrough(&self) -> Option<&'static str> {
         self.refuses_other_bodies.then_some("NEVER")
     }
@@ -92,7 +92,7 @@ impl Mock {
         }
     }
 
-    /// Passes on what a deployment contains of it.
+    /// Calls `part` with each setting that a deployment contains.
     pub(super) fn parts(&self, part: &mut impl FnMut(&str)) {
         part(&format!("mock {} {}", self.status, self.template));
         for (name, value) in &self.headers {
@@ -132,7 +132,7 @@ impl Mock {
             )
     }
 
-    /// Whether an answer lets pages of more origins read it, or has a template that may.
+    /// Whether an answer lets pages of other origins read it, or has a template that may override headers to do so.
     fn opens(&self, want: &LiveAnswer, live: &LiveAnswer) -> bool {
         let opening = |name: &String| OPENING.iter().any(|header| name.to_lowercase().ends_with(header));
         let header =
@@ -143,8 +143,8 @@ impl Mock {
 }
 
 impl ApiGateway {
-    /// Declares the answer of a mock and its headers, then sets them. The method is new, so it has none; one that exists
-    /// is that of an unanswered call.
+    /// Declares the answer of a mock and its headers, then sets their values. The method is new, so an answer that is
+    /// declared already comes from an earlier attempt that was not answered.
     pub(super) async fn put_answer(
         &self,
         api: &str,
@@ -191,7 +191,7 @@ mod tests {
     fn live() -> LiveIntegration {
         LiveIntegration {
             kind: "MOCK".into(),
-            // An emulator keeps a method that nobody gave.
+            // An emulator returns an HTTP method that nobody set.
             http_method: "POST".into(),
             timeout_ms: TIMEOUT_MS,
             templates: mock().request_templates().into_iter().collect(),

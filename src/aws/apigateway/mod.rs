@@ -2,8 +2,9 @@
 //!
 //! Names of APIs, validators and deployments are not unique, so an API is recognised by its tag and a deployment by the
 //! hash in its description. Changes of an API become live when they are deployed. AWS refuses one of two concurrent
-//! writes to an API (docs/aws.md, Concurrent writes). Ours run concurrently all the same, and a refused one is repeated
-//! alone. Settings are changed by patches, so each setting is compared together with the patches that correct it.
+//! writes to an API (docs/aws.md, Concurrent writes). The program's writes run concurrently nevertheless, and a refused
+//! write is repeated alone. Settings are changed by patches, so each setting is compared together with the patches that
+//! correct it.
 //!
 //! All paths of an API are one resource here, and all methods another. AWS lists each of them in one call, so an API
 //! with a hundred routes is read as fast as one with two.
@@ -94,7 +95,8 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below an API inherits.
+/// The ARNs of all REST APIs. AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below
+/// an API inherits.
 const APIS: &[&str] =
     &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"];
 
@@ -107,7 +109,7 @@ const READ: StatementTemplate = StatementTemplate {
     rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
 };
 
-/// The permissions for a resource below an API that has a call of its own for each change.
+/// The permissions for a resource below an API that has its own calls to create, update and delete it.
 const CREATE_UPDATE_DELETE: StatementTemplate = StatementTemplate {
     sid: Sid::OwnByTag,
     on: BELOW,
@@ -131,7 +133,7 @@ pub struct ApiGateway {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: shared by writes, exclusive for one that is repeated after a conflict.
+    /// A lock for each API, by its id. Writes share it; a write that is repeated after a conflict holds it exclusively.
     locks: Arc<Mutex<HashMap<String, Arc<RwLock<()>>>>>,
 }
 

@@ -61,7 +61,7 @@ fn depth(path: &str) -> usize {
     if path == "/" { 0 } else { path.matches('/').count() }
 }
 
-/// `/a/b` is `b` in `/a`.
+/// Splits a path into its parent and its last part: `/a/b` into `/a` and `b`.
 fn split(path: &str) -> (&str, &str) {
     match path.rsplit_once('/') {
         Some(("", part)) => ("/", part),
@@ -176,7 +176,7 @@ impl ApiGateway {
             Ok(made) => Ok(made.id.unwrap_or_default()),
             Err(failure) if failure.cause == Cause::Exists => {
                 let there = self.resources(api, false).await?.unwrap_or_default().remove(path);
-                // It is gone again, or the list is out of date.
+                // If the path is not listed, it was deleted again, or the list is out of date.
                 there.and_then(|there| there.id).ok_or(Failure { cause: Cause::Refused, ..failure })
             }
             Err(failure) => Err(failure),
@@ -219,7 +219,7 @@ impl Provider<Paths> for ApiGateway {
         _: &Task,
     ) -> Result<Option<Found<Paths>>, Failure> {
         let Some(all) = self.resources(&key.api_id, false).await? else { return Ok(None) };
-        // Every API has `/`. Without a record it does not count as paths of ours.
+        // Every API has `/`. If the state has no record of the paths, `/` alone does not count as paths of ours.
         if known.is_none_or(|known| known.api_id != key.api_id) && all.len() < 2 {
             return Ok(None);
         }
@@ -236,8 +236,8 @@ impl Provider<Paths> for ApiGateway {
         let wanted = want.wanted();
         let (keep, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             ids(&found.live).into_iter().partition(|(path, _)| wanted.contains(path));
-        // Unwanted paths first: `{b}` cannot be created next to `{a}`. Callers notice neither, because
-        // the stage serves a deployment.
+        // Unwanted paths are removed first, because `{b}` cannot be created next to `{a}`. Callers do not notice this,
+        // because the stage serves a deployment.
         self.remove_paths(&want.api_id, &gone, task).await?;
         self.make_paths(&want.api_id, &wanted, keep, task).await
     }
@@ -318,7 +318,7 @@ mod tests {
         let gateway = ApiGateway::new(&clients);
         let key = want(&["/"]).key();
         assert!(Provider::<Paths>::read(&gateway, &key, None, &task()).await.expect("no failure").is_none());
-        // Where the only route is at `/`, nothing more than that is ever there.
+        // An API whose only route is at `/` never has another path.
         let known = PathsOutputs { api_id: "abc".into(), ids: BTreeMap::new() };
         let found =
             Provider::<Paths>::read(&gateway, &key, Some(&known), &task()).await.expect("no failure").expect("found");
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(asked(&http).len(), 1, "it is not taken for one that is there already");
     }
 
-    /// What a thing is called is no part of what AWS says of it.
+    /// The name of a path in an error must not count as a part of AWS's message.
     #[tokio::test(start_paused = true)]
     async fn a_path_named_like_a_conflict_is_not_waited_for() {
         let refused = r#"{"__type":"ConflictException","message":"No."}"#;

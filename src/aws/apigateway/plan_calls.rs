@@ -14,7 +14,7 @@ use crate::aws::tags::pairs;
 use crate::engine::{Failure, Found, Id, InventoryItem, Listing, Task};
 use crate::scope::{Owner, Whose};
 
-/// How often the stages of a plan are read again that somebody else changes meanwhile.
+/// How many times a plan's stages are read and removed, if somebody else changes them meanwhile.
 const DETACHED_AT_MOST: usize = 3;
 
 impl LiveUsagePlan {
@@ -62,12 +62,12 @@ impl ApiGateway {
         }))
     }
 
-    /// The names of a plan's keys, by id. The answer contains their values, which end here.
+    /// The names of a plan's keys, by id. The answer contains the keys' values, which are dropped here.
     pub(super) async fn keys_of_plan(&self, id: &str) -> Result<BTreeMap<String, String>, Failure> {
         let mut pages = self.client.get_usage_plan_keys().usage_plan_id(id).limit(PAGE).into_paginator().send();
         let mut keys = BTreeMap::new();
         while let Some(page) = pages.next().await {
-            // A plan that was deleted meanwhile has none.
+            // A plan that was deleted meanwhile has no keys.
             let Some(page) = page.or_fail(&format!("read the API keys of the usage plan {id}")).or_absent()? else {
                 return Ok(keys);
             };
@@ -124,8 +124,7 @@ impl ApiGateway {
         deleted.await.or_absent().map(drop)
     }
 
-    /// Takes all its stages from a plan. A stage that was deleted meanwhile takes itself from it, and AWS refuses to take
-    /// it once more.
+    /// Removes all stages from a plan. AWS removes a deleted stage itself, and then refuses to remove it again.
     pub(super) async fn detach_plan(&self, plan: &UsagePlanOutputs, task: &Task) -> Result<(), Failure> {
         let mut tries = 0;
         loop {
@@ -144,7 +143,8 @@ impl ApiGateway {
         }
     }
 
-    /// If the list does not show tags, the plan is read by itself. Of another stack's plan only the name is needed.
+    /// If the list shows no tags for the plan, the plan is read by a call of its own. The keys of another stack's plan
+    /// are not listed.
     pub(super) async fn listed_plan(&self, plan: types::UsagePlan, whose: &Whose) -> Result<Listing, Failure> {
         let (id, name) = (plan.id.clone().unwrap_or_default(), plan.name.clone().unwrap_or_default());
         let tagged = plan.tags().is_some_and(|tags| !tags.is_empty());

@@ -1,4 +1,5 @@
-//! The refusals of API Gateway, also those that REST APIs and HTTP APIs share: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of API Gateway, including those that REST APIs and HTTP APIs share: those that the program tells apart,
+//! and those that end by themselves.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -7,7 +8,7 @@ use crate::engine::Refusal;
 refusals! {
     /// API Gateway has no such API, or no such part of it.
     NO_API: Absent = Refusal::new(&["apigateway", "apigatewayv2"], &["NotFoundException"]);
-    /// A part of that name exists in the API, of either version.
+    /// A part of that name exists in the REST API or HTTP API.
     API_PART_EXISTS: Exists = Refusal::new(
         &[
             "apigateway PutMethod",
@@ -22,7 +23,7 @@ refusals! {
         &["ConflictException"],
     )
     .words(&["already exist"]);
-    /// The path exists. Two paths that exclude each other are refused in similar words, and that is another case.
+    /// The path exists. AWS refuses two paths that exclude each other in similar words, which is a different error.
     PATH_TAKEN: Exists = Refusal::new(&["apigateway CreateResource"], &["ConflictException"]).words(&["already has this name"]);
     /// The API has an authorizer of that name.
     AUTHORIZER_TAKEN: Exists = Refusal::new(
@@ -30,7 +31,8 @@ refusals! {
         &["BadRequestException", "ConflictException"],
     )
     .words(&["must be unique"]);
-    /// Somebody has the domain name in the region, perhaps in another account. The older version has the other code.
+    /// Somebody has the domain name in the region, perhaps in another account. Version 1 of the API refuses it with
+    /// `BadRequestException`.
     DOMAIN_TAKEN: Exists = Refusal::new(
         &["apigatewayv2 CreateDomainName"],
         &["ConflictException", "BadRequestException"],
@@ -51,7 +53,7 @@ waits! {
             .words(&["try again later", "concurrent"])
             .pace(1000, 5000, 120);
 
-    /// After a change of the API's own settings.
+    /// The API cannot be deployed or changed again yet, because its settings are still being changed.
     API_UPDATING = wait(
         "deployments",
         "the API is still being updated",
@@ -118,7 +120,7 @@ pub(in crate::aws) mod tests {
     /// The tests of the waits of this service.
     pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases).answering(answers);
 
-    /// Integrations of one method: the shortest of the writes to an API.
+    /// Creates one method and its integration: the shortest of the writes to an API.
     pub(in crate::aws) fn create_routes(clients: Clients, task: Task) -> LocalBoxFuture<'static, Result<(), Failure>> {
         let method = apigateway::sample_method();
         let want = apigateway::Routes {
@@ -224,10 +226,10 @@ pub(in crate::aws) mod tests {
         ]
     }
 
-    /// What the service answers when nothing is in the way, unless it is nothing.
+    /// The service's answer if it does not refuse the call; `None` if that answer is empty.
     fn answers(call: &str, _: &str) -> Option<Answer> {
         let answer = match call {
-            // Deleted, and seen to be.
+            // The API is deleted, and cannot be read any more.
             "GET /restapis/abc" => return Some((404, json!({ "__type": "NotFoundException" }).to_string())),
             "POST /restapis/abc/deployments" => json!({ "id": "d1" }),
             _ => return None,

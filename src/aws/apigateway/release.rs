@@ -1,9 +1,9 @@
-//! Which deployment a stage serves. The stage itself is created early, because its throttle and its web ACL depend on
-//! it. It is pointed to the new deployment last, when everything that the deployment needs exists.
+//! The deployment that a stage serves. The stage itself is created early, because its throttle and its web ACL depend
+//! on it. It is pointed to the new deployment last, when everything that the deployment needs exists.
 //!
 //! A deployment is a snapshot: callers see the old API before this one call and the new API after it. The stage keeps
-//! its address, its throttle and its web ACL. Limits of single methods follow: AWS takes them only for methods that the
-//! stage serves.
+//! its address, its throttle and its web ACL. Limits of single methods are set after that, because AWS accepts them
+//! only for methods that the stage serves.
 //!
 //! A release also closes the host name that AWS gave the API, if the stack file wants that: it comes after the custom
 //! domain, by which callers reach the API from then on.
@@ -31,13 +31,13 @@ pub struct Release {
     pub deployment_id: String,
     /// The limits of methods that have their own, as in `GET /items/{id}`.
     pub limits: BTreeMap<String, MethodLimits>,
-    /// What the stage logs about these methods, as about all others.
+    /// The execution log of these methods, which is the same as for all other methods of the stage.
     pub execution_log: ExecutionLog,
     /// Whether the API answers at the host name that AWS gave it. [`super::RestApi`] compares it and opens it.
     pub default_endpoint: bool,
 }
 
-/// What a stage serves.
+/// The deployment that a stage serves, and its settings of single methods.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveRelease {
     pub deployment_id: String,
@@ -67,8 +67,8 @@ impl Resource for Release {
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = false;
-    /// Until all of API Gateway's servers answer from the new deployment, the old one may call functions that it leads
-    /// to (docs/aws.md, Deployments).
+    /// Until all of API Gateway's servers answer from the new deployment, some may still call functions of the old one
+    /// (docs/aws.md, Deployments).
     const LAG: Option<Lag> = Some(Lag {
         time: Duration::from_mins(1),
         before_removing: &["lambda.function", "lambda.permission"],
@@ -127,7 +127,7 @@ impl Described for Release {
 }
 
 impl ApiGateway {
-    /// What a stage serves; `None` if there is no such stage.
+    /// Reads the deployment that a stage serves; `None` if there is no such stage.
     async fn released(&self, key: &ReleaseOutputs) -> Result<Option<LiveRelease>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.stage);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.stage)).or_absent()?;
@@ -151,8 +151,8 @@ impl ApiGateway {
         limited.await.map(drop)
     }
 
-    /// Closes the API's own host name, and returns whether it was open. That takes effect with the next change of a stage
-    /// (docs/aws.md, Custom domains).
+    /// Closes the API's default endpoint, and returns whether it was open. The change takes effect with the next change
+    /// of a stage (docs/aws.md, Custom domains).
     async fn close_default_endpoint(&self, api_id: &str, task: &Task) -> Result<bool, Failure> {
         let api = self.client.get_rest_api().rest_api_id(api_id).send().await;
         if api.or_fail(&format!("read the REST API {api_id}"))?.disable_execute_api_endpoint() {
@@ -162,7 +162,8 @@ impl ApiGateway {
         Ok(true)
     }
 
-    /// Moves the stage to the deployment, unless it serves it already and nothing else waits for that.
+    /// Closes the default endpoint if that is wanted, then moves the stage to the deployment. The stage is not moved if
+    /// it serves the deployment already and no closed endpoint needs the change.
     async fn release(&self, want: &Release, before: &str, task: &Task) -> Result<(), Failure> {
         let closed = !want.default_endpoint && self.close_default_endpoint(&want.api_id, task).await?;
         if before == want.deployment_id && !closed {
@@ -297,7 +298,7 @@ mod tests {
             asked[4].1.contains(r#"{"op":"replace","path":"/~1a/GET/throttling/rateLimit","value":"5"}"#),
             "{asked:?}"
         );
-        // Nothing to do.
+        // The limits are as wanted; only the deployment differs.
         let (clients, _) = replay(vec![(200, live)]);
         let gateway = ApiGateway::new(&clients);
         let found = Provider::<Release>::read(&gateway, &want.key(), None, &task()).await.expect("no failure");
@@ -312,7 +313,7 @@ mod tests {
         let none = r#"{"item":[]}"#;
         let want = Release { default_endpoint: false, ..want("d2") };
         let live = |deployment: &str| LiveRelease { deployment_id: deployment.into(), ..LiveRelease::default() };
-        // Moved to the deployment that it serves, the stage still makes the change take effect.
+        // The stage is moved even to the deployment that it serves, because this makes the change take effect.
         for before in ["d1", "d2"] {
             let (clients, http) = replay(vec![(200, open), (200, closed), (200, STAGE), (200, none), (200, none)]);
             let found = Found { outputs: want.key(), live: live(before) };

@@ -85,7 +85,7 @@ pub(super) fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
 }
 
 impl Method {
-    /// Without a required parameter more requests reach the function. A path has its parameters in any case.
+    /// Without a required parameter more requests reach the function. The parameters of a path are always present.
     fn lost_parameters(&self, live: &LiveMethod) -> Effect {
         let lost = self.required.difference(&live.required).any(|name| !name.starts_with(PATH));
         if self.required == live.required { Effect::Same } else { Effect::of_difference(lost) }
@@ -105,7 +105,7 @@ impl Method {
         let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
         let (want, is) = (named(authorizer), named(live.authorizer_id.as_deref()));
-        // Without a key nobody knows who calls, and no plan limits them.
+        // Without a key the caller is not identified, and no usage plan limits its requests.
         let keys = match (self.api_key_required, live.api_key_required) {
             (true, false) => Effect::Weakens,
             (want, is) => Effect::differs_unless(want == is),

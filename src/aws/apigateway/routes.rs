@@ -1,5 +1,5 @@
-//! All methods of an API, as one resource: who may call them, what their requests must look like, and which functions
-//! answer. This file describes and compares them; the calls are in `methods.rs`.
+//! All methods of an API, as one resource: their authorization, the validation of their requests, and their
+//! integrations. This file describes and compares them; the calls are in `methods.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Resource};
 use crate::layer::Layer;
 
-/// The content types of a method's models: JSON, and all that are not listed. Without the second a request
-/// with another `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). On AWS the second
-/// includes the first, which is for endpoints that do not implement the second.
+/// The content types of a method's models: JSON, and `$default` for all that are not listed. Without `$default`, a
+/// request with another `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). On AWS
+/// `$default` includes JSON, which is listed for emulators that do not implement `$default`.
 pub(super) const CHECKED_TYPES: [&str; 2] = ["application/json", "$default"];
 
-/// All methods of an API. Each is answered by a function.
+/// All wanted methods of an API.
 #[derive(Debug, Clone)]
 pub struct Routes {
     pub api_id: String,
@@ -37,7 +37,7 @@ pub struct Method {
     pub resource_id: String,
     /// `POST`, or `ANY` for all.
     pub http_method: String,
-    /// Who may call it.
+    /// The authorization that callers need.
     pub authorization: Authorization,
     /// Whether callers must also send an API key of a usage plan.
     pub api_key_required: bool,
@@ -50,7 +50,7 @@ pub struct Method {
     pub integration: Integration,
 }
 
-/// Who may call a method.
+/// The authorization that callers of a method need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// Callers with a token that this authorizer accepts: an ID token or, if there are scopes, an access token with one of
@@ -65,7 +65,7 @@ pub enum Authorization {
 }
 
 impl Authorization {
-    /// AWS's name for it.
+    /// AWS's name for the authorization type.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Cognito { .. } => "COGNITO_USER_POOLS",
@@ -91,7 +91,7 @@ impl Authorization {
     }
 }
 
-/// The API's methods.
+/// The outputs of an API's methods.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutesOutputs {
     pub api_id: String,
@@ -131,8 +131,8 @@ impl Routes {
     /// Sixteen hexadecimal digits for everything that is deployed, including ids. The same stack has the same hash
     /// in every run, and every change that needs a deployment changes it.
     pub fn hash(&self) -> String {
-        // Each part ends with a zero byte, which no part contains. JSON would not do: the order of its keys depends on
-        // how the crate was built, and then every new build would deploy.
+        // Each part ends with a zero byte, which no part contains. JSON is not used, because the order of its keys
+        // depends on how the crate was built. Then a new build could cause a deployment.
         let mut digest = Sha256::new();
         let mut part = |text: &str| digest.update(format!("{text}\0"));
         part(&self.api_id);
@@ -209,7 +209,7 @@ impl Resource for Routes {
             }
         }
         let unwanted = live.methods.keys().filter(|name| !self.methods.contains_key(*name));
-        // An authorizer alone opens nothing. A method that names it is a difference of the method.
+        // An authorizer that no method uses opens nothing. A method that uses it differs itself.
         let others: Vec<&String> = self.other_authorizers(live).map(|(_, name)| name).collect();
         let effect = Effect::differs_unless(others.is_empty());
         compared.nothing_else("other methods", unwanted).judged("other authorizers", "none", listed(others), effect)

@@ -1,5 +1,5 @@
 //! The stage, which callers reach. It is public as soon as it exists, so its throttle is set at once. It cannot be
-//! created without a deployment; which one it serves later is a [`Release`](super::Release).
+//! created without a deployment. A [`Release`](super::Release) sets the deployment that it serves later.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -50,7 +50,7 @@ pub struct Stage {
 }
 
 impl ExecutionLog {
-    /// AWS's word for it.
+    /// AWS's name for the log level.
     pub(super) fn level(self) -> &'static str {
         match self {
             Self::Off => "OFF",
@@ -126,8 +126,8 @@ impl Described for Stage {
                     },
                 ],
             },
-            // AWS knows the name of the stage that is being created. Its documentation does not say whether IAM is
-            // asked about that name or about an asterisk. If it is the name, the stage is created without tags.
+            // AWS's documentation does not say whether IAM checks the ARN with the new stage's name or with an
+            // asterisk. If it is the name, tagging is denied, and the stage is created without tags.
             StatementTemplate {
                 sid: Sid::TagWhatIsMade,
                 on: &[
@@ -211,7 +211,7 @@ impl Provider<Stage> for ApiGateway {
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
         tokio::join!(self.patch_stage(want, want.all_limits(), task), prune).0?;
-        // After the throttle, which must not wait for the account's role for logs.
+        // The logs are set after the throttle, because they may have to wait for the account's role for logs.
         let logs = want.logs();
         if !logs.is_empty() {
             self.patch_stage(want, logs, task).await?;
@@ -225,7 +225,7 @@ impl Provider<Stage> for ApiGateway {
         if !patches.is_empty() {
             self.patch_stage(want, patches, task).await?;
         }
-        // Other stages have a throttle of their own and no web ACL.
+        // Other stages are deleted, because the stack's throttle and web ACL do not protect them.
         for name in &found.live.others {
             self.delete_stage(&want.api_id, name, task).await?;
         }
@@ -316,7 +316,7 @@ pub(super) mod tests {
         let (clients, http) = replay(vec![(403, tags.as_str()), (201, OURS), (200, OURS)]);
         Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await.expect("made");
         assert!(!asked(&http)[1].1.contains("securelambda:stack"), "{:?}", asked(&http));
-        // Denied for another reason it stays denied.
+        // A call that is denied for another reason is not repeated.
         let stages = denied("apigateway:POST", "/restapis/abc/stages");
         let (clients, http) = replay(vec![(403, stages.as_str())]);
         Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await.expect_err("denied");

@@ -20,7 +20,7 @@ const ALL: &str = "*/*";
 pub struct LiveStage {
     /// The API's other stages.
     pub others: Vec<String>,
-    /// Another deployment gets this percentage of the requests.
+    /// The percentage of the requests that a canary, another deployment, gets.
     pub canary_percent: Option<f64>,
     /// By path and method, as in `*/*` or `~1items/GET`.
     pub settings: BTreeMap<String, LiveSetting>,
@@ -28,7 +28,7 @@ pub struct LiveStage {
     pub cache_cluster: bool,
     /// The names of its variables.
     pub variables: BTreeSet<String>,
-    /// The certificate that functions' HTTP servers would see.
+    /// The client certificate that API Gateway shows to HTTP servers behind the stage.
     pub client_certificate_id: Option<String>,
     pub documentation_version: Option<String>,
     /// The ARN of the access log's group.
@@ -46,14 +46,14 @@ pub struct LiveSetting {
     pub rate: f64,
     /// The burst; negative: no limit.
     pub burst: i32,
-    /// Bodies and tokens are written to the log.
+    /// Whether bodies and tokens are written to the log.
     pub data_trace: bool,
     /// `OFF`, `ERROR` or `INFO`.
     pub logging_level: String,
     pub metrics: bool,
-    /// Answers are used again, whoever asks.
+    /// Whether answers are cached, for all callers together.
     pub caching: bool,
-    /// For how many seconds.
+    /// How long answers are cached, in seconds.
     pub cached_for: i32,
     pub cache_encrypted: bool,
     /// Whether only authorized callers may empty the cache.
@@ -180,8 +180,8 @@ impl Stage {
                 is(|all| all.caching),
                 [replace("/*/*/caching/enabled", false)],
             );
-        // Without caching these have no effect. How long answers would be used again is set back all the same, so that
-        // a cache that somebody turns on later is not worse for it.
+        // Without caching these settings have no effect. The time to live is set back nevertheless, so that a cache
+        // that somebody turns on later does not keep answers for too long.
         let cached_for = all.map_or(CACHED_FOR, |all| all.cached_for);
         let mends = mends.judged(
             "methodSettings.*/*.cacheTtlInSeconds",
@@ -202,7 +202,7 @@ impl Stage {
     }
 
     /// A method's own setting overrides the stage's. Only the whole setting can be removed, not a single value
-    /// (docs/aws.md, Stages). Those of methods that have limits of their own belong to the release.
+    /// (docs/aws.md, Stages). The settings of methods with limits of their own belong to the release.
     fn own_settings(&self, mends: Mends, live: &LiveStage) -> Mends {
         let mut mends = mends;
         let unwanted = |key: &String| key != ALL && !self.limits.contains_key(&method_of(key));
@@ -219,7 +219,7 @@ impl Stage {
     fn log_mends(&self, mends: Mends, live: &LiveStage) -> Mends {
         let group = |arn: &Option<String>| arn.as_deref().map_or("none".to_owned(), |arn| log_group(arn).to_owned());
         let (want, is) = (group(&self.access_log), group(&live.access_log));
-        // Somebody who turned an access log on protects no less, unless another account gets it.
+        // An access log that somebody turned on does not weaken, unless another account gets it.
         let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
         let is_abroad = live.access_log.as_deref().is_some_and(|arn| account(arn).as_ref() != Some(&self.account));
         let effect = match &self.access_log {

@@ -17,7 +17,7 @@ const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
 /// The policies of regional APIs that accept TLS 1.3 alone begin with this.
 const ONLY_1_3: &str = "SecurityPolicy_TLS13_1_3_";
 
-/// The host name in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an
+/// In strict mode, the host name in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an
 /// access mode (docs/aws.md, TLS of REST APIs).
 pub(super) const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
 
@@ -31,8 +31,8 @@ impl RestApi {
         }
     }
 
-    /// Every policy except `TLS_1_0` demands at least TLS 1.2, so another one that somebody chose is kept if it accepts
-    /// no older version than the wanted one.
+    /// Whether a policy accepts no older TLS version than the wanted one; then it is kept if somebody chose it. Every
+    /// policy except `TLS_1_0` demands at least TLS 1.2.
     fn accepts(&self, policy: &str) -> bool {
         match self.tls {
             Tls::V1_3 if self.enhanced_tls => policy.starts_with(ONLY_1_3),
@@ -49,7 +49,7 @@ impl RestApi {
         if !policy.starts_with("SecurityPolicy_") {
             return mends;
         }
-        // A new policy sets the mode too.
+        // The patches of a new policy set the mode too.
         let patch = sound.then(|| replace("/endpointAccessMode", ACCESS_MODE.as_str()));
         mends.guard("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"), patch)
     }

@@ -1,4 +1,4 @@
-//! Addresses and ARNs of an API's routes. Pure.
+//! URLs and ARNs of an API's routes. Nothing here calls AWS.
 
 use crate::scope::Scope;
 

@@ -1,5 +1,5 @@
-//! A usage plan: how much each of its API keys may use of some stages. It belongs to no API: AWS keeps it when the API is
-//! gone, and deletes it only when it is associated with no stage.
+//! A usage plan: the limits of its API keys on some stages. It belongs to no API. AWS keeps it when the API is deleted,
+//! and lets it be deleted only when it is associated with no stage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ const PLANS: &[&str] =
 /// A plan, and its keys, which inherit its tags (docs/aws.md, API keys and usage plans).
 pub(super) const PLAN: &[&str] = &["arn:{partition}:apigateway:{region}::/usageplans/*"];
 
-/// The permission to read plans and what keys they have.
+/// The permission to read plans and their keys.
 pub(super) const READ_PLANS: StatementTemplate = StatementTemplate {
     sid: Sid::FindOwn,
     on: PLANS,
@@ -53,7 +53,7 @@ pub struct UsagePlan {
     pub keys: BTreeMap<String, String>,
 }
 
-/// How many requests each key allows in a longer time.
+/// How many requests each key may make in a day, a week or a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanQuota {
     pub requests: i32,
@@ -87,7 +87,7 @@ pub struct LiveUsagePlan {
     pub product_code: Option<String>,
     /// The names of its keys, by id.
     pub keys: BTreeMap<String, String>,
-    /// The ids of the keys that it has according to the state. The engine itself takes those from it that the stack file no
+    /// The ids of the keys that it has according to the state. The engine itself removes those that the stack file no
     /// longer names.
     pub recorded_keys: BTreeSet<String>,
 }
@@ -95,14 +95,14 @@ pub struct LiveUsagePlan {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveQuota {
     pub requests: i32,
-    /// How many requests fewer the first time has.
+    /// How many requests fewer the first period allows.
     pub offset: i32,
     /// AWS's word: `DAY`, `WEEK` or `MONTH`.
     pub per: String,
 }
 
 impl QuotaPeriod {
-    /// AWS's word for it.
+    /// AWS's name for the period.
     fn word(self) -> QuotaPeriodType {
         match self {
             Self::Day => QuotaPeriodType::Day,
@@ -130,8 +130,8 @@ impl UsagePlan {
         self.quota_mends(self.throttle_mends(self.stage_mends(mends, live), live), live)
     }
 
-    /// A key opens every stage of its plan, so another stage opens more. Limits of single methods cannot be removed
-    /// alone: their stage is associated again (docs/aws.md, API keys and usage plans).
+    /// A key opens every stage of its plan, so an additional stage weakens. Limits of single methods cannot be removed
+    /// alone, so their stage is removed and added again (docs/aws.md, API keys and usage plans).
     fn stage_mends(&self, mends: Mends, live: &LiveUsagePlan) -> Mends {
         let others: Vec<&String> = live.stages.keys().filter(|stage| !self.stages.contains(*stage)).collect();
         let missing: Vec<&String> = self.stages.iter().filter(|stage| !live.stages.contains_key(*stage)).collect();
@@ -153,7 +153,7 @@ impl UsagePlan {
             ("burstLimit", self.burst_limit.into(), live.throttle.map(|(_, burst)| burst.into())),
         ];
         limits.into_iter().fold(mends, |mends, (limit, want, live)| {
-            // Nothing says what a limit of 0 means.
+            // AWS does not document the meaning of a limit of 0.
             let effect = match live {
                 Some(live) if live > 0.0 && live < want => Effect::Differs,
                 Some(live) if (live - want).abs() < 1e-6 => Effect::Same,
@@ -240,7 +240,7 @@ impl Described for UsagePlan {
                 rights: &[
                     // Before it is deleted, its stages are taken from it.
                     Permissions { needs: &[Usage::Update, Usage::Delete], actions: &["apigateway:PATCH"] },
-                    // An update takes keys from it that the stack does not have.
+                    // An update removes the keys that the stack does not have.
                     Permissions { needs: &[Usage::Update, Usage::Delete], actions: &["apigateway:DELETE"] },
                 ],
             },
@@ -446,7 +446,7 @@ mod tests {
             (LiveUsagePlan { quota: Some(quota(1000, "MONTH")), ..live() }, vec![("quota", false)]),
             (LiveUsagePlan { quota: Some(quota(10, "WEEK")), ..live() }, vec![("quota", false)]),
             (LiveUsagePlan { keys: foreign, ..live() }, vec![("other keys", true)]),
-            // Whether each key is in the plan is a matter of its own.
+            // A missing key is a difference of its `UsagePlanKey`.
             (LiveUsagePlan { keys: BTreeMap::new(), ..live() }, vec![]),
             (LiveUsagePlan { stages: elsewhere, ..live() }, vec![("other stages", true)]),
             (LiveUsagePlan { stages: BTreeMap::new(), ..live() }, vec![("missing stages", false)]),
@@ -491,7 +491,7 @@ mod tests {
         assert_eq!(asked(&http).len(), 2);
     }
 
-    /// The engine takes it from the plan, at the end of the run.
+    /// The engine removes such a key from the plan at the end of the run.
     #[tokio::test]
     async fn a_key_on_record_that_the_stack_file_no_longer_names_is_no_other_key() {
         let keys =
@@ -552,7 +552,7 @@ mod tests {
         assert_eq!(Provider::<UsagePlan>::delete(&ApiGateway::new(&clients), &outputs(), &task()).await, Ok(()));
         let patch = r#"{"patchOperations":[{"op":"remove","path":"/apiStages","value":"abc:live"}]}"#;
         assert_eq!(asked(&http)[2].1, patch);
-        // The stage went meanwhile.
+        // The stage was deleted meanwhile.
         let gone = r#"{"__type":"NotFoundException","message":"Invalid API Stage {api: abc, stage: live} specified for usageplan u1"}"#;
         let (with, without) = (plan(STAGE), plan(""));
         let answers = vec![(400, IN_USE), (200, with.as_str()), (404, gone), (200, without.as_str()), (202, "")];

@@ -1,5 +1,6 @@
-//! The usage plan that an API key belongs to. AWS takes a key for a stage in one plan only, so a key that is to move is
-//! taken from its old plan first. From plans that others made, people take it themselves.
+//! The usage plan that an API key belongs to. AWS accepts a key in only one plan for each stage, so a key that moves is
+//! removed from its old plan first. The program does not change plans that others made; people must remove the key from
+//! those.
 
 use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub struct UsagePlanKeyOutputs {
     pub key_id: String,
 }
 
-/// A key belongs to plans by their ids. It is looked up by the key alone: which plan it belongs to is a setting.
+/// The lookup names the API key alone, because the plan that the key belongs to is a setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UsagePlanKeyLookup {
     pub(super) key_id: String,
@@ -60,7 +61,7 @@ impl UsagePlanKey {
         UsagePlanKeyOutputs { plan_id: self.plan_id.clone(), key_id: self.key_id.clone() }
     }
 
-    /// One that a plan's list of keys names.
+    /// The lookup and the outputs of a key in a plan's list of keys.
     pub(super) fn listed(plan_id: &str, key_id: String) -> (UsagePlanKeyLookup, UsagePlanKeyOutputs) {
         let plan_id = plan_id.to_owned();
         (UsagePlanKeyLookup { key_id: key_id.clone() }, UsagePlanKeyOutputs { plan_id, key_id })
@@ -94,7 +95,8 @@ impl Resource for UsagePlanKey {
         None
     }
 
-    /// Another plan has limits of its own, or none. A key that is still in the plan on record is to move.
+    /// Another plan of the stack weakens, because it has other limits or none. But a key that is still only in the
+    /// recorded plan is moved by this run, and only differs.
     fn compare(&self, live: &Self::Live) -> Comparison {
         let there = live.iter().find(|plan| plan.plan_id == self.plan_id);
         let before = self.others(live, true).find(|plan| there.is_none() && plan.recorded);
@@ -159,13 +161,13 @@ impl ApiGateway {
         Ok(plan.is_some_and(|plan| self.owns_plan(&plan)))
     }
 
-    /// The plans that have an API key, whoever made them. Each is asked for its keys as well, because emulators name all
-    /// plans whatever key is asked for. `own` is the id of a plan that is known to be the stack's.
+    /// The plans that have an API key, whoever made them. The keys of each plan are read as well, because emulators
+    /// return all plans for every key. `own` is the id of a plan that is known to be the stack's.
     async fn plans_of_key(&self, key: &str, own: Option<&str>) -> Result<Vec<LiveUsagePlanKey>, Failure> {
         let mut pages = self.client.get_usage_plans().key_id(key).limit(PAGE).into_paginator().send();
         let mut plans = Vec::new();
         while let Some(page) = pages.next().await {
-            // A key that was deleted meanwhile has none.
+            // A key that was deleted meanwhile is in no plan.
             let Some(page) = page.or_fail(&format!("read the usage plans of the API key {key}")).or_absent()? else {
                 return Ok(plans);
             };
@@ -195,10 +197,10 @@ impl ApiGateway {
             let call = call.key_id(&want.key_id).key_type(KEY_TYPE);
             call.send().await.or_fail(&format!("add an API key to the usage plan {}", want.plan))
         });
-        // The answer contains the key's value, which ends here.
+        // The answer contains the key's value, which is dropped here.
         match added.await.map(drop) {
             Ok(()) => Ok(()),
-            // An unanswered attempt may have added it. AWS refuses a second one.
+            // An unanswered attempt may have added the key already. AWS refuses to add it again.
             Err(failure) => {
                 let there = self.plans_of_key(&want.key_id, Some(&want.plan_id)).await;
                 let done = there.is_ok_and(|plans| plans.iter().any(|plan| plan.plan_id == want.plan_id));
@@ -272,7 +274,7 @@ mod tests {
         let drift = want().drift(&vec![trial]);
         assert_eq!(drift, [Drift::new("plan", "demo-partner", "none"), other()]);
         assert!(want().requires_replacement(&drift).is_none());
-        // The stack file moved it.
+        // The stack file moves the key to another plan.
         let before = LiveUsagePlanKey { recorded: true, ..plan("u2", "demo-trial") };
         assert_eq!(want().drift(&vec![before.clone()]), [Drift::new("plan", "demo-partner", "demo-trial")]);
         let drift = want().drift(&vec![before.clone(), plan("u3", "demo-free")]);

@@ -18,10 +18,10 @@ use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Ret
 use crate::layer::Layer;
 use crate::scope::Whose;
 
-/// AWS's default.
+/// AWS's default source of API keys.
 const API_KEY_SOURCE: &str = "$request.header.x-api-key";
 
-/// An HTTP API, empty.
+/// An HTTP API, without its routes.
 #[derive(Debug, Clone)]
 pub struct HttpApi {
     /// Its id in the stack, for its tags.
@@ -30,10 +30,10 @@ pub struct HttpApi {
     pub name: String,
     /// A sentence for the console.
     pub description: String,
-    /// What browsers allow to pages of other origins.
+    /// The wanted CORS configuration, if any.
     pub cors: Option<HttpCors>,
-    /// Whether it answers at the host name that AWS gives it. That of an API that exists is closed by
-    /// [`super::HttpDefaultEndpoint`], after its custom domain works.
+    /// Whether it answers at its default endpoint, the host name that AWS gives it. A [`super::HttpDefaultEndpoint`]
+    /// closes the default endpoint of an existing API, after the custom domain works.
     pub default_endpoint: bool,
 }
 
@@ -54,11 +54,11 @@ pub struct HttpApiKey {
 pub struct LiveHttpApi {
     pub name: String,
     pub description: String,
-    /// Whether its own host name is disabled.
+    /// Whether its default endpoint, the host name that AWS gives it, is disabled.
     pub execute_api_disabled: bool,
-    /// What browsers allow to pages of other origins.
+    /// The CORS configuration, if it has one.
     pub cors: Option<HttpCors>,
-    /// Where API keys are. None is AWS's default.
+    /// The source of API keys; `None` for AWS's default.
     pub api_key_selection_expression: Option<String>,
 }
 
@@ -239,15 +239,15 @@ impl Provider<HttpApi> for ApiGatewayV2 {
     async fn update(&self, want: &HttpApi, found: &Found<HttpApi>, task: &Task) -> Result<HttpApiOutputs, Failure> {
         let id = &found.outputs.id;
         let doing = format!("update the HTTP API {}", want.name);
-        // An update keeps what it leaves out, so a call of its own removes the CORS configuration (docs/aws.md, Updates
-        // of HTTP APIs).
+        // An update keeps the settings that it leaves out, so a call of its own removes the CORS configuration
+        // (docs/aws.md, Updates of HTTP APIs).
         if found.live.cors.is_some() && want.cors.is_none() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
             });
             removed.await?;
         }
-        // It has no effect on HTTP APIs, so it is sent only to set it back.
+        // The source of API keys has no effect on HTTP APIs, so it is sent only to set it back.
         let key_source = found.live.api_key_selection_expression.as_ref().filter(|now| *now != API_KEY_SOURCE);
         let key_source = key_source.map(|_| API_KEY_SOURCE.to_owned());
         let cors = want.cors.as_ref().filter(|_| want.cors != found.live.cors).map(HttpCors::sent);

@@ -39,8 +39,8 @@ pub struct LiveJwtAuthorizer {
     pub audience: Vec<String>,
 }
 
-/// Where the token comes from. Another header differs. An address, in which the query string is, is kept by logs,
-/// histories and proxies, which then have the token (RFC 6750, 5.3).
+/// The effect of the source of the token. Another header only differs. A query string weakens: logs, browser histories
+/// and proxies keep URLs, and so the token (RFC 6750, 5.3).
 fn source_effect(live: &[String]) -> Effect {
     if live.iter().any(|source| !source.starts_with("$request.header.")) {
         Effect::Weakens
@@ -61,7 +61,7 @@ impl JwtAuthorizer {
 impl Resource for JwtAuthorizer {
     const KIND: &'static str = "apigatewayv2.authorizer";
     const GOES_WITH_PARENT: bool = true;
-    // AWS does not refuse a second one of the same name, and a second one does no harm.
+    // AWS refuses a second authorizer of the same name. An emulator may accept it, which does no harm.
     const NAME_IS_UNIQUE: bool = false;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
@@ -83,7 +83,7 @@ impl Resource for JwtAuthorizer {
 
     fn compare(&self, live: &LiveJwtAuthorizer) -> Comparison {
         let audience: BTreeSet<String> = live.audience.iter().cloned().collect();
-        // Without any, tokens of every client pass.
+        // Without any audience, tokens of every client pass.
         let fewer = !audience.is_empty() && audience.is_subset(&self.audience);
         let effect = if audience == self.audience { Effect::Same } else { Effect::of_difference(!fewer) };
         Comparison::default()

@@ -1,4 +1,4 @@
-//! The CORS configuration of an HTTP API: which pages of other origins may call it.
+//! The CORS configuration of an HTTP API: the rules for pages of other origins that call it.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use aws_sdk_apigatewayv2::types;
 use super::listed;
 use crate::engine::{Comparison, Effect};
 
-/// What browsers allow to pages of other origins. AWS may change the case of names.
+/// A CORS configuration: the rights that browsers give to pages of other origins. AWS may change the case of names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HttpCors {
     /// The origins whose pages may read answers.
     pub origins: Vec<String>,
-    /// The request headers that they may send.
+    /// The request headers that these pages may send.
     pub headers: Vec<String>,
     pub methods: Vec<String>,
-    /// The answers' headers that they may read.
+    /// The answers' headers that these pages may read.
     pub exposed: Vec<String>,
     /// Whether requests contain cookies.
     pub credentials: bool,
-    /// How long browsers remember it, in seconds.
+    /// How long browsers cache the answer to a preflight request, in seconds.
     pub max_age_s: Option<i32>,
 }
 
@@ -61,7 +61,7 @@ impl HttpCors {
         let mut compared = compared;
         for (field, want, live) in lists {
             let (wanted, is) = (set(want), set(live));
-            // What is missing lets pages do less.
+            // A missing entry lets pages do less, so it does not weaken.
             let less = is.is_subset(&wanted);
             let effect = if less { Effect::differs_unless(is == wanted) } else { Effect::Weakens };
             compared = compared.judged(format!("CorsConfiguration.{field}"), listed(want), listed(live), effect);
@@ -78,7 +78,8 @@ impl HttpCors {
         )
     }
 
-    /// Only with an origin does a browser let a page read answers.
+    /// Compares with no configuration. A live one weakens only if it names an origin, because a browser then lets pages
+    /// read answers.
     fn unwanted(compared: Comparison, live: Option<&Self>) -> Comparison {
         let effect = live.map_or(Effect::Same, |live| Effect::of_difference(!live.origins.is_empty()));
         compared.judged("CorsConfiguration", "none", live.map_or("none".to_owned(), Self::to_string), effect)

@@ -1,5 +1,6 @@
-//! The closed host name that AWS gave an HTTP API. It is closed by itself, after the custom domain by which callers reach the
-//! API from then on. [`HttpApi`](super::HttpApi) opens it again.
+//! The closed default endpoint of an HTTP API: the host name that AWS gave it. It is a resource of its own, because it
+//! is closed after the custom domain, by which callers reach the API from then on. [`HttpApi`](super::HttpApi) opens it
+//! again.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::layer::Layer;
 /// AWS's name of the setting.
 pub(super) const CLOSED: &str = "DisableExecuteApiEndpoint";
 
-/// The host name of an HTTP API, closed.
+/// The closed default endpoint of an HTTP API.
 #[derive(Debug, Clone)]
 pub struct HttpDefaultEndpoint {
     pub api_id: String,
@@ -92,7 +93,7 @@ impl Provider<HttpDefaultEndpoint> for ApiGatewayV2 {
         Ok(live.map(|live| Found { outputs: key.clone(), live }))
     }
 
-    /// A new API is created with a closed host name. Another one may be open.
+    /// A new API is created with a closed default endpoint. That of an existing API may be open.
     async fn create(&self, want: &HttpDefaultEndpoint, task: &Task) -> Result<HttpDefaultEndpointOutputs, Failure> {
         let closed = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_api().api_id(&want.api_id).disable_execute_api_endpoint(true);
@@ -111,7 +112,7 @@ impl Provider<HttpDefaultEndpoint> for ApiGatewayV2 {
         Provider::<HttpDefaultEndpoint>::create(self, want, task).await
     }
 
-    /// The API opens it, before anything is removed.
+    /// Does nothing: the [`HttpApi`](super::HttpApi) opens the endpoint before anything is removed.
     async fn delete(&self, _: &HttpDefaultEndpointOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
     }

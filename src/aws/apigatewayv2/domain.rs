@@ -1,4 +1,4 @@
-//! Custom domain names of APIs of both kinds. A name is unique among all accounts of a region (docs/aws.md, Custom
+//! Custom domain names of REST and HTTP APIs. A name is unique among all accounts of a region (docs/aws.md, Custom
 //! domains).
 
 use aws_sdk_apigatewayv2::operation::get_domain_name::GetDomainNameOutput;
@@ -58,9 +58,9 @@ pub struct LiveDomainName {
     /// `REGIONAL` or `EDGE`.
     pub endpoint_type: String,
     pub security_policy: String,
-    /// Where the certificates of callers are, if callers must have one.
+    /// The S3 URI of the truststore for callers' certificates, if callers must have one.
     pub truststore: Option<String>,
-    /// Whether rules decide where requests go, besides mappings.
+    /// The routing mode: requests are led to APIs by mappings, by routing rules or by both.
     pub routing_mode: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Resource for DomainName {
         let effect = Effect::weakens_unless(!live.is_weak());
         let mode = live.routing_mode.as_deref().unwrap_or(RoutingMode::ApiMappingOnly.as_str());
         Comparison::default()
-            // Whoever has the other certificate's key could answer in the API's name.
+            // A person who has the private key of another certificate could answer in the API's name.
             .guard("CertificateArn", &self.certificate_arn, &live.certificate_arn)
             .plain("EndpointType", EndpointType::Regional.as_str(), &live.endpoint_type)
             .judged("SecurityPolicy", POLICY, &live.security_policy, effect)
@@ -129,7 +129,7 @@ impl Described for DomainName {
                 rights: &[
                     Permissions {
                         needs: &[Usage::Update],
-                        // Taking away what somebody demands of callers needs a permission of its own.
+                        // The removal of mutual TLS needs a permission of its own.
                         actions: &["apigateway:PATCH", "apigateway:RemoveCertificateFromDomain"],
                     },
                     Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
@@ -191,12 +191,13 @@ fn found(name: &str, answer: GetDomainNameOutput) -> Found<DomainName> {
 }
 
 impl LiveDomainName {
-    /// Every policy but this one demands at least TLS 1.2.
+    /// Whether it accepts a TLS version before 1.2. Every policy except `TLS_1_0` demands at least TLS 1.2.
     fn is_weak(&self) -> bool {
         self.security_policy == "TLS_1_0" || self.security_policy.is_empty()
     }
 
-    /// The policy that an update sends, because an update sends all settings: a stronger one that somebody chose stays.
+    /// The policy that an update sends, because an update must send all settings. A stronger policy that somebody chose
+    /// is kept.
     fn policy_to_keep(&self) -> &str {
         if self.is_weak() { POLICY } else { &self.security_policy }
     }
@@ -215,7 +216,7 @@ impl ApiGatewayV2 {
         answer.or_fail(&format!("read the domain name {name}")).or_absent()
     }
 
-    /// Waits until the domain can be changed, and returns where it leads.
+    /// Waits until the domain can be changed, and returns its outputs.
     async fn ready(&self, name: &str, task: &Task) -> Result<DomainNameOutputs, Failure> {
         until(task, "the domain name is still being set up", (1000, 5000), 600, || async {
             let configurations = self.domain(name).await?.and_then(|answer| answer.domain_name_configurations);
@@ -245,7 +246,7 @@ impl ApiGatewayV2 {
         for one in all {
             let owner = Owner::read(pairs(one.tags()));
             let name = one.domain_name().unwrap_or_default().to_owned();
-            // A name says nothing about a stack.
+            // Only tags show the owner, because a domain name does not contain the stack's name.
             if !owner.as_ref().is_some_and(|owner| whose.owns(owner)) {
                 continue;
             }
@@ -314,7 +315,7 @@ impl Provider<DomainName> for ApiGatewayV2 {
         found: &Found<DomainName>,
         task: &Task,
     ) -> Result<DomainNameOutputs, Failure> {
-        // An empty place takes the demand for certificates away.
+        // An empty truststore URI removes mutual TLS.
         let no_tls =
             found.live.truststore.as_ref().map(|_| MutualTlsAuthenticationInput::builder().truststore_uri("").build());
         let updated = self.write(&want.name, task, &[], || async {

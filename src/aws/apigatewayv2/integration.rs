@@ -17,7 +17,7 @@ const ONLY_PAYLOAD: &str = "1.0";
 /// The longest time that an answer may take. A function's own timeout comes first.
 pub const HTTP_TIMEOUT_MS: i32 = 30_000;
 
-/// What answers a route. Routes with the same one share it.
+/// The integration that answers a route. Routes with equal integrations share one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpIntegration {
     pub answer: HttpAnswering,
@@ -25,16 +25,16 @@ pub struct HttpIntegration {
     pub timeout_ms: i32,
 }
 
-/// Who answers.
+/// The kinds of integration: a function or a server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HttpAnswering {
     /// The function with this ARN, which sees the whole request.
     Function(String),
-    /// A server elsewhere, which sees the whole request.
+    /// An HTTP server outside of the stack, which sees the whole request.
     Server {
-        /// Its URL, in which parameters of the path stand in braces.
+        /// Its URL, with the names of path parameters in braces.
         url: String,
-        /// The method with which requests are sent there, or `ANY` for the caller's.
+        /// The HTTP method with which requests are sent to the server, or `ANY` for the caller's.
         method: String,
     },
 }
@@ -75,19 +75,19 @@ impl HttpAnswering {
 pub struct LiveHttpIntegration {
     /// `AWS_PROXY` for a function that sees the whole request.
     pub kind: String,
-    /// The function's ARN.
+    /// The function's ARN or the server's URL.
     pub uri: String,
     /// The format of requests to functions.
     pub payload: String,
     /// The method with which requests are sent.
     pub method: Option<String>,
-    /// In milliseconds; none is AWS's default.
+    /// How long API Gateway waits for the answer, in milliseconds; `None` for AWS's default.
     pub timeout_ms: Option<i32>,
     /// The role that calls the function instead of API Gateway itself.
     pub credentials: Option<String>,
-    /// The private network that it goes through.
+    /// The id of the VPC link that requests go through.
     pub vpc_link: Option<String>,
-    /// What is changed in requests, by its name, as in `overwrite:header.x-who`.
+    /// The changes to requests, by parameter name, as in `overwrite:header.x-who`.
     pub request_parameters: BTreeMap<String, String>,
     /// The status codes whose answers are changed.
     pub response_parameters: BTreeSet<String>,
@@ -126,7 +126,7 @@ impl HttpIntegration {
             // A function that expects one format may misread the other.
             .guard(field("PayloadFormatVersion"), self.answer.payload(), &live.payload)
             .plain(field("TimeoutInMillis"), self.timeout_ms, live.timeout_ms.unwrap_or(HTTP_TIMEOUT_MS))
-            // With a role the function's own policy is not asked who may call it.
+            // With a role, the function's own policy does not decide which callers may invoke it.
             .guard(field("CredentialsArn"), "none", or_none(&live.credentials))
             .plain(field("ConnectionId"), "none", or_none(&live.vpc_link))
             // A function may trust a header that only the gateway sets.
@@ -164,7 +164,7 @@ pub(super) mod tests {
         HttpIntegration { answer: HttpAnswering::Function(arn.to_owned()), timeout_ms: HTTP_TIMEOUT_MS }
     }
 
-    /// The same as AWS has it.
+    /// The integration of [`function`] as AWS has it.
     pub(crate) fn live(arn: &str) -> LiveHttpIntegration {
         let (kind, payload) = ("AWS_PROXY".to_owned(), PAYLOAD.to_owned());
         LiveHttpIntegration { kind, payload, uri: arn.to_owned(), ..LiveHttpIntegration::default() }

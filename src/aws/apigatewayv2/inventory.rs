@@ -11,7 +11,7 @@ impl ApiGatewayV2 {
         let listed = apis.into_iter().filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
             let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
-            // The list shows tags, and the name may have been changed.
+            // The tags in the list also identify an API whose name was changed.
             if !owner.as_ref().is_some_and(|owner| whose.owns(owner)) && !whose.may_own(&name) {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! An authorizer of an HTTP API that asks a function who may call.
+//! The Lambda authorizer of an HTTP API: a function that admits or refuses callers.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// The function gets the request, not only a token.
+/// The authorizer type whose function gets the request, not only a token.
 const TYPE: &str = "REQUEST";
 
-/// The format of what the function gets.
+/// The payload format of requests to the function.
 const PAYLOAD: &str = "2.0";
 
 /// An authorizer that asks a function, which returns `{"isAuthorized": true}` or `false`.
@@ -24,10 +24,10 @@ pub struct HttpLambdaAuthorizer {
     pub name: String,
     /// See [`crate::aws::apigateway::integration_uri`].
     pub uri: String,
-    /// What a request must have, as in `$request.header.X-Partner`. Without it the function is not asked. An answer holds
-    /// for requests with the same values.
+    /// The identity sources: the parts that a request must have, as in `$request.header.X-Partner`. Without them the
+    /// function is not called. A cached answer holds for requests with the same values.
     pub identity: BTreeSet<String>,
-    /// How long an answer is used again, in seconds.
+    /// How long an answer is cached, in seconds.
     pub cache_s: i32,
 }
 
@@ -54,7 +54,7 @@ impl HttpLambdaAuthorizer {
 impl Resource for HttpLambdaAuthorizer {
     const KIND: &'static str = "apigatewayv2.lambda_authorizer";
     const GOES_WITH_PARENT: bool = true;
-    // AWS refuses a second one of the same name, but an emulator need not; a second one does no harm.
+    // AWS refuses a second authorizer of the same name. An emulator may accept it, which does no harm.
     const NAME_IS_UNIQUE: bool = false;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
@@ -90,10 +90,10 @@ impl Resource for HttpLambdaAuthorizer {
                 live.cache_s,
                 cache_effect(self.cache_s, live.cache_s),
             )
-            // A function that answers in one form may be misread in the other.
+            // API Gateway may misread the answer of a function that answers in the other form.
             .guard("AuthorizerPayloadFormatVersion", PAYLOAD, &live.payload)
             .guard("EnableSimpleResponses", true, live.simple)
-            // With a role the function's own policy is not asked who may call it.
+            // With a role, the function's own policy does not decide which callers may invoke it.
             .guard("AuthorizerCredentialsArn", "none", live.credentials.as_deref().unwrap_or("none"))
     }
 }
@@ -155,7 +155,7 @@ impl Provider<HttpLambdaAuthorizer> for ApiGatewayV2 {
         found: &Found<HttpLambdaAuthorizer>,
         task: &Task,
     ) -> Result<AuthorizerOutputs, Failure> {
-        // An update keeps what it leaves out; an empty text takes a role away.
+        // An update keeps the settings that it leaves out. An empty string removes a role.
         let no_role = found.live.credentials.as_ref().map(|_| String::new());
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_authorizer().api_id(&want.api_id).authorizer_id(&found.outputs.id);

@@ -1,4 +1,4 @@
-//! The mapping of a custom domain name to the stage of an API of either kind.
+//! The mapping of a custom domain name to the stage of a REST or HTTP API.
 
 use aws_sdk_apigatewayv2::types;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct ApiMappingOutputs {
     pub id: String,
 }
 
-/// It is looked up in its domain.
+/// A mapping is looked up in its domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiMappingKey {
     domain: String,
@@ -38,12 +38,12 @@ pub struct LiveApiMapping {
     /// Empty if the domain has only other mappings.
     pub api_id: String,
     pub stage: String,
-    /// The other mappings of the domain, by their ids: the path, and what it leads to.
+    /// The other mappings of the domain: the id of each, and a text with its path and target.
     pub others: Vec<(String, String)>,
 }
 
 impl ApiMapping {
-    /// A mapping in a list.
+    /// The key and the outputs of a mapping in a list.
     pub(super) fn listed(domain: &str, one: &types::ApiMapping) -> (ApiMappingKey, ApiMappingOutputs) {
         let id = one.api_mapping_id().unwrap_or_default().to_owned();
         (ApiMappingKey { domain: domain.to_owned() }, ApiMappingOutputs { domain: domain.to_owned(), id })
@@ -139,15 +139,15 @@ impl ApiGatewayV2 {
     }
 }
 
-/// What a mapping leads to, in words.
+/// A text for people: the path of a mapping, and the API and stage that it leads to.
 fn words(one: &types::ApiMapping) -> String {
     let path = one.api_mapping_key().unwrap_or_default();
     format!("/{path} to {}/{}", one.api_id().unwrap_or_default(), one.stage().unwrap_or_default())
 }
 
 impl Provider<ApiMapping> for ApiGatewayV2 {
-    /// The mapping of all paths is the stack's: the domain name is. Others count even if it is missing, because they lead
-    /// callers of the domain elsewhere.
+    /// The mapping of all paths is the stack's, because the domain name is. Other mappings count even if that mapping
+    /// is missing, because they lead callers of the domain to other APIs.
     async fn read(
         &self,
         key: &ApiMappingKey,
@@ -212,7 +212,7 @@ impl Provider<ApiMapping> for ApiGatewayV2 {
     }
 
     async fn delete(&self, gone: &ApiMappingOutputs, task: &Task) -> Result<(), Failure> {
-        // The domain has only mappings of others, which end with it.
+        // The domain has only mappings of others, which AWS deletes with the domain.
         if gone.id.is_empty() {
             return Ok(());
         }

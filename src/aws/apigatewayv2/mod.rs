@@ -61,7 +61,7 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// AWS chooses the ids, so a policy recognises our APIs and stages by their tags.
+/// The ARNs of all HTTP APIs. AWS chooses the ids, so a policy recognises our APIs and stages by their tags.
 const APIS: &[&str] = &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"];
 
 const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/apis/*"];
@@ -73,7 +73,7 @@ const READ: StatementTemplate = StatementTemplate {
     rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
 };
 
-/// The parts of an API that have no tags and inherit none. AWS offers nothing else to tell whose they are.
+/// The parts of an API that have no tags and inherit none. AWS offers no other way to recognise their owner.
 const PARTS: &[&str] = &[
     "arn:{partition}:apigateway:{region}::/apis/*/authorizers",
     "arn:{partition}:apigateway:{region}::/apis/*/authorizers/*",
@@ -125,7 +125,7 @@ pub struct ApiGatewayV2 {
     scope: Scope,
     /// The records of custom domains.
     dns: Route53,
-    /// For each API or domain name: held by the current write.
+    /// A lock for each API or domain name. The current write holds it.
     locks: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 

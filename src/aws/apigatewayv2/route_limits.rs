@@ -1,5 +1,5 @@
-//! The limits of single routes in the stage of an HTTP API. AWS takes them only for routes that exist, so they come after
-//! the routes, and the stage has none of them.
+//! The limits of single routes in the stage of an HTTP API. AWS accepts them only for routes that exist, so they are
+//! set after the routes, and not with the stage.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// What one route allows.
+/// The throttling limits of one route.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HttpRouteLimit {
     /// Requests a second.
@@ -42,9 +42,9 @@ pub struct HttpRouteLimitsOutputs {
 /// A route's own settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpRouteLimit {
-    /// `None`: the stage's.
+    /// Requests a second; `None`: the stage's limit.
     pub rate: Option<f64>,
-    /// `None`: the stage's.
+    /// The burst; `None`: the stage's limit.
     pub burst: Option<i32>,
     /// Whether it has metrics of its own, which cost money.
     pub metrics: bool,
@@ -59,7 +59,7 @@ impl LiveHttpRouteLimit {
         }
     }
 
-    /// As a comparison shows it.
+    /// The settings as a comparison shows them.
     pub(super) fn shown(&self) -> String {
         let or = |limit: Option<String>| limit.unwrap_or_else(|| "the stage's".to_owned());
         let (rate, burst) = (self.rate.map(|rate| rate.to_string()), self.burst.map(|burst| burst.to_string()));

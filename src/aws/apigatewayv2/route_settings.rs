@@ -13,7 +13,7 @@ use crate::engine::{Comparison, Effect};
 pub struct LiveHttpRoutes {
     /// Routes by their keys.
     pub routes: BTreeMap<String, LiveHttpRoute>,
-    /// By id.
+    /// The integrations by id.
     pub integrations: BTreeMap<String, LiveHttpIntegration>,
     /// The names of all authorizers by id.
     pub authorizers: BTreeMap<String, String>,
@@ -26,7 +26,7 @@ pub struct LiveHttpRoute {
     pub id: String,
     /// `NONE`, `JWT`, `AWS_IAM` or `CUSTOM`.
     pub authorization_type: String,
-    /// With `JWT` and `CUSTOM`.
+    /// The authorizer's id, with `JWT` and `CUSTOM`.
     pub authorizer_id: Option<String>,
     /// If there are any, a token must have one of them.
     pub scopes: BTreeSet<String>,
@@ -47,12 +47,12 @@ impl LiveHttpRoute {
 }
 
 impl HttpRoutes {
-    /// Contains an authorizer's name instead of its id, for messages.
+    /// The name of the authorizer with this id, for messages; the id if the stack does not have it.
     fn named<'a>(&'a self, id: Option<&'a str>) -> &'a str {
         id.map_or("none", |id| self.authorizers.get(id).map_or(id, String::as_str))
     }
 
-    /// The settings of one route.
+    /// Compares the settings of one route.
     pub(super) fn compare_route(&self, key: &str, want: &HttpRoute, live: &LiveHttpRoutes) -> Comparison {
         let Some(route) = live.routes.get(key) else {
             return Comparison::default().plain(key, "a route", "none");
@@ -93,7 +93,7 @@ impl HttpRoutes {
         live.authorizers.iter().filter(|(id, _)| !self.authorizers.contains_key(*id))
     }
 
-    /// The keys of routes that the stack does not have, with who may call them.
+    /// The keys of routes that the stack does not have, with their authorization.
     fn other_routes(&self, live: &LiveHttpRoutes) -> Vec<String> {
         let others = live.routes.iter().filter(|(key, _)| !self.routes.contains_key(*key));
         let who = |route: &LiveHttpRoute| match route.authorizer_id.as_deref() {
@@ -111,10 +111,11 @@ impl HttpRoutes {
         compared = compared.nothing_else("other routes", self.other_routes(live));
         let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
         let idle: Vec<&String> = live.integrations.keys().filter(|id| !used(id)).collect();
-        // Only after the routes are correct: before that a new route may still need one of them.
+        // Unused integrations differ only after the routes are correct. Before that, a new route may still need one of
+        // them.
         let effect = Effect::differs_unless(idle.is_empty() || !compared.is_as_wanted());
         let others: Vec<&String> = self.other_authorizers(live).map(|(_, name)| name).collect();
-        // An authorizer alone opens nothing. A route that names it is a difference of the route.
+        // An authorizer that no route uses opens nothing. A route that uses it differs itself.
         let unnamed = Effect::differs_unless(others.is_empty());
         compared.judged("integrations that no route uses", "none", listed(idle), effect).judged(
             "other authorizers",

@@ -30,26 +30,26 @@ pub struct HttpRoutes {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpRoute {
-    /// Who may call.
+    /// The authorization that callers need.
     pub authorization: HttpAuthorization,
-    /// What answers.
+    /// The integration that answers.
     pub integration: HttpIntegration,
 }
 
-/// Who may call a route.
+/// The authorization that callers of a route need.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HttpAuthorization {
     /// Callers with a token that this authorizer accepts and that, if there are scopes, has one of them.
     Jwt { authorizer_id: String, scopes: BTreeSet<String> },
     /// Callers whom the function of this authorizer admits.
     Custom { authorizer_id: String },
-    /// Callers who sign and whom IAM allows to call.
+    /// Callers who sign their requests and whom IAM allows to call.
     Iam,
     /// Anyone.
     None,
 }
 
-/// All routes of this API.
+/// The outputs of an API's routes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpRoutesOutputs {
     pub api_id: String,
@@ -177,7 +177,7 @@ impl ApiGatewayV2 {
     /// unwanted ones.
     async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
         let api = &want.api_id;
-        // Unchanged routes keep their integrations, and other routes with the same ones use these too.
+        // Unchanged routes keep their integrations. Other routes with equal integrations use the same ones.
         let at_rest = want.routes.iter().filter_map(|(key, route)| {
             let is = live.routes.get(key).filter(|_| want.compare_route(key, route, live).is_as_wanted())?;
             Some((key, (&route.integration, &is.integration_id)))
@@ -258,7 +258,8 @@ impl ApiGatewayV2 {
         target: Option<String>,
         task: &Task,
     ) -> Result<(), Failure> {
-        // An update keeps what it leaves out, so an empty list takes scopes away, and an empty text an authorizer.
+        // An update keeps the settings that it leaves out, so an empty list removes scopes, and an empty string removes
+        // an authorizer.
         let scopes = route.authorization.scopes();
         let scopes = (is.scopes != scopes).then(|| Vec::from_iter(scopes));
         let wanted = route.authorization.authorizer().map(str::to_owned);
@@ -282,7 +283,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         _: &Task,
     ) -> Result<Option<Found<HttpRoutes>>, Failure> {
         let Some(live) = self.live_routes(&key.api_id).await? else { return Ok(None) };
-        // An API without any has not been set up yet.
+        // An API without routes and integrations has not been set up yet.
         if live.routes.is_empty() && live.integrations.is_empty() {
             return Ok(None);
         }
@@ -307,7 +308,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
     async fn delete(&self, gone: &HttpRoutesOutputs, task: &Task) -> Result<(), Failure> {
         let Some(live) = self.live_routes(&gone.api_id).await? else { return Ok(()) };
         let none = HttpRoutes { api_id: gone.api_id.clone(), routes: BTreeMap::new(), authorizers: BTreeMap::new() };
-        // The authorizers have records of their own.
+        // The authorizers are resources of their own, so they are not deleted here.
         let live = LiveHttpRoutes { authorizers: BTreeMap::new(), ..live };
         self.bring_routes(&none, &live, task).await
     }
@@ -488,7 +489,7 @@ mod tests {
             let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
             assert_eq!(calls.len(), 1, "{calls:?}");
             assert!(calls[0].starts_with("DELETE") && calls[0].contains(&format!("/integrations/{idle}")), "{calls:?}");
-            // A route that is to come uses the same one.
+            // A new route uses the same integration.
             let more = HttpRoutes {
                 routes: ["GET /hello", "GET /new"]
                     .map(|key| (key.to_owned(), want().routes["GET /hello"].clone()))

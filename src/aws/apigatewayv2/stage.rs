@@ -70,15 +70,15 @@ pub struct LiveHttpStage {
     pub burst: Option<i32>,
     /// The log group's ARN.
     pub log_destination: String,
-    /// The format of a line.
+    /// The format of a line of the access log.
     pub log_format: String,
     /// The settings of routes that have their own.
     pub routes: BTreeMap<String, LiveHttpRouteLimit>,
 }
 
 impl HttpStage {
-    /// Neither `dataTraceEnabled` nor `loggingLevel`: AWS refuses both for HTTP APIs, whatever their values
-    /// (docs/aws.md, Stages of HTTP APIs).
+    /// The settings of all routes. They contain neither `dataTraceEnabled` nor `loggingLevel`, because AWS refuses both
+    /// for HTTP APIs, whatever their values (docs/aws.md, Stages of HTTP APIs).
     fn settings(&self) -> RouteSettings {
         RouteSettings::builder()
             .throttling_rate_limit(self.rate_limit)
@@ -193,8 +193,8 @@ impl Described for HttpStage {
                 on: MADE,
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
             },
-            // The one permission that is no HTTP method. AWS's list of actions lacks it, and AWS asks for it all the
-            // same, on the list of the API's stages. No call that tags an existing stage asks for it there.
+            // The only permission here that is not an HTTP method. AWS's list of actions lacks it, but AWS demands it
+            // for the list of the API's stages. Calls that tag an existing stage do not need it for that list.
             StatementTemplate {
                 sid: Sid::TagHttpStages,
                 on: &["arn:{partition}:apigateway:{region}::/apis/*/stages"],
@@ -222,7 +222,7 @@ impl Described for HttpStage {
                     },
                 ],
             },
-            // The log group of the access log, by name like those of functions.
+            // The log group of the access log. Like the groups of functions, it is recognised by its name.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: LOG_GROUPS,
@@ -295,7 +295,7 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         let live = LiveHttpStage {
             others: others.into_iter().filter_map(|stage| stage.stage_name).collect(),
             metrics: defaults.as_ref().and_then(RouteSettings::detailed_metrics_enabled).unwrap_or_default(),
-            // An empty value takes a variable away.
+            // A variable with an empty value counts as removed.
             variables: variables.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect(),
             auto_deploy: stage.auto_deploy.unwrap_or_default(),
             rate: defaults.as_ref().and_then(RouteSettings::throttling_rate_limit),
@@ -336,8 +336,8 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&doing)
         });
         updated.await?;
-        // An update keeps what it leaves out, so a call of its own removes a route's setting (docs/aws.md, Updates of
-        // HTTP APIs).
+        // An update keeps the settings that it leaves out, so a call of its own removes a route's setting (docs/aws.md,
+        // Updates of HTTP APIs).
         for (route, _) in want.unwanted(&found.live) {
             self.unlimit(&want.api_id, &want.name, route, task).await?;
         }
@@ -439,7 +439,7 @@ mod tests {
         for part in [r#""autoDeploy":true"#, r#""throttlingRateLimit":50"#, GROUP, "$context.requestId"] {
             assert!(body.contains(part), "{part}: {body}");
         }
-        // AWS refuses a stage of an HTTP API that is told of execution logs, even that there are none.
+        // AWS refuses settings of execution logs for a stage of an HTTP API, even if they turn the logs off.
         assert!(!body.contains("dataTrace") && !body.contains("loggingLevel"), "{body}");
     }
 

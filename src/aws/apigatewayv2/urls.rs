@@ -1,4 +1,4 @@
-//! Addresses of an HTTP API. Pure.
+//! URLs of an HTTP API. Nothing here calls AWS.
 
 use crate::scope::Scope;
 

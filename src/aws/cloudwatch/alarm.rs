@@ -1,4 +1,4 @@
-//! An alarm: the metric that it watches, when it goes off, and who is told.
+//! An alarm: its metric, its threshold, and its actions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,31 +15,31 @@ use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resou
 use crate::layer::Layer;
 use crate::scope::Whose;
 
-/// What the path of a request to CloudWatch contains.
+/// A part of the path of every request to CloudWatch.
 const TARGET: &str = "GraniteServiceVersion20100801";
 
-/// What is watched.
+/// The metric that an alarm watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
     /// As in `AWS/Lambda`.
     pub namespace: &'static str,
     pub name: &'static str,
-    /// What the values must be of, as in `FunctionName`.
+    /// The values of the metric's dimensions by name, for example `FunctionName`.
     pub dimensions: BTreeMap<&'static str, String>,
     pub statistic: Statistic,
 }
 
-/// What becomes of the values of a period.
+/// The statistic that CloudWatch computes from the values of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
     Sum,
     Maximum,
-    /// Nine of ten values are at most as high.
+    /// The 90th percentile: nine of ten values are at most as high.
     P90,
 }
 
 impl Statistic {
-    /// Percentiles are named in a member of their own.
+    /// `None` for a percentile, because requests contain percentiles in `ExtendedStatistic`.
     fn plain(self) -> Option<aws_sdk_cloudwatch::types::Statistic> {
         match self {
             Self::Sum => Some(aws_sdk_cloudwatch::types::Statistic::Sum),
@@ -63,7 +63,7 @@ impl fmt::Display for Statistic {
     }
 }
 
-/// An alarm that goes off when a value reaches the threshold.
+/// An alarm that goes into the state `ALARM` when a value reaches the threshold.
 #[derive(Debug, Clone)]
 pub struct Alarm {
     /// Its id in the stack, for its tags.
@@ -72,12 +72,12 @@ pub struct Alarm {
     pub name: String,
     pub description: String,
     pub metric: Metric,
-    /// In seconds: 10, 30, or a multiple of 60.
+    /// The period in seconds: 10, 30, or a multiple of 60.
     pub period: i32,
     pub threshold: u32,
-    /// What a period without values means: `notBreaching`, `breaching`, `ignore` or `missing`.
+    /// The treatment of a period without values: `notBreaching`, `breaching`, `ignore` or `missing`.
     pub missing_data: &'static str,
-    /// The ARN of the topic that is notified when it goes off and when it ends.
+    /// The ARN of the topic that is notified when it goes into the state `ALARM`, and when it returns to `OK`.
     pub topic: String,
 }
 
@@ -104,7 +104,7 @@ pub struct AlarmKey {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmLive {
     pub description: String,
-    /// Namespace, name, dimensions and statistic; or that the alarm watches something else than one metric.
+    /// Namespace, name, dimensions and statistic; or a note that the alarm does not watch a single metric.
     pub metric: String,
     pub period: i32,
     pub evaluation_periods: i32,
@@ -119,7 +119,7 @@ pub struct AlarmLive {
     pub insufficient_data_actions: Vec<String>,
 }
 
-/// As in `AWS/Lambda Errors (FunctionName demo-f) Sum`.
+/// A metric as text, for example `AWS/Lambda Errors (FunctionName demo-f) Sum`.
 fn metric_text(namespace: &str, name: &str, dimensions: &BTreeMap<&str, &str>, statistic: &str) -> String {
     let of: Vec<String> = dimensions.iter().map(|(name, value)| format!("{name} {value}")).collect();
     format!("{namespace} {name} ({}) {statistic}", of.join(", "))
@@ -136,7 +136,7 @@ impl AlarmLive {
     pub(super) fn read(alarm: &MetricAlarm) -> Self {
         let dimensions =
             alarm.dimensions().iter().filter_map(|dimension| dimension.name().zip(dimension.value())).collect();
-        // An emulator names both.
+        // An emulator returns both statistics.
         let statistic =
             alarm.extended_statistic().or(alarm.statistic().map(aws_sdk_cloudwatch::types::Statistic::as_str));
         let metric = match alarm.metric_name() {
@@ -176,10 +176,10 @@ fn list(actions: &[String]) -> String {
 impl Resource for Alarm {
     const KIND: &'static str = "cloudwatch.alarm";
     const GOES_WITH_PARENT: bool = false;
-    // A second call replaces the settings, so it makes no second alarm either.
+    // A repeated `PutMetricAlarm` replaces the settings, so it makes no second alarm.
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // nobody is told
+    const GUARDS: bool = true; // without it, nobody is notified
     type Key = AlarmKey;
     type Outputs = AlarmOutputs;
     type Live = AlarmLive;
@@ -199,7 +199,7 @@ impl Resource for Alarm {
     fn compare(&self, live: &AlarmLive) -> Comparison {
         let threshold = match live.threshold {
             Some(live) if live.total_cmp(&f64::from(self.threshold)).is_eq() => Effect::Same,
-            // It goes off earlier.
+            // A lower threshold raises the alarm earlier.
             Some(live) if live < f64::from(self.threshold) => Effect::Differs,
             _ => Effect::Weakens,
         };
@@ -252,7 +252,7 @@ impl Described for Alarm {
                     actions: &["cloudwatch:ListTagsForResource"],
                 }],
             },
-            // Whatever alarms a call names or lists, all of them have to be allowed.
+            // DescribeAlarms needs a permission for all alarms, even if it names only some of them.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: &["{arn:cloudwatch}:alarm:*"],
@@ -266,7 +266,7 @@ impl Described for Alarm {
                 on: ALARMS,
                 rights: &[Permissions { needs: &[Usage::Delete], actions: &["cloudwatch:DeleteAlarms"] }],
             },
-            // Changing an alarm is the same call as making one, and gives the tags too.
+            // The same call creates and changes an alarm, and contains the tags.
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: ALARMS,
@@ -275,7 +275,7 @@ impl Described for Alarm {
                     actions: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
                 }],
             },
-            // Only the topic of alarms tells addresses.
+            // Only the topic of alarms has addresses as subscribers.
             StatementTemplate {
                 sid: Sid::SubscribeAddresses,
                 on: &["{arn:sns}:{stack}-*"],
@@ -298,7 +298,7 @@ impl Described for Alarm {
 }
 
 impl CloudWatch {
-    /// The alarm of this name; `None` if there is none. Names are those of metric alarms and composite alarms alike.
+    /// The alarm of this name; `None` if there is none. Metric alarms and composite alarms cannot have the same name.
     async fn alarm(&self, name: &str) -> Result<Option<MetricAlarm>, Failure> {
         let call = self.client.describe_alarms().alarm_names(name);
         let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
@@ -421,7 +421,7 @@ mod tests {
         }
     }
 
-    /// As AWS describes it.
+    /// AWS's description of an alarm that is equal to `want`.
     fn described() -> Value {
         json!({
             "AlarmName": "demo-errors-F", "AlarmDescription": "The function F fails", "ActionsEnabled": true,
@@ -456,7 +456,7 @@ mod tests {
     #[tokio::test]
     async fn an_alarm_as_wanted_has_no_drift() {
         assert_eq!(drift(described()).await, []);
-        // AWS leaves it out if all periods count.
+        // AWS leaves out `DatapointsToAlarm` if all periods count.
         assert_eq!(drift(with("DatapointsToAlarm", Value::Null)).await, []);
     }
 

@@ -10,7 +10,7 @@ use crate::scope::{Owner, Whose};
 impl CloudWatch {
     pub(super) async fn alarms(&self, whose: &Whose) -> Listing {
         let prefix = Some(whose.prefix()).filter(|prefix| !prefix.is_empty());
-        // Without a type, only metric alarms are listed. The stack has no others.
+        // Without a type, only metric alarms are listed. The stack has no other alarms.
         let pages = self.client.describe_alarms().set_alarm_name_prefix(prefix).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the alarms");
         let alarms = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default());

@@ -16,7 +16,7 @@ impl CloudWatch {
         Ok(tags.map(|tags| read(tags.iter().filter_map(|tag| tag.key().zip(tag.value())))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives an alarm these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Ok::<_, Infallible>(Tag::builder().key(key).value(value).build()))?;
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();

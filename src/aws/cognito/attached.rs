@@ -1,5 +1,5 @@
-//! What belongs to a user pool besides what the stack file names: other app clients, resource servers, identity
-//! providers, domains, groups with a role. Each lets somebody sign in, or gives somebody more.
+//! The parts of a user pool that the stack file does not name: other app clients, resource servers, identity providers,
+//! domains, and groups with a role. Each part lets somebody sign in, or gives somebody more permissions.
 
 use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
 use aws_sdk_cognitoidentityprovider::types::UserPoolType;
@@ -14,7 +14,7 @@ use crate::engine::{Comparison, Failure, Task};
 /// The size of a page of resource servers; the most that AWS allows.
 const RESOURCE_SERVERS: i32 = 50;
 
-/// What belongs to a pool, and its factors.
+/// The parts of a pool, and its MFA settings.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attached {
     /// The id and the name of each app client.
@@ -28,7 +28,7 @@ pub(super) struct Attached {
     pub recorded: Recorded,
 }
 
-/// What belongs to a pool according to the state. The engine itself removes what the stack file no longer names.
+/// The parts of a pool that the state records. The engine itself removes those that the stack file no longer names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recorded {
     /// The names of app clients.
@@ -51,8 +51,8 @@ impl Recorded {
 }
 
 impl Attached {
-    /// The domains of a pool that should have none. `PoolDomain` itself reports another one in the place of the stack
-    /// file's.
+    /// The domains that the pool should not have: a custom domain, and a prefix domain that neither the stack file nor
+    /// the state has. If there should be a prefix domain, `PoolDomain` itself reports a different prefix.
     fn foreign_domains<'a>(&self, want: &UserPool, pool: &'a UserPoolType) -> impl Iterator<Item = &'a str> + use<'a> {
         let prefix = pool.domain().filter(|_| !want.has_domain && !self.recorded.has_domain);
         [prefix, pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
@@ -72,8 +72,8 @@ impl Attached {
         self.resource_servers.iter().filter(move |server| !is_ours(server))
     }
 
-    /// The groups that the stack file does not name. `UserGroup` itself reports the role of one that it names. No run
-    /// gives a group a role, so those of the state lose theirs too.
+    /// The groups that the stack file does not name. For a named group, `UserGroup` itself reports a role. No run gives
+    /// a group a role, so the groups in the state lose theirs too.
     fn foreign_groups<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a Group> {
         self.groups.iter().filter(|group| !want.groups.contains(&group.name))
     }
@@ -102,7 +102,7 @@ pub(super) fn is_attached(field: &str) -> bool {
 }
 
 impl Cognito {
-    /// Reads what belongs to a pool, in parallel.
+    /// Reads the parts of a pool, in parallel.
     pub(super) async fn attached(&self, pool_id: &str, task: &Task) -> Result<Attached, Failure> {
         let (clients, resource_servers, identity_providers, groups, factors) = tokio::try_join!(
             self.clients(pool_id),
@@ -142,7 +142,8 @@ impl Cognito {
         call.send().await.or_fail(&format!("read the second factors of the user pool {pool_id}"))
     }
 
-    /// Removes what belongs to the pool and is in neither the stack file nor the state. A group keeps its members and loses its role.
+    /// Removes the parts of the pool that are in neither the stack file nor the state. A group keeps its members and
+    /// loses its role.
     pub(super) async fn detach(
         &self,
         want: &UserPool,
@@ -171,7 +172,7 @@ impl Cognito {
         self.take_roles(id, &foreign, task).await
     }
 
-    /// Deletes an app client; one that is gone is no failure.
+    /// Deletes an app client. It is no failure if the client does not exist.
     pub(super) async fn delete_client(&self, pool_id: &str, client_id: &str, task: &Task) -> Result<(), Failure> {
         let deleted = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.delete_user_pool_client().user_pool_id(pool_id).client_id(client_id);

@@ -19,7 +19,7 @@ use crate::choices::SignInFlow;
 use crate::engine::{Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// A client of a pool, through which users sign in, or a program that gets access tokens for itself.
+/// An app client of a pool. Either users sign in through it, or it is a program that gets access tokens for itself.
 #[derive(Debug, Clone)]
 pub struct AppClient {
     pub pool_id: String,
@@ -27,29 +27,31 @@ pub struct AppClient {
     pub name: String,
     /// How users sign in. Empty for a program that gets tokens for itself, which has scopes.
     pub flows: Vec<SignInFlow>,
-    /// What such a program may ask for, as in `orders/read`.
+    /// The scopes that such a program may request, for example `orders/read`.
     pub scopes: Vec<String>,
     /// The name of the secret that gets `{"client_id", "client_secret"}`. `None`: the client is public and has no secret.
     pub secret_name: Option<String>,
     pub tokens: TokenRules,
-    /// The attributes that tokens may contain, and those that users may set. An empty list would mean nearly all.
+    /// The attributes that tokens may contain, and those that users may set. AWS takes an empty list for nearly all
+    /// attributes.
     pub attributes: ClientAttributes,
-    /// Whether its pool has threat protection, so that a client can have reactions to risks of its own.
+    /// Whether its pool has threat protection, so that a client can have its own risk configuration.
     pub watched: bool,
-    /// Whether somebody else looks after the pool. Other clients there are none of ours, whatever they are called.
+    /// Whether somebody else manages the pool. Other clients in that pool are not ours, even if they have the same
+    /// name.
     pub in_their_pool: bool,
 }
 
-/// A client is found by its name in its pool. It has no tags: it is ours because the pool is, or in a pool of somebody
-/// else's because its name begins with the stack's.
+/// The name of a client in its pool. A client has no tags: it is ours if the pool is ours. In a pool that somebody else
+/// manages, it is ours if its name begins with the stack's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientKey {
     pub(super) pool_id: String,
     pub(super) name: String,
-    /// Whether to read its reactions to risks.
+    /// Whether to read its risk configuration.
     #[serde(default)]
     pub(super) watched: bool,
-    /// Where the copy of its secret is.
+    /// The name of the Secrets Manager secret that contains a copy of the client's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret_name: Option<String>,
 }
@@ -62,13 +64,13 @@ pub struct AppClientOutputs {
     pub name: String,
 }
 
-/// A client, as read from AWS: complete, because an update resets what it leaves out.
+/// A client, as read from AWS. It is complete, because an update resets the settings that it leaves out.
 #[derive(Debug, Clone)]
 pub struct AppClientLive {
     pub(super) client: UserPoolClientType,
     /// The ids of the pool's other clients of the same name.
     pub(super) twins: Vec<String>,
-    /// Whether it has reactions to risks of its own, instead of the pool's.
+    /// Whether it has its own risk configuration, instead of the pool's.
     pub(super) overrides: bool,
     /// `None` if it has no secret, or should have none.
     pub(super) secret: Option<ClientSecretLive>,
@@ -201,7 +203,7 @@ impl Cognito {
         Ok(answer.and_then(|answer| answer.user_pool_client))
     }
 
-    /// Whether the client has reactions to risks of its own.
+    /// Whether the client has its own risk configuration.
     async fn overrides_risks(&self, key: &AppClientKey, client: &str) -> Result<bool, Failure> {
         if !key.watched {
             return Ok(false);
@@ -216,19 +218,19 @@ impl Cognito {
         Ok(matches!(risk, Some(Risk::Read(risk)) if is_own(&risk)))
     }
 
-    /// A list for an update. AWS resets one that is left out, an emulator only one that is sent.
+    /// The list to send in an update. AWS resets a list that is left out. An emulator resets only a list that is sent.
     fn unless_empty<T: Clone>(&self, list: &[T]) -> Option<Vec<T>> {
         (self.emulator || !list.is_empty()).then(|| list.to_vec())
     }
 
-    /// The pool itself as a provider, if the client names it; no other one.
+    /// The pool itself as the only identity provider, if the client names it.
     fn providers(&self, live: &UserPoolClientType) -> Option<Vec<String>> {
         let own: Vec<String> =
             live.supported_identity_providers().iter().filter(|name| *name == "COGNITO").cloned().collect();
         (self.emulator || !own.is_empty()).then_some(own)
     }
 
-    /// One client with everything else that is read about it. `clients` are all clients of the pool.
+    /// A client with its secret, its risk configuration and its twins. `clients` are all clients of the pool.
     async fn whole_client(
         &self,
         key: &AppClientKey,
@@ -395,14 +397,14 @@ mod tests {
         }
     }
 
-    /// The pool's clients: this one alone.
+    /// The list of the pool's clients, which contains only this client.
     const LISTED: (u16, &str) = (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-client"}]}"#);
 
     fn ids() -> AppClientOutputs {
         AppClientOutputs { pool_id: "p1".into(), client_id: "c1".into(), name: "demo-client".into() }
     }
 
-    /// What AWS answers once `want` is as wanted.
+    /// AWS's answer when the client is equal to `want`.
     fn got() -> Value {
         json!({"UserPoolClient": {
             "UserPoolId": "p1", "ClientId": "c1", "ClientName": "demo-client",

@@ -1,8 +1,8 @@
 //! The secret of an app client, which Cognito makes. Only Secrets Manager keeps a copy, for the program that is the
 //! client.
 //!
-//! Nobody reads that copy to compare it: the id of its version begins with a digest of the client's secret. A digest tells
-//! nothing about fifty random characters.
+//! We do not read that copy to compare it: the id of its version begins with a digest of the client's secret. A digest
+//! reveals nothing about a secret of fifty random characters.
 
 use aws_sdk_cognitoidentityprovider::primitives::DateTime;
 use aws_sdk_cognitoidentityprovider::types::UserPoolClientType;
@@ -20,13 +20,13 @@ use crate::secret::SecretValue;
 /// The field that tells that the client no longer has the secret that it was created with.
 pub(super) const REPLACED: &str = "the client's first secret";
 
-/// How many seconds after the client its own secret may be created.
+/// The maximum number of seconds between the creation of the client and that of its first secret.
 const WITH_THE_CLIENT: i64 = 60;
 
-/// What is known of a client's secret.
+/// A client's secrets and their copy, as read from AWS.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ClientSecretLive {
-    /// The id of the version that readers of the copy get.
+    /// The id of the copy's current version.
     pub(super) current: Option<String>,
     /// The ids of secrets that were added to the client later.
     pub(super) added: Vec<String>,
@@ -34,8 +34,8 @@ pub(super) struct ClientSecretLive {
     pub(super) has_first: bool,
 }
 
-/// How the ids of versions begin that contain this client's secret: 32 hexadecimal digits. The other 32 are random,
-/// because a version that exists does not become the current one by being written again.
+/// The prefix of the ids of versions that contain this client's secret: 32 hexadecimal digits. The other 32 digits are
+/// random, because writing an existing version again does not make it the current one.
 fn digest(client: &UserPoolClientType) -> Option<String> {
     let (id, secret) = (client.client_id()?, client.client_secret()?);
     let mut digest = hex::encode(Sha256::digest(format!("{id}\0{secret}")));
@@ -44,7 +44,7 @@ fn digest(client: &UserPoolClientType) -> Option<String> {
 }
 
 impl ClientSecretLive {
-    /// Whether readers of the copy get the client's secret.
+    /// Whether the copy's current version contains the client's secret.
     pub(super) fn is_copied(&self, client: &UserPoolClientType) -> bool {
         digest(client).is_some_and(|digest| self.current.as_ref().is_some_and(|id| id.starts_with(&digest)))
     }
@@ -70,7 +70,7 @@ pub(super) fn compare(found: Comparison, want: &AppClient, live: &AppClientLive)
 }
 
 impl Cognito {
-    /// What is known of a client's secret, whose copy is in the secret `name`.
+    /// Reads a client's secrets. Their copy is in the secret `name`.
     pub(super) async fn secret_of(&self, client: &UserPoolClientType, name: &str) -> Result<ClientSecretLive, Failure> {
         let (pool, id) = (client.user_pool_id().unwrap_or_default(), client.client_id().unwrap_or_default());
         let listing = async {
@@ -95,7 +95,7 @@ impl Cognito {
         Ok(live)
     }
 
-    /// Takes away the secrets that were added to the client.
+    /// Deletes the secrets that were added to the client.
     pub(super) async fn take_added_secrets(
         &self,
         client: &UserPoolClientType,
@@ -139,7 +139,7 @@ impl Users {
     }
 }
 
-/// Why AWS cannot make the client's secret as it is wanted.
+/// The failure for a difference in the client's secret that AWS cannot change.
 pub(super) fn unchangeable(want: &AppClient, has_secret: bool) -> Failure {
     let message = match (want.secret_name.is_some(), has_secret) {
         (false, _) => format!("the app client {} has a secret, which AWS cannot remove", want.name),

@@ -13,7 +13,7 @@ use crate::aws::unsupported::UNSUPPORTED;
 use crate::choices::{SignIn, SignInFlow, UserAttribute};
 use crate::engine::{Comparison, Effect, Failure};
 
-/// For how many minutes a session of several steps of signing in is valid; AWS's least and default.
+/// The minutes for which the session of a sign-in with several steps is valid: AWS's minimum and default.
 pub(super) const SESSION_MINUTES: i32 = 3;
 
 /// For how many seconds a refresh token that was used can be used again, in case the answer got lost.
@@ -33,7 +33,7 @@ pub struct TokenRules {
     pub rotate: bool,
 }
 
-/// What an app client lets programs do with users' attributes, by Cognito's names.
+/// The user attributes that an app client gives access to, by Cognito's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAttributes {
     /// Those that tokens contain.
@@ -43,9 +43,9 @@ pub struct ClientAttributes {
 }
 
 impl ClientAttributes {
-    /// Users may change their address, which Cognito then verifies, and what the stack file lets them set. A number
-    /// that they sign in with they may not change: the pool sends no messages to verify one. What every user must have,
-    /// they must be able to set when they sign up.
+    /// Users may change their email address, which Cognito then verifies, and the attributes that the stack file makes
+    /// writable. They may not change a phone number that they sign in with, because the pool sends no messages to
+    /// verify it. Required attributes are writable, because users set them when they sign up.
     pub fn of(attributes: &[UserAttribute], sign_in: &[SignIn]) -> Self {
         let numbers = ["phone_number", "phone_number_verified"].map(|name| (name, sign_in.contains(&SignIn::Phone)));
         let shown = [("email", true), ("email_verified", true)].into_iter().chain(numbers);
@@ -63,15 +63,16 @@ impl AppClient {
         self.flows.is_empty()
     }
 
-    /// How it gets tokens at the pool's domain.
+    /// The OAuth grants with which it gets tokens at the pool's domain.
     pub(super) fn grants(&self) -> &'static [OAuthFlowType] {
         if self.is_machine() { &[OAuthFlowType::ClientCredentials] } else { &[] }
     }
 
-    /// The flows as AWS calls them. Where refresh tokens are rotated, the flow that renews tokens without a new refresh
-    /// token is not allowed.
+    /// The flows by AWS's names. If refresh tokens are rotated, AWS does not allow the flow that renews tokens without
+    /// a new refresh token.
     pub(super) fn flows(&self) -> Vec<Flow> {
-        // Without any, users could sign in with those of AWS's default. Nobody has a token that this one renews.
+        // With an empty list, AWS's default flows would let users sign in. This flow gives no access, because nobody
+        // has a refresh token.
         if self.is_machine() {
             return vec![Flow::AllowRefreshTokenAuth];
         }
@@ -108,12 +109,12 @@ fn set<T: ToString>(list: &[T]) -> BTreeSet<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
-/// A set, sorted, in words.
+/// The sorted members of a set as text, or `none`.
 fn words(set: &BTreeSet<String>) -> String {
     if set.is_empty() { "none".to_owned() } else { set.iter().map(String::as_str).collect::<Vec<_>>().join(", ") }
 }
 
-/// Adds a set of which more members weaken. An empty set stands for AWS's default, which is larger.
+/// Compares a set in which additional members weaken. An empty set means AWS's default, which is larger.
 fn limited(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTreeSet<String>) -> Comparison {
     let effect = match (want == live, !live.is_empty() && live.is_subset(want)) {
         (true, _) => Effect::Same,
@@ -147,7 +148,7 @@ pub(super) fn compare(want: &AppClient, seen: &AppClientLive) -> Comparison {
     let analytics = live
         .analytics_configuration()
         .map(|analytics| analytics.application_arn().or(analytics.application_id()).unwrap_or("set").to_owned());
-    // With it, a client tells Cognito the address that a user has.
+    // This setting lets a client tell Cognito the IP address of a user.
     let context = live.enable_propagate_additional_user_context_data().unwrap_or_default();
     found
         .nothing_else("AnalyticsConfiguration", analytics)
@@ -180,13 +181,14 @@ fn rotation(found: Comparison, want: &AppClient, live: &UserPoolClientType, emul
     found.judged("RefreshTokenRotation.Feature", word(want.tokens.rotate), word(is_on), effect)
 }
 
-/// Adds a set of which more members weaken.
+/// Compares a set in which additional members weaken.
 fn at_most(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTreeSet<String>) -> Comparison {
     let effect = if want == live { Effect::Same } else { Effect::of_difference(!live.is_subset(want)) };
     found.judged(field, words(want), words(live), effect)
 }
 
-/// What can be had at the pool's domain: tokens of a program for itself. No stack signs in on pages of Cognito's.
+/// Compares the OAuth settings of the pool's domain, which gives tokens only to programs. No stack uses Cognito's
+/// hosted sign-in pages.
 fn hosted(found: Comparison, want: &AppClient, live: &UserPoolClientType) -> Comparison {
     let (machine, has) = (want.is_machine(), live.allowed_o_auth_flows_user_pool_client() == Some(true));
     let effect = if machine == has { Effect::Same } else { Effect::of_difference(has) };

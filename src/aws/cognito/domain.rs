@@ -1,7 +1,7 @@
 //! The domain of a user pool, at which programs get their tokens.
 //!
-//! A domain has no tags: it is ours because the pool is. Its name is unlike that of every other pool of the region, and is
-//! free for everybody once it is deleted.
+//! A domain has no tags: it is ours if the pool is ours. Its name is unique in the region. After it is deleted, anybody
+//! can take the name.
 
 use aws_sdk_cognitoidentityprovider::types::DomainStatusType;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,13 @@ use crate::engine::{Cause, Comparison, Drift, Failure, Found, Provider, Resource
 use crate::layer::Layer;
 use crate::scope::Scope;
 
-/// How often a domain is looked at while it is being created or deleted, in milliseconds.
+/// The shortest and the longest pause between two reads of a domain that is being created or deleted, in milliseconds.
 const PACE: (u64, u64) = (1000, 4000);
 
-/// For how many seconds. A domain takes up to a minute (docs/aws.md, Scopes and machine clients).
+/// For how many seconds we wait for a domain. AWS needs up to a minute (docs/aws.md, Scopes and machine clients).
 const BUDGET: u64 = 120;
 
-/// The first part of a pool's domain.
+/// The prefix domain of a pool.
 #[derive(Debug, Clone)]
 pub struct PoolDomain {
     pub pool_id: String,
@@ -31,7 +31,7 @@ pub struct PoolDomain {
     pub domain: String,
 }
 
-/// A pool has one domain, beside one with a certificate of its own.
+/// A pool has at most one prefix domain, beside a custom domain with its own certificate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PoolDomainKey {
     pub(super) pool_id: String,
@@ -47,14 +47,14 @@ pub struct PoolDomainOutputs {
 #[derive(Debug, Clone)]
 pub struct PoolDomainLive {
     domain: String,
-    /// The domain that runs gave the pool, as far as the state knows.
+    /// The domain that the state records for the pool.
     recorded: Option<String>,
 }
 
-/// The field of the pool's domain if no run gave it to the pool.
+/// The drift's field if no run gave the pool its live domain.
 const THEIRS: &str = "Domain of somebody else";
 
-/// The field of the state's domain, if an interrupted run gave the pool the wanted one.
+/// The drift's field if the pool has the wanted domain, but an interrupted run left the old domain in the state.
 const RECORDED: &str = "recorded Domain";
 
 /// A command with which a person can take a domain from a pool.
@@ -66,10 +66,10 @@ fn domain_of(pool_id: &str, domain: &str) -> PoolDomainOutputs {
     PoolDomainOutputs { pool_id: pool_id.to_owned(), domain: domain.to_owned() }
 }
 
-/// What to do about a domain that is another pool's.
+/// The hint for a domain that belongs to another pool.
 const ANOTHER: &str = "choose another `login.domain`; this one may be another account's";
 
-/// Where programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
+/// The URL at which programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
 pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
     match endpoint {
         Some(endpoint) => format!("{}/oauth2/token", endpoint.trim_end_matches('/')),
@@ -79,10 +79,10 @@ pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String 
 
 impl Resource for PoolDomain {
     const KIND: &'static str = "cognito.domain";
-    // AWS refuses to delete a pool that has one.
+    // AWS refuses to delete a pool that has a domain.
     const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = true;
-    // A domain of this name may be another pool's by now, but deleting it takes the id of our pool too.
+    // The domain of this name may belong to another pool by now, but a deletion also names our pool by its id.
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = false;
     type Key = PoolDomainKey;
@@ -169,8 +169,8 @@ impl Described for PoolDomain {
 }
 
 impl Cognito {
-    /// The status of a domain and the id of its pool; `None` if nobody has the domain. AWS then describes it without any
-    /// member.
+    /// The status of a domain and the id of its pool; `None` if nobody has the domain. In that case AWS answers with an
+    /// empty description.
     async fn pool_of_domain(&self, domain: &str) -> Result<Option<(String, DomainStatusType)>, Failure> {
         let call = self.client.describe_user_pool_domain().domain(domain);
         let answer = call.send().await.or_fail(&format!("read the domain {domain}")).or_absent()?;
@@ -180,7 +180,7 @@ impl Cognito {
         Ok(pool.filter(|(pool, _)| !pool.is_empty()))
     }
 
-    /// The id of the pool of this account with a domain; `None` if there is none.
+    /// The id of this account's pool that has the domain; `None` if no pool has it.
     ///
     /// # Errors
     /// The domain could not be read.
@@ -188,15 +188,16 @@ impl Cognito {
         Ok(self.pool_of_domain(domain).await?.map(|(pool, _)| pool))
     }
 
-    /// Fails if another pool has the domain. One of another account is not seen before it is to be created.
+    /// Fails if another pool has the domain. If a pool of another account has it, only the creation of our domain
+    /// fails.
     async fn is_free(&self, want: &PoolDomain) -> Result<(), Failure> {
         let of_another = self.pool_of_domain(&want.domain).await?.filter(|(pool, _)| *pool != want.pool_id);
         let Some((pool, _)) = of_another else { return Ok(()) };
         Err(Failure::refused(format!("the domain {} is that of the user pool {pool}", want.domain)).hint(ANOTHER))
     }
 
-    /// Deletes a domain of a pool, once AWS is ready for that, and waits until its name is free. One that is gone, or is
-    /// another pool's by now, is no failure.
+    /// Waits until AWS can delete a domain of a pool, deletes it, and waits until its name is free. It is no failure if
+    /// the domain does not exist, or belongs to another pool by now.
     pub(super) async fn delete_domain(&self, pool_id: &str, domain: &str, task: &Task) -> Result<(), Failure> {
         let ours = async || Ok::<_, Failure>(self.pool_of_domain(domain).await?.filter(|(pool, _)| pool == pool_id));
         let ready = until(task, "the domain is being created", PACE, BUDGET, || async {
@@ -206,7 +207,7 @@ impl Cognito {
             })
         });
         let is_there = match ready.await {
-            // Whoever may not look may still delete.
+            // A caller that may not read the domain may still delete it.
             Err(failure) if failure.call.is_some() && !failure.ends_all() => true,
             ready => ready?.is_some(),
         };
@@ -233,7 +234,8 @@ impl Provider<PoolDomain> for Cognito {
     ) -> Result<Option<Found<PoolDomain>>, Failure> {
         let domain = self.pool(&key.pool_id).await?.and_then(|pool| pool.domain).filter(|domain| !domain.is_empty());
         Ok(domain.map(|domain| Found {
-            // Whoever deletes the domain deletes the recorded one, and none that somebody put into its place.
+            // With these outputs, a deletion removes the recorded domain, and not a domain that somebody else set
+            // instead.
             outputs: known.cloned().unwrap_or_else(|| domain_of(&key.pool_id, &domain)),
             live: PoolDomainLive { domain, recorded: known.map(|known| known.domain.clone()) },
         }))
@@ -259,13 +261,13 @@ impl Provider<PoolDomain> for Cognito {
             return Ok(domain_of(&want.pool_id, &want.domain));
         }
         self.is_free(want).await?;
-        // A pool takes no second one.
+        // A pool cannot have a second prefix domain.
         self.delete_domain(&want.pool_id, old, task).await?;
         let refused = match self.create(want, task).await {
             Err(failure) if failure.cause == Cause::Refused => failure,
             made => return made,
         };
-        // Programs still get their tokens at the old one.
+        // We create the old domain again, because programs still get their tokens there.
         let old = PoolDomain { domain: old.clone(), ..want.clone() };
         match self.create(&old, task).await {
             Ok(_) => Err(refused),
@@ -327,7 +329,7 @@ mod tests {
             assert_eq!(failure.cause, Cause::Foreign);
             let hint = failure.hint.expect("a hint");
             assert!(hint.contains("delete-user-pool-domain --user-pool-id p1 --domain older`"), "{hint}");
-            // What is deleted when the stack file has no domain any more.
+            // This domain is deleted when the stack file has no domain any more.
             assert_eq!(found.outputs, known.unwrap_or_else(|| of("older")));
         }
     }
@@ -342,7 +344,7 @@ mod tests {
         assert_eq!(asked(&http), []);
     }
 
-    /// The calls of an update from the domain `older`, and what became of it.
+    /// The calls of an update from the domain `older`, and its result.
     async fn updated(answers: &[(u16, &str)]) -> (Vec<String>, Result<PoolDomainOutputs, Failure>) {
         let found = read_knowing(OTHER, Some(&of("older"))).await.expect("an answer").expect("a domain");
         let (clients, http) = replay(answers.to_vec());

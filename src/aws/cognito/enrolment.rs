@@ -1,5 +1,5 @@
-//! Signing in where a pool demands a second factor of everybody and the user has none yet. Cognito then asks the user to
-//! set up an authenticator app (the challenge `MFA_SETUP`); this module plays that app (TOTP, RFC 6238).
+//! Signs in to a pool that demands a second factor from a user who has none yet. Cognito then asks the user to set up
+//! an authenticator app (the challenge `MFA_SETUP`). This module acts as that app (TOTP, RFC 6238).
 
 use std::time::SystemTime;
 
@@ -26,8 +26,9 @@ pub struct SignedIn {
 }
 
 impl Users {
-    /// Signs in with a password. If the pool demands a second factor and the user has none, it sets one up and forgets
-    /// it, so this is for users that are removed afterwards. Needs no AWS credentials.
+    /// Signs in with a password. If the pool demands a second factor and the user has none, this function sets up an
+    /// authenticator app and does not keep its key. So it is only for users that are deleted afterwards. Needs no AWS
+    /// credentials.
     ///
     /// # Errors
     /// The sign-in is refused, or the user already has a factor.
@@ -69,7 +70,7 @@ impl Users {
     ) -> Result<Tokens, Failure> {
         let doing = format!("set up a second factor for {email} in {pool_id}");
         let nothing = || empty("a second factor");
-        // Whom Cognito asks: not the address, but the user's generated name.
+        // Cognito expects the user's generated name in the response, not the address.
         let user = challenge.challenge_parameters.and_then(|mut given| given.remove("USER_ID_FOR_SRP"));
         let user = user.unwrap_or_else(|| email.to_owned());
         let begun = self.client.associate_software_token().set_session(challenge.session).send().await;
@@ -91,7 +92,7 @@ fn code(key: &SecretValue, now: SystemTime) -> Option<SecretValue> {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &from_base32(key.reveal())?);
     let digest = hmac::sign(&key, &(seconds / STEP).to_be_bytes());
     let digest = digest.as_ref();
-    // RFC 4226: the last four bits say where the number begins, and its first bit does not count.
+    // RFC 4226: the last four bits are the offset of the number, and the first bit of the number is ignored.
     let at = usize::from(digest.last()? & 0xf);
     let number = u32::from_be_bytes(digest.get(at..at + 4)?.try_into().ok()?) & 0x7fff_ffff;
     Some(SecretValue::new(format!("{:06}", number % 1_000_000)))

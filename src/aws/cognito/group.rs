@@ -1,4 +1,4 @@
-//! Groups of a user pool that the stack file names. Their members are people's data; the groups themselves have no role.
+//! Groups of a user pool that the stack file names. Runs manage the groups, which have no role, but not their members.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct UserGroup {
     pub name: String,
 }
 
-/// A group has no id and no tags: its name is unique in its pool, and it is ours because the pool is. The outputs are
+/// A group has no id and no tags: its name is unique in its pool, and it is ours if the pool is ours. The outputs are
 /// also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserGroupOutputs {
@@ -77,7 +77,7 @@ impl Described for UserGroup {
                 on: POOLS,
                 rights: &[
                     Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateGroup"] },
-                    // A group loses its role only by being created again, with its members.
+                    // A group's role can be removed only by creating the group again, with its members.
                     Permissions {
                         needs: &[Usage::Update],
                         actions: &[
@@ -124,7 +124,7 @@ impl Provider<UserGroup> for Cognito {
     }
 
     async fn create(&self, want: &UserGroup, task: &Task) -> Result<UserGroupOutputs, Failure> {
-        // One that is there already is in our pool, and what differs is corrected by the next run.
+        // A group that exists already is in our pool, so it is ours. The next run removes its role.
         self.create_group(&want.pool_id, &Group::named(&want.name), task).await?;
         Ok(want.key())
     }

@@ -1,8 +1,9 @@
 //! Groups of a user pool that have a role: their members' tokens name the role, and identity pools may give it to them.
 //!
-//! `UpdateGroup` keeps the role if it is left out and takes no empty one (docs/aws.md, What belongs to a pool), so a
-//! group loses its role only by being created again. That would lose its members, who are therefore copied to another
-//! group first. An interrupted run leaves that copy, from which the next one continues.
+//! `UpdateGroup` keeps the role if the request leaves it out, and accepts no empty role (docs/aws.md, What belongs to a
+//! pool). So a group loses its role only if it is deleted and created again. Its members are copied to another group
+//! first, because the deletion would lose them. An interrupted run leaves that copy, and the next run continues from
+//! it.
 
 use aws_sdk_cognitoidentityprovider::types::GroupType;
 
@@ -13,7 +14,7 @@ use crate::aws::settle::settled;
 use crate::choices::GROUP_COPY as COPY;
 use crate::engine::{Cause, Failure, Task};
 
-/// The most characters of a group's name.
+/// The maximum number of characters of a group's name.
 const LONGEST: usize = 128;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,8 @@ impl Cognito {
         members::groups(&self.client, pool_id).await
     }
 
-    /// Takes the role from every group that has one, and finishes what an interrupted run began. Members, description
-    /// and precedence stay.
+    /// Removes the role of every group that has a role, and restores the groups that an interrupted run left as copies.
+    /// Members, description and precedence stay.
     pub(super) async fn take_roles(&self, pool_id: &str, groups: &[Group], task: &Task) -> Result<(), Failure> {
         for group in groups.iter().filter(|group| group.role.is_some()) {
             let copy = group.copy()?;
@@ -101,7 +102,7 @@ impl Cognito {
         }
     }
 
-    /// Deletes a group; one that is gone is no failure.
+    /// Deletes a group. It is no failure if the group does not exist.
     pub(super) async fn delete_group(&self, pool_id: &str, name: &str, task: &Task) -> Result<(), Failure> {
         let deleted = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.delete_group().user_pool_id(pool_id).group_name(name);
@@ -118,7 +119,8 @@ impl Cognito {
                 call.send().await.or_fail(&format!("add a member to the group {to}"))
             });
             match added.await {
-                // A user who was deleted meanwhile needs no group. A missing group is a failure: its original must stay.
+                // A user who was deleted meanwhile needs no group. If the group `to` is missing, we fail, so that
+                // `from` is not deleted.
                 Err(failure) if !NO_USER.is(&failure) => return Err(failure),
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! The functions that a user pool calls. A function may need the pool's id, so the pool is created without them, and they
 //! are set once the functions exist and Cognito may call them.
 //!
-//! A pool calls no other function: that is a setting of the pool itself, whose update also takes away what the stack file
-//! no longer names. So the old function is still there when it is called for the last time.
+//! The update of the pool itself removes the functions that the stack file no longer names. It runs before these
+//! functions are deleted, so a function still exists when it is called for the last time.
 
 use aws_sdk_cognitoidentityprovider::types::{
     CustomEmailLambdaVersionConfigType, CustomSmsLambdaVersionConfigType, InboundFederationLambdaType,
@@ -21,7 +21,8 @@ use crate::scope::Whose;
 
 const TOKEN_EVENT: &str = "LambdaConfig.PreTokenGenerationConfig.LambdaVersion";
 
-/// Where AWS shows the function of [`Hook::PreToken`] with its event. With the first event, an emulator may not.
+/// The member in which AWS shows the function of [`Hook::PreToken`] with its event version. For the first version, an
+/// emulator may leave it out.
 const TOKEN_CONFIG: &str = "PreTokenGenerationConfig";
 
 /// A function that a pool calls.
@@ -30,7 +31,7 @@ pub struct HookFunction {
     pub hook: Hook,
     /// The ARN of the function or of its alias.
     pub arn: String,
-    /// Only [`Hook::PreToken`] has others than the first.
+    /// The version of its event. Only [`Hook::PreToken`] has more versions than the first.
     pub event: TokenEvent,
 }
 
@@ -38,7 +39,8 @@ pub struct HookFunction {
 #[derive(Debug, Clone)]
 pub struct PoolHooks {
     pub pool_id: String,
-    /// What the pool must be like, with its hooks: an update of the pool resets what it leaves out.
+    /// All wanted settings of the pool, with its hooks, because an update of the pool resets the settings that it
+    /// leaves out.
     pub pool: UserPool,
 }
 
@@ -49,7 +51,7 @@ pub struct PoolHooksOutputs {
 }
 
 impl Hook {
-    /// Cognito's name.
+    /// The hook's name in `LambdaConfig`.
     fn name(self) -> &'static str {
         match self {
             Self::PreSignUp => "PreSignUp",
@@ -76,16 +78,16 @@ impl TokenEvent {
     }
 }
 
-/// A function that AWS says a pool calls, or the key that encrypts what it is told.
+/// A function that a pool calls according to AWS, or the key that encrypts the codes that such a function gets.
 struct Trigger<'a> {
     /// The member of `LambdaConfig`.
     name: &'static str,
-    /// `None`: no stack file names it.
+    /// `None` if a stack file cannot name it.
     hook: Option<Hook>,
     arn: &'a str,
 }
 
-/// Everything that is set.
+/// All functions and keys that are set.
 fn triggers(config: &LambdaConfigType) -> Vec<Trigger<'_>> {
     let with_event = config.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_arn);
     let with_event = with_event.filter(|arn| !arn.is_empty());
@@ -119,8 +121,8 @@ fn triggers(config: &LambdaConfigType) -> Vec<Trigger<'_>> {
     all.filter_map(|(name, hook, arn)| Some(Trigger { name, hook, arn: arn.filter(|arn| !arn.is_empty())? })).collect()
 }
 
-/// The functions that Cognito calls and the stack file does not name. Each can let users in, change their tokens or read
-/// their data. [`PoolHooks`] itself reports another function in the place of the stack file's.
+/// The functions that Cognito calls and the stack file does not name. Each can let users in, change their tokens or
+/// read their data. For a hook that the stack file names, [`PoolHooks`] itself reports a wrong function.
 pub(super) fn foreign(want: &UserPool, live: &UserPoolType) -> Vec<String> {
     let is_wanted = |hook: Hook| want.hooks.iter().any(|one| one.hook == hook);
     let triggers = live.lambda_config().map(triggers).unwrap_or_default();
@@ -128,8 +130,8 @@ pub(super) fn foreign(want: &UserPool, live: &UserPoolType) -> Vec<String> {
     foreign.map(|Trigger { name, arn, .. }| format!("{name}: {arn}")).collect()
 }
 
-/// What an update of the pool itself leaves in place: what stands where the stack file has a function. So nothing that
-/// the functions check is unchecked before [`PoolHooks`] is updated.
+/// The functions that an update of the pool itself keeps: the live functions of the hooks that the stack file names. So
+/// their checks continue until [`PoolHooks`] is updated.
 pub(super) fn kept(want: &UserPool, live: &UserPoolType) -> Result<LambdaConfigType, Failure> {
     let Some(live) = live.lambda_config() else { return Ok(LambdaConfigType::builder().build()) };
     let event = event_of(live);
@@ -142,7 +144,7 @@ pub(super) fn kept(want: &UserPool, live: &UserPoolType) -> Result<LambdaConfigT
     Ok(config.build())
 }
 
-/// What the function of [`Hook::PreToken`] is told.
+/// The event version that the function of [`Hook::PreToken`] gets.
 fn event_of(live: &LambdaConfigType) -> PreTokenGenerationLambdaVersionType {
     let event = live.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_version);
     event.cloned().unwrap_or_else(|| TokenEvent::V1.to_aws())
@@ -166,7 +168,7 @@ fn with(
         Hook::CreateAuthChallenge => config.create_auth_challenge(arn),
         Hook::VerifyAuthChallenge => config.verify_auth_challenge_response(arn),
         Hook::UserMigration => config.user_migration(arn),
-        // It means the first event.
+        // The member `PreTokenGeneration` means the first event version.
         Hook::PreToken if *event == TokenEvent::V1.to_aws() => config.pre_token_generation(arn),
         Hook::PreToken => {
             let token = PreTokenGenerationVersionConfigType::builder().lambda_arn(arn).lambda_version(event.clone());
@@ -191,7 +193,7 @@ impl Resource for PoolHooks {
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true; // what the functions check is not checked
+    const GUARDS: bool = true; // without the functions, their checks do not happen
     type Key = PoolHooksOutputs;
     type Outputs = PoolHooksOutputs;
     type Live = LambdaConfigType;
@@ -215,7 +217,7 @@ impl Resource for PoolHooks {
             let is = triggers.iter().find(|trigger| trigger.hook == Some(*hook)).map_or("none", |trigger| trigger.arn);
             found = found.guard(format!("LambdaConfig.{}", hook.name()), arn, is);
             if *hook == Hook::PreToken {
-                // A function does not understand another event, so this does not let anybody in.
+                // A function fails on an event of another version, so a wrong version lets nobody in.
                 found = found.plain(TOKEN_EVENT, event.to_aws().as_str(), event_of(live).as_str());
             }
         }
@@ -247,7 +249,7 @@ impl Described for PoolHooks {
                         needs: &[Usage::Create, Usage::Update],
                         actions: &["cognito-idp:SetUserPoolMfaConfig", "cognito-idp:UpdateUserPool"],
                     },
-                    // They go with the pool.
+                    // The hooks are deleted with the pool.
                     Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPool"] },
                 ],
             },
@@ -301,7 +303,7 @@ impl Provider<PoolHooks> for Cognito {
         self.set_hooks(want, task).await
     }
 
-    /// The pool takes them away, before anything is removed.
+    /// Does nothing: the update of the pool removes the hooks, before a run deletes anything.
     async fn delete(&self, _: &PoolHooksOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
     }

@@ -84,9 +84,9 @@ pub struct IdentityPoolKey {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolLive {
     pub name: String,
-    /// Whether guests get credentials.
+    /// Whether unauthenticated identities (guests) get credentials.
     pub guests: bool,
-    /// Whether callers may choose the role, without a narrowed session policy.
+    /// Whether the classic flow is allowed. In it, callers choose the role, and AWS does not narrow the session policy.
     pub classic_flow: bool,
     /// The tokens that it accepts: provider, app client, and whether it asks the user pool if a token was revoked.
     pub providers: Vec<(String, String, bool)>,
@@ -96,9 +96,9 @@ pub struct IdentityPoolLive {
     pub openid: Vec<String>,
     /// The ARNs of the SAML providers that it accepts.
     pub saml: Vec<String>,
-    /// The name under which developers may ask for credentials for anybody.
+    /// The developer provider's name, under which developers may request credentials for any user.
     pub developer: Option<String>,
-    /// Other tags than ours are kept.
+    /// All tags, because an update keeps other tags than ours.
     pub tags: HashMap<String, String>,
 }
 
@@ -270,7 +270,8 @@ impl Provider<IdentityPool> for CognitoIdentity {
         found: &Found<IdentityPool>,
         task: &Task,
     ) -> Result<IdentityPoolOutputs, Failure> {
-        // An update replaces all settings. Other providers are sent as none: an emulator keeps what is left out.
+        // An update replaces all settings. We send empty lists of other providers, because an emulator keeps a list
+        // that is left out.
         let kept = found.live.tags.iter().filter(|(key, _)| !key.starts_with("aws:"));
         let mut tags: HashMap<String, String> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
         tags.extend(tag_map(&self.scope, &want.id));
@@ -312,7 +313,8 @@ impl Provider<IdentityPool> for CognitoIdentity {
 }
 
 impl CognitoIdentity {
-    /// The ids and names of all pools with such a name, and the failure if the list could not be read to its end.
+    /// The ids and names of all pools whose name satisfies `like`, and the failure if the list could not be read to its
+    /// end.
     async fn named(&self, like: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<Failure>) {
         let pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
         let (pools, cut) = as_far_as_it_goes!(pools, "list the identity pools");
@@ -321,7 +323,7 @@ impl CognitoIdentity {
     }
 
     async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
-        // The list is out of date.
+        // The list was out of date, and the pool is deleted.
         let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
             return Ok(Listing::default());
         };
@@ -331,7 +333,7 @@ impl CognitoIdentity {
         Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs)].into())
     }
 
-    /// The pool with this id, whoever it belongs to.
+    /// The pool with this id, even if it does not belong to the stack.
     async fn describe(&self, id: &str, doing: &str) -> Result<Option<Found<IdentityPool>>, Failure> {
         let described = self.client.describe_identity_pool().identity_pool_id(id).send().await;
         let Some(pool) = described.or_fail(doing).or_absent()? else { return Ok(None) };
@@ -424,7 +426,7 @@ mod tests {
         assert!(want().requires_replacement(&want().drift(&developed)).is_some(), "AWS cannot change it");
         let guests = IdentityPoolLive { guests: true, ..live() };
         assert!(want().requires_replacement(&want().drift(&guests)).is_none());
-        // Then nobody gets credentials.
+        // Without a provider, nobody gets credentials.
         let drift = want().drift(&IdentityPoolLive { providers: vec![], ..live() });
         assert_eq!((drift.len(), drift[0].weakens), (1, false));
     }

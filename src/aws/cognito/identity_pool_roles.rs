@@ -1,4 +1,4 @@
-//! Which role an identity pool gives to its users. AWS refuses a role for a while after it was created (docs/aws.md,
+//! The role that an identity pool gives to its users. AWS refuses a role for a while after its creation (docs/aws.md,
 //! Identity pools).
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,18 +29,18 @@ pub struct IdentityPoolRoles {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolRolesOutputs {
     pub pool_id: String,
-    /// Empty in the state of an older version.
+    /// Empty in a state file that an older version of this program wrote.
     #[serde(default)]
     pub provider: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolRolesLive {
-    /// By recipient: `authenticated` or `unauthenticated`.
+    /// The ARN of the role by type of identity: `authenticated` or `unauthenticated`.
     pub roles: BTreeMap<String, String>,
-    /// The rules by which tokens choose other roles: the provider and the kind of rule.
+    /// The mappings that give other roles by token or by rules: the provider and the type of mapping.
     pub mappings: Vec<String>,
-    /// The tags that sessions get from tokens, which policies may trust: `tag: claim`.
+    /// The principal tags that sessions get from claims of tokens, as `tag: claim`. Policies may trust them.
     pub tags: Vec<String>,
 }
 
@@ -99,8 +99,8 @@ impl Described for IdentityPoolRoles {
                     actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
                 }],
             },
-            // `SetPrincipalTagAttributeMap`, which removes another tool's tags, is left out: AWS cannot limit it to a pool,
-            // so it would allow changing those of every pool (docs/least-privilege.md). AWS cannot limit
+            // `SetPrincipalTagAttributeMap`, which removes another tool's tags, is left out: AWS cannot limit it to a
+            // pool, so it would allow changing the tags of every pool (docs/least-privilege.md). AWS cannot limit
             // `SetIdentityPoolRoles` to a pool either, but the permission to pass roles limits which roles it can set.
             StatementTemplate {
                 sid: Sid::OnAnything,
@@ -132,7 +132,7 @@ impl CognitoIdentity {
         call.or_fail(&format!("read the roles of the identity pool {pool_id}")).or_absent()
     }
 
-    /// The tags that sessions get from the user pool's tokens, in words.
+    /// The principal tags that sessions get from the user pool's tokens, as text.
     async fn principal_tags(&self, key: &IdentityPoolRolesOutputs) -> Result<Vec<String>, Failure> {
         let call = self.client.get_principal_tag_attribute_map().identity_pool_id(&key.pool_id);
         let answer = call.identity_provider_name(&key.provider).send().await;
@@ -214,7 +214,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
     }
 
     async fn delete(&self, gone: &IdentityPoolRolesOutputs, task: &Task) -> Result<(), Failure> {
-        // There is no call that deletes them; an empty map is set.
+        // AWS has no call that deletes the roles, so we set an empty map.
         let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
             let call = call.set_roles(Some(HashMap::new()));

@@ -1,5 +1,5 @@
-//! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools). Domains are not
-//! among them: which ones the stack made, only the stack file and the state know.
+//! The list of all user pools, with their app clients. AWS's list does not show tags (docs/aws.md, User pools). Domains
+//! are not listed: only the stack file and the state know which domains the stack created.
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
@@ -9,7 +9,7 @@ use crate::aws::tags::pairs;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// The id of a client in the stack. The name of a further one begins with that of its pool.
+/// The id of a client in the stack. The name of an additional client begins with the name of its pool.
 fn client_id_of(pool: &str, pool_name: &str, name: &str) -> Id {
     match name.strip_prefix(pool_name).and_then(|rest| rest.strip_prefix('.')) {
         Some(further) => Id::new("client", &format!("{pool}/{further}")),
@@ -26,7 +26,7 @@ impl Cognito {
         let key = |_| UserPoolKey { name: outputs.name.clone() };
         let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs);
         let pool_name = outputs.name.clone();
-        // They go with the pool, known or not.
+        // The clients are deleted with the pool, even if they could not be listed.
         let (clients, unread) = match clients {
             Ok(clients) => (clients, None),
             Err(failure) => (Vec::new(), Some(Unread::new::<AppClient>(format!("of {}", outputs.name), failure))),

@@ -1,4 +1,4 @@
-//! The members of groups, for the commands. They are no resources of the stack: people come and go by themselves.
+//! The members of groups, for the commands. They are not resources of the stack, because runs do not manage them.
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::UserType;
@@ -15,7 +15,7 @@ use crate::engine::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupInfo {
     pub name: String,
-    /// The ARN of the role that its members may get; a group of the stack file has none.
+    /// The ARN of the role that its members may get. A group that the stack file names has no role.
     pub role: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn members(client: &Client, pool_id: &str, group: &str) -> Resu
     Ok(members)
 }
 
-/// How many members a group has, counted up to a limit; `None` if there is no such group.
+/// How many members a group has, counted on at most [`PAGES`] pages; `None` if there is no such group.
 async fn count(client: &Client, pool_id: &str, group: &str) -> Result<Option<Members>, Failure> {
     let mut seen = Members { users: 0, more: false };
     let mut next = None;
@@ -98,7 +98,7 @@ impl Users {
         Ok(explained(members(&self.client, pool_id, group).await)?.into_iter().map(user).collect())
     }
 
-    /// Adds a user to a group. One who is a member already stays one.
+    /// Adds a user to a group. It is no failure if the user is a member already.
     pub async fn join(&self, pool_id: &str, username: &str, group: &str) -> Result<(), Failure> {
         let call = self.client.admin_add_user_to_group().user_pool_id(pool_id).group_name(group).username(username);
         let joined = call.send().await.or_fail(&format!("add {username} to the group {group}"));

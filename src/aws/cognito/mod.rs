@@ -1,8 +1,8 @@
 //! Cognito: user pools, their app clients, and their users.
 //!
 //! Names are not unique, so a repeated create makes a second pool or client, and lists do not show tags. An update
-//! resets every setting that it leaves out, so it is sent all of them. The attribute that users sign in with cannot be
-//! changed later. Deleting a pool deletes its users.
+//! resets every setting that it leaves out, so each update sends all of them. The attribute that users sign in with
+//! cannot be changed later. Deleting a pool deletes its users.
 
 mod attached;
 mod client;
@@ -78,10 +78,10 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// What identifies a request to user pools.
+/// The prefix of the operation in the `X-Amz-Target` header of a request to user pools.
 const TARGET: &str = "AWSCognitoIdentityProviderService";
 
-/// AWS chooses the ids, so a policy recognises our pools by their tag.
+/// The ARNs of user pools. AWS chooses the ids, so a policy selects our pools by their tag.
 const POOLS: &[&str] = &["{arn:cognito-idp}:userpool/*"];
 
 const IDENTITY_POOLS: &[&str] = &["{arn:cognito-identity}:identitypool/*"];

@@ -1,4 +1,4 @@
-//! Who is added to a pool: the name that a user signs in with, and the attributes that the user begins with.
+//! A user who is added to a pool: the user's sign-in name and first attributes.
 
 use crate::choices::{SignIn, UserAttribute};
 
@@ -8,16 +8,16 @@ const NOBODYS_NUMBER: &str = "+15555550100";
 /// A user who is to be added to a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
-    /// What the user signs in with.
+    /// The name that the user signs in with.
     pub name: String,
-    /// The attribute that the name is the value of; `None` where users choose names.
+    /// The attribute whose value is the name; `None` if users choose their names.
     contact: Option<&'static str>,
     /// Further attributes, by Cognito's names.
     pub attributes: Vec<(String, String)>,
 }
 
 impl NewUser {
-    /// Who signs in with `name` to a pool in which users sign in in these ways.
+    /// A user who signs in with `name` to a pool that allows the ways of `sign_in`.
     pub fn of(sign_in: &[SignIn], name: &str, attributes: Vec<(String, String)>) -> Self {
         let contact = match name.starts_with('+') {
             _ if sign_in.contains(&SignIn::Username) => None,
@@ -27,7 +27,7 @@ impl NewUser {
         Self { name: name.to_owned(), contact, attributes }
     }
 
-    /// Who signs in with an e-mail address.
+    /// A user who signs in with an e-mail address.
     pub fn by_email(address: &str, attributes: Vec<(String, String)>) -> Self {
         Self::of(&[SignIn::Email], address, attributes)
     }
@@ -37,26 +37,27 @@ impl NewUser {
         self.contact == Some(name) || self.attributes.iter().any(|(known, value)| known == name && !value.is_empty())
     }
 
-    /// The attributes with which a user signs up. Cognito verifies the address.
+    /// The attributes with which a user signs up. Cognito verifies the e-mail address.
     pub(super) fn signing_up(&self) -> Vec<(String, String)> {
         let contact = self.contact.map(|name| (name.to_owned(), self.name.clone()));
         let given = self.attributes.iter().filter(|(name, _)| Some(name.as_str()) != self.contact).cloned();
         contact.into_iter().chain(given).collect()
     }
 
-    /// The attributes with which an administrator adds a user, who vouches for address and number.
+    /// The attributes with which an administrator adds a user. They mark the e-mail address and the phone number as
+    /// verified.
     pub(super) fn vouched_for(&self) -> Vec<(String, String)> {
         vouched(self.signing_up())
     }
 
-    /// The attributes besides the name, for a user who exists, with the same word of the administrator.
+    /// The attributes besides the name, for a user who exists already. They mark address and number as verified, too.
     pub(super) fn vouched_further(&self) -> Vec<(String, String)> {
         let further = self.attributes.iter().filter(|(name, _)| Some(name.as_str()) != self.contact);
         vouched(further.cloned())
     }
 }
 
-/// Attributes, with the statement that address and number are verified.
+/// Adds `email_verified` and `phone_number_verified` to attributes that contain an address or a number.
 fn vouched(attributes: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, value) in attributes {
@@ -67,7 +68,7 @@ fn vouched(attributes: impl IntoIterator<Item = (String, String)>) -> Vec<(Strin
     all
 }
 
-/// Values for the attributes that a pool requires of everybody, for a user who is no person.
+/// Values for the attributes that a pool requires, for a user that is a program.
 pub fn placeholders(attributes: &[UserAttribute], username: &str) -> Vec<(String, String)> {
     let value = |name: &str| match name {
         "birthdate" => "2000-01-01".to_owned(),
@@ -81,7 +82,8 @@ pub fn placeholders(attributes: &[UserAttribute], username: &str) -> Vec<(String
     required.map(|attribute| (attribute.name.clone(), value(&attribute.name))).collect()
 }
 
-/// Whether this may be an e-mail address. It finds mistakes; only an e-mail shows whether the address exists.
+/// Whether this may be an e-mail address. The check finds typing errors. Only an e-mail can show whether the address
+/// exists.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let label = |label: &str| {

@@ -7,7 +7,7 @@ use super::{Cognito, PAGE};
 use crate::aws::error::OrFail;
 use crate::engine::Failure;
 
-/// The most pages that are counted: 600 users are as good a warning as 60,000.
+/// The maximum number of pages that are counted. A count of 600 users is a sufficient warning.
 pub(super) const PAGES: usize = 10;
 
 /// Reasons not to delete a pool.

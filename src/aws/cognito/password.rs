@@ -1,4 +1,4 @@
-//! A pool's password policy: in words, as a check before a call, and as a generator.
+//! A pool's password policy: its description, the check of a password before a call, and the generator.
 
 use rand::RngExt;
 
@@ -10,8 +10,8 @@ const LONGEST: usize = 256;
 /// The shortest generated password.
 const GENERATED: usize = 24;
 
-/// Symbols. A space counts too, unless it is the first or the last character (docs/aws.md, Users and
-/// passwords).
+/// The characters that Cognito counts as symbols. A space counts too, unless it is the first or the last character
+/// (docs/aws.md, Users and passwords).
 const SYMBOLS: &str = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-";
 
 /// The characters of generated passwords: at least one of each group. Characters that look alike, and quotes, are left
@@ -23,17 +23,17 @@ const MADE_OF: [&[u8]; 4] =
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "the four are AWS's own, and each stands for itself")]
 pub struct PasswordPolicy {
-    /// Characters, 6 to 99.
+    /// The minimum number of characters, 6 to 99.
     pub minimum_length: u8,
-    /// At least one of `a-z`.
+    /// Whether at least one of `a-z` is required.
     pub lowercase: bool,
-    /// At least one of `A-Z`.
+    /// Whether at least one of `A-Z` is required.
     pub uppercase: bool,
-    /// At least one of `0-9`.
+    /// Whether at least one of `0-9` is required.
     pub numbers: bool,
-    /// At least one symbol.
+    /// Whether at least one symbol is required.
     pub symbols: bool,
-    /// Days for which a temporary password can be used, 1 to 365.
+    /// The number of days for which a temporary password can be used, 1 to 365.
     pub temporary_validity_days: u16,
     /// How many earlier passwords cannot be chosen again, 0 to 24.
     pub history: u8,
@@ -65,7 +65,7 @@ impl PasswordPolicy {
         kinds.into_iter().filter(|(asked, _)| *asked).map(|(_, kind)| kind)
     }
 
-    /// The rule in words: "at least 12 characters, with a lower-case letter, a digit and a symbol".
+    /// The policy as text: "at least 12 characters, with a lower-case letter, a digit and a symbol".
     pub fn describe(&self) -> String {
         let names: Vec<&str> = self.kinds().map(|(name, _)| name).collect();
         let length = format!("at least {} characters", self.minimum_length);
@@ -76,10 +76,10 @@ impl PasswordPolicy {
         }
     }
 
-    /// What a password lacks, in words that do not contain it: "it needs a digit".
+    /// Checks a password against the policy.
     ///
     /// # Errors
-    /// All that it lacks; never empty.
+    /// All rules that the password breaks, as texts that do not contain it: "it needs a digit". Never empty.
     pub fn check(&self, password: &SecretValue) -> Result<(), Vec<String>> {
         let text = password.reveal();
         let length = text.chars().count();
@@ -177,7 +177,7 @@ mod tests {
         fn generated_passwords_meet_every_policy(policy in any_policy()) {
             let password = generate(&policy);
             prop_assert_eq!(policy.check(&password), Ok(()));
-            // And four kinds of character even where none is asked for.
+            // It has characters of all four kinds, even if the policy requires none.
             let wide = PasswordPolicy { minimum_length: policy.minimum_length, ..PasswordPolicy::STRICTEST };
             prop_assert_eq!(wide.check(&password), Ok(()));
         }

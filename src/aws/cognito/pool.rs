@@ -40,12 +40,13 @@ pub struct UserPool {
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
     pub threat_protection: ThreatProtection,
-    /// `None`: the cheapest one that has what the other settings need.
+    /// `None`: the cheapest plan with the features that the other settings need.
     pub plan: Option<Plan>,
-    /// The names of the stack's own app clients of this pool. Any other one lets programs sign in that the stack file
-    /// does not name.
+    /// The names of the stack's own app clients of this pool. Any other client lets programs sign in that the stack
+    /// file does not name.
     pub clients: Vec<String>,
-    /// The names of the stack's own groups of this pool. Other groups are people's data, and stay without a role.
+    /// The names of the stack's own groups of this pool. Other groups are users' data: a run keeps them, but removes
+    /// their role.
     pub groups: Vec<String>,
     /// The identifiers of the stack's own resource servers of this pool.
     pub resource_servers: Vec<String>,
@@ -53,15 +54,15 @@ pub struct UserPool {
     pub has_domain: bool,
     /// The attributes of its users that the stack file names.
     pub attributes: Vec<UserAttribute>,
-    /// What its users sign in with: at least one.
+    /// The kinds of name that its users sign in with: at least one.
     pub sign_in: Vec<SignIn>,
     /// The functions that it calls. `PoolHooks` sets them.
     pub hooks: Vec<HookFunction>,
 }
 
 impl UserPool {
-    /// What identifies a user when signing in, in Cognito's words. Where users choose a name, addresses and numbers are
-    /// other names of theirs; otherwise they are the only ones.
+    /// The username attributes and the alias attributes. If users choose a name, addresses and numbers are aliases of
+    /// it. Otherwise they are the only names of users.
     pub(super) fn sign_in_attributes(&self) -> (Vec<UsernameAttributeType>, Vec<AliasAttributeType>) {
         let (email, phone) = (self.sign_in.contains(&SignIn::Email), self.sign_in.contains(&SignIn::Phone));
         if self.sign_in.contains(&SignIn::Username) {
@@ -86,21 +87,21 @@ pub struct UserPoolOutputs {
     /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
     pub arn: String,
     pub name: String,
-    /// Whether it was protected from deletion when it was last read. With the record no call is needed to refuse the
-    /// deletion.
+    /// Whether it was protected from deletion when it was last read. The state records it, so that no call is needed to
+    /// refuse the deletion.
     pub deletion_protection: bool,
     /// The attributes that the stack file gave it, by Cognito's names. AWS cannot remove them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
 }
 
-/// A pool, as read from AWS: complete, because an update resets what it leaves out.
+/// A pool, as read from AWS. It is complete, because an update resets the settings that it leaves out.
 #[derive(Debug, Clone)]
 pub struct UserPoolLive {
     pub(super) pool: UserPoolType,
     pub(super) attached: Attached,
     pub(super) risk: Risk,
-    /// The attributes that are recorded.
+    /// The attributes that the state records.
     pub(super) recorded: Vec<String>,
     /// Whether an emulator gave the answer.
     pub(super) emulator: bool,
@@ -141,7 +142,7 @@ impl Resource for UserPool {
             return schema::unchangeable(self, drift);
         };
         let Drift { field, live, want, .. } = fixed;
-        // Both follow from one key of the stack file.
+        // `UsernameAttributes` and `AliasAttributes` both follow from the key `sign_in` of the stack file.
         let key = if field.ends_with("Attributes") { format!("`sign_in` ({field})") } else { field.clone() };
         let message = format!("AWS cannot change {key} of the user pool {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
@@ -279,7 +280,7 @@ impl Provider<UserPool> for Cognito {
     }
 
     async fn delete(&self, gone: &UserPoolOutputs, task: &Task) -> Result<(), Failure> {
-        // AWS refuses it too, but an emulator may not.
+        // AWS also refuses to delete a protected pool, but an emulator may not.
         if gone.deletion_protection {
             return Err(Failure::refused(format!("the user pool {} is protected from deletion", gone.name)).hint(
                 "set `deletion_protection = false` for it in the stack file and run `up`, then `down` again; \
@@ -362,7 +363,7 @@ mod tests {
         }
     }
 
-    /// What AWS answers about everything that belongs to a sound pool, in the order of the questions.
+    /// AWS's answers about the parts of a pool that is equal to `want`, in the order of the calls.
     const ATTACHED: [(u16, &str); 5] = [
         (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-MyUserPool1-client"}]}"#),
         (200, r#"{"ResourceServers": []}"#),
@@ -371,12 +372,12 @@ mod tests {
         (200, r#"{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}}"#),
     ];
 
-    /// The answers about a pool and about what belongs to it.
+    /// The answers about a pool and about its parts.
     fn whole(pool: (u16, &str)) -> Vec<(u16, &str)> {
         [vec![pool], ATTACHED.to_vec()].concat()
     }
 
-    /// What AWS answers once `want` is as wanted.
+    /// AWS's answer when the pool is equal to `want`.
     fn got(id: &str) -> Value {
         json!({"UserPool": {
             "Id": id, "Name": "demo-MyUserPool1", "Arn": format!("arn:aws:cognito-idp:::userpool/{id}"),
@@ -434,7 +435,7 @@ mod tests {
     fn live_with(answer: &Value, attached: [(u16, &'static str); 5]) -> UserPoolLive {
         let answer = answer.to_string();
         let found = async move {
-            // With threat protection, its reactions to risks are read too.
+            // With threat protection, the risk configuration is read too.
             let answers = [vec![(200, answer.as_str())], attached.to_vec(), vec![(200, "{}")]].concat();
             read(answers, Some(&ids("p1"))).await.0
         };
@@ -444,7 +445,7 @@ mod tests {
 
     #[test]
     fn every_field_is_compared() {
-        // What is changed, to what, and the drift: field, live value, whether it weakens.
+        // The changed member, its new value, and the drift: field, live value, whether it weakens.
         let table = [
             ("/Policies/PasswordPolicy/MinimumLength", json!(8), "Policies.PasswordPolicy.MinimumLength", "8", true),
             ("/Policies/PasswordPolicy/MinimumLength", json!(20), "Policies.PasswordPolicy.MinimumLength", "20", false),
@@ -807,7 +808,7 @@ mod tests {
         assert!(drift.iter().all(|drift| !drift.field.starts_with("EmailMfa")), "no factor is asked for: {drift:?}");
     }
 
-    /// The engine removes them, at the end of the run: a client that takes the place of another one exists by then.
+    /// The engine removes these parts at the end of the run, when a client that replaces another client exists already.
     #[tokio::test]
     async fn parts_on_record_that_the_stack_file_no_longer_names_are_not_foreign() {
         let mut answer = got("p1");
@@ -830,7 +831,7 @@ mod tests {
             attached.map(|drift| drift.field).collect::<Vec<_>>()
         };
         assert_eq!(drift("p1").await, ["IdentityProviders", "Groups.RoleArn"]);
-        // Those of a pool that this one replaces say nothing of it.
+        // The recorded parts of an old pool, which this pool replaces, do not count.
         let all = ["UserPoolClients", "ResourceServers", "IdentityProviders", "Domains", "Groups.RoleArn"];
         assert_eq!(drift("p0").await, all);
     }

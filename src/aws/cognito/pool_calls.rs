@@ -28,7 +28,7 @@ impl Cognito {
         self.scope.owns(pairs(pool.user_pool_tags()))
     }
 
-    /// The ids of all pools with this name, whoever they belong to.
+    /// The ids of all pools with this name, even of those that do not belong to the stack.
     pub(super) async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
         let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let mut ids = Vec::new();
@@ -39,8 +39,8 @@ impl Cognito {
         Ok(ids)
     }
 
-    /// A pool of ours that was just read, with everything else that belongs to it. `recorded`: the attributes that the
-    /// record has.
+    /// A pool of ours that was just read, with its parts and its risk configuration. `recorded` are the attributes that
+    /// the state records.
     pub(super) async fn whole_pool(
         &self,
         pool: UserPoolType,
@@ -55,7 +55,7 @@ impl Cognito {
         Ok(Found { outputs, live })
     }
 
-    /// Sends all settings but the second factor, and the functions that the pool calls.
+    /// Sends all settings except the second factor. `functions` are the functions that the pool calls.
     pub(super) async fn update_settings(
         &self,
         want: &UserPool,
@@ -89,7 +89,7 @@ impl Cognito {
         let set = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.set_user_pool_mfa_config().user_pool_id(id);
             let call = call.mfa_configuration(want.mfa.to_aws()).set_software_token_mfa_configuration(totp.clone());
-            // AWS takes other factors away if they are left out, an emulator only if they are empty.
+            // AWS removes other factors if they are left out. An emulator removes them only if they are sent empty.
             let forget = self.emulator && totp.is_some();
             let call = call
                 .set_sms_mfa_configuration(forget.then(|| SmsMfaConfigType::builder().build()))

@@ -33,7 +33,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolLive) -> Comparison {
     parts.into_iter().flatten().collect()
 }
 
-/// Who has an account, and how an account is recovered.
+/// Compares the settings of sign-in, sign-up, account recovery and deletion.
 fn sign_in(want: &UserPool, pool: &UserPoolType) -> Comparison {
     let admin_only =
         pool.admin_create_user_config().is_some_and(AdminCreateUserConfigType::allow_admin_create_user_only);
@@ -45,7 +45,7 @@ fn sign_in(want: &UserPool, pool: &UserPoolType) -> Comparison {
         (true, false) => Effect::Differs,
         _ => Effect::Same,
     };
-    // Only administrators can recover accounts then.
+    // With `admin_only`, only administrators can recover accounts, so it does not weaken.
     let recovered = recovery(pool);
     let recovery_effect = match recovered.as_str() {
         "verified_email" => Effect::Same,
@@ -72,7 +72,7 @@ fn sign_in(want: &UserPool, pool: &UserPoolType) -> Comparison {
 
 fn password(want: &PasswordPolicy, live: &PasswordPolicy) -> Comparison {
     let name = |member: &str| format!("Policies.PasswordPolicy.{member}");
-    // `stricter`: whether the live value demands more than the wanted one.
+    // `larger_is_stricter`: whether a larger number demands more of passwords.
     let number = |want: u16, live: u16, larger_is_stricter: bool| match (want == live, live > want) {
         (true, _) => Effect::Same,
         (false, larger) if larger == larger_is_stricter => Effect::Differs,
@@ -92,7 +92,7 @@ fn password(want: &PasswordPolicy, live: &PasswordPolicy) -> Comparison {
         .judged(name("PasswordHistorySize"), history, has_history, number(history, has_history, true))
 }
 
-/// The first factor, the second ones, and what stands in for them.
+/// Compares the first factors, the second factors, and remembered devices, which replace a second factor.
 fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
     let pool = &live.pool;
     let (mfa, has_mfa) = (want.mfa.to_aws(), Mfa::read(pool));
@@ -103,7 +103,7 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
     };
     let policy = pool.policies().and_then(UserPoolPolicyType::sign_in_policy);
     let first = policy.map_or(&[][..], SignInPolicyType::allowed_first_auth_factors);
-    // A passkey is as good as a password. A code sent by mail or SMS is less.
+    // A passkey does not weaken compared with a password. A code sent by e-mail or SMS does.
     let codes = first.iter().any(|factor| matches!(factor, AuthFactorType::EmailOtp | AuthFactorType::SmsOtp));
     let first_effect = match first {
         [] | [AuthFactorType::Password] => Effect::Same,
@@ -117,14 +117,14 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
     let sms = sms.filter(|sms| sms.sms_configuration().is_some() || sms.sms_authentication_message().is_some());
     let email = set.and_then(|set| set.email_mfa_configuration());
     let email = email.filter(|email| email.message().is_some() || email.subject().is_some());
-    // Without a second factor it does not matter which ones there would be.
+    // If MFA is off, the kinds of second factor have no effect.
     let factor = |wanted: bool, has: bool| match want.mfa {
         Mfa::Off => Effect::Same,
         _ => Effect::weakens_unless(wanted == has),
     };
     let is_on = |on: bool| if on { "enabled" } else { "none" };
     let wanted_app = if want.mfa == Mfa::Off { app } else { true };
-    // An emulator shows none as one without settings.
+    // If no devices are remembered, an emulator shows a configuration without settings.
     let unset = |device: &&DeviceConfigurationType| {
         !(live.emulator
             && !device.challenge_required_on_new_device()
@@ -158,9 +158,9 @@ fn functions(want: &UserPool, pool: &UserPoolType) -> Comparison {
     Comparison::default().nothing_else("LambdaConfig", hooks::foreign(want, pool))
 }
 
-/// Whose address the pool's messages come from. An address of this account is kept: no key sets one, and without it
-/// Cognito sends few messages a day. With another account's, somebody else decides whether users get their codes, and
-/// sees when they do.
+/// Compares the sender of the pool's messages. An address of this account is kept: no key sets one, and without it
+/// Cognito sends only few messages a day. If the address belongs to another account, somebody else decides whether
+/// users get their codes, and sees when they do.
 fn mail(pool: &UserPoolType) -> Comparison {
     let email = pool.email_configuration();
     let sender = email.and_then(|email| email.email_sending_account()).map_or("none", |account| account.as_str());

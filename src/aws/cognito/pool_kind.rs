@@ -21,7 +21,7 @@ impl Described for UserPool {
                     actions: &["cognito-idp:TagResource", "cognito-idp:UntagResource"],
                 }],
             },
-            // Without a stack's tag too: only the settings of a pool show whose it is.
+            // Also for pools without the stack's tag, because only the description of a pool shows its tags.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: POOLS,

@@ -25,7 +25,7 @@ impl PasswordPolicy {
             uppercase: policy.is_some_and(PasswordPolicyType::require_uppercase),
             numbers: policy.is_some_and(PasswordPolicyType::require_numbers),
             symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
-            // None acts as 7 (docs/aws.md, Users and passwords).
+            // For AWS, 0 means 7 days (docs/aws.md, Users and passwords).
             temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
             history: policy
                 .and_then(PasswordPolicyType::password_history_size)
@@ -41,7 +41,7 @@ impl PasswordPolicy {
             .require_numbers(self.numbers)
             .require_symbols(self.symbols)
             .temporary_password_validity_days(self.temporary_validity_days.into())
-            // AWS takes none for none, and needs a higher plan for any number.
+            // For AWS, a missing number means no history. Any number needs a higher plan.
             .set_password_history_size((self.history > 0).then_some(self.history.into()))
             .build()
     }
@@ -73,14 +73,14 @@ pub(super) fn is_protected(pool: &UserPoolType) -> bool {
     pool.deletion_protection() == Some(&DeletionProtectionType::Active)
 }
 
-/// Whether the pool's messages come from an address that SES keeps for another account.
+/// Whether the pool's messages come from an SES identity of another account.
 pub(super) fn is_sent_by_another_account(pool: &UserPoolType) -> bool {
     let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
     let source = pool.email_configuration().and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
     source.is_some_and(|source| account(source) != pool.arn().and_then(account))
 }
 
-/// A set of attributes, sorted.
+/// The sorted attributes as text, or `none`.
 pub(super) fn names<T: ToString>(attributes: &[T]) -> String {
     let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
     names.sort_unstable();
@@ -102,13 +102,13 @@ pub(super) fn email_recovery() -> Result<AccountRecoverySettingType, Failure> {
     Ok(AccountRecoverySettingType::builder().recovery_mechanisms(way).build())
 }
 
-/// A new address is not used until it is verified.
+/// The setting that a new address is not used until it is verified.
 pub(super) fn verify_first() -> UserAttributeUpdateSettingsType {
     let email = VerifiedAttributeType::Email;
     UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
 }
 
-/// Users prove their password first.
+/// The policy that the password is the only first factor.
 fn password_only() -> SignInPolicyType {
     SignInPolicyType::builder().allowed_first_auth_factors(AuthFactorType::Password).build()
 }
@@ -122,14 +122,14 @@ pub(super) fn update(
     functions: LambdaConfigType,
     emulator: bool,
 ) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
-    // A plan without a choice of first factors has no such policy.
+    // A pool whose plan has no choice of first factors has no sign-in policy.
     let has_choice = live.policies().is_some_and(|policies| policies.sign_in_policy().is_some());
     let policies = UserPoolPolicyType::builder()
         .password_policy(want.password.to_aws())
         .set_sign_in_policy(has_choice.then(password_only));
     let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
-    // The old setting for the validity of invitations is not kept: next to that of temporary passwords AWS accepts only
-    // 0.
+    // `UnusedAccountValidityDays`, the old validity of invitations, is not kept: together with the validity of
+    // temporary passwords, AWS accepts only 0 for it.
     let invite = AdminCreateUserConfigType::builder()
         .allow_admin_create_user_only(!want.self_sign_up)
         .set_invite_message_template(invite.cloned());
@@ -151,7 +151,8 @@ pub(super) fn update(
         .admin_create_user_config(invite.build())
         .deletion_protection(protection(want.deletion_protection))
         .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
-        // Without any, AWS removes them if the member is left out, an emulator only if it is empty.
+        // Without wanted functions, this is empty, because an emulator keeps the live functions if the member is
+        // missing. AWS removes them in both cases.
         .lambda_config(functions)
         .set_email_configuration(email)
         .set_sms_configuration(sms.cloned())
@@ -160,8 +161,8 @@ pub(super) fn update(
         .set_email_verification_message(text(live.email_verification_message()))
         .set_email_verification_subject(text(live.email_verification_subject()))
         .set_verification_message_template(live.verification_message_template().cloned())
-        // Left out, AWS remembers no devices. An emulator forgets the setting only if it is empty, which on AWS might
-        // mean that devices are remembered.
+        // If this is left out, AWS remembers no devices. An emulator resets the setting only if it is empty, which on
+        // AWS might mean that devices are remembered.
         .set_device_configuration(emulator.then(|| DeviceConfigurationType::builder().build()))
         .set_user_pool_tier(tier(want, Some(live)))
         .set_key_configuration(live.key_configuration().cloned())

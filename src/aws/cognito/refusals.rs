@@ -1,4 +1,4 @@
-//! The refusals of Cognito: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of Cognito that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -17,9 +17,9 @@ refusals! {
     HAS_DOMAIN = Refusal::new(&["cognito-idp DeleteUserPool"], &["InvalidParameterException"]).words(&["has a domain configured"]);
     /// Somebody has the domain in the region, perhaps in another account.
     POOL_DOMAIN_TAKEN = Refusal::new(&["cognito-idp CreateUserPoolDomain"], &["InvalidParameterException"]).words(&["already associated"]);
-    /// The pool has no threat protection, and so no reactions to risks.
+    /// The pool has no threat protection, and so no risk configuration.
     NO_RISK_CONFIGURATION = Refusal::new(&["cognito-idp DescribeRiskConfiguration"], &["UserPoolAddOnNotEnabledException"]);
-    /// The identity pool gives the provider's users no tags.
+    /// The identity pool gives the provider's users no principal tags.
     NO_PRINCIPAL_TAGS = Refusal::new(&["cognito-identity GetPrincipalTagAttributeMap"], &["ResourceNotFoundException"]);
     /// The app client does not allow signing in with a password.
     NO_PASSWORD_FLOW = Refusal::new(&["cognito-idp InitiateAuth"], &["InvalidParameterException"]).words(&["flow not enabled"]);
@@ -47,7 +47,7 @@ refusals! {
     PAST_INVITATION = Refusal::new(&["cognito-idp"], &["UnsupportedUserStateException"]);
     /// A wrong code.
     WRONG_CODE = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
-    /// An old code.
+    /// The code has expired.
     OLD_CODE = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
     /// A user's attributes do not fit the pool's: a required one is missing, or one cannot be changed.
     NOT_BY_SCHEMA = Refusal::new(&["cognito-idp"], &["InvalidParameterException"]).words(&["did not conform to the schema"]);
@@ -57,7 +57,7 @@ refusals! {
     NOT_DELIVERED = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
     /// The app client gives users no permission to write the attribute.
     NOT_WRITABLE = Refusal::new(&["cognito-idp UpdateUserAttributes"], &["NotAuthorizedException"]);
-    /// A function that the pool calls refused what the user wanted.
+    /// A function that the pool calls rejected the user's request.
     HOOK_REFUSED = Refusal::new(&["cognito-idp"], &["UserLambdaValidationException"]);
     /// A function that the pool calls could not be called, or answered something that Cognito does not understand.
     HOOK_FAILED = Refusal::new(&["cognito-idp"], &["UnexpectedLambdaException", "InvalidLambdaResponseException"]);

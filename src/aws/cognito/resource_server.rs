@@ -15,7 +15,7 @@ use crate::aws::settle::settled;
 use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// An API by its name, with its scopes. Access tokens name a scope as `identifier/scope`.
+/// An API and its scopes. Access tokens name a scope as `identifier/scope`.
 #[derive(Debug, Clone)]
 pub struct ResourceServer {
     pub pool_id: String,
@@ -25,7 +25,7 @@ pub struct ResourceServer {
     pub scopes: BTreeSet<String>,
 }
 
-/// A resource server has no tags: it is ours because the pool is. The outputs are also the key.
+/// A resource server has no tags: it is ours if the pool is ours. The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResourceServerOutputs {
     pub pool_id: String,
@@ -40,7 +40,7 @@ pub struct ResourceServerLive {
 }
 
 impl ResourceServer {
-    /// For people. AWS takes fewer characters than in an identifier.
+    /// A name for display. AWS allows fewer characters in it than in an identifier.
     fn name(&self) -> String {
         let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         self.identifier.chars().map(|c| if is_taken(c) { c } else { '-' }).collect()
@@ -139,7 +139,7 @@ impl From<ResourceServerType> for ResourceServerLive {
 }
 
 impl Cognito {
-    /// Deletes a resource server; one that is gone is no failure.
+    /// Deletes a resource server. It is no failure if it does not exist.
     pub(super) async fn delete_resource_server(
         &self,
         pool_id: &str,

@@ -1,4 +1,5 @@
-//! The attributes of a pool's users. AWS adds custom ones to a pool that exists. It never changes or removes one.
+//! The attributes of a pool's users. AWS can add custom attributes to an existing pool, but never changes or removes an
+//! attribute.
 
 use aws_sdk_cognitoidentityprovider::types::{AttributeDataType, SchemaAttributeType, UserPoolType};
 
@@ -9,13 +10,13 @@ use crate::aws::settle::settled;
 use crate::choices::{UserAttribute, UserAttributeType};
 use crate::engine::{Comparison, Drift, Effect, Failure, Task};
 
-/// The beginning of these fields in a comparison.
+/// The prefix of the fields of attributes in a comparison.
 const FIELD: &str = "SchemaAttributes.";
 
-/// A custom attribute that can be added.
+/// The live value of a custom attribute that the pool lacks. A run can add it.
 const MISSING: &str = "missing";
 
-/// How many attributes one call adds.
+/// The maximum number of attributes that one call adds.
 const AT_ONCE: usize = 25;
 
 impl UserAttribute {
@@ -40,7 +41,7 @@ pub(super) fn wanted(want: &UserPool) -> Option<Vec<SchemaAttributeType>> {
     (!want.attributes.is_empty()).then(|| want.attributes.iter().map(UserAttribute::to_aws).collect())
 }
 
-/// The names that are recorded: of an attribute that the stack file no longer has, they are all that is left.
+/// The names that the state records, so that a run still knows attributes that the stack file no longer has.
 pub(super) fn recorded(want: &UserPool) -> Vec<String> {
     want.attributes.iter().map(|attribute| attribute.name.clone()).collect()
 }
@@ -58,13 +59,13 @@ pub(super) fn is_attribute(field: &str) -> bool {
     field.starts_with(FIELD)
 }
 
-/// Compares the attributes of the stack file with the pool's. `recorded` are those that an earlier stack file had.
+/// Compares the attributes of the stack file with the pool's. `recorded` are the attributes of an earlier stack file.
 pub(super) fn compare(want: &UserPool, pool: &UserPoolType, recorded: &[String]) -> Comparison {
     let mut found = Comparison::default();
     for attribute in &want.attributes {
         let name = field(&attribute.name);
         let Some(live) = live(pool, &attribute.name) else {
-            // Every pool has the standard attributes, with these settings unless it says otherwise.
+            // Every pool has the standard attributes. By default, they are mutable and not required.
             found = match attribute.custom() {
                 Some(_) => found.plain(name, "there", MISSING),
                 None => settings(found, attribute, true, false),
@@ -83,7 +84,7 @@ pub(super) fn compare(want: &UserPool, pool: &UserPoolType, recorded: &[String])
         if name.starts_with("custom:") {
             found = found.plain(field(name), "none", "there");
         } else {
-            // What a standard attribute is unless the stack file says otherwise.
+            // The defaults of a standard attribute that the stack file does not name.
             found = found.plain(format!("{}.Mutable", field(name)), true, live.mutable().unwrap_or_default()).plain(
                 format!("{}.Required", field(name)),
                 false,
@@ -107,7 +108,7 @@ fn settings(found: Comparison, want: &UserAttribute, mutable: bool, required: bo
     )
 }
 
-/// Why AWS cannot make the attributes as they are wanted.
+/// The failure for a difference in an attribute that AWS cannot change.
 pub(super) fn unchangeable(want: &UserPool, drift: &[Drift]) -> Option<Failure> {
     let of_attribute = drift.iter().filter(|drift| is_attribute(&drift.field) && drift.live != MISSING);
     let Drift { field, live, want: wanted, .. } = of_attribute.into_iter().next()?;

@@ -1,9 +1,9 @@
-//! Service users: programs that sign in to a user pool. The program generates the password and writes it into a secret;
-//! nobody else sees it.
+//! Service users: programs that sign in to a user pool. Runs generate the password and write it into a secret. They
+//! show it to nobody.
 //!
-//! Nobody can read whether the secret contains the user's password. So an attribute of the user holds the id of the
-//! secret's version that contains it, and is written last. If the two differ, for example after an interrupted run, a
-//! new password is set.
+//! AWS does not show a user's password, so a run cannot compare it with the secret. Instead, an attribute of the user
+//! holds the id of the secret's version that contains the password, and is written last. If the attribute differs from
+//! the secret's current version, for example after an interrupted run, a new password is set.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -50,7 +50,7 @@ pub struct ServiceUserOutputs {
 pub struct ServiceUserLive {
     /// Whether it may sign in.
     pub enabled: bool,
-    /// `CONFIRMED`, or the reason why it cannot sign in.
+    /// `CONFIRMED`, or the status that prevents the user from signing in.
     pub status: String,
     /// The version of the secret that contains its password.
     pub version: Option<String>,
@@ -103,7 +103,7 @@ impl Described for ServiceUser {
         cleanup: CleanupGroup::Cognito,
         gone_before: &[],
         permissions: &[
-            // Tells whether the pool of a user that cannot be read is gone.
+            // `DescribeUserPool` tells whether the pool is gone if its user cannot be read.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: POOLS,
@@ -156,13 +156,13 @@ pub struct ServiceUsers {
 }
 
 impl ServiceUsers {
-    /// On these clients. Everything here may be repeated, so the SDK's retries are on.
+    /// Uses these clients with the SDK's retries, because every call here may be repeated.
     pub fn new(clients: &Clients) -> Self {
         Self { users: Users::new(clients), secrets: SecretsManager::new(clients) }
     }
 
-    /// Writes a new password into the secret and then sets it for the user. After an interruption at any point,
-    /// attribute and version differ.
+    /// Writes a new password into the secret and then sets it for the user. After an interruption at any point, the
+    /// user's attribute differs from the secret's version.
     async fn renew(&self, want: &ServiceUser, task: &Task) -> Result<(), Failure> {
         let ServiceUser { pool_id, username, secret_arn, .. } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
@@ -210,7 +210,7 @@ impl Provider<ServiceUser> for ServiceUsers {
     }
 
     async fn create(&self, want: &ServiceUser, task: &Task) -> Result<ServiceUserOutputs, Failure> {
-        // The user is in our pool, so an earlier run created it.
+        // A user who exists already is in our pool, so an earlier run created it.
         let user = NewUser::by_email(&want.username, want.attributes.clone());
         self.users.ensure(&want.pool_id, &user).await?;
         self.renew(want, task).await?;
@@ -297,7 +297,7 @@ mod tests {
         assert_ne!(body(0)["TemporaryPassword"], body(2)["Password"]);
     }
 
-    /// Mark and version are the same before, so whichever write comes first must make them differ.
+    /// Attribute and version are equal before the update, so the first write must make them differ.
     #[tokio::test]
     async fn after_an_interruption_the_next_read_sees_a_doubtful_password() {
         let found = || Found { outputs: want().key(), live: ServiceUserLive { enabled: false, ..live() } };
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_password_stays_out_of_failures() {
-        // AWS may quote what it refuses: a part of the request, here all of it.
+        // AWS may quote a part of a request that it refuses. Here it quotes all of it.
         for refused in ["PutSecretValue", "AdminSetUserPassword"] {
             let said = Arc::new(Mutex::new(String::new()));
             let heard = Arc::clone(&said);

@@ -1,4 +1,5 @@
-//! What `verify` does with user pools besides adding users: app clients whose tokens expire soon, and a user's own call.
+//! The calls of `verify` about user pools, besides adding users: app clients whose tokens expire soon, and an attribute
+//! that a user sets.
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{
@@ -13,10 +14,10 @@ use crate::aws::retries::{client, once};
 use crate::engine::Failure;
 use crate::secret::SecretValue;
 
-/// The validity of ID and access tokens of these clients, in minutes: AWS's minimum (docs/aws.md, App clients).
+/// The validity of ID and access tokens of test clients, in minutes: AWS's minimum (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 5;
 
-/// The validity of their refresh tokens, in minutes: AWS's minimum.
+/// The validity of test clients' refresh tokens, in minutes: AWS's minimum.
 const REFRESH_MINUTES: i32 = 60;
 
 impl Users {
@@ -29,7 +30,7 @@ impl Users {
     }
 }
 
-/// App clients of a pool whose tokens live five minutes. They are no resources of the stack.
+/// App clients whose ID and access tokens are valid for five minutes. They are not resources of the stack.
 #[derive(Debug, Clone)]
 pub struct TestClients {
     client: Client,
@@ -74,7 +75,7 @@ impl TestClients {
         made.user_pool_client.and_then(|client| client.client_id).ok_or_else(|| empty("the app client"))
     }
 
-    /// The clients of a pool whose names begin like this: name and id.
+    /// The names and ids of the pool's clients whose name begins with `prefix`.
     pub async fn list_beginning(&self, pool_id: &str, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
         let call = self.client.list_user_pool_clients().user_pool_id(pool_id).max_results(PAGE);
         let mut pages = call.into_paginator().send();
@@ -88,7 +89,7 @@ impl TestClients {
         Ok(found)
     }
 
-    /// When a client was created, in seconds since 1970; `None` if it does not exist.
+    /// The creation time of a client, in seconds since 1970; `None` if it does not exist.
     pub async fn created(&self, pool_id: &str, client_id: &str) -> Result<Option<i64>, Failure> {
         let call = self.client.describe_user_pool_client().user_pool_id(pool_id).client_id(client_id);
         let answer = call.send().await.or_fail(&format!("read the app client {client_id}")).or_absent()?;
@@ -96,7 +97,7 @@ impl TestClients {
         Ok(client.and_then(|client| client.creation_date).map(|date| date.secs()))
     }
 
-    /// Deletes all clients of this name. One that does not exist is deleted.
+    /// Deletes all clients of this name. It is no failure if there is none.
     pub async fn delete_named(&self, pool_id: &str, name: &str) -> Result<(), Failure> {
         for (_, id) in self.list_beginning(pool_id, name).await?.into_iter().filter(|(known, _)| known == name) {
             let call = self.client.delete_user_pool_client().user_pool_id(pool_id).client_id(&id);

@@ -1,16 +1,16 @@
-//! Pools that somebody else looks after. They are only read.
+//! Pools that somebody else manages. Runs only read them.
 
 use super::Cognito;
 use crate::aws::tags::pairs;
 use crate::engine::Failure;
 use crate::scope::Owner;
 
-/// What a stack must know of a pool that it only reads.
+/// The properties of a read-only pool that a stack needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TheirPool {
     /// The ids of its app clients.
     pub clients: Vec<String>,
-    /// The stack of this program to which it belongs, if it does.
+    /// The name of the stack of this program that owns the pool, if there is one.
     pub stack: Option<String>,
 }
 

@@ -18,10 +18,10 @@ use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
 use crate::choices::{Plan, ThreatProtection, TokenEvent};
 use crate::engine::{Comparison, Effect, Failure, Task};
 
-/// A pool's reactions to risks, as read from AWS.
+/// A pool's risk configuration, as read from AWS.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Risk {
-    /// Without threat protection there are none.
+    /// A pool without threat protection has no risk configuration.
     #[default]
     NotRead,
     Unsupported,
@@ -41,7 +41,7 @@ impl ThreatProtection {
         pool.user_pool_add_ons().map_or(Self::Off, |add_ons| Self::from_mode(add_ons.advanced_security_mode()))
     }
 
-    /// The protection of sign-ins with challenges of the pool's own functions.
+    /// The protection of sign-ins with custom authentication (`ALLOW_CUSTOM_AUTH`).
     fn of_custom_flows(pool: &UserPoolType) -> Self {
         let flows = pool.user_pool_add_ons().and_then(UserPoolAddOnsType::advanced_security_additional_flows);
         match flows.and_then(AdvancedSecurityAdditionalFlowsType::custom_auth_mode) {
@@ -51,7 +51,7 @@ impl ThreatProtection {
         }
     }
 
-    /// As AWS writes it.
+    /// The mode by AWS's name.
     fn as_str(self) -> &'static str {
         match self {
             Self::Off => "OFF",
@@ -91,14 +91,14 @@ impl Plan {
     }
 }
 
-/// The add-ons for a call; `None`: they can be left out.
+/// The add-ons for a call; `None` if the call can leave them out.
 pub(super) fn add_ons(want: &UserPool, live: Option<&UserPoolType>) -> Result<Option<UserPoolAddOnsType>, Failure> {
     let is_on = live.is_some_and(|live| ThreatProtection::of(live) != ThreatProtection::Off);
     let sends = want.threat_protection != ThreatProtection::Off || is_on;
     sends.then(|| want.threat_protection.add_ons()).transpose()
 }
 
-/// The feature plan for a call; `None`: the one that AWS gives a new pool.
+/// The feature plan for a call; `None` for the plan that AWS gives a new pool.
 pub(super) fn tier(want: &UserPool, live: Option<&UserPoolType>) -> Option<UserPoolTierType> {
     if let Some(plan) = want.plan {
         return Some(plan.to_aws());
@@ -107,7 +107,7 @@ pub(super) fn tier(want: &UserPool, live: Option<&UserPoolType>) -> Option<UserP
     let was_on = live.is_some_and(|live| ThreatProtection::of(live) != ThreatProtection::Off);
     let plan = match (want.threat_protection, has) {
         (ThreatProtection::Audit | ThreatProtection::Enforced, _) => Some(Plan::Plus),
-        // It cost money for the protection that the stack file no longer asks for.
+        // The stack file no longer asks for the protection that needed Plus, which costs money.
         (ThreatProtection::Off, Some(Plan::Plus)) if was_on => Some(Plan::Essentials),
         (ThreatProtection::Off, None | Some(Plan::Lite)) if needs_essentials(want) => Some(Plan::Essentials),
         (ThreatProtection::Off, has) => has,
@@ -120,7 +120,7 @@ fn needs_essentials(want: &UserPool) -> bool {
     want.password.history > 0 || want.hooks.iter().any(|one| one.event > TokenEvent::V1)
 }
 
-/// The settings of threat protection and the plan.
+/// Compares the settings of threat protection and the plan.
 pub(super) fn compare(want: &UserPool, live: &UserPoolType, risk: &Risk) -> Comparison {
     let guards = [
         ("UserPoolAddOns.AdvancedSecurityMode", ThreatProtection::of(live)),
@@ -145,7 +145,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolType, risk: &Risk) -> Comp
     risks(found, risk)
 }
 
-/// The reactions to risks, each with the name of its member, as AWS writes them.
+/// Compares the actions of the risk configuration, by AWS's member names.
 fn risks(found: Comparison, risk: &Risk) -> Comparison {
     const ACTIONS: [&str; 3] = ["LowAction", "MediumAction", "HighAction"];
     let stolen = "RiskConfiguration.CompromisedCredentialsRiskConfiguration";
@@ -161,7 +161,7 @@ fn risks(found: Comparison, risk: &Risk) -> Comparison {
     let credentials = live.compromised_credentials_risk_configuration();
     let action = credentials.and_then(|credentials| Some(credentials.actions()?.event_action().as_str()));
     let filter = credentials.map_or(&[][..], CompromisedCredentialsRiskConfigurationType::event_filter);
-    // No filter stands for all events.
+    // An empty filter means all events.
     let all = filter.is_empty() && action.is_some();
     let watched = if all { names(&events()) } else { names(filter) };
     let actions = live.account_takeover_risk_configuration().and_then(|risk| risk.actions());
@@ -182,7 +182,7 @@ fn risks(found: Comparison, risk: &Risk) -> Comparison {
         let action = level.map_or("none", |level| level.event_action().as_str());
         found = found.guard(format!("{takeover}.{name}.EventAction"), "BLOCK", action);
     }
-    // An address that somebody blocked stays blocked.
+    // Addresses that somebody blocked stay blocked, so they are no difference.
     found.nothing_else("RiskConfiguration.RiskExceptionConfiguration.SkippedIPRangeList", skipped).judged(
         "RiskConfiguration.RiskExceptionConfiguration.BlockedIPRangeList",
         &blocked,
@@ -201,7 +201,7 @@ pub(super) fn is_risk(field: &str) -> bool {
 }
 
 impl Cognito {
-    /// The reactions to risks of a pool with threat protection, or those of one of its app clients.
+    /// The risk configuration of a pool with threat protection, or of one of its app clients.
     pub(super) async fn risks(&self, pool_id: &str, client_id: Option<&str>) -> Result<Risk, Failure> {
         let call = self.client.describe_risk_configuration().user_pool_id(pool_id);
         let answer = call.set_client_id(client_id.map(str::to_owned)).send().await;
@@ -214,7 +214,7 @@ impl Cognito {
         }
     }
 
-    /// The same, if the pool has threat protection.
+    /// The risk configuration of a pool, if the pool has threat protection.
     pub(super) async fn risks_of(&self, pool: &UserPoolType) -> Result<Risk, Failure> {
         match pool.id() {
             Some(id) if ThreatProtection::of(pool) != ThreatProtection::Off => self.risks(id, None).await,
@@ -222,8 +222,8 @@ impl Cognito {
         }
     }
 
-    /// Lets the pool refuse sign-ins with a stolen password or with any risk. Blocked addresses and the mails to users
-    /// stay as they are.
+    /// Configures the pool so that it blocks sign-ins with a stolen password or with any risk. Blocked addresses and
+    /// the e-mails to users stay unchanged.
     pub(super) async fn set_risks(
         &self,
         want: &UserPool,
@@ -245,7 +245,7 @@ impl Cognito {
         let old = takeover.and_then(AccountTakeoverRiskConfigurationType::actions);
         let level = |old: Option<&AccountTakeoverActionType>| {
             let action = AccountTakeoverActionType::builder().event_action(AccountTakeoverEventActionType::Block);
-            // Mails need a sender, which only somebody who has one can set.
+            // E-mails need a notify configuration with a sender, so they are sent only if somebody set it.
             built(action.notify(notify.is_some() && old.is_some_and(AccountTakeoverActionType::notify)).build())
         };
         let actions = AccountTakeoverActionsType::builder()
@@ -300,7 +300,7 @@ mod tests {
         use ThreatProtection::{Audit, Enforced, Off};
         let enforced = || Some(AdvancedSecurityModeType::Enforced);
         let table = vec![
-            // Nothing is asked for: a new pool gets AWS's default, and an old one keeps what it has.
+            // If the stack file asks for nothing, a new pool gets AWS's default plan, and an old pool keeps its plan.
             (want(Off, None, 0), None, None),
             (want(Off, None, 0), Some(pool(Some(Lite), None)), Some(Lite)),
             (want(Off, None, 0), Some(pool(Some(Plus), None)), Some(Plus)),
@@ -336,7 +336,7 @@ mod tests {
         UserPoolType::builder().id("p1").user_pool_tier(Plus).user_pool_add_ons(add_ons).build()
     }
 
-    /// What AWS answers once the reactions are as wanted.
+    /// AWS's answer when the risk configuration is as wanted.
     fn sound() -> Value {
         let block = json!({"Notify": false, "EventAction": "BLOCK"});
         json!({"RiskConfiguration": {
@@ -385,7 +385,7 @@ mod tests {
             let drift = compare(&want, &enforced(), &read(&answer).await).drift();
             assert!(drift[0].weakens && drift[0].field.ends_with(field), "{at}: {drift:?}");
         }
-        // A protection that was switched off behind the program's back.
+        // Somebody else switched the protection off.
         let off = compare(&want, &pool(Some(Plus), None), &Risk::NotRead).drift();
         assert!(off.iter().any(|d| d.field == "UserPoolAddOns.AdvancedSecurityMode" && d.weakens), "{off:?}");
     }

@@ -1,4 +1,4 @@
-//! What to do about a refusal that concerns a user.
+//! Hints for refusals that concern a user.
 
 use super::refusals::{
     BAD_REFRESH_TOKEN, DISABLED, HELD_BACK, HOOK_FAILED, HOOK_REFUSED, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER,

@@ -1,4 +1,4 @@
-//! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
+//! The users of a pool, for the commands. They are not resources of the stack, because runs do not manage them.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -62,7 +62,7 @@ pub struct User {
     pub email: String,
     /// All other attributes, by Cognito's names.
     pub attributes: BTreeMap<String, String>,
-    /// As in `CONFIRMED`, `UNCONFIRMED` or `FORCE_CHANGE_PASSWORD`.
+    /// `CONFIRMED`, `UNCONFIRMED`, `FORCE_CHANGE_PASSWORD` or another status of Cognito.
     pub status: String,
     /// Whether it may sign in.
     pub enabled: bool,
@@ -71,7 +71,7 @@ pub struct User {
 }
 
 impl User {
-    /// What the user signs in with, in a pool in which users sign in in these ways.
+    /// The name that the user signs in with, in a pool that allows the ways of `sign_in`.
     pub fn called(&self, sign_in: &[SignIn]) -> &str {
         let number = self.attributes.get("phone_number").filter(|_| sign_in.contains(&SignIn::Phone));
         match number {
@@ -90,9 +90,9 @@ pub struct Tokens {
     pub id: SecretValue,
     /// The access token, which says what the user may do.
     pub access: SecretValue,
-    /// Can be exchanged for new ones of the other two.
+    /// The refresh token, which can be exchanged for a new ID token and a new access token.
     pub refresh: SecretValue,
-    /// The validity of the first two, in seconds.
+    /// The validity of the ID token and the access token, in seconds.
     pub expires_in: i32,
 }
 
@@ -105,7 +105,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// On these clients. Everything here may be repeated, so the SDK's retries are on.
+    /// Uses these clients with the SDK's retries, because every call here may be repeated.
     pub fn new(clients: &Clients) -> Self {
         Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk), clock: clients.sdk.time_source() }
     }
@@ -154,14 +154,14 @@ impl Users {
         match call.send().await.or_fail(&format!("add the user {}", user.name)) {
             Ok(_) => Ok(true),
             Err(failure) if failure.cause == Cause::Exists => Ok(false),
-            // AWS's answer may quote the password.
+            // AWS's answer may quote the password, except if the attributes do not fit the schema.
             Err(failure) if NOT_BY_SCHEMA.is(&failure) => Err(failure),
             Err(failure) => Err(without_quotes(failure)),
         }
     }
 
-    /// Sets the further attributes of an existing user. Without the administrator's word for an address, Cognito would
-    /// keep the old one and mail a code (docs/aws.md, Users and passwords).
+    /// Sets the further attributes of an existing user. A new address is marked as verified. Otherwise Cognito would
+    /// keep the old address and mail a code (docs/aws.md, Users and passwords).
     async fn set_attributes(&self, pool_id: &str, user: &NewUser) -> Result<(), Failure> {
         let given = user.vouched_further();
         if given.is_empty() {
@@ -186,7 +186,7 @@ impl Users {
         match explained(made.or_fail(&format!("invite {}", user.name))) {
             Ok(_) => Ok(Added::Invited),
             Err(failure) if failure.cause == Cause::Exists => {
-                // The mail goes to the address that the user has by then.
+                // Cognito sends the e-mail to the user's current address, so a new address is set first.
                 self.set_attributes(pool_id, user).await?;
                 let sent = call.message_action(MessageActionType::Resend).send().await;
                 explained(sent.or_fail(&format!("invite {} again", user.name))).map(|_| Added::Reinvited)
@@ -218,7 +218,8 @@ impl Users {
         self.list_where(pool_id, None).await
     }
 
-    /// The users of a pool of whom this attribute begins like this: characters that need no escape.
+    /// The users of a pool for whom `attribute` begins with `prefix`, which must not contain characters that need an
+    /// escape.
     pub async fn list_beginning(&self, pool_id: &str, attribute: &str, prefix: &str) -> Result<Vec<User>, Failure> {
         self.list_where(pool_id, Some(format!("{attribute} ^= \"{prefix}\""))).await
     }
@@ -245,7 +246,7 @@ impl Users {
         }
     }
 
-    /// Signs in with a password. Needs no AWS credentials. `pool` is what messages call the pool.
+    /// Signs in with a password. Needs no AWS credentials. `pool` is the name of the pool in messages.
     pub async fn sign_in(
         &self,
         client_id: &str,
@@ -270,8 +271,8 @@ impl Users {
         explained(answer).map_err(without_quotes)
     }
 
-    /// Exchanges a refresh token for new tokens. Needs no AWS credentials. `rotated`: whether the client rotates refresh
-    /// tokens; the used one is then replaced by the new one.
+    /// Exchanges a refresh token for new tokens. Needs no AWS credentials. `rotated`: whether the client rotates
+    /// refresh tokens. In that case the answer contains a new refresh token, which replaces the used one.
     pub async fn refresh(&self, client_id: &str, refresh: SecretValue, rotated: bool) -> Result<Tokens, Failure> {
         if rotated {
             let call = self.client.get_tokens_from_refresh_token().client_id(client_id).refresh_token(refresh.reveal());
@@ -286,7 +287,7 @@ impl Users {
         tokens(result, Some(refresh))
     }
 
-    /// Whether there is such a pool, whoever it belongs to.
+    /// Whether the pool exists, even if it does not belong to the stack.
     pub(super) async fn pool_is_there(&self, pool_id: &str) -> Result<bool, Failure> {
         let call = self.client.describe_user_pool().user_pool_id(pool_id);
         let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
@@ -321,7 +322,7 @@ pub(super) fn user(user: UserType) -> User {
     }
 }
 
-/// The tokens in an answer, or the failure that a challenge is.
+/// The tokens in an answer, or a failure if the answer is a challenge.
 pub(super) fn granted(answer: InitiateAuthOutput, pool: &str, email: &str) -> Result<Tokens, Failure> {
     match (answer.authentication_result, answer.challenge_name) {
         (Some(result), _) => tokens(result, None),
@@ -330,7 +331,7 @@ pub(super) fn granted(answer: InitiateAuthOutput, pool: &str, email: &str) -> Re
     }
 }
 
-/// A refresh returns no refresh token: the used one stays valid.
+/// The tokens of a result. A refresh without rotation returns no refresh token, because the used one stays valid.
 pub(super) fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result<Tokens, Failure> {
     let refresh = result.refresh_token.map(SecretValue::new).or(used);
     match (result.id_token, result.access_token, refresh) {
@@ -344,7 +345,7 @@ pub(super) fn tokens(result: AuthenticationResultType, used: Option<SecretValue>
     }
 }
 
-/// The password was correct, and Cognito demands something more.
+/// The failure for a challenge: the password was correct, but Cognito demands more.
 fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     let (why, hint) = match challenge {
         ChallengeNameType::NewPasswordRequired => (
@@ -433,7 +434,7 @@ mod tests {
             (call.as_str(), &set["UserAttributes"]),
             ("AdminUpdateUserAttributes", &serde_json::json!([tenant]))
         );
-        // An address comes with the administrator's word for it, and before the mail that goes to it.
+        // A new address is marked as verified, and is set before the e-mail is sent to it.
         let named = NewUser::of(&[SignIn::Username], "ann", vec![("email".into(), "ann@example.org".into())]);
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}"), (200, "{}")]);
         let added = Users::new(&clients).add("p1", &named, AddUser::Invite).await;
@@ -466,7 +467,7 @@ mod tests {
         );
     }
 
-    /// A short password occurs in other words, so what is hidden would tell it.
+    /// A short password can be a part of other words. If the failure hid it there, the gap would reveal it.
     #[tokio::test]
     async fn a_refused_password_changes_nothing_in_the_failure() {
         let wrong = error("NotAuthorizedException", "Incorrect username or password.");
@@ -567,7 +568,7 @@ mod tests {
     async fn too_many_attempts_are_not_reported_as_a_quota() {
         for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
-            // The SDK takes the first for throttling and tries again (docs/aws.md, Throttling and quotas).
+            // The SDK treats the first code as throttling and retries the call (docs/aws.md, Throttling and quotas).
             let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
             let failure =
                 Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");

@@ -33,7 +33,7 @@ impl DynamoDb {
         loop {
             let page = self.client.list_tags_of_resource().resource_arn(self.arn(name)).set_next_token(next);
             let page = match page.send().await.or_fail(&doing).or_absent() {
-                // Perhaps of a table that is not there (docs/aws.md, Tables).
+                // AWS may deny access because the table does not exist (docs/aws.md, Tables).
                 Err(failure) if DENIED.is(&failure) && self.described(name).await?.is_none() => None,
                 page => page?,
             };
@@ -46,10 +46,10 @@ impl DynamoDb {
         }
     }
 
-    /// Everything about a table that no description contains, with the description.
+    /// All settings of a table: those in its description, and those that other calls return.
     pub(super) async fn live(&self, name: &str, table: TableDescription) -> Result<Option<TableLive>, Failure> {
         let arn = self.arn(name);
-        // One that is being removed does not count.
+        // An index that is being deleted does not count.
         let indexes = table.global_secondary_indexes().iter();
         let indexes: Vec<_> = indexes.filter(|index| index.index_status() != Some(&IndexStatus::Deleting)).collect();
         let stream_arn = stream_arn(&table);
@@ -118,7 +118,7 @@ impl DynamoDb {
         Ok(read.map_err(|error| Failure::refused(format!("could not {doing}: {error}")))?.unwrap_or_default())
     }
 
-    /// The streams of Kinesis that receive the changes; `None` for a table that does not exist.
+    /// The Kinesis data streams that receive the table's changes; `None` for a table that does not exist.
     async fn destinations(&self, name: &str) -> Result<Option<Vec<String>>, Failure> {
         let answer = self.client.describe_kinesis_streaming_destination().table_name(name).send().await;
         let answer = answer.or_fail(&format!("read who receives the changes of {name}")).or_absent()?;
@@ -135,13 +135,13 @@ impl DynamoDb {
     }
 }
 
-/// Whether nothing about the table or its indexes is being changed.
+/// Whether the table and all its indexes are active.
 pub(super) fn is_settled(table: &TableDescription) -> bool {
     let active = |index: &GlobalSecondaryIndexDescription| index.index_status() == Some(&IndexStatus::Active);
     table.table_status() == Some(&TableStatus::Active) && table.global_secondary_indexes().iter().all(active)
 }
 
-/// What the table is doing, or `UPDATING` if only an index of it is being changed.
+/// The table's status, or `UPDATING` if only an index is being changed.
 fn status(table: &TableDescription) -> String {
     let status = table.table_status().unwrap_or(&TableStatus::Updating);
     let changing = *status == TableStatus::Active && !is_settled(table);
@@ -153,7 +153,8 @@ pub(super) fn is_going(table: &TableDescription) -> bool {
     table.table_status() == Some(&TableStatus::Deleting)
 }
 
-/// The ARN of the key, unless its encryption is off. AWS then describes no encryption; an emulator still names the key.
+/// The ARN of the KMS key, unless the encryption with it is off. In that case AWS describes no encryption, but an
+/// emulator still names the key.
 fn kms_key(table: &TableDescription) -> Option<String> {
     let off = |own: &&SseDescription| matches!(own.status(), Some(SseStatus::Disabled | SseStatus::Disabling));
     table.sse_description().filter(|own| !off(own))?.kms_master_key_arn().map(str::to_owned)
@@ -169,7 +170,7 @@ fn view(table: &TableDescription) -> Option<String> {
     stream.stream_view_type().map(ToString::to_string)
 }
 
-/// A key and a sort key, with their types.
+/// The partition key and the sort key, with their types.
 fn keys(schema: &[KeySchemaElement], table: &TableDescription) -> String {
     let kind = |name: &str| {
         let defined = table.attribute_definitions().iter().find(|attribute| attribute.attribute_name() == name);
@@ -182,7 +183,7 @@ fn keys(schema: &[KeySchemaElement], table: &TableDescription) -> String {
     shown(&part(KeyType::Hash).unwrap_or_default(), part(KeyType::Range).as_ref())
 }
 
-/// An index by its name, shown as a wanted one is.
+/// The name of an index, and its text in the form of a wanted index.
 fn named(index: &GlobalSecondaryIndexDescription, table: &TableDescription) -> (String, String) {
     let projection = index.projection();
     let kind = projection.and_then(|projection| projection.projection_type()).unwrap_or(&ProjectionType::All);

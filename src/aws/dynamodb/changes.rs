@@ -1,4 +1,5 @@
-//! Changes of a table. DynamoDB takes one after the other, and the table must be active again before the next.
+//! Changes of a table. DynamoDB accepts one change at a time, and the table must be active again before the next
+//! change.
 
 use aws_sdk_dynamodb::operation::update_table::builders::UpdateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -26,7 +27,7 @@ use crate::engine::{Drift, Failure, Task};
 const PACE: (u64, u64) = (500, 5000);
 const BUDGET: u64 = 1800;
 
-/// The error of a part that could not be built, which the SDK only knows when it is called.
+/// Converts the SDK's error for a part of a request that could not be built.
 pub(super) fn built<T, E: std::fmt::Display>(part: Result<T, E>) -> Result<T, Failure> {
     part.map_err(|error| Failure::refused(format!("could not build a request to DynamoDB: {error}")))
 }
@@ -66,7 +67,7 @@ pub(super) fn stream(view: Option<StreamView>) -> Result<StreamSpecification, Fa
     built(stream.set_stream_view_type(view.map(stream_view)).build())
 }
 
-/// With the key of the stack file, or with DynamoDB's own encryption.
+/// The encryption with the key of the stack file, or with DynamoDB's own encryption.
 pub(super) fn encryption(key: &Encryption) -> SseSpecification {
     let own = SseSpecification::builder().enabled(key.key().is_some());
     match key.key() {
@@ -100,7 +101,7 @@ impl DynamoDb {
         self.active(name, task).await
     }
 
-    /// Brings every setting that differs to what is wanted.
+    /// Changes every setting that differs to its wanted value.
     pub(super) async fn bring(
         &self,
         want: &Table,
@@ -156,7 +157,7 @@ impl DynamoDb {
             .map(drop)
     }
 
-    /// A stream with another view is another stream: the old one is turned off first.
+    /// Sets the stream. Another view needs a new stream, so the old stream is turned off first.
     async fn set_stream(&self, want: &Table, is_on: bool, task: &Task) -> Result<(), Failure> {
         let off = stream(None)?;
         if is_on {
@@ -171,7 +172,7 @@ impl DynamoDb {
         Ok(())
     }
 
-    /// Removes the indexes that are not wanted as they are, then adds those that are missing.
+    /// Removes the indexes that differ from the wanted ones, then adds the missing indexes.
     async fn bring_indexes(&self, want: &Table, live: &TableLive, drift: &[Drift], task: &Task) -> Result<(), Failure> {
         let name = want.name.as_str();
         let changed = |index: &&String| differs(drift, &format!("{INDEXES}.{index}"));
@@ -198,7 +199,7 @@ impl DynamoDb {
         Ok(())
     }
 
-    /// Turns the recovery to a point in time on or off. A new table's backups are not ready at once.
+    /// Turns point-in-time recovery on or off. The backups of a new table are not ready at once.
     pub(super) async fn set_recovery(&self, name: &str, on: bool, task: &Task) -> Result<(), Failure> {
         let point = built(PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on).build())?;
         let doing = format!("set the recovery of the table {name}");
@@ -214,7 +215,8 @@ impl DynamoDb {
         .map(drop)
     }
 
-    /// Sets the attribute by which items expire. AWS takes one change an hour, and another attribute takes two.
+    /// Sets the attribute by which items expire. AWS accepts one change an hour, and another attribute needs two
+    /// changes.
     pub(super) async fn set_ttl(&self, want: &Table, live: Option<&str>, task: &Task) -> Result<(), Failure> {
         if let Some(former) = live {
             self.turn_ttl(&want.name, former, false, task).await?;

@@ -9,7 +9,7 @@ use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl DynamoDb {
-    /// The list has names alone, in their order.
+    /// The tables that may belong to `whose`. AWS's list contains only names, in their order.
     pub(super) async fn tables(&self, whose: &Whose) -> Listing {
         let names = self.client.list_tables().into_paginator().items().send();
         let (names, cut) = as_far_as_it_goes!(names, "list the tables");

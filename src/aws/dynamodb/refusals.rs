@@ -1,4 +1,4 @@
-//! The refusals of DynamoDB: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of DynamoDB that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -16,9 +16,9 @@ refusals! {
     );
     /// The table has deletion protection.
     PROTECTED = Refusal::new(&["dynamodb DeleteTable"], &["ValidationException"]).words(&["protected against deletion"]);
-    /// The expiry of items is as the call asks for it.
+    /// The time to live already has the requested setting.
     TTL_UNCHANGED = Refusal::new(&["dynamodb UpdateTimeToLive"], &["ValidationException"]).words(&["is already"]);
-    /// It was changed less than an hour ago.
+    /// The time to live was changed less than an hour ago.
     TTL_TOO_SOON = Refusal::new(&["dynamodb UpdateTimeToLive"], &["ValidationException"])
         .words(&["modified multiple times within a fixed interval"]);
 }
@@ -51,7 +51,7 @@ waits! {
     .words(&["being deleted"])
     .pace(1000, 5000, 600);
 
-    /// Other tables of the account are being created, changed or deleted. Tables with indexes are fewer.
+    /// Other tables of the account are being created, changed or deleted. The limit is lower for tables with indexes.
     TABLES_BUSY = wait(
         "tables",
         "too many tables are being changed",

@@ -30,21 +30,21 @@ pub struct Table {
     pub id: String,
     /// 3 to 255 of `A-Z a-z 0-9 _ . -`.
     pub name: String,
-    /// It follows from the name.
+    /// Its ARN, which follows from the name.
     pub arn: String,
     /// The account that owns it: twelve digits.
     pub account: String,
     pub key: Attribute,
     pub sort: Option<Attribute>,
-    /// By their names.
+    /// The global secondary indexes, by name.
     pub indexes: BTreeMap<String, Index>,
-    /// The attribute with the second in which an item expires.
+    /// The attribute with the time at which an item expires, in seconds since 1970.
     pub ttl: Option<String>,
     pub stream: Option<StreamView>,
     /// Whether the table can be restored to any second of the last 35 days.
     pub recovery: bool,
     pub deletion_protection: bool,
-    /// What encrypts it. Without a key, DynamoDB's own encryption.
+    /// Its encryption at rest. Without a key, it is DynamoDB's own encryption.
     pub kms_key: Encryption,
 }
 
@@ -55,24 +55,24 @@ pub struct TableLive {
     pub status: String,
     /// The key and the sort key, as [`key`] writes them.
     pub keys: String,
-    /// By their names, as [`index`] writes them.
+    /// The global secondary indexes by name, as [`index`] writes them.
     pub indexes: BTreeMap<String, String>,
     pub on_demand: bool,
-    /// AWS's name of the view.
+    /// AWS's name of the stream's view; `None` if the stream is off.
     pub stream: Option<String>,
     pub stream_arn: Option<String>,
-    /// The attribute, while items expire.
+    /// The attribute with the time at which items expire; `None` if they do not expire.
     pub ttl: Option<String>,
     pub recovery: bool,
     pub deletion_protection: bool,
     /// The ARN of the key; `None` for DynamoDB's own encryption.
     pub kms_key: Option<String>,
-    /// Without statements if the table has none.
+    /// Without statements if the table has no policy.
     pub policy: Policy,
     pub stream_policy: Policy,
-    /// Regions that have a copy.
+    /// The regions that have a replica.
     pub replicas: Vec<String>,
-    /// The ARNs of streams of Kinesis that receive every change.
+    /// The ARNs of Kinesis data streams that receive every change.
     pub destinations: Vec<String>,
 }
 

@@ -70,7 +70,7 @@ impl Resource for Table {
         self.compared(live)
     }
 
-    /// The ARN of a stream has the time in it at which it was turned on.
+    /// A stream that is turned on again has a new ARN, because its ARN contains the time.
     fn renewed(&self, outputs: &TableOutputs, drift: &[Drift]) -> Option<TableOutputs> {
         let stream_arn = self.stream.map(|_| format!("{}/stream/(known after apply)", outputs.arn));
         differs(drift, super::settings::STREAM).then(|| TableOutputs { arn: outputs.arn.clone(), stream_arn })
@@ -172,7 +172,7 @@ impl Described for Table {
 impl Provider<Table> for DynamoDb {
     async fn read(&self, key: &TableKey, _: Option<&TableOutputs>, _: &Task) -> Result<Option<Found<Table>>, Failure> {
         let (described, ours) = tokio::join!(self.described(&key.name), self.is_ours(&key.name));
-        // One that is being deleted is as good as gone.
+        // A table that is being deleted counts as absent.
         let (Some(table), Some(ours)) = (described?.filter(|table| !is_going(table)), ours?) else { return Ok(None) };
         let arn = self.arn(&key.name);
         if !ours {
@@ -183,7 +183,7 @@ impl Provider<Table> for DynamoDb {
     }
 
     fn predict(&self, want: &Table) -> Option<TableOutputs> {
-        // The ARN of a stream has the time in it.
+        // The ARN of a stream contains the time at which it is turned on, so it cannot be predicted.
         want.stream.is_none().then(|| TableOutputs { arn: want.arn.clone(), stream_arn: None })
     }
 
@@ -249,7 +249,7 @@ impl Provider<Table> for DynamoDb {
             })
         };
         let deleted = match delete().await {
-            // Only a table that somebody named is deleted at all.
+            // A run deletes only tables that the user named, so it may turn off their protection.
             Err(failure) if PROTECTED.is(&failure) => {
                 self.protect(name, false, task).await?;
                 delete().await
@@ -287,7 +287,7 @@ mod tests {
         Task::detached("table.notes")
     }
 
-    /// As AWS describes the wanted table.
+    /// AWS's description of a table that is equal to `want`.
     fn described() -> Value {
         let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
         json!({ "Table": {

@@ -13,7 +13,7 @@ impl DynamoDb {
         Ok(self.tags(name).await?.map(|tags| read(tags.iter().map(|tag| (tag.key(), tag.value())))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a table these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, name: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let arn = self.arn(name);
         let tags = own(&change.set, |key, value| Tag::builder().key(key).value(value).build())?;

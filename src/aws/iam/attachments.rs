@@ -1,4 +1,4 @@
-//! What is attached to a role besides its inline policies: managed policies and instance profiles.
+//! The managed policies and instance profiles of a role.
 
 use std::collections::BTreeSet;
 

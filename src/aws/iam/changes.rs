@@ -27,7 +27,7 @@ impl Iam {
         set.await.map(drop)
     }
 
-    /// Sets the description and the longest session, which one call does.
+    /// Sets the description and the longest session in one call.
     pub(super) async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
         let doing = format!("describe the role {}", want.name);
         let set = settled(task, &[&IAM_BUSY], || async {

@@ -1,4 +1,4 @@
-//! The refusals of IAM: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of IAM: those that the program tells apart, and those that end by themselves.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -84,7 +84,7 @@ pub(in crate::aws) mod tests {
         ]
     }
 
-    /// What the service answers when nothing is in the way, unless it is nothing.
+    /// The service's answer if it does not refuse the call; `None` if that answer is empty.
     fn answers(call: &str, _: &str) -> Option<Answer> {
         let answer = match call {
             "CreateRole" => {

@@ -1,4 +1,4 @@
-//! Roles: who may assume one, and its description and boundary.
+//! Roles: their trust policies, descriptions and permissions boundaries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub struct Role {
     pub trust: Policy,
     /// Up to 1000 characters of Latin-1.
     pub description: String,
-    /// The ARN of its permissions boundary. `None`: the one that it has, or none.
+    /// The ARN of its permissions boundary. `None`: the role keeps the boundary that it has, if any.
     pub boundary: Option<String>,
     /// The names of the inline policies that it may have. Others are removed.
     pub inline_policies: Vec<String>,
@@ -52,14 +52,14 @@ pub struct RoleKey {
 #[derive(Debug, Clone)]
 pub struct RoleLive {
     pub trust: Policy,
-    /// None is an empty one.
+    /// The description; empty if the role has none.
     pub description: String,
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
-    /// For how many seconds its credentials are valid at most.
+    /// The longest time for which its credentials are valid, in seconds.
     pub max_session_s: i32,
-    /// Its inline policies by name. The documents are read only if there are several: the one that the stack wants is a
-    /// resource of its own.
+    /// Its inline policies by name. The documents are read only if there are several. A single one is usually the
+    /// stack's, which is a resource of its own.
     pub inline: BTreeMap<String, Option<Policy>>,
     /// The ARNs of the managed policies attached to it.
     pub attached: BTreeSet<String>,
@@ -67,7 +67,7 @@ pub struct RoleLive {
     pub instance_profiles: BTreeSet<String>,
 }
 
-/// AWS's default and least, in seconds.
+/// The longest session of a role, in seconds: AWS's default and minimum.
 pub(super) const MAX_SESSION_S: i32 = 3600;
 
 /// Managed policies of AWS that only allow sending traces to X-Ray and reading its sampling rules (docs/aws.md, Roles).
@@ -89,7 +89,7 @@ fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What policies do that the role should not have.
+/// The effect of policies that the role should not have. `harmless` says for each whether it is harmless.
 fn unwanted(harmless: impl IntoIterator<Item = bool>) -> Effect {
     let harmless: Vec<bool> = harmless.into_iter().collect();
     match harmless.as_slice() {

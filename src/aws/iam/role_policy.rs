@@ -34,10 +34,10 @@ impl Resource for RolePolicy {
     const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // the function cannot even log
+    const GUARDS: bool = true; // without it, the function cannot write logs
     type Key = RolePolicyOutputs;
     type Outputs = RolePolicyOutputs;
-    /// Its document.
+    /// The policy document.
     type Live = Policy;
 
     fn key(&self) -> RolePolicyOutputs {
@@ -99,7 +99,7 @@ impl Provider<RolePolicy> for Iam {
         _: &Task,
     ) -> Result<Option<Found<RolePolicy>>, Failure> {
         let doing = format!("read the policy {} of the role {}", key.name, key.role);
-        // It has no tag: it is ours if the role is, and the role may have been replaced by another.
+        // An inline policy has no tags. It is ours if the role is, and somebody may have replaced the role.
         let (role, policy) = tokio::join!(
             self.client.get_role().role_name(&key.role).send(),
             self.client.get_role_policy().role_name(&key.role).policy_name(&key.name).send(),

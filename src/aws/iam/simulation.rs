@@ -1,4 +1,4 @@
-//! IAM's simulation of policies: what a role may do, without doing it.
+//! IAM's simulation of policies, which tells whether a role may make a call without making it.
 
 use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
@@ -21,8 +21,8 @@ pub struct Request {
 /// The value of a condition's key in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestKey {
-    /// The operator of the condition that asks for it, as in `ForAnyValue:StringLike`. The type of the key follows from
-    /// it.
+    /// The operator of the condition that tests the key, as in `ForAnyValue:StringLike`. It determines the type of the
+    /// key.
     pub operator: String,
     pub key: String,
     pub value: String,

@@ -8,7 +8,7 @@ use crate::aws::tags::{own, retagged};
 use crate::engine::{Failure, Retag, Task};
 
 impl Iam {
-    /// Gives a resource these tags, and removes those with these keys.
+    /// Sets the tags in `change` on a role, and removes the tags whose keys `change` names as gone.
     pub(super) async fn retag_at(&self, role: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Tag::builder().key(key).value(value).build())?;
         let tag = || self.client.tag_role().role_name(role).set_tags(Some(tags.clone())).send();

@@ -1,4 +1,4 @@
-//! The calls that a key's settings take, one by one.
+//! The calls that read and change a key's settings.
 
 use aws_sdk_kms::types::KeyMetadata;
 
@@ -14,7 +14,7 @@ use crate::policy::Policy;
 /// The only name that a key's policy can have.
 pub(super) const DEFAULT: &str = "default";
 
-/// What may last after a key was created.
+/// The waits that may be necessary after a key was created.
 pub(super) const NEW: &[&Wait] = &[&KEY_VISIBLE, &KEY_TAGGED];
 
 impl Kms {
@@ -28,9 +28,9 @@ impl Kms {
         Ok(Some(policy))
     }
 
-    /// After how many days the material is replaced; `None` if it is not.
+    /// The rotation period in days; `None` if the key is not rotated.
     async fn rotation(&self, arn: &str) -> Result<Option<i32>, Failure> {
-        /// AWS's own period, for answers that do not name it.
+        /// AWS's default period, for answers that do not contain a period.
         const A_YEAR: i32 = 365;
         let doing = format!("read the rotation of the key {arn}");
         let answer = self.client.get_key_rotation_status().key_id(arn).send().await.or_fail(&doing).or_absent()?;
@@ -58,11 +58,11 @@ impl Kms {
         Ok(grants)
     }
 
-    /// The stack's key with this alias, also one that waits for its deletion.
+    /// The stack's key with this alias, even if its deletion is scheduled.
     pub(super) async fn find(&self, key: &KeyKey) -> Result<Option<KeyMetadata>, Failure> {
         let (named, tagged) = tokio::join!(self.describe(&key.alias), self.tagged(&key.id));
-        // Of an alias that does not exist, AWS may say that reading it is denied. If it exists, its key is in the lists, and
-        // reading that key's tags fails too.
+        // For an alias that does not exist, AWS may answer that access is denied. If the alias exists, its key is in
+        // the lists, and reading that key's tags fails too.
         let named = named.or_else(|failure| if DENIED.is(&failure) { Ok(None) } else { Err(failure) })?;
         if let Some(named) = named {
             let arn = named.arn().unwrap_or(named.key_id()).to_owned();
@@ -76,7 +76,8 @@ impl Kms {
         for arn in tagged? {
             found.extend(self.describe(&arn).await?);
         }
-        // A key in use is the stack's, whatever waits for its deletion. Of those, one is as good as the other.
+        // If there is a key in use, it is the stack's key. If the deletion of all keys is scheduled, any of them can be
+        // used.
         let in_use: Vec<&KeyMetadata> = found.iter().filter(|key| !is_pending(key)).collect();
         match in_use.as_slice() {
             [] => Ok(found.into_iter().next()),
@@ -88,7 +89,7 @@ impl Kms {
         }
     }
 
-    /// Everything but the description of a key; `None` if there is no such key.
+    /// The settings of a key that its description does not contain; `None` if there is no such key.
     pub(super) async fn access(&self, arn: &str) -> Result<Option<Access>, Failure> {
         let (policy, rotation_days, aliases, grants) =
             tokio::join!(self.policy(arn), self.rotation(arn), self.aliases(arn), self.grants(arn));
@@ -97,7 +98,7 @@ impl Kms {
     }
 }
 
-/// A key's settings that calls of their own return.
+/// A key's settings that separate calls return.
 pub(super) struct Access {
     policy: Policy,
     rotation_days: Option<i32>,
@@ -154,7 +155,7 @@ impl Kms {
         task.note("cancelling its deletion");
         let doing = format!("cancel the deletion of the key {arn}");
         match self.client.cancel_key_deletion().key_id(&arn).send().await.or_fail(&doing) {
-            // Somebody was faster.
+            // Somebody else has already cancelled the deletion.
             Err(failure) if KEY_PENDING.is(&failure) => {}
             answer => drop(answer?),
         }

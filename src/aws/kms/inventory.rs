@@ -1,4 +1,4 @@
-//! Finding keys: by alias, and by the tags of the keys that no other alias names.
+//! Finds keys by alias, and by the tags of keys that have no alias of somebody else.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ struct Listed {
 
 impl Listed {
     /// Whether the key may belong to one of these stacks. A key has no alias for a moment after it was created. A key
-    /// with somebody else's alias is somebody else's: reading its tags would need permissions that nobody gives.
+    /// with another alias belongs to somebody else, and the operator has no permission to read its tags.
     fn may_be_of(&self, whose: &Whose) -> bool {
         match whose {
             Whose::Stack(stack) => self.aliases.is_empty() || self.aliases.contains(&alias_of(stack)),
@@ -38,7 +38,7 @@ pub fn alias_of(stack: &str) -> String {
     format!("alias/{stack}")
 }
 
-/// Whether an alias may be that of a stack's key. Those of AWS's own keys have a further `/`.
+/// Whether an alias may be that of a stack's key. The aliases of AWS's own keys contain a second `/`.
 fn is_of_a_stack(alias: &str) -> bool {
     let name = alias.strip_prefix("alias/").unwrap_or_default();
     name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -70,12 +70,12 @@ impl Kms {
         (listed.collect(), cut.or(cut_off))
     }
 
-    /// The owner of a listed key; `None` if it is nobody's stack's.
+    /// The owner of a listed key; `None` if it belongs to no stack.
     async fn owner(&self, key: &Listed) -> Result<Option<Owner>, Failure> {
         match self.tags_of(&key.arn).await {
             Ok(tags) => Ok(tags.and_then(|tags| Owner::read(pairs(&tags)))),
-            // Every key of a stack leaves its permissions to IAM, and the operator's policy gives them. Other keys may
-            // not, and without an alias nothing says whose they are.
+            // The key policy of a stack's key lets IAM policies give access, and the operator's policy does so. The
+            // policies of other keys may not. So a key without an alias whose tags cannot be read belongs to no stack.
             Err(failure) if DENIED.is(&failure) && key.aliases.is_empty() => Ok(None),
             Err(failure) => Err(failure),
         }

@@ -18,10 +18,10 @@ use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
 
-/// What the header `x-amz-target` of a request to KMS begins with.
+/// The prefix of the header `x-amz-target` of a request to KMS.
 const TARGET: &str = "TrentService";
 
-/// The secrets whose names begin like this stack's.
+/// The ARNs of secrets whose names begin with the stack's name.
 const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
 
 /// A symmetric key.
@@ -33,9 +33,9 @@ pub struct Key {
     pub alias: String,
     pub description: String,
     pub policy: Policy,
-    /// After how many days AWS replaces the key's material: 90 to 2560.
+    /// The rotation period in days: 90 to 2560.
     pub rotation_days: i32,
-    /// What the ARN of a principal begins with that a service may grant the use of the key: the stack's roles.
+    /// The ARN prefix of the stack's roles, to which a service may grant the use of the key.
     pub roles: String,
 }
 
@@ -77,13 +77,13 @@ impl fmt::Display for Grant {
 /// A key's settings.
 #[derive(Debug, Clone)]
 pub struct KeyLive {
-    /// `Enabled` or `Disabled`. A key that waits for its deletion is not read.
+    /// `Enabled` or `Disabled`. A key whose deletion is scheduled is not read.
     pub state: String,
     pub description: String,
     /// `SYMMETRIC_DEFAULT` and `ENCRYPT_DECRYPT`, for a key that this program made.
     pub form: (String, String),
     pub policy: Policy,
-    /// `None`: the material is never replaced.
+    /// `None` if the key is not rotated.
     pub rotation_days: Option<i32>,
     pub aliases: Vec<String>,
     pub grants: Vec<Grant>,
@@ -99,8 +99,8 @@ const GRANTS: &str = "Grants";
 const DESCRIPTION: &str = "Description";
 
 impl Key {
-    /// The grants that give somebody else the use of the key. Lambda grants it to the roles of functions. The id of a
-    /// principal that no longer exists gives nobody anything.
+    /// The grants that let somebody else use the key. Lambda creates grants for the roles of functions, which are
+    /// wanted. A grant to the id of a principal that no longer exists gives nobody access.
     fn unwanted<'a>(&'a self, live: &'a KeyLive) -> impl Iterator<Item = &'a Grant> {
         let given = |grant: &&Grant| grant.to.contains([':', '.']) && !grant.to.starts_with(&self.roles);
         live.grants.iter().filter(given)
@@ -110,7 +110,7 @@ impl Key {
 impl Resource for Key {
     const KIND: &'static str = "kms.key";
     const GOES_WITH_PARENT: bool = false;
-    // The alias is, but the call that makes the key does not name it.
+    // The alias is unique, but `CreateKey` does not contain it.
     const NAME_IS_UNIQUE: bool = false;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true; // without it, nothing that it encrypts can be read
@@ -137,7 +137,7 @@ impl Resource for Key {
         let period = match live.rotation_days {
             Some(days) if days == self.rotation_days => Effect::Same,
             Some(days) if days < self.rotation_days => Effect::Differs,
-            // Rotation that is off was named before.
+            // A longer period weakens. If the rotation is off, the setting before already reports it.
             Some(_) => Effect::Weakens,
             None => Effect::Same,
         };
@@ -154,7 +154,7 @@ impl Resource for Key {
             .nothing_else(GRANTS, self.unwanted(live))
             .plain(DESCRIPTION, &self.description, &live.description);
         if !others.is_empty() {
-            // A further name of the key gives nobody access to it.
+            // An additional alias gives nobody access to the key.
             compared = compared.judged("Aliases", others.join(", "), others.join(", "), Effect::Same);
         }
         compared
@@ -174,7 +174,8 @@ impl Described for Key {
         label: "key",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Kms,
-        // Nothing that remains may need it. AWS would schedule its deletion all the same.
+        // The key is deleted after all resources that may need it, because AWS would schedule its deletion even if they
+        // existed.
         gone_before: &[
             "dynamodb.table",
             "lambda.function",
@@ -217,7 +218,7 @@ impl Described for Key {
                     Permissions { needs: &[Usage::Delete], actions: &["secretsmanager:ListSecrets"] },
                 ],
             },
-            // Whether a secret that can be recovered needs the key.
+            // To check whether a deleted secret that can still be restored needs the key.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: SECRETS,
@@ -339,7 +340,7 @@ impl Provider<Key> for Kms {
     async fn update(&self, want: &Key, found: &Found<Key>, task: &Task) -> Result<KeyOutputs, Failure> {
         let arn = &found.outputs.arn;
         let drift = want.drift(&found.live);
-        // A disabled key cannot be changed in other ways.
+        // A disabled key must be enabled before it can be changed in other ways.
         let differs = |field: &str| drift.iter().any(|setting| setting.field == field);
         if differs(STATE) {
             self.enable(arn, task).await?;
@@ -455,7 +456,7 @@ mod tests {
         json!({ "Tags": [tag("securelambda:stack", stack), tag("securelambda:resource", "key.stack")] }).to_string()
     }
 
-    /// The answers about everything but the description, in the order of the calls.
+    /// The answers about all settings except the description, in the order of the calls.
     fn access() -> [String; 4] {
         [
             json!({ "Policy": policy().to_string() }),
@@ -612,7 +613,7 @@ mod tests {
         assert!(calls[4].1.contains(r#""RotationPeriodInDays":365"#) && calls[5].1.contains("alias/demo"), "{calls:?}");
     }
 
-    /// The list of secrets, each with what DescribeSecret says of it.
+    /// A secret, as ListSecrets and DescribeSecret return it.
     fn secret(key: &str, deleted: bool) -> Value {
         let mut secret =
             json!({ "Name": "demo-s", "ARN": "arn:aws:secretsmanager:r:1:secret:demo-s-AbCdEf", "KmsKeyId": key });

@@ -1,4 +1,4 @@
-//! The refusals of KMS: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of KMS that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -15,7 +15,7 @@ refusals! {
 }
 
 waits! {
-    /// After CreateKey and CancelKeyDeletion, other calls may not see that yet.
+    /// After CreateKey and CancelKeyDeletion, other calls may not see the change yet.
     KEY_VISIBLE = wait(
         "keys-of-a-stack",
         "the key is not visible everywhere yet",

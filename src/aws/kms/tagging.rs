@@ -12,7 +12,7 @@ impl Kms {
         Ok(self.tags_of(arn).await?.map(|tags| tags.into_iter().collect()))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a key these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Tag::builder().tag_key(key).tag_value(value).build())?;
         let tag = || self.client.tag_resource().key_id(arn).set_tags(Some(tags.clone())).send();

@@ -1,4 +1,4 @@
-//! How long a key waits for its deletion.
+//! The waiting period of a key's deletion.
 
 use super::Kms;
 use crate::engine::{Failure, Task};
@@ -8,25 +8,26 @@ const SHORTEST: i32 = 7;
 /// The longest waiting period. No deleted secret can be restored after it.
 const LONGEST: i32 = 30;
 
-/// What is removed together with a key.
+/// The extent of the removal to which a key's deletion belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemovalOf {
-    /// The key alone. What it encrypted stays, such as log events of earlier times, which are not encrypted anew.
+    /// Only a part of the stack. Data that the key encrypted stays, for example old log events, which AWS does not
+    /// encrypt again.
     Part,
     /// The whole stack.
     Stack,
 }
 
 impl Kms {
-    /// For how many days a key waits for its deletion: the shortest time if nothing needs it any more.
+    /// The waiting period in days: the shortest one if nothing needs the key any more.
     ///
     /// # Errors
-    /// A secret that is not deleted needs it.
+    /// A secret that is not deleted needs the key.
     pub(super) async fn waiting_days(&self, key: &str, alias: &str, task: &Task) -> Result<i32, Failure> {
         let secrets = match self.secrets.encrypted_with(&[key, alias]).await {
             Ok(secrets) => secrets,
             Err(failure) if failure.ends_all() => return Err(failure),
-            // The longest time is right in any case.
+            // The longest period is safe in any case.
             Err(failure) => {
                 tracing::info!("the secrets that need {key} could not be listed: {failure}");
                 task.note("deleted in 30 days: the secrets that may need it could not be listed");

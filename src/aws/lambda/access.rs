@@ -1,4 +1,4 @@
-//! What belongs to a function and lets somebody call it, or receive what it handles: statements of its resource
+//! The parts of a function that let somebody call it, or receive its events and results: statements of its resource
 //! policy, function URLs, destinations, event source mappings, aliases and versions.
 
 use std::collections::BTreeSet;
@@ -32,13 +32,13 @@ const NOT_OFFERED: &str = "not offered in this region";
 /// The live value of the runtime's updates if the function has a runtime of its own, in a container image.
 const NOT_MANAGED: &str = "not managed by Lambda";
 
-/// The live value of a setting that nobody asked for.
+/// The live value of a setting that was not read.
 const NOT_READ: &str = "not read";
 
-/// A setting, or why it has no value here.
+/// The value of a setting, or the reason why it has no value.
 pub(super) type Reading = Result<String, &'static str>;
 
-/// What belongs to a function.
+/// The parts of a function, as read from AWS.
 #[derive(Debug, Clone)]
 pub struct Access {
     pub(super) statements: Vec<Statement>,
@@ -50,12 +50,12 @@ pub struct Access {
     pub(super) live_versions: BTreeSet<String>,
     /// Published versions: `1`, `2` and so on.
     pub(super) versions: Vec<String>,
-    /// When the function gets a new runtime: `Auto`, `FunctionUpdate` or `Manual`.
+    /// The mode of the runtime's updates: `Auto`, `FunctionUpdate` or `Manual`.
     pub(super) runtime_updates: Reading,
-    /// What happens to a function that calls itself: `Terminate` or `Allow`.
+    /// The handling of recursive loops: `Terminate` or `Allow`.
     pub(super) recursion: Reading,
-    /// The statements that the state has: their ids, and the alias that they are about. The engine removes those that are
-    /// not wanted any more.
+    /// The statements that the state has: their ids, and their aliases, if they belong to an alias. The engine removes
+    /// the statements that are not wanted any more.
     pub(super) recorded: BTreeSet<(String, Option<String>)>,
     /// Whether the state has the alias `live`.
     pub(super) recorded_alias: bool,
@@ -87,7 +87,7 @@ pub(super) struct Url {
 pub(super) struct InvokeConfig {
     /// As AWS writes it: `$LATEST`, an alias or a version.
     pub qualifier: Option<String>,
-    /// The ARNs of what receives the results of successful calls, and the requests of failed ones.
+    /// The ARNs of the destinations for the results of successful calls, and for the requests of failed calls.
     pub on_success: Option<String>,
     pub on_failure: Option<String>,
     pub words: String,
@@ -97,14 +97,14 @@ pub(super) struct InvokeConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mapping {
     pub uuid: String,
-    /// The ARN of what it reads. A source outside AWS has none.
+    /// The ARN of its source. A source outside AWS has none.
     pub source: Option<String>,
     /// The alias or version that it calls, if it does not call the function as a whole.
     pub qualifier: Option<String>,
     pub words: String,
 }
 
-/// What follows the function's name in an ARN.
+/// The alias or version in a function's ARN.
 pub(super) fn qualifier_of(arn: &str) -> Option<String> {
     arn.split(':').nth(7).map(str::to_owned)
 }
@@ -114,7 +114,7 @@ fn on(qualifier: Option<&String>) -> String {
 }
 
 impl Access {
-    /// For a function that was only looked for, and not read as a whole.
+    /// Empty values, for a function whose parts were not read.
     pub(super) fn unread() -> Self {
         Self {
             statements: Vec::new(),
@@ -181,7 +181,8 @@ fn offered<T>(answer: Result<T, Failure>, lacking: bool) -> Result<Option<T>, Fa
 }
 
 impl Lambda {
-    /// Reads what belongs to a function, in parallel. For aliases and versions, if there are any, further calls follow.
+    /// Reads the parts of a function, in parallel. If there are aliases or versions, reads their statements and
+    /// mappings, too.
     pub(super) async fn access(&self, function: &str, task: &Task) -> Result<Access, Failure> {
         let (statements, urls, invoke_configs, mappings, aliases, versions, runtime_updates, recursion) = tokio::join!(
             self.statements(function, None),
@@ -233,7 +234,7 @@ impl Lambda {
         Ok(policy.iter().flat_map(Policy::statements).map(Statement::new).collect())
     }
 
-    /// The resource policy of a function, or of its alias or version. `None`: there is none, or no function.
+    /// The resource policy of a function, or of its alias or version. `None` if there is no policy or no function.
     pub(super) async fn policy(&self, function: &str, qualifier: Option<String>) -> Result<Option<Policy>, Failure> {
         let doing = format!("read the permissions of the function {function}");
         let read = self.client.get_policy().function_name(function).set_qualifier(qualifier).send().await;
@@ -341,7 +342,7 @@ mod tests {
     use crate::aws::testing::{replay, requests};
     use crate::engine::{Provider, Resource as _};
 
-    /// The path of each list, what it answers, and the difference.
+    /// The field and the live value of the difference if the list at `path` is `answer`.
     async fn differs(path: &str, answer: &Value) -> (String, String) {
         let (lambda, _) = reads(&[(path, 200, &answer.to_string())]);
         let drift = want().drift(&found_by(&lambda, &task()).await.unwrap().live);

@@ -1,8 +1,9 @@
-//! The alias `live` of a function with provisioned concurrency, and the version that it leads to (docs/aws.md, Versions and
-//! provisioned concurrency).
+//! The alias `live` of a function with provisioned concurrency, and the version that it points to (docs/aws.md,
+//! Versions and provisioned concurrency).
 //!
-//! A version never changes, so it is compared with the description of the function, as the function is. If it differs, the
-//! function, which is updated first, is published as a new version, the alias is moved to that, and the old one is deleted.
+//! The version is compared with the stack file, as the function is. A version never changes. So if it differs, the
+//! function, which is updated first, is published as a new version, the alias is pointed to the new version, and the
+//! old version is deleted.
 
 use std::collections::HashMap;
 
@@ -25,17 +26,17 @@ use crate::layer::Layer;
 pub(super) const PACE: (u64, u64) = (1000, 10_000);
 pub(super) const BUDGET: u64 = 900;
 
-/// The version that the alias leads to, and others that receive a part of its calls.
+/// The fields of the version that the alias points to, and of additional versions that receive a part of its calls.
 const VERSION: &str = "FunctionVersion";
 const ROUTING: &str = "RoutingConfig.AdditionalVersionWeights";
 
-/// What is no version: the function as it can still be changed.
+/// The qualifier of the unpublished function, which can still be changed and is not a version.
 const LATEST: &str = "$LATEST";
 
 /// The alias `live` of a function.
 #[derive(Debug, Clone)]
 pub struct Alias {
-    /// What the version must be like.
+    /// The function with the settings that the version must have.
     pub function: Function,
 }
 
@@ -55,7 +56,7 @@ pub struct AliasKey {
 #[derive(Debug, Clone)]
 pub struct AliasLive {
     pub(super) version: String,
-    /// Other versions that receive a part of its calls, with that part.
+    /// Additional versions that receive a part of its calls, with their weights.
     pub(super) weights: Vec<(String, f64)>,
     /// The settings of the version.
     pub(super) settings: FunctionLive,
@@ -66,7 +67,7 @@ impl Resource for Alias {
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // what calls the function is cut off
+    const GUARDS: bool = true; // without it, callers cannot call the function
     type Key = AliasKey;
     type Outputs = AliasOutputs;
     type Live = AliasLive;
@@ -88,7 +89,7 @@ impl Resource for Alias {
         let want = if live.version == LATEST { "a version" } else { &live.version };
         let comparison = Comparison::default()
             .judged(VERSION, want, &live.version, published)
-            // Another version is other code.
+            // Another version may have different code.
             .nothing_else(ROUTING, live.weights.iter().map(|(version, part)| format!("{version} ({part})")));
         self.function.version_compared(comparison, &live.settings)
     }
@@ -134,7 +135,7 @@ impl Described for Alias {
     };
 }
 
-/// The versions besides its own that receive calls of an alias, with their parts.
+/// The additional versions that receive a part of an alias's calls, with their weights.
 pub(super) fn weights(alias: &AliasConfiguration) -> Vec<(String, f64)> {
     let weights = alias.routing_config().and_then(|routing| routing.additional_version_weights());
     let mut weights: Vec<(String, f64)> = weights.into_iter().flatten().map(|(to, part)| (to.clone(), *part)).collect();
@@ -159,7 +160,7 @@ impl Lambda {
         }))
     }
 
-    /// The settings of the version that the alias leads to.
+    /// The settings of the version that the alias points to.
     async fn version(&self, function: &str) -> Result<Option<FunctionLive>, Failure> {
         let read = self.client.get_function().function_name(function).qualifier(LIVE).send().await;
         let read = read.or_fail(&format!("read the version of the function {function} that {LIVE} leads to"));
@@ -168,7 +169,7 @@ impl Lambda {
         Ok(settings.map(|config| FunctionLive::new((config, read.code.as_ref()), None, Access::unread(), &self.today)))
     }
 
-    /// Publishes the function as it is. If it has not changed since the last version, AWS answers with that.
+    /// Publishes the function's current code and settings. If they equal the last version, AWS returns that version.
     async fn publish(&self, function: &str, task: &Task) -> Result<String, Failure> {
         let doing = format!("publish a version of the function {function}");
         let published = settled(task, &[&FUNCTION_BUSY, &FUNCTION_VISIBLE], || async {
@@ -178,13 +179,13 @@ impl Lambda {
         version.ok_or_else(|| Failure::refused(format!("could not {doing}: the answer names none")))
     }
 
-    /// Moves the alias to a version, or lets it lead to its own alone.
+    /// Points the alias to a version, or, with `None`, removes its additional versions.
     async fn lead(&self, function: &str, version: Option<&str>, task: &Task) -> Result<(), Failure> {
         let doing = format!("let the alias {LIVE} of the function {function} lead to one version");
         let nothing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let moved = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.update_alias().function_name(function).name(LIVE);
-            // AWS refuses both in one call where instances are ready.
+            // With provisioned concurrency, AWS refuses to change both in one call.
             let call = match version {
                 Some(version) => call.function_version(version),
                 None => call.routing_config(nothing.clone()),
@@ -194,7 +195,7 @@ impl Lambda {
         moved.await.map(drop)
     }
 
-    /// Waits until AWS sends no call to the former version any more: while the instances of the new one start.
+    /// Waits until the instances of the new version have started, and AWS sends no more calls to the former version.
     async fn moved(&self, function: &str, task: &Task) -> Result<(), Failure> {
         until(task, "instances of the new version are not ready yet", PACE, BUDGET, || async {
             match self.alias(function).await? {
@@ -221,7 +222,7 @@ impl Lambda {
 impl Provider<Alias> for Lambda {
     async fn read(&self, key: &AliasKey, _: Option<&AliasOutputs>, _: &Task) -> Result<Option<Found<Alias>>, Failure> {
         let name = &key.function;
-        // It has no tag: it is ours if the function is.
+        // An alias has no tags: it is ours if the function is ours.
         let (function, alias, version) = tokio::join!(self.read(name), self.alias(name), self.version(name));
         let (Some(function), Some(alias), Some(settings)) = (function?, alias?, version?) else { return Ok(None) };
         if !self.owns(&function)? {

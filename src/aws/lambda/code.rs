@@ -19,7 +19,7 @@ pub enum Code {
 }
 
 impl Default for Code {
-    /// An empty archive, where code makes no difference.
+    /// An empty archive, for uses in which the code does not matter.
     fn default() -> Self {
         Self::Zip { bytes: Arc::default(), sha256: String::new() }
     }
@@ -35,7 +35,7 @@ impl Code {
         if self.is_image() { PackageType::Image } else { PackageType::Zip }
     }
 
-    /// As CreateFunction takes it.
+    /// The code in the form that CreateFunction accepts.
     pub(super) fn sent(&self) -> FunctionCode {
         let code = FunctionCode::builder();
         match self {

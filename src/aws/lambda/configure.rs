@@ -1,4 +1,4 @@
-//! The calls that set the configuration and the code of functions, and what they send.
+//! The calls that set the configuration and the code of functions, and the settings in their requests.
 
 use std::collections::HashMap;
 
@@ -23,16 +23,16 @@ pub(super) const BUDGET: u64 = 300;
 impl Function {
     pub(super) fn variables(&self) -> Environment {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
-        // An empty map: without a map AWS would keep the existing variables (docs/aws.md, Functions).
+        // An empty map, because AWS keeps the existing variables if the map is missing (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
     }
 
-    /// `None` with an image, which has its own.
+    /// `None` for an image, which contains its handler.
     pub(super) fn handler(&self) -> Option<String> {
         (!self.code.is_image()).then(|| self.handler.clone())
     }
 
-    /// `None` with an image, which has its own.
+    /// `None` for an image, which contains its runtime.
     pub(super) fn runtime(&self) -> Option<Runtime> {
         (!self.code.is_image()).then(|| Runtime::from(self.runtime.as_str()))
     }
@@ -52,7 +52,7 @@ impl Function {
     }
 }
 
-/// Says how to let Lambda read an image. The caller's own permissions are not what is missing.
+/// Adds the hint that lets Lambda read an image. It is Lambda that lacks a permission, not the caller.
 pub(super) fn image_denied(failure: Failure) -> Failure {
     if !IMAGE_DENIED.is(&failure) {
         return failure;
@@ -92,8 +92,8 @@ impl Lambda {
         Ok(read.await?.configuration.map_or(State::Settling, |config| state_of!(config)))
     }
 
-    /// Sends all settings that a stack file can have, and those of the others that differ: some of those do not exist
-    /// for every runtime and in every region.
+    /// Sends all settings that a stack file can have. Other settings are sent only if they differ, because some of them
+    /// do not exist for every runtime or in every region.
     pub(super) async fn configure(&self, want: &Function, drift: &[Drift], task: &Task) -> Result<(), Failure> {
         let differs = |field: &str| drift.iter().any(|setting| setting.field == field);
         let doing = format!("configure the function {}", want.name);
@@ -115,7 +115,7 @@ impl Lambda {
                 .set_ephemeral_storage(want.storage().filter(|_| sends_storage))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
                 .set_vpc_config((!want.vpc.is_none() || differs(VPC)).then(|| want.vpc.config()))
-                // An empty one takes the key away.
+                // An empty ARN removes the key.
                 .set_kms_key_arn(want.kms_key.key().cloned().or_else(|| differs(KEY).then(String::new)))
                 .set_dead_letter_config(sends_dead_letters.then(|| want.dead_letter_config()));
             call.send().await.or_fail(&doing)

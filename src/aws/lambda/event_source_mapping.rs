@@ -1,4 +1,5 @@
-//! What Lambda reads to call a function with it: an event source mapping (docs/aws.md, Event source mappings).
+//! Event source mappings: Lambda reads a queue or a stream, and calls a function with its contents (docs/aws.md, Event
+//! source mappings).
 
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, EventSourcePosition, FunctionResponseType};
 use serde::{Deserialize, Serialize};
@@ -31,45 +32,46 @@ pub struct EventSourceMapping {
     pub id: String,
     /// The name of the function.
     pub function: String,
-    /// The alias that is called; `None`: the function itself.
+    /// The alias that is called; `None` if the function itself is called.
     pub alias: Option<String>,
     /// The ARN of the queue or the stream.
     pub source_arn: String,
-    /// How many messages or records a call contains at most: 1 to 10,000.
+    /// The maximum number of messages or records of a call: 1 to 10,000.
     pub batch_size: i32,
-    /// How many seconds they are collected before a call: 0 to 300.
+    /// For how many seconds messages or records are collected before a call: 0 to 300.
     pub window_s: i32,
-    /// Whether the function answers which ones of a call it could not handle.
+    /// Whether the function returns the ids of the messages or records of a call that it could not handle.
     pub reports_failures: bool,
-    /// Patterns in JSON. The function gets what fits one of them, or everything if there are none.
+    /// Patterns in JSON. The function gets the messages or records that match one of them, or all if there are no
+    /// patterns.
     pub filters: Vec<String>,
     pub reading: Reading,
 }
 
-/// What can be set for one kind of source alone.
+/// The settings that only one kind of source has.
 #[derive(Debug, Clone)]
 pub enum Reading {
     Queue {
-        /// How many calls are made at the same time at most.
+        /// The maximum number of calls at the same time.
         concurrency: Option<i32>,
     },
     Stream(StreamReading),
 }
 
-/// How a stream is read.
+/// The settings for reading a stream.
 #[derive(Debug, Clone)]
 pub struct StreamReading {
-    /// AWS cannot change it later, when it does not matter any more.
+    /// The starting position. AWS cannot change it later, but then it has no effect any more.
     pub start: StreamStart,
     /// How many calls are made at the same time for a shard: 1 to 10.
     pub parallel: i32,
-    /// How often a failed call is repeated. `None`: until its records are too old.
+    /// How often a failed call is repeated. `None`: until its records are older than `max_age_s`.
     pub retries: Option<i32>,
-    /// After how many seconds a record is too old. `None`: when the stream forgets it.
+    /// The age in seconds after which a record is discarded. `None`: when its retention in the stream ends.
     pub max_age_s: Option<i32>,
-    /// Whether the records of a failed call are halved.
+    /// Whether the batch of a failed call is split in two.
     pub bisect: bool,
-    /// The ARN of the queue or topic that is told of records that were given up.
+    /// The ARN of the queue or topic that gets a message about discarded records.
     pub on_failure: Option<String>,
 }
 
@@ -79,7 +81,7 @@ pub struct MappingOutputs {
     pub uuid: String,
 }
 
-/// A mapping is looked up by its two ends. AWS allows one for each pair.
+/// A mapping is found by its function and its source. AWS allows one mapping for each such pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MappingKey {
     pub(super) function: String,
@@ -87,7 +89,7 @@ pub struct MappingKey {
 }
 
 impl EventSourceMapping {
-    /// What is called, as AWS takes it.
+    /// The function or alias that is called, in the form that AWS accepts.
     fn target(&self, scope: &Scope) -> String {
         match &self.alias {
             Some(alias) => scope.arn("lambda", &format!("function:{}:{alias}", self.function)),
@@ -105,7 +107,7 @@ impl Resource for EventSourceMapping {
     const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true; // the trigger is cut
+    const GUARDS: bool = true; // without it, the function is not triggered
     type Key = MappingKey;
     type Outputs = MappingOutputs;
     type Live = MappingLive;
@@ -154,13 +156,14 @@ impl Described for EventSourceMapping {
                     },
                 ],
             },
-            // A mapping has no id yet when IAM is asked whether it may be created.
+            // When IAM checks the permission to create a mapping, the mapping has no id yet.
             StatementTemplate {
                 sid: Sid::MakeEventSourceMappings,
                 on: &["*"],
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["lambda:CreateEventSourceMapping"] }],
             },
-            // Whoever tags a mapping may not change it for that: this depends on its function.
+            // The permission to tag a mapping does not allow changing it: changes are limited by its function, not by
+            // its tag.
             StatementTemplate {
                 sid: Sid::MakeOwn,
                 on: MAPPINGS,
@@ -199,9 +202,9 @@ impl Lambda {
         self.scope.arn("lambda", &format!("event-source-mapping:{uuid}"))
     }
 
-    /// The mapping between these ends, if there is one that is not being deleted. It may call the function or its alias:
-    /// AWS can move it between them. A list by the function's name might not show that of the alias (docs/aws.md, Access
-    /// to functions).
+    /// The mapping of this function and source, unless it is being deleted. It may call the function or its alias,
+    /// because AWS can change that. We list by source: a list by the function's name might not contain a mapping of the
+    /// alias (docs/aws.md, Access to functions).
     async fn mapping(
         &self,
         key: &MappingKey,
@@ -239,11 +242,13 @@ impl Provider<EventSourceMapping> for Lambda {
         known: Option<&MappingOutputs>,
         _: &Task,
     ) -> Result<Option<Found<EventSourceMapping>>, Failure> {
-        // A table that exists gets its stream in this run. AWS would take no source for any source.
+        // The table exists without a stream, and gets one in this run. For an empty ARN, AWS would list mappings of
+        // every source.
         if key.source_arn.is_empty() {
             return Ok(None);
         }
-        // The tags of the recorded one are read at the same time as the list, which says whether it is still the right one.
+        // The tags of the recorded mapping are read in parallel with the list. The list shows whether it is still the
+        // mapping of this function and source.
         let recorded = async {
             match known {
                 Some(known) => self.tags(&self.mapping_arn(&known.uuid)).await,
@@ -255,7 +260,7 @@ impl Provider<EventSourceMapping> for Lambda {
         let outputs = MappingOutputs { uuid: mapping.uuid().unwrap_or_default().to_owned() };
         let arn = self.mapping_arn(&outputs.uuid);
         let tags = if known == Some(&outputs) { recorded? } else { self.tags(&arn).await? };
-        // It ended in the meantime.
+        // The mapping was deleted in the meantime.
         let Some(tags) = tags else { return Ok(None) };
         if !self.scope.owns(pairs(Some(&tags))) {
             return Err(Failure::foreign("the event source mapping", &arn));
@@ -313,7 +318,7 @@ impl Provider<EventSourceMapping> for Lambda {
             let call = call.set_function_response_types(Some(want.response_types()));
             let call = call.set_function_name(differs(CALLED).then(|| want.target(&self.scope)));
             let call = call.set_maximum_batching_window_in_seconds(differs(WINDOW).then_some(want.window_s));
-            // Empty ones remove them.
+            // Empty values remove the filters and the key.
             let call = call.set_filter_criteria(differs(FILTER).then(|| want.filter_criteria()));
             let call = call.set_kms_key_arn(found.live.hides_filters().then(String::new));
             let call = call.set_scaling_config(differs(CONCURRENCY).then(|| want.scaling()).flatten());
@@ -388,7 +393,7 @@ mod tests {
         }
     }
 
-    /// As AWS answers of the wanted mapping, with these members instead.
+    /// AWS's answer for a mapping that is equal to `want`, except for the members in `changes`.
     fn config(changes: &Value) -> Value {
         let mut config = json!({
             "UUID": "u-1", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "EventSourceArn": QUEUE,
@@ -461,7 +466,7 @@ mod tests {
         }
     }
 
-    /// As AWS answers of a mapping with a stream and all defaults, with these members instead.
+    /// AWS's answer for a mapping of a stream with all defaults, except for the members in `changes`.
     fn stream_config(changes: &Value) -> Value {
         let mut all = json!({
             "BatchSize": 100, "EventSourceArn": STREAM, "BisectBatchOnFunctionError": false,

@@ -21,21 +21,22 @@ pub struct Function {
     pub name: String,
     /// Up to 256 characters.
     pub description: String,
-    /// As in `nodejs24.x`. Empty with an image, like `handler`.
+    /// For example `nodejs24.x`. Empty for an image, like `handler`.
     pub runtime: String,
-    /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime; `None` for one that is not known.
+    /// Returns the date, as in `2028-04-30`, from which Lambda no longer patches a runtime; `None` for an unknown
+    /// runtime.
     pub patched_until: fn(&str) -> Option<&'static str>,
     /// As in `index.handler`.
     pub handler: String,
-    /// The ARNs of versions of layers, in the order in which they are laid over each other.
+    /// The ARNs of layer versions, in the order in which Lambda applies them.
     pub layers: Vec<String>,
     /// `arm64` or `x86_64`.
     pub architecture: String,
-    /// 128 to 10,240.
+    /// The memory in MB, 128 to 10,240.
     pub memory_mb: i32,
-    /// 512 to 10,240.
+    /// The size of `/tmp` in MB, 512 to 10,240.
     pub ephemeral_mb: i32,
-    /// 1 to 900.
+    /// The timeout in seconds, 1 to 900.
     pub timeout_s: i32,
     /// The ARN of the role it runs as.
     pub role_arn: String,
@@ -45,20 +46,21 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// Whether it sends traces to X-Ray.
     pub tracing: bool,
-    /// How many executions are reserved for it. `None`: it shares the account's with all other functions.
+    /// How many executions are reserved for it. `None`: it uses the account's unreserved concurrency, as other
+    /// functions do.
     pub reserved_concurrency: Option<i32>,
-    /// How many instances of its alias `live` are ready before they are called. `None`: it has no alias.
+    /// The provisioned concurrency of its alias `live`. `None`: the function has no alias.
     pub provisioned_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
-    /// The ARNs of what may call it by an event source mapping, in which `*` may stand for a part. Each is an
-    /// [`EventSourceMapping`](super::EventSourceMapping).
+    /// The ARNs of the sources that may call it by an event source mapping, in which `*` may replace a part. Each
+    /// source has an [`EventSourceMapping`](super::EventSourceMapping).
     pub sources: BTreeSet<String>,
-    /// The network that it runs in; the default one is none.
+    /// Its network. The default value means that it runs outside a VPC.
     pub vpc: Vpc,
     /// The ARN of the queue that receives the events of asynchronous calls that failed.
     pub dead_letters: Option<String>,
-    /// What encrypts its variables.
+    /// The encryption of its variables.
     pub kms_key: Encryption,
     pub code: Code,
 }
@@ -199,7 +201,7 @@ impl Described for Function {
                     actions: &["lambda:CreateFunction", "lambda:TagResource"],
                 }],
             },
-            // A function that is being created is given its reserved concurrency by a call of its own.
+            // A run sets the reserved concurrency of a new function by a separate call.
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: FUNCTIONS,

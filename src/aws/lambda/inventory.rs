@@ -12,12 +12,12 @@ impl Lambda {
     async fn listed_function(&self, name: String, arn: String) -> Result<Listing, Failure> {
         let tags = match self.read(&name).await {
             Ok(Some(read)) => {
-                // Fails if the tags cannot be read: that does not make the function somebody else's.
+                // This fails if the tags cannot be read, because the function may still belong to the stack.
                 self.owns(&read)?;
                 Some(read.tags.unwrap_or_default())
             }
             Ok(None) => None,
-            // Another call returns the tags too.
+            // `ListTags` returns the tags too.
             Err(failure) => self.tags(&arn).await.map_err(|_| failure)?,
         };
         let Some(tags) = tags else { return Ok(Listing::default()) };
@@ -40,7 +40,7 @@ impl Lambda {
     }
 }
 
-/// What an ARN calls its resource. That of a table's stream has colons in it.
+/// The resource part of an ARN. It may contain colons, as for the stream of a table.
 fn last(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
@@ -134,7 +134,7 @@ mod tests {
         let list = page(&["demo-f", "demo-g"], r#","NextMarker":"m2""#);
         let denied = r#"{"message":"no"}"#;
         let read = r#"{"Configuration":{"FunctionName":"demo-g"},"Tags":{"securelambda:stack":"demo"}}"#;
-        // The first page, the second; of the first function both calls, of the second one.
+        // The first page; the second page; both calls for the first function; the only call for the second function.
         let answers = vec![(200, &*list), (403, denied), (403, denied), (403, denied), (200, read)];
         let (clients, http) = replay(answers);
         let listing = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap();

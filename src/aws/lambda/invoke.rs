@@ -10,11 +10,11 @@ use crate::aws::error::OrFail;
 use crate::engine::Failure;
 use crate::secret::SecretValue;
 
-/// A function's answer, without its contents.
+/// The kind of a function's answer, without its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invoked {
     Status(u16),
-    /// The answer is not one to an HTTP request.
+    /// The answer is not an HTTP response: it has no status code.
     Something,
     /// The function failed.
     Broken,

@@ -1,4 +1,4 @@
-//! A function's settings as AWS has them, and its state.
+//! A function's settings, as read from AWS, and its state.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::secret::SecretValue;
 
 #[derive(Debug, Clone)]
 pub struct FunctionLive {
-    /// None is an empty one.
+    /// Empty if it has none.
     pub description: String,
     /// As in `nodejs24.x`.
     pub runtime: String,
@@ -31,23 +31,23 @@ pub struct FunctionLive {
     pub role_arn: String,
     /// The name of the group it logs to.
     pub log_group: String,
-    /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
+    /// `Text` for the function's own lines, or `JSON` for lines that Lambda wraps.
     pub log_format: String,
-    /// With `JSON`: the lowest level of the function's own lines and of Lambda's that are logged. None is an empty one.
+    /// With `JSON`, the lowest logged level of the function's own lines and of Lambda's lines. Empty if not set.
     pub log_levels: [String; 2],
-    /// Hidden, because somebody may have put a credential there.
+    /// Its environment variables. The values are hidden, because somebody may have put a credential there.
     pub environment: BTreeMap<String, SecretValue>,
     /// `Zip` or `Image`.
     pub package: String,
-    /// The URI of its container image, with the digest. None is an empty one.
+    /// The URI of its container image, with the digest. Empty if the code is an archive.
     pub image: String,
-    /// SHA-256 in base64.
+    /// The SHA-256 of its code in base64.
     pub code_sha256: String,
-    /// The ARNs of its layers: code that is not ours.
+    /// The ARNs of its layers, which contain code that this program did not upload.
     pub layers: Vec<String>,
-    /// The ARNs of mounted file systems, and where they are mounted.
+    /// The ARNs of mounted file systems, with their mount paths.
     pub file_systems: Vec<String>,
-    /// What replaces the entry point, command and folder of an image.
+    /// The entry point, command and working directory that override those of the image.
     pub image_config: Option<String>,
     /// The size of `/tmp` in MB.
     pub ephemeral_mb: i32,
@@ -55,16 +55,16 @@ pub struct FunctionLive {
     pub snap_start: String,
     /// `PassThrough` or `Active`.
     pub tracing: String,
-    /// The ARN of the queue or topic that receives asynchronous requests that failed. None is an empty one.
+    /// The ARN of the queue or topic that receives failed asynchronous requests. Empty if there is none.
     pub dead_letters: String,
     pub vpc: Vpc,
-    /// The ARN of the customer's key that encrypts its variables. None is an empty one.
+    /// The ARN of the customer managed key that encrypts its variables. Empty if there is none.
     pub kms_key: String,
-    /// The ARN of the profile that signed its code. None is an empty one.
+    /// The ARN of the profile version that signed its code. Empty if the code is not signed.
     pub signing_profile: String,
-    /// How many executions are reserved for it, and the most that it can have.
+    /// How many executions are reserved for it. This is also the maximum of its executions at the same time.
     pub reserved_concurrency: Option<i32>,
-    /// What belongs to it.
+    /// The parts that let somebody call it, or receive its events and results.
     pub access: Access,
     /// Whether it can be called and changed.
     pub state: State,
@@ -93,13 +93,13 @@ impl State {
             (Some(AwsState::Failed), _) => failed(reason),
             (_, Some(LastUpdateStatus::Failed)) => failed(update_reason),
             (Some(AwsState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Self::Settling,
-            // Also `Inactive`: idle for weeks, and activated by the next call.
+            // Also `Inactive`: the function was idle for weeks, and its next call activates it.
             _ => Self::Ready,
         }
     }
 }
 
-/// Four types of answers have these four fields, and no trait in common.
+/// Reads the state from an answer. Four answer types have these four fields, but no common trait.
 macro_rules! state_of {
     ($answer:expr) => {{
         let answer = &$answer;

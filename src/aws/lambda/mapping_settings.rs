@@ -1,6 +1,7 @@
-//! Compares an event source mapping with its description.
+//! Compares an event source mapping with the stack file.
 //!
-//! What keeps messages or records from the function weakens, and so does somebody of another account who is told of them.
+//! Settings that withhold messages or records from the function weaken. So does a failure destination in another
+//! account.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +21,14 @@ pub(super) const WINDOW: &str = "MaximumBatchingWindowInSeconds";
 pub(super) const DESTINATION: &str = "DestinationConfig.OnFailure.Destination";
 pub(super) const TUMBLING: &str = "TumblingWindowInSeconds";
 
-/// AWS's number for as often, or as long, as the stream has the records.
+/// AWS's number for no limit of retries or of age, as long as the stream has the records.
 pub(super) const UNLIMITED: i32 = -1;
 
 pub(super) const NONE: &str = "none";
 
 #[derive(Debug, Clone)]
 pub struct MappingLive {
-    /// The alias that is called; `None`: the function itself.
+    /// The alias that is called; `None` if the function itself is called.
     alias: Option<String>,
     /// `Enabled` or `Disabled`, also while AWS is still changing it.
     state: &'static str,
@@ -36,14 +37,14 @@ pub struct MappingLive {
     response_types: Vec<String>,
     /// The patterns that messages or records must fit.
     filters: Vec<String>,
-    /// Why AWS does not say the patterns.
+    /// The reason why AWS does not return the patterns.
     unread_filters: Option<String>,
     concurrency: Option<i32>,
     parallel: i32,
     retries: i32,
     max_age_s: i32,
     bisect: bool,
-    /// The ARN of what is told of records that were given up. None is an empty one.
+    /// The ARN of the destination that gets messages about discarded records. Empty if there is none.
     on_failure: String,
     tumbling_s: i32,
 }
@@ -73,7 +74,7 @@ impl MappingLive {
         }
     }
 
-    /// Whether somebody's key hides the patterns from these credentials.
+    /// Whether the patterns are encrypted with a key that these credentials cannot use.
     pub(super) fn hides_filters(&self) -> bool {
         self.unread_filters.is_some()
     }
@@ -90,7 +91,7 @@ fn or_none(text: &str) -> String {
     if text.is_empty() { NONE.to_owned() } else { text.to_owned() }
 }
 
-/// Patterns in the order and form in which AWS may return them, which is another than theirs.
+/// Sorted patterns in a normal form, because AWS may return patterns in another order and form.
 fn patterns(all: &[String]) -> String {
     let plain = |pattern: &String| {
         serde_json::from_str::<Value>(pattern).map_or_else(|_| pattern.clone(), |value| sorted(value).to_string())
@@ -100,7 +101,7 @@ fn patterns(all: &[String]) -> String {
     or_none(&all.join(", "))
 }
 
-/// The same value with the members of all objects in the order of their names.
+/// The value with the members of all objects sorted by name.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -122,13 +123,13 @@ fn account(arn: &str) -> &str {
 }
 
 impl EventSourceMapping {
-    /// Empty without filters, which removes those that are there.
+    /// The wanted filters. If there are none, the value is empty, which removes the existing filters.
     pub(super) fn filter_criteria(&self) -> FilterCriteria {
         let filters = self.filters.iter().map(|pattern| Filter::builder().pattern(pattern).build());
         FilterCriteria::builder().set_filters(Some(filters.collect()).filter(|all: &Vec<_>| !all.is_empty())).build()
     }
 
-    /// How many calls are made at the same time. Only a queue has it; an empty one removes what is there.
+    /// The maximum number of calls at the same time; `None` for a stream. An empty value removes an existing maximum.
     pub(super) fn scaling(&self) -> Option<ScalingConfig> {
         let Reading::Queue { concurrency } = &self.reading else { return None };
         Some(ScalingConfig::builder().set_maximum_concurrency(*concurrency).build())
@@ -146,7 +147,7 @@ impl EventSourceMapping {
             .plain("BatchSize", self.batch_size, live.batch_size)
             .plain(WINDOW, self.window_s, live.window_s)
             .plain("FunctionResponseTypes", or_none(&wanted.join(", ")), or_none(&live.response_types.join(", ")))
-            // What fits no pattern never reaches the function, and what it does not expect might.
+            // A wrong filter withholds messages from the function, or sends it messages that it does not expect.
             .guard(FILTER, patterns(&self.filters), live.filter());
         let most = |most: Option<i32>| most.map_or_else(|| NONE.to_owned(), |most| most.to_string());
         match &self.reading {
@@ -160,7 +161,7 @@ impl EventSourceMapping {
         let told = match live.on_failure.as_str() {
             live if live == wanted => Effect::Same,
             "" => Effect::Differs,
-            // The same account as that of the stream, which the role of the function must be allowed to tell.
+            // A destination in the stream's account, to which the function's role must be allowed to send.
             live if account(live) == account(&self.source_arn) => Effect::Differs,
             _ => Effect::Weakens,
         };

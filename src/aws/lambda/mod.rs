@@ -1,11 +1,13 @@
-//! Lambda: functions, and who may invoke them.
+//! Lambda: functions, and the permissions to invoke them.
 //!
-//! A write is refused while an earlier one is in progress, so each is waited for. All writes of an account share 15
-//! calls a second, so waiting reads with GetFunction, which has 100 of its own. Permissions that are added to one
-//! function at the same time get lost (docs/aws.md, Invoke permissions).
+//! Lambda refuses a write to a function while an earlier write is in progress, so a run waits for each write. All
+//! writes of an account share a rate of 15 calls a second. So a run waits by reading with GetFunction, which has its
+//! own rate of 100 calls a second. Permissions that are added to one function at the same time get lost (docs/aws.md,
+//! Invoke permissions).
 //!
-//! What belongs to a function and is not in the stack file ([`Access`]) is a difference of the function, and its update
-//! removes it. The statements of its resource policy that the stack file implies are a kind of their own.
+//! The parts of a function that are not in the stack file ([`Access`]) are differences of the function, and its update
+//! removes them. The statements of its resource policy that the stack file implies are resources of their own
+//! ([`Permission`]).
 
 mod access;
 mod alias;
@@ -88,7 +90,7 @@ pub struct Lambda {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_lambda::Client,
     scope: Scope,
-    /// Calls go to an emulator.
+    /// Whether calls go to an emulator.
     emulated: bool,
     /// The date, as in `2026-11-29`.
     today: String,
@@ -109,7 +111,7 @@ impl Lambda {
     }
 
     fn lock_of(&self, function: &str) -> Arc<AsyncMutex<()>> {
-        // Nothing can panic while it is held, so a poisoned map is intact.
+        // No code panics while it holds the lock, so a poisoned map is intact.
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(locks.entry(function.to_owned()).or_default())
     }
@@ -134,8 +136,8 @@ impl Lambda {
 
     /// Whether the function is this stack's.
     fn owns(&self, read: &Read) -> Result<bool, Failure> {
-        // Without the permission to read tags, AWS leaves them out and says so. That does not make it somebody else's
-        // function.
+        // Without the permission to read tags, AWS returns an error in their place. The function may still be this
+        // stack's, so we fail.
         if let Some(error) = read.tags_error() {
             let words = format!("could not read the tags of a function: {}", error.message());
             return Err(Failure::refused(words).hint("these credentials need the permission lambda:ListTags"));

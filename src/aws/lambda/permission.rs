@@ -1,4 +1,4 @@
-//! Who may invoke a function: statements of its resource policy.
+//! Permissions to invoke a function: statements of its resource policy.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Permission {
 pub struct PermissionOutputs {
     pub function: String,
     pub sid: String,
-    /// The alias that it is about. Earlier states have none.
+    /// The alias that may be invoked. State files of earlier versions do not have this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Resource for Permission {
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // what triggers the function is cut off
+    const GUARDS: bool = true; // without it, the function is not triggered
     type Key = PermissionOutputs;
     type Outputs = PermissionOutputs;
     /// The statement, without its resource, which is the function.
@@ -130,8 +130,8 @@ impl Described for Permission {
     };
 }
 
-/// The statements with this id about the function as a whole, or about this alias, without their resource. AddPermission refuses a second
-/// one of an id, PutResourcePolicy may not.
+/// The statements with this id on the function itself, or on this alias, without their resource. AddPermission refuses
+/// a second statement with the same id, but PutResourcePolicy may accept it.
 fn statement(policy: &Policy, sid: &str, alias: Option<&String>) -> Option<Policy> {
     let ours = policy.statements().filter(|statement| {
         let of = statement["Resource"].as_str().and_then(qualifier_of);
@@ -148,8 +148,8 @@ fn statement(policy: &Policy, sid: &str, alias: Option<&String>) -> Option<Polic
     (!ours.is_empty()).then(|| Policy::new(ours))
 }
 
-/// Whether the live statements only have conditions that the wanted one lacks. All conditions of a statement must hold,
-/// so they allow less.
+/// Whether the live statements differ from the wanted one only by additional conditions. All conditions of a statement
+/// must hold, so the live statements allow less.
 fn only_adds_conditions(want: &Policy, live: &Policy) -> bool {
     let wanted: Vec<&Value> = want.statements().collect();
     let wants = |operator: &str, key: &str| {
@@ -214,7 +214,8 @@ impl Provider<Permission> for Lambda {
         _: Option<&PermissionOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Permission>>, Failure> {
-        // It has no tag: it is ours if the function is, and the function may have been replaced by another.
+        // A permission has no tags: it is ours if the function is ours. The function is read, because somebody may have
+        // replaced it.
         let (function, policy) = tokio::join!(self.read(&key.function), self.policy(&key.function, key.alias.clone()));
         let (Some(policy), Some(function)) = (policy?, function?) else { return Ok(None) };
         if !self.owns(&function)? {
@@ -352,7 +353,7 @@ mod tests {
         open["Principal"] = json!("*");
         let two = super::statement(&Policy::new([aws_statement(), open.clone()]), "api", None).unwrap();
         assert!(want().drift(&two)[0].weakens);
-        // One of an alias is another resource, or a difference of the function.
+        // A statement on an alias is another resource, or a difference of the function.
         open["Resource"] = json!("arn:aws:lambda:eu-central-1:123456789012:function:demo-f:live");
         let both = Policy::new([open, aws_statement()]);
         let one = super::statement(&both, "api", None).unwrap();

@@ -1,4 +1,5 @@
-//! How many instances of a function are ready before they are called (docs/aws.md, Versions and provisioned concurrency).
+//! Provisioned concurrency: instances of a function that are ready before they are called (docs/aws.md, Versions and
+//! provisioned concurrency).
 
 use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigOutput;
 use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Status;
@@ -18,12 +19,12 @@ use crate::layer::Layer;
 
 const EXECUTIONS: &str = "ProvisionedConcurrentExecutions";
 
-/// The instances of a function's alias `live` that are ready.
+/// The provisioned concurrency of a function's alias `live`.
 #[derive(Debug, Clone)]
 pub struct ProvisionedConcurrency {
     /// The function's name.
     pub function: String,
-    /// 1 or more.
+    /// The number of instances: 1 or more.
     pub executions: i32,
 }
 
@@ -40,7 +41,7 @@ pub struct ProvisionedLive {
     pub(super) reason: String,
 }
 
-/// How many instances of a function that was compared are to be ready.
+/// The requested number of ready instances in a comparison, as read from AWS.
 pub fn provisioned_concurrency(comparison: &Comparison) -> Option<i64> {
     let setting = comparison.settings().iter().find(|setting| setting.field == EXECUTIONS);
     setting.and_then(|setting| setting.live.parse().ok())
@@ -55,7 +56,7 @@ impl ProvisionedLive {
         }
     }
 
-    /// Why no instances are ready.
+    /// The failure for instances that do not start.
     pub(super) fn failure(&self, function: &str) -> Failure {
         Failure::refused(format!("instances of the function {function} do not start: {}", self.reason))
             .hint("the function's log says more; after a mend, run `up` again")
@@ -75,7 +76,7 @@ impl Resource for ProvisionedConcurrency {
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
     const GUARDS: bool = false;
-    const SETTLES_IN: usize = 10; // minutes
+    const SETTLES_IN: usize = 10; // instances start within minutes
     type Key = ProvisionedOutputs;
     type Outputs = ProvisionedOutputs;
     type Live = ProvisionedLive;
@@ -142,7 +143,7 @@ impl Described for ProvisionedConcurrency {
 }
 
 impl Lambda {
-    /// Lets this many instances be ready, and does not wait for them.
+    /// Requests this many ready instances, and does not wait for them.
     async fn provision(&self, function: &str, executions: i32, task: &Task) -> Result<(), Failure> {
         let doing = format!("keep {executions} instances of the function {function} ready");
         let put = settled(task, &[&FUNCTION_BUSY], || async {
@@ -164,7 +165,8 @@ impl Lambda {
         .await
     }
 
-    /// Lets no more instances be ready than this: AWS reserves no fewer executions for a function.
+    /// Reduces the ready instances to at most `most`, because AWS refuses to reserve fewer executions than a function
+    /// has ready instances.
     pub(super) async fn provision_at_most(&self, function: &str, most: i32, task: &Task) -> Result<(), Failure> {
         match self.provisioned(function).await? {
             Some(live) if live.executions > most => {

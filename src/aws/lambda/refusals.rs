@@ -1,4 +1,4 @@
-//! The refusals of Lambda: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of Lambda that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -10,13 +10,14 @@ refusals! {
     /// No instances of the version or alias are kept ready.
     NO_PROVISIONED: Absent =
         Refusal::new(&["lambda GetProvisionedConcurrencyConfig"], &["ProvisionedConcurrencyConfigNotFoundException"]);
-    /// A function or alias of that name, a statement with that id, or a mapping between these ends exists.
+    /// A function or alias of that name, a statement with that id, or a mapping of that function and source exists.
     FUNCTION_EXISTS: Exists = Refusal::new(
         &["lambda CreateFunction", "lambda CreateAlias", "lambda AddPermission", "lambda CreateEventSourceMapping"],
         &["ResourceConflictException"],
     )
     .words(&["already exist"]);
-    /// The function runs a container image, which has its own runtime. The call has no other parameter than the name.
+    /// The function runs a container image, which has its own runtime. The name is the only parameter of the call, so
+    /// the error has no other reason.
     NO_MANAGED_RUNTIME =
         Refusal::new(&["lambda GetRuntimeManagementConfig"], &["InvalidParameterValueException"]);
     /// Lambda may not read the image: its repository does not allow it.
@@ -45,7 +46,8 @@ waits! {
     ])
     .pace(500, 2000, 120);
 
-    /// Lambda looks at a stream as the function. Its role may do that for some seconds already, and Lambda does not know.
+    /// Lambda reads the stream with the function's role. For some seconds, Lambda does not see a new permission of the
+    /// role.
     STREAM_READER = wait(
         "event-source-mappings",
         "the role cannot read the stream yet",
@@ -95,7 +97,7 @@ waits! {
     )
     .pace(1000, 5000, 300);
 
-    /// Only after our own create.
+    /// The function was just created, and some calls do not see it yet.
     FUNCTION_VISIBLE = wait(
         "states-of-functions",
         "the function is not visible everywhere yet",
@@ -198,10 +200,10 @@ pub(in crate::aws) mod tests {
         ]
     }
 
-    /// What the service answers when nothing is in the way, unless it is nothing.
+    /// The answer to a call that is not refused; `None` for an empty answer.
     fn answers(call: &str, _: &str) -> Option<Answer> {
         let answer = match call {
-            // Deleted, and seen to be.
+            // The read after a deletion.
             "GET /2015-03-31/functions/demo-f" | "GET /2015-03-31/event-source-mappings/u-1" => {
                 return Some((404, json!({ "__type": "ResourceNotFoundException" }).to_string()));
             }

@@ -1,5 +1,4 @@
-//! Removes what belongs to a function and is not in the stack file, and corrects the settings that have calls of
-//! their own.
+//! Removes the parts of a function that are not in the stack file, and corrects the settings that have separate calls.
 
 use aws_sdk_lambda::types::{RecursiveLoop, UpdateRuntimeOn};
 
@@ -11,8 +10,7 @@ use crate::aws::settle::settled;
 use crate::engine::{Failure, Task};
 
 impl Lambda {
-    /// Removes everything that belongs to the function and that the stack file does not imply. What gives access goes
-    /// first.
+    /// Removes the parts of the function that the stack file does not imply. Parts that give access are removed first.
     pub(super) async fn remove_foreign(
         &self,
         want: &Function,
@@ -39,7 +37,7 @@ impl Lambda {
         for mapping in want.foreign_mappings(live) {
             self.remove_mapping(function, &mapping.uuid, task).await?;
         }
-        // An alias holds its version.
+        // A version cannot be deleted while an alias points to it.
         for alias in want.foreign_aliases(live) {
             self.remove_alias(function, alias, task).await?;
         }
@@ -111,7 +109,7 @@ impl Lambda {
         removed.await.or_absent().map(drop)
     }
 
-    /// Reserves executions for the function, or removes the reservation. A new one has no instances that are ready.
+    /// Reserves executions for the function, or removes the reservation. A new function has no provisioned concurrency.
     pub(super) async fn reserve(&self, want: &Function, new: bool, task: &Task) -> Result<(), Failure> {
         let name = &want.name;
         if let Some(reserved) = want.reserved_concurrency {

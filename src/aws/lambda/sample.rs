@@ -16,7 +16,7 @@ use crate::engine::{Failure, Found, Provider, Resource, Task};
 pub(super) const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-f";
 pub(super) const ABSENT: &str = r#"{"__type":"ResourceNotFoundException","Message":"Function not found"}"#;
 
-/// The SHA-256 of the sound function's code.
+/// The SHA-256 of the code of [`want`].
 pub(super) const SHA256: &str = "SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=";
 
 pub(super) fn want() -> Function {
@@ -72,7 +72,7 @@ pub(super) fn mapping() -> EventSourceMapping {
     }
 }
 
-/// As AWS answers after `CreateFunction`, with its defaults.
+/// AWS's answer to `CreateFunction`, with its defaults.
 pub(super) fn config(state: &str, update: &str) -> Value {
     json!({
         "FunctionName": "demo-f", "FunctionArn": ARN, "Description": "what", "Runtime": "nodejs24.x",
@@ -112,7 +112,8 @@ pub(super) fn policy(statements: &[Value]) -> String {
     json!({ "Policy": policy.to_string(), "RevisionId": "1" }).to_string()
 }
 
-/// A service that answers reads of the sound function, except those with one of these paths and queries.
+/// A client whose reads find a function that is equal to [`want`]. `answers` replaces the answers for some paths and
+/// queries. Also returns the list of requests.
 pub(super) fn reads(answers: &[(&str, u16, &str)]) -> (Lambda, Arc<Mutex<Vec<String>>>) {
     let answers: Vec<(String, u16, String)> =
         answers.iter().map(|(path, status, body)| ((*path).to_owned(), *status, (*body).to_owned())).collect();
@@ -136,13 +137,13 @@ pub(super) fn reads(answers: &[(&str, u16, &str)]) -> (Lambda, Arc<Mutex<Vec<Str
     (Lambda::new(&testing::clients(http, RetryConfig::disabled())), asked)
 }
 
-/// Reads a function that is on record.
+/// Reads the function, which is in the state.
 pub(super) async fn found_by(lambda: &Lambda, task: &Task) -> Result<Found<Function>, Failure> {
     let found = Provider::<Function>::read(lambda, &want().key(), Some(&outputs()), task).await;
     found.map(|found| found.expect("it exists"))
 }
 
-/// The sound function.
+/// The function, as read from AWS, when it is equal to [`want`].
 pub(super) async fn found() -> Found<Function> {
     found_by(&reads(&[]).0, &task()).await.expect("it can be read")
 }

@@ -1,10 +1,10 @@
-//! Compares a function, and what belongs to it, with its description.
+//! Compares a function and its parts with the stack file.
 //!
-//! A setting with a key in the stack file follows the file; a function without `vpc` runs in no VPC. Settings that only
-//! harden and that the file does not have (a key of this account, a signature of the code) are kept as somebody set them.
-//! What lets somebody else call the function, receive what it handles, or run other code in it weakens. So does what hides
-//! what the function does: its log. A lost trace or dead-letter queue does not: it tells nothing to anybody, and refuses
-//! nothing to anybody.
+//! A setting with a key in the stack file must match the file. A function without `vpc` must run in no VPC. Settings
+//! that only harden and have no key in the file (a KMS key of this account, a signature of the code) are kept. A
+//! difference weakens if it lets somebody else call the function, receive its events or results, or run other code in
+//! it, or if it hides the function's log. A missing trace or dead-letter queue does not weaken, because it gives nobody
+//! access.
 
 use aws_sdk_lambda::types::{LogFormat, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
 
@@ -23,7 +23,7 @@ pub(super) const PACKAGE: &str = "PackageType";
 /// The image that a function runs, by its digest.
 pub(super) const IMAGE: &str = "Code.ImageUri";
 
-/// What belongs to a function and has calls of its own to read and remove it.
+/// The fields of a function's parts, which separate calls read and remove.
 pub(super) const STATEMENTS: &str = "Policy.Statement";
 pub(super) const URLS: &str = "FunctionUrlConfigs";
 pub(super) const INVOKE_CONFIGS: &str = "FunctionEventInvokeConfigs";
@@ -31,7 +31,7 @@ pub(super) const MAPPINGS: &str = "EventSourceMappings";
 pub(super) const ALIASES: &str = "Aliases";
 pub(super) const VERSIONS: &str = "Versions";
 
-/// Settings with calls of their own.
+/// The fields of settings that separate calls change.
 pub(super) const CONCURRENCY: &str = "Concurrency.ReservedConcurrentExecutions";
 pub(super) const RUNTIME_UPDATES: &str = "UpdateRuntimeOn";
 pub(super) const RECURSION: &str = "RecursiveLoop";
@@ -48,10 +48,10 @@ pub(super) const KEY: &str = "KMSKeyArn";
 
 const LOG_LEVELS: [&str; 2] = ["LoggingConfig.ApplicationLogLevel", "LoggingConfig.SystemLogLevel"];
 
-/// The levels at which every line of the usual kinds is logged. With others, warnings or errors may be missing.
+/// The levels that log informational lines, warnings and errors. Higher levels omit some of them.
 const LOG_ALL: [&str; 4] = ["", "TRACE", "DEBUG", "INFO"];
 
-/// The size of `/tmp` in MB that AWS gives a function without being asked.
+/// AWS's default size of `/tmp`, in MB.
 pub(super) const EPHEMERAL_MB: i32 = 512;
 
 const NONE: &str = "none";
@@ -73,7 +73,7 @@ fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
     or_none(&words.join(", ")).to_owned()
 }
 
-/// A setting that may have no value here, which is then no difference.
+/// Compares a setting. If the region or the emulator does not have it, there is no difference.
 fn reading(
     comparison: Comparison,
     field: &str,
@@ -92,13 +92,13 @@ fn reading(
 fn log_levels_compared(comparison: Comparison, live: &FunctionLive) -> Comparison {
     LOG_LEVELS.iter().zip(&live.log_levels).fold(comparison, |comparison, (field, level)| match level.as_str() {
         "" => comparison,
-        // The difference of the format says it.
+        // The difference of the log format already reports the JSON format.
         all if LOG_ALL.contains(&all) => comparison.judged(*field, all, all, Effect::Same),
         less => comparison.guard(*field, NONE, less),
     })
 }
 
-/// How many executions are reserved for a function that was compared.
+/// The reserved concurrency in a comparison, as read from AWS.
 pub fn reserved_concurrency(comparison: &Comparison) -> Option<i64> {
     let setting = comparison.settings().iter().find(|setting| setting.field == CONCURRENCY);
     setting.and_then(|setting| setting.live.parse().ok())
@@ -110,23 +110,24 @@ impl Function {
         self.provisioned_concurrency.map(|_| LIVE)
     }
 
-    /// Whether the alias `live` is no stranger.
+    /// Whether the stack file implies the alias `live`, or the state has it.
     fn may_have_alias(&self, live: &FunctionLive) -> bool {
         self.alias().is_some() || live.access.recorded_alias
     }
 
-    /// Which aliases neither the stack file implies nor the state has.
+    /// The aliases that neither the stack file implies nor the state has.
     pub(super) fn foreign_aliases<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a String> {
         live.access.aliases.iter().filter(|name| *name != LIVE || !self.may_have_alias(live))
     }
 
-    /// Which versions neither the stack file implies nor the state has: all to which the own alias sends no calls.
+    /// The versions that neither the stack file implies nor the state has: all to which the alias `live` of the stack
+    /// sends no calls.
     pub(super) fn foreign_versions<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a String> {
         let served = |version: &String| self.may_have_alias(live) && live.access.live_versions.contains(version);
         live.access.versions.iter().filter(move |version| !served(version))
     }
 
-    /// Which statements of the resource policy neither the stack file implies nor the state has.
+    /// The statements of the resource policy that neither the stack file implies nor the state has.
     pub(super) fn foreign_statements<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Statement> {
         live.access.statements.iter().filter(|statement| {
             let of = statement.qualifier.clone();
@@ -136,14 +137,15 @@ impl Function {
         })
     }
 
-    /// Which event source mappings neither the stack file implies nor the state has.
+    /// The event source mappings that neither the stack file implies nor the state has.
     pub(super) fn foreign_mappings<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Mapping> {
         live.access.mappings.iter().filter(|mapping| {
             let known = |source: &String| {
                 self.sources.iter().any(|wanted| covers(wanted, source))
                     || live.access.recorded_sources.contains(source)
             };
-            // One that calls the alias instead of the function, or the function instead of the alias, is moved.
+            // A mapping that calls the function instead of the alias, or the reverse, is foreign only if another
+            // mapping of its source has the right target. Otherwise its target is changed.
             let twin = |other: &Mapping| {
                 other.source == mapping.source
                     && other.qualifier.as_deref() == self.alias()
@@ -181,7 +183,7 @@ impl Function {
         self.access_compared(comparison, live)
     }
 
-    /// What is published with a version and can no longer be changed there: the code, and the settings that go with it.
+    /// Compares the code and the settings that are published with a version and can no longer be changed there.
     pub(super) fn version_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
         let comparison = match &self.code {
             Code::Zip { sha256, .. } => comparison.guard("CodeSha256", sha256, &live.code_sha256),
@@ -213,7 +215,7 @@ impl Function {
         let wanted = self.dead_letters.as_deref().unwrap_or_default();
         let lost = match live.dead_letters.as_str() {
             live if live == wanted => Effect::Same,
-            // Nobody else gets what is lost.
+            // Failed events are lost, but nobody else receives them.
             "" => Effect::Differs,
             live => self.receiver(live),
         };
@@ -260,7 +262,7 @@ impl Function {
         })
     }
 
-    /// An image has its runtime and its handler itself, and AWS returns neither.
+    /// Compares runtime and handler. An image contains both, and AWS does not return them.
     fn runtime_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
         if self.code.is_image() {
             return comparison;
@@ -272,7 +274,8 @@ impl Function {
         )
     }
 
-    /// A runtime weakens if Lambda no longer patches it, or if nobody here knows that it does.
+    /// A different runtime weakens if Lambda no longer patches it, or if this program does not know the end of its
+    /// patches.
     fn runtime_effect(&self, live: &FunctionLive) -> Effect {
         // Dates in ISO 8601 can be compared as text.
         let patched = (self.patched_until)(&live.runtime).is_some_and(|end| live.read_on.as_str() < end);
@@ -305,8 +308,8 @@ impl Function {
         comparison.plain(CONCURRENCY, text(self.reserved_concurrency), text(live.reserved_concurrency))
     }
 
-    /// What it means that this receives the requests that failed. In the own account somebody keeps them for later; in
-    /// another account, somebody else reads them.
+    /// The effect of a receiver of failed requests. A receiver in this account only stores them. A receiver in another
+    /// account lets somebody else read them.
     fn receiver(&self, arn: &str) -> Effect {
         match arn {
             "" => Effect::Same,
@@ -315,10 +318,10 @@ impl Function {
         }
     }
 
-    /// What the configurations of asynchronous calls mean. None is wanted.
+    /// The effect of configurations of asynchronous calls. The stack file implies none.
     fn destinations(&self, configs: &[InvokeConfig]) -> Effect {
         let effect = |config: &InvokeConfig| match (&config.on_success, &config.on_failure) {
-            // What receives all results reads along.
+            // A destination for successful calls receives all results.
             (Some(_), _) => Effect::Weakens,
             (None, Some(on_failure)) => self.receiver(on_failure),
             (None, None) => Effect::Differs,
@@ -538,7 +541,7 @@ mod tests {
         assert_eq!(fields(&want(), &live), [STATEMENTS, ALIASES, VERSIONS]);
         let kept_ready = Function { provisioned_concurrency: Some(1), ..want() };
         assert_eq!(kept_ready.drift(&live), []);
-        // The state still has what the engine removes.
+        // The state still has the alias and the statement, so the engine removes them.
         let mut recorded = live.clone();
         recorded.access.recorded_alias = true;
         recorded.access.recorded = [("securelambda-topic".to_owned(), Some("live".to_owned()))].into();

@@ -11,7 +11,7 @@ impl Lambda {
         Ok(self.tags(arn).await?.map(|tags| read(pairs(Some(&tags)))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a function or mapping these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = map_of(&change.set);
         let tag = || self.client.tag_resource().resource(arn).set_tags(Some(tags.clone())).send();

@@ -21,7 +21,7 @@ enum Remedy {
     Wait,
     Code,
     Configuration,
-    /// Remove what belongs to the function.
+    /// Remove the parts of the function that are not in the stack file.
     Access,
     Concurrency,
     RuntimeUpdates,
@@ -56,8 +56,8 @@ impl Provider<Function> for Lambda {
         known: Option<&FunctionOutputs>,
         task: &Task,
     ) -> Result<Option<Found<Function>>, Failure> {
-        // A function that is not on record usually does not exist. Asking what belongs to it would use up calls that
-        // creating it needs.
+        // A function that the state does not have usually does not exist. Reading its parts would use up calls of the
+        // rate limit that its creation needs.
         let (read, access) = match known {
             _ if task.only_finds() => (self.read(&key.name).await?, Some(Ok(Access::unread()))),
             Some(_) => {
@@ -87,7 +87,7 @@ impl Provider<Function> for Lambda {
         let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
             let call = self.once.create_function().function_name(&want.name).code(want.code.sent()).publish(false);
-            // Zip is what AWS does without being asked.
+            // AWS's default is Zip.
             let call = call.set_package_type(want.code.is_image().then(|| want.code.package()));
             let call = call.description(&want.description).set_handler(want.handler()).role(&want.role_arn);
             let call = call.set_runtime(want.runtime());
@@ -115,7 +115,7 @@ impl Provider<Function> for Lambda {
 
     async fn update(&self, want: &Function, found: &Found<Function>, task: &Task) -> Result<FunctionOutputs, Failure> {
         let drift = want.drift(&found.live);
-        // After a failure both are sent again.
+        // After a failed change, configuration and code are both sent again.
         let all = matches!(found.live.state, State::Failed(_));
         let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
         let (configure, upload) = (needs(Remedy::Configuration), needs(Remedy::Code));

@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{FunctionConfiguration, VpcConfig};
 pub struct Vpc {
     pub subnets: BTreeSet<String>,
     pub security_groups: BTreeSet<String>,
-    /// Whether traffic of IPv6 may leave through subnets that have both kinds of addresses.
+    /// Whether outbound IPv6 traffic is allowed in dual-stack subnets.
     pub ipv6: bool,
 }
 
@@ -20,7 +20,7 @@ impl Vpc {
         Self { subnets: set(subnets), security_groups: set(security_groups), ipv6: false }
     }
 
-    /// Outside a VPC, AWS answers empty lists.
+    /// The network in a function's configuration. Outside a VPC, AWS returns empty lists.
     pub(super) fn read(config: &FunctionConfiguration) -> Self {
         let Some(vpc) = config.vpc_config().filter(|vpc| !vpc.subnet_ids().is_empty()) else { return Self::default() };
         let ipv6 = vpc.ipv6_allowed_for_dual_stack().unwrap_or_default();
@@ -31,7 +31,7 @@ impl Vpc {
         *self == Self::default()
     }
 
-    /// As AWS takes it. Empty lists take a function out of its VPC.
+    /// The network in the form that AWS accepts. Empty lists remove a function from its VPC.
     pub(super) fn config(&self) -> VpcConfig {
         let list = |ids: &BTreeSet<String>| Some(ids.iter().cloned().collect());
         VpcConfig::builder()

@@ -1,4 +1,4 @@
-//! Who else may write to a log group: its own resource policy, and the account's resource policies.
+//! The policies that let others write to a log group: its own resource policy, and the account's resource policies.
 //!
 //! The group's own policy is part of the stack: a policy that somebody gave it is a difference, and an update removes it.
 //! The account's policies belong to the account. What they allow on the group is shown and never changed.
@@ -30,7 +30,7 @@ pub(super) struct AccountPolicy {
 }
 
 impl AccountPolicy {
-    /// What it allows on a group: its name, and the statement as JSON.
+    /// The statements that give access to a group: for each, the policy's name and the statement as JSON.
     pub(super) fn grants_on(&self, group: &str) -> Vec<String> {
         self.document.grants_on(group).into_iter().map(|statement| format!("{}: {statement}", self.name)).collect()
     }
@@ -42,7 +42,7 @@ fn parsed(policy: &ResourcePolicy, doing: &str) -> Result<Policy, Failure> {
 }
 
 impl Logs {
-    /// `None` if the group has none, or if it does not exist.
+    /// The group's own resource policy; `None` if it has no policy, or does not exist.
     pub(super) async fn own_policy(&self, group: &LogGroupOutputs) -> Result<Option<OwnPolicy>, Failure> {
         let doing = format!("read the resource policy of the log group {}", group.name);
         let call =
@@ -56,7 +56,7 @@ impl Logs {
         policy.transpose()
     }
 
-    /// The account's policies, which are read once: they are only shown.
+    /// The account's policies, which are read once, because a run only shows them.
     pub(super) async fn account_policies(&self) -> Result<&[AccountPolicy], Failure> {
         const DOING: &str = "list the account's resource policies of CloudWatch Logs";
         let read = self.account_policies.get_or_try_init(|| async {

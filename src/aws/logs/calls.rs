@@ -37,7 +37,7 @@ impl Logs {
         set.await.map(drop)
     }
 
-    /// Encrypts new events with the wanted key; with none, with AWS's own.
+    /// Encrypts new events with the wanted key, or with AWS's own key if none is wanted.
     pub(super) async fn set_key(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
         let group = &want.name;
         if let Some(key) = want.kms_key.key() {
@@ -57,7 +57,7 @@ impl Logs {
 
     pub(super) async fn retain(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
         let doing = format!("set the retention of the log group {}", want.name);
-        // An operator may change these by their tags alone.
+        // An operator may change execution logs only by their tags, which IAM may not see at once.
         let waits: &[&Wait] = if want.name.starts_with(EXECUTION_LOGS) {
             &[&LOGS_VISIBLE, &LOGS_BUSY, &LOGS_TAGGED]
         } else {

@@ -9,7 +9,7 @@ use crate::engine::Failure;
 pub struct LogEvent {
     /// Its id, which emulators may leave out.
     pub id: Option<String>,
-    /// Its stream: one for each running copy of the function.
+    /// The name of its log stream. Each execution environment of a function has its own stream.
     pub stream: String,
     /// When it was written, in milliseconds since 1970.
     pub at_ms: i64,
@@ -21,7 +21,7 @@ impl Logs {
     /// All events of the group since `since_ms`, sorted by time; `None` if there is no such group.
     ///
     /// # Errors
-    /// It could not be read.
+    /// The group could not be read.
     pub async fn events(&self, group: &str, since_ms: i64) -> Result<Option<Vec<LogEvent>>, Failure> {
         let doing = format!("read the log group {group}");
         let call = self.client.filter_log_events().log_group_name(group).start_time(since_ms);
@@ -41,7 +41,8 @@ impl Logs {
         Ok(Some(events))
     }
 
-    /// Whether the group has an event since then (in milliseconds since 1970), containing `text` if that is given.
+    /// Whether the group has an event since `since_unix_ms` (in milliseconds since 1970), with `text` in it if that is
+    /// given.
     pub async fn any(&self, group: &str, text: Option<&str>, since_unix_ms: i64) -> Result<bool, Failure> {
         // A pattern in quotes matches that text. Without quotes it matches its words in any order.
         let pattern = text.map(|text| format!("\"{text}\""));

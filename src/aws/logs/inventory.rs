@@ -64,7 +64,7 @@ impl Logs {
         let (names, cuts): (Vec<_>, Vec<_>) = places.into_iter().chain([firewalls]).unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
         let mut listing = closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten());
-        // Their names do not tell whose they are, and most are somebody else's.
+        // The names of execution logs do not contain a stack's name, and most of them belong to somebody else.
         let looks = executions.into_iter().map(|name| {
             let group = name.clone();
             let look = async move {

@@ -1,4 +1,4 @@
-//! A log group's settings as AWS has them.
+//! A log group's settings, as read from AWS.
 
 use super::OwnPolicy;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as AwsLogGroup, SubscriptionFilter as AwsFilter};
@@ -11,15 +11,15 @@ pub struct LogGroupLive {
     pub retention_policy: Option<String>,
     /// The ARN of the key that encrypts the events.
     pub kms_key: Option<String>,
-    /// Who receives every event: the names of the subscription filters, and their destinations.
+    /// The subscription filters, which send every event to their destinations.
     pub subscription_filters: Vec<SubscriptionFilter>,
-    /// Who may write events, besides principals of the account whose own policies allow it.
+    /// The group's own resource policy, which may let others write events.
     pub policy: Option<OwnPolicy>,
-    /// What the account's resource policies allow on it: their names and statements.
+    /// The statements of the account's resource policies that give access to the group, with the policies' names.
     pub account_grants: Vec<String>,
     /// Whether anybody with a token may write events over HTTP.
     pub takes_bearer_tokens: bool,
-    /// It was read from an emulator.
+    /// Whether the settings were read from an emulator.
     pub emulated: bool,
     /// Further settings, by AWS's names, which give nobody access.
     pub others: Vec<(&'static str, String)>,

@@ -53,17 +53,17 @@ pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 
 const POLICY: &str = "resourcePolicy";
 
-/// What identifies a request to CloudWatch Logs.
+/// The prefix of the header `x-amz-target` of a request to CloudWatch Logs.
 const TARGET: &str = "Logs_";
 
 /// Some calls name a group with `:*` at the end and others without; this pattern covers both.
 const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
 
-/// What reading a group needs besides its tags, whatever writes to it.
+/// The permission to read a group's subscription filters, for log groups of every kind.
 pub(in crate::aws) const READ_GROUP: Permissions =
     Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] };
 
-/// The permission to change the tags that people want on log groups, whatever writes to them.
+/// The permission to change the users' tags on log groups of every kind.
 pub(in crate::aws) const fn retag_groups(on: &'static [&'static str]) -> StatementTemplate {
     StatementTemplate {
         sid: Sid::RetagOwn,
@@ -72,7 +72,7 @@ pub(in crate::aws) const fn retag_groups(on: &'static [&'static str]) -> Stateme
     }
 }
 
-/// What removing needs that somebody else receives or writes events.
+/// The permissions to remove other receivers and writers of a group's events.
 pub(in crate::aws) const REPAIR_GROUP: Permissions = Permissions {
     needs: &[Usage::Update],
     actions: &[
@@ -94,7 +94,7 @@ pub struct LogGroup {
     pub retention_days: i32,
     /// The account that owns it: twelve digits.
     pub account: String,
-    /// What encrypts it.
+    /// Its encryption at rest.
     pub kms_key: Encryption,
 }
 
@@ -117,7 +117,7 @@ impl Resource for LogGroup {
     const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // no function may make one
+    const GUARDS: bool = true; // functions have no permission to create a group
     type Key = LogGroupKey;
     type Outputs = LogGroupOutputs;
     type Live = LogGroupLive;
@@ -138,7 +138,7 @@ impl Resource for LogGroup {
         let days = live.retention_days.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
         let retention = match (live.retention_days, &live.retention_policy) {
             (Some(days), _) if days == self.retention_days => Effect::Same,
-            // Events are gone before anybody needs them as evidence.
+            // Events are deleted before somebody may need them as evidence.
             (Some(days), None) if days < self.retention_days => Effect::Weakens,
             // The account's policy replaces the group's retention, which then cannot be seen or changed.
             (_, Some(_)) => Effect::Same,
@@ -161,7 +161,7 @@ impl Resource for LogGroup {
         let by_account =
             if live.account_grants.is_empty() { "none".to_owned() } else { live.account_grants.join(", ") };
         compared = compared.judged("resourcePolicies of the account", &by_account, &by_account, Effect::Same);
-        // What the stack file does not say and what gives nobody access is kept as it is.
+        // Settings that the stack file does not set and that give nobody access are kept.
         for (name, value) in &live.others {
             compared = compared.judged(*name, value, value, Effect::Same);
         }
@@ -173,7 +173,7 @@ fn shown(policy: Option<&OwnPolicy>) -> String {
     policy.map_or_else(|| "none".to_owned(), |policy| policy.document.to_string())
 }
 
-/// The stack gives no group a policy. One that only denies differs.
+/// The stack gives no group a policy. A policy that only denies does not weaken.
 fn policy_effect(policy: Option<&OwnPolicy>) -> Effect {
     match policy.map(|policy| Policy::default().judge(&policy.document)) {
         None => Effect::Same,
@@ -236,7 +236,7 @@ impl Described for LogGroup {
             Rate::per_second(10, Calls::Operations(TARGET, &["DescribeLogGroups"])),
             // Less than AWS allows: the program has no need for more.
             Rate::per_second(5, Calls::Operations(TARGET, &["PutRetentionPolicy"])),
-            // 10 and 25 in some regions; the lowest rate is used everywhere.
+            // Some regions allow 10 or 25. The lowest rate is used everywhere.
             Rate::per_second(5, Calls::Operations(TARGET, &["FilterLogEvents"])),
             Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
         ],
@@ -256,7 +256,7 @@ pub struct Logs {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_cloudwatchlogs::Client,
     scope: Scope,
-    /// Calls go to an emulator.
+    /// Whether calls go to an emulator.
     emulated: bool,
     account_policies: Arc<OnceCell<Vec<AccountPolicy>>>,
 }
@@ -299,7 +299,7 @@ impl Provider<LogGroup> for Logs {
             return Ok(None);
         };
         let Some(tags) = tags.or_fail(&doing).or_absent()? else { return Ok(None) };
-        // API Gateway may have created it, for an API whose id is in its name.
+        // API Gateway may have created the group without our tags, for an API of ours whose id is in the group's name.
         let of_our_api = key.name.starts_with(EXECUTION_LOGS) && Owner::read(pairs(tags.tags())).is_none();
         if !of_our_api && !self.scope.owns(pairs(tags.tags())) {
             return Err(Failure::foreign("the log group", &outputs.arn));

@@ -1,4 +1,5 @@
-//! The refusals of CloudWatch Logs: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of CloudWatch Logs that the program distinguishes, and the temporary refusals after which it repeats a
+//! call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};

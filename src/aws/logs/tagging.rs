@@ -12,7 +12,7 @@ impl Logs {
         answered(arn, answer, |answer| read(pairs(answer.tags())))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a log group these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = map_of(&change.set);
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();

@@ -1,4 +1,4 @@
-//! The DNS record that leads to a domain name of a stack. Records have no tags; domain names have.
+//! The DNS record of a stack's domain name. Records have no tags, but domain names have tags.
 
 use super::record::{Record, RecordKey, leading_to};
 use super::{Route53, plain, same_name};
@@ -6,8 +6,8 @@ use crate::aws::error::OrFail;
 use crate::engine::{Failure, Id, InventoryItem};
 
 impl Route53 {
-    /// The records of a domain name that lead to it, in every hosted zone that can contain one. `target` is where API Gateway
-    /// answers for the name.
+    /// The records that point a domain name to API Gateway, in every hosted zone that can contain them. `target` is API
+    /// Gateway's host name for the domain name.
     pub(in crate::aws) async fn records_of(
         &self,
         domain: &InventoryItem,

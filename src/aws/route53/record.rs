@@ -1,4 +1,4 @@
-//! The DNS record that leads a custom domain to API Gateway.
+//! The DNS record that points a custom domain to API Gateway.
 
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
@@ -15,13 +15,13 @@ use crate::aws::settle::settled;
 use crate::engine::{Comparison, Drift, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// Where the record leads, as long as nobody else changed it.
+/// The field of the record's target, if nobody else changed the record.
 const TARGET: &str = "AliasTarget.DNSName";
 
-/// Whether the record answers only while its target is healthy.
+/// The field of the setting that Route 53 returns the record only while its target is healthy.
 const HEALTH: &str = "AliasTarget.EvaluateTargetHealth";
 
-/// What somebody else made of the record, or beside it. The program does not change that.
+/// The field of records that somebody else changed or added. The program does not change them.
 const THEIRS: &str = "ResourceRecordSets of others";
 
 /// A record of the type A that is an alias for a domain name of API Gateway.
@@ -48,22 +48,22 @@ pub struct RecordOutputs {
     /// The id of its hosted zone, without `/hostedzone/`.
     pub zone_id: String,
     pub name: String,
-    /// Where it leads. Only a record with this value is the stack's.
+    /// The host name that it points to. Only a record with this value is the stack's.
     pub target: String,
     pub target_zone: String,
-    /// Route 53 deletes the record only if this is given as it is.
+    /// The live value of `EvaluateTargetHealth`. Route 53 deletes the record only if the call contains this value.
     #[serde(default)]
     pub evaluates_health: bool,
 }
 
-/// What the zone has of the name.
+/// The records of the name in the zone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordLive {
-    /// Where the stack's own record leads; `None` if somebody changed it.
+    /// The target of the stack's own record; `None` if somebody changed the record.
     pub target: Option<String>,
     /// Whether Route 53 evaluates the health of the target.
     pub evaluates_health: bool,
-    /// All other records that say where the name leads.
+    /// All other records that point the name to a server, as text.
     pub others: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ impl Resource for Record {
 
     fn compare(&self, live: &RecordLive) -> Comparison {
         let others = if live.others.is_empty() { "none".to_owned() } else { live.others.join(", ") };
-        // Whoever else the name leads to gets the callers' tokens.
+        // If the name also points to somebody else's server, that server gets the callers' tokens.
         let compared = Comparison::default().guard(THEIRS, "none", others);
         match &live.target {
             Some(target) => compared.guard(TARGET, &self.target, target).plain(HEALTH, false, live.evaluates_health),
@@ -124,7 +124,7 @@ impl Described for Record {
         cleanup: CleanupGroup::Route53,
         gone_before: &[],
         permissions: &[
-            // Only the names of zones can be asked for, not those of a stack.
+            // The call finds zones by name, and cannot be limited to a stack's zones.
             StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
@@ -176,7 +176,7 @@ fn change(action: ChangeAction, set: ResourceRecordSet) -> Result<Change, Failur
     built(Change::builder().action(action).resource_record_set(set).build())
 }
 
-/// A record in words: its type and where it leads.
+/// A record as text: its type, and its target or values.
 fn words(set: &ResourceRecordSet) -> String {
     let kind = set.r#type().as_str();
     if let Some(alias) = set.alias_target() {
@@ -192,7 +192,7 @@ fn leads_to(set: &ResourceRecordSet, targets: &[String]) -> bool {
     alias.is_some_and(|alias| targets.iter().any(|target| same_name(target, alias.dns_name())))
 }
 
-/// The outputs of a record that leads to this target, if it is one.
+/// The outputs of a record, if it points to this target.
 pub(super) fn leading_to(set: &ResourceRecordSet, target: &str, zone_id: &str, name: &str) -> Option<RecordOutputs> {
     let alias = set.alias_target().filter(|_| leads_to(set, &[target.to_owned()]))?;
     Some(outputs_of(alias, zone_id, name))
@@ -241,7 +241,7 @@ impl Provider<Record> for Route53 {
         };
         let mut targets: Vec<String> = known.map(|known| known.target.clone()).into_iter().collect();
         if !sets.iter().any(|set| leads_to(set, &targets)) {
-            // An unanswered update may have led it to the stack's new domain.
+            // An update whose answer was lost may have pointed the record to the stack's new domain name.
             targets.extend(self.target_of(&key.name).await?);
         }
         let (ours, others): (Vec<_>, Vec<_>) = sets.iter().partition(|set| leads_to(set, &targets));
@@ -272,7 +272,7 @@ impl Provider<Record> for Route53 {
         Ok(RecordOutputs { zone_id, name, target, target_zone, evaluates_health: false })
     }
 
-    /// Both changes are carried out or none, and none if the record has other values by now.
+    /// Route 53 makes both changes or none. It makes none if the record has other values by now.
     async fn update(&self, want: &Record, found: &Found<Record>, task: &Task) -> Result<RecordOutputs, Failure> {
         let RecordOutputs { zone_id, name, target, target_zone, evaluates_health } = &found.outputs;
         let gone = change(ChangeAction::Delete, set(name, alias(target, target_zone, *evaluates_health)?)?)?;
@@ -286,7 +286,7 @@ impl Provider<Record> for Route53 {
         Ok(true)
     }
 
-    /// With all values as they are, because others may have changed some that do not matter.
+    /// Deletes the record with its live values, because others may have changed values other than the target.
     async fn delete(&self, gone: &RecordOutputs, task: &Task) -> Result<(), Failure> {
         let RecordOutputs { zone_id, name, target, .. } = gone;
         let sets = self.records(zone_id, name).await?.unwrap_or_default();
@@ -398,7 +398,7 @@ mod tests {
         assert!(drift.len() == 1 && drift[0].weakens && drift[0].live.contains("d-9."), "{drift:?}");
         assert!(want().requires_replacement(&drift).is_some());
         assert_eq!(asked(&http).len(), 2);
-        // The stack's domain was made again: its record follows.
+        // The stack's domain name was created again, so its record is updated.
         let moved = Record { target: "d-2.execute-api.eu-central-1.amazonaws.com".into(), ..want() };
         let live = RecordLive { target: Some(TARGET_OF_DOMAIN.into()), ..RecordLive::default() };
         let drift = moved.drift(&live);

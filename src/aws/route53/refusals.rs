@@ -1,4 +1,4 @@
-//! The refusals of Route 53: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of Route 53 that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};

@@ -213,7 +213,7 @@ impl Provider<ScheduleGroup> for Scheduler {
         Ok(GroupOutputs { name: want.name.clone(), arn: self.group_arn(&want.name) })
     }
 
-    /// Removes the schedules that are not the stack's: the group is, and `down` would remove them with it.
+    /// Removes the schedules that are not the stack's. The group is the stack's, so `down` would delete them with it.
     async fn update(
         &self,
         want: &ScheduleGroup,
@@ -276,7 +276,7 @@ mod tests {
         let tags = r#"{"Tags":[{"Key":"securelambda:stack","Value":"demo"}]}"#;
         let schedules =
             r#"{"Schedules":[{"Name":"Nightly","Target":{"Arn":"arn:f"}},{"Name":"x","Target":{"Arn":"arn:g"}}]}"#;
-        // One that a run made is the engine's to delete.
+        // A schedule that a run created is in the state, and the engine deletes it.
         let recorded = Task::detached("schedules.group")
             .with_parts_of::<Schedule>([ScheduleOutputs { group: want.name.clone(), name: "x".into() }]);
         let (clients, _) = replay(vec![(200, group), (200, tags), (200, schedules)]);

@@ -1,4 +1,5 @@
-//! The refusals of EventBridge Scheduler: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of EventBridge Scheduler that the program distinguishes, and the temporary refusals after which it
+//! repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -35,7 +36,7 @@ waits! {
     )
     .pace(1000, 5000, 60);
 
-    /// Only after our own create.
+    /// The group was just created, and CreateSchedule does not see it yet.
     GROUP_VISIBLE = wait(
         "schedules",
         "the schedule group is not visible everywhere yet",

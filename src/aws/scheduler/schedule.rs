@@ -16,8 +16,8 @@ use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// How often and for how many seconds Scheduler tries to reach the function: as often as AWS does if it is not told.
-/// Lambda takes the call at once, and repeats what the function could not handle.
+/// The maximum number of retries, and for how many seconds Scheduler retries a call: AWS's defaults. Lambda accepts a
+/// call at once, and itself retries a call that the function could not handle.
 const TRIES: (i32, i32) = (185, 86_400);
 
 const NONE: &str = "none";
@@ -100,7 +100,7 @@ impl ScheduleLive {
 }
 
 impl Schedule {
-    /// What each setting must be.
+    /// The wanted value of a setting.
     fn wanted(&self, setting: &str) -> String {
         match setting {
             EXPRESSION => self.expression.clone(),
@@ -131,7 +131,7 @@ impl Resource for Schedule {
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = false;
-    const GUARDS: bool = true; // the function is not called any more
+    const GUARDS: bool = true; // without it, the function is not called
     type Key = ScheduleOutputs;
     type Outputs = ScheduleOutputs;
     type Live = ScheduleLive;
@@ -150,8 +150,8 @@ impl Resource for Schedule {
 
     fn compare(&self, live: &ScheduleLive) -> Comparison {
         live.settings.iter().fold(Comparison::default(), |compared, (setting, live)| match *setting {
-            // Somebody decides whether the function is called, what is called, or with what, or gets what was not. Whoever
-            // has the key can also stop the calls.
+            // These settings decide whether a function is called, with which target and input, and who gets failed
+            // calls. The owner of a foreign key can also stop the calls.
             STATE | TARGET | ROLE | INPUT | DEAD_LETTERS | PERIOD | KEY => {
                 compared.guard(*setting, self.wanted(setting), live)
             }
@@ -234,7 +234,7 @@ impl Provider<Schedule> for Scheduler {
         if want.drift(&found.live).is_empty() {
             return Ok(found.outputs.clone());
         }
-        // What a call leaves out is set back to its default.
+        // AWS resets the settings that a call leaves out.
         let (doing, target) = (format!("change the schedule {}", want.name), want.target()?);
         let changed = settled(task, &[&SCHEDULER_ROLE], || async {
             let call = self.client.update_schedule().group_name(&want.group).name(&want.name);
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// As AWS answers of the wanted schedule, with these members instead.
+    /// The schedule, as read from AWS, when it is equal to `want` except for the member at `path`.
     async fn found(path: &str, value: Value) -> Found<Schedule> {
         let mut schedule = json!({
             "Name": "f", "GroupName": "demo-schedules", "ScheduleExpression": "rate(5 minutes)",

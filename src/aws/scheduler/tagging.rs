@@ -14,7 +14,7 @@ impl Scheduler {
         answered(arn, answer, |answer| read(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a schedule group these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Tag::builder().key(key).value(value).build())?;
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();

@@ -1,4 +1,4 @@
-//! Who else may read or replace a secret: its resource policy, its rotation, its copies and its key.
+//! The settings that let others read or replace a secret: its resource policy, its rotation, its copies and its key.
 
 use super::refusals::SECRET_BACK;
 use super::{Secret, SecretsManager};
@@ -54,7 +54,7 @@ impl SecretsManager {
         removed.or_fail(&format!("remove the copies of {arn} in {}", regions.join(", "))).map(drop)
     }
 
-    /// Encrypts it with the wanted key; with none, with AWS's own.
+    /// Encrypts the secret with the wanted key, or with AWS's own key if none is wanted.
     pub(super) async fn set_key(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
         let doing = format!("set the key of the secret {}", want.name);
         let key = want.kms_key.key().map_or("", String::as_str);

@@ -9,8 +9,9 @@ use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
-    /// The list lags behind by up to five minutes (docs/aws.md, Names of secrets), so each secret is asked itself. If
-    /// that is refused, what the list says of it stands: an ARN is given once, and so are the tags of its secret.
+    /// The list may be out of date by five minutes (docs/aws.md, Names of secrets), so each secret is read by a call of
+    /// its own. If that is refused, the list's entry is used: AWS gives an ARN only once, so its tags belong to the
+    /// same secret.
     async fn listed_secret(&self, arn: String, entry: SecretListEntry) -> Result<Listing, Failure> {
         let (tags, until, version_id) = match self.describe(&arn).await {
             Ok(None) => return Ok(Listing::default()),
@@ -51,15 +52,15 @@ impl SecretsManager {
     }
 }
 
-/// A secret that needs a key.
+/// A secret that a KMS key encrypts.
 pub struct Encrypted {
     pub name: String,
-    /// It is deleted and can be restored until then, in seconds since 1970.
+    /// If it is deleted: the end of its recovery window, in seconds since 1970.
     pub until: Option<i64>,
 }
 
 impl SecretsManager {
-    /// All secrets of the account that one of these keys encrypts: ARNs, ids or aliases of the same key.
+    /// All secrets of the account that a key encrypts. `keys` are ARNs, ids or aliases of that key.
     ///
     /// # Errors
     /// The list could not be read.
@@ -70,15 +71,15 @@ impl SecretsManager {
         let by = |key: Option<&str>| {
             key.is_some_and(|key| keys.iter().any(|one| *one == key || one.rsplit('/').next() == Some(key)))
         };
-        // The list leaves out AWS's own key, the emulator's list every key. The stack's secrets are asked in any case,
-        // because the list lags behind.
+        // AWS's list leaves out AWS's own key; the emulator's list leaves out every key. The stack's secrets are read
+        // in any case, because the list may be out of date.
         let ours = format!("{}-", self.scope.stack);
         let unsure =
             |secret: &SecretListEntry| self.is_emulator || secret.name().is_some_and(|name| name.starts_with(&ours));
         let mut encrypted = Vec::new();
         for secret in secrets.filter(|secret| by(secret.kms_key_id()) || unsure(secret)) {
             let (Some(arn), Some(name)) = (secret.arn(), secret.name()) else { continue };
-            // Of somebody else's secret the list is all that may be read.
+            // The operator may not be allowed to read somebody else's secret; then the list decides.
             let until = match self.describe(arn).await {
                 Ok(Some(now)) if by(now.kms_key_id()) => now.deleted_date,
                 Err(failure) if failure.ends_all() => return Err(failure),

@@ -45,7 +45,7 @@ impl Resource for Rotation {
     const KIND: &'static str = "secretsmanager.rotation";
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true; // the value stays the same for ever
+    const GUARDS: bool = true; // without it, the value is never replaced
     const GOES_WITH_PARENT: bool = true;
     type Key = RotationOutputs;
     type Outputs = RotationOutputs;
@@ -133,7 +133,7 @@ impl Provider<Rotation> for SecretsManager {
         _: &Task,
     ) -> Result<Option<Found<Rotation>>, Failure> {
         let Some(secret) = self.describe(&key.secret_arn).await? else { return Ok(None) };
-        // It has no tag: it is ours if the secret is.
+        // A rotation has no tags. It is ours if the secret is.
         if !self.owns(&secret) || secret.deleted_date.is_some() || secret.rotation_enabled != Some(true) {
             return Ok(None);
         }
@@ -152,7 +152,8 @@ impl Provider<Rotation> for SecretsManager {
     }
 
     async fn create(&self, want: &Rotation, task: &Task) -> Result<RotationOutputs, Failure> {
-        // This call can be repeated: it sets the rotation and, as it is made here, replaces nothing at once.
+        // This call can be repeated: it sets the rotation, and without an immediate rotation it does not replace the
+        // value.
         let doing = format!("let {} rotate {}", want.function_arn, want.secret_arn);
         let rules = RotationRulesType::builder().automatically_after_days(want.days).build();
         let set = settled(task, &[&ROTATION, &SECRET_BACK], || async {

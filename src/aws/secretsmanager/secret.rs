@@ -35,7 +35,7 @@ pub struct Secret {
     /// Secret fields. A change of a value alone is not detected, because no digest of it is kept. An
     /// empty value has not been read, and is never written.
     pub secret_fields: BTreeMap<String, SecretValue>,
-    /// Write the value again although no change was detected.
+    /// Whether the value is written again although no change was detected.
     pub rotate: bool,
     /// Another resource writes the value: the secret is created without one, and any value is correct.
     pub filled_by_another: bool,
@@ -45,7 +45,7 @@ pub struct Secret {
     pub policy: Policy,
     /// The account that owns it: twelve digits.
     pub account: String,
-    /// What encrypts it.
+    /// The key that encrypts it.
     pub kms_key: Encryption,
 }
 
@@ -64,10 +64,10 @@ pub struct SecretKey {
     pub(super) name: String,
 }
 
-/// A secret's settings. Of its value it contains only the version.
+/// A secret's settings as AWS has them. They contain the version of its value, but not the value.
 #[derive(Debug, Clone, Default)]
 pub struct SecretLive {
-    /// What AWS has for a description; none is an empty one.
+    /// The description; empty if the secret has none.
     pub description: String,
     /// The id of the version that readers get.
     pub current: Option<String>,
@@ -77,7 +77,7 @@ pub struct SecretLive {
     pub policy: Policy,
     /// The ARN, id or alias of the key that encrypts it; `None`: AWS's own key.
     pub kms_key: Option<String>,
-    /// What replaces its value regularly: the ARN of a function, or the name of the service that owns the secret.
+    /// The rotation's function or service: the ARN of a function, or the name of the service that owns the secret.
     pub rotated_by: Option<String>,
     /// The regions in which there are copies.
     pub replicas: Vec<String>,
@@ -104,7 +104,7 @@ impl Secret {
         }
     }
 
-    /// The failure of a call that carried the value.
+    /// The failure of a call that sent the value, without the secret parts that AWS may quote.
     pub(super) fn without_quotes(&self, failure: Failure) -> Failure {
         if self.secret_fields.is_empty() { failure } else { without_quotes(failure) }
     }
@@ -135,9 +135,9 @@ impl Secret {
         if self.digest().as_ref() == Some(current) {
             return true;
         }
-        // Only this program writes versions of this form. Without a record this one may also be an earlier one of ours.
-        // Values that can be written again are; generated and typed values are kept, because they would be
-        // lost.
+        // Only this program writes version ids of this form. If none is recorded, the current version may be an earlier
+        // one of ours. Then a value without secret fields is written again. One with secret fields is kept, because
+        // generated and typed values would be lost.
         let as_recorded = match &live.recorded {
             Some(recorded) => recorded == current,
             None => !self.secret_fields.is_empty(),
@@ -179,7 +179,7 @@ impl Resource for Secret {
         let compared = Comparison::default()
             .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
             .judged("ResourcePolicy", shown(&self.policy), shown(&live.policy), self.policy.judge(&live.policy))
-            // Copies have the same policy, in the same account.
+            // Copies are in the same account and have the same policy, so they do not weaken.
             .plain("ReplicationStatus", "none", list(&live.replicas));
         let (want, key) = (&self.kms_key, live.kms_key.as_ref());
         let mut compared = keys::compared(compared, "KmsKeyId", want, key, &self.account);

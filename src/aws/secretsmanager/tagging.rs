@@ -16,7 +16,7 @@ impl SecretsManager {
         Ok(secret.map(|secret| read(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())))))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Sets the tags in `change` on a secret, and removes the tags whose keys `change` names as gone.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Ok::<_, Infallible>(Tag::builder().key(key).value(value).build()))?;
         let tag = || self.client.tag_resource().secret_id(arn).set_tags(Some(tags.clone())).send();

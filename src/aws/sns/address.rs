@@ -10,7 +10,7 @@ use crate::engine::{Failure, Task};
 const EMAIL: &str = "email";
 const HTTPS: &str = "https";
 
-/// Somebody outside AWS who receives messages.
+/// An address outside AWS that receives messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// `email` or `https`.

@@ -38,7 +38,7 @@ impl Sns {
     async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
         let all = self.client.list_subscriptions().into_paginator().items().send();
         let (mut all, cut) = as_far_as_it_goes!(all, "list the subscriptions");
-        // One that is not confirmed, or already deleted, has a word instead of its ARN.
+        // A subscription that is not confirmed, or is already deleted, has another text instead of its ARN.
         all.retain(|one| confirmed(one).is_some());
         (all, cut)
     }
@@ -48,7 +48,7 @@ impl Sns {
     pub(super) async fn list_topics(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
         let topics = listing.listed.clone();
-        // If a topic could not be read, nobody knows whose its subscriptions are.
+        // If a topic could not be read, the owner of its subscriptions is unknown.
         let unsure = !listing.unread.is_empty();
         let listed = &mut listing.listed;
         for one in subscriptions {
@@ -66,7 +66,7 @@ impl Sns {
                 && !unsure
                 && (whose.may_own(last(topic)) || whose.may_own(last(endpoint)))
             {
-                // It has no tag, and the topic that could show that it is ours is gone or somebody else's.
+                // The subscription has no tags, and the topic that would show its owner is deleted or not ours.
                 listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));
             }
         }

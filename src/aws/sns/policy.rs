@@ -1,4 +1,4 @@
-//! Who may use a topic.
+//! The access policy of a topic.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::Topic;
 use crate::engine::Effect;
 use crate::policy::Policy;
 
-/// What AWS's default policy lets the owner's account do (docs/aws.md, Topics).
+/// The actions that AWS's default policy allows to the owner's account (docs/aws.md, Topics).
 const OWNER_MAY: [&str; 8] = [
     "SNS:GetTopicAttributes",
     "SNS:SetTopicAttributes",
@@ -18,12 +18,13 @@ const OWNER_MAY: [&str; 8] = [
     "SNS:Publish",
 ];
 
-/// What the emulator's default policy lets the owner's account do.
+/// The actions that the emulator's default policy allows to the owner's account.
 pub(super) const OWNER_MAY_BY_EMULATOR: [&str; 3] = ["SNS:Publish", "SNS:Subscribe", "SNS:Receive"];
 
 impl Topic {
-    /// AWS's default policy, which lets only principals of the owner's account use the topic, with these actions;
-    /// CloudWatch, if its alarms are told; and the denial of the stack file.
+    /// The wanted policy: AWS's default statement, which allows `actions` only to principals of the owner's account; a
+    /// statement for CloudWatch, if alarms publish to the topic; and the denial of calls without TLS, if the stack file
+    /// demands it.
     pub(super) fn policy_with(&self, actions: &[&str]) -> Policy {
         let owner = json!({
             "Sid": "__default_statement_ID",

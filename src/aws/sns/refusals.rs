@@ -1,11 +1,11 @@
-//! The refusals of SNS: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of SNS that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
 use crate::engine::Refusal;
 
 refusals! {
-    /// SNS has no such topic or subscription; of tags it says so in a code of their own.
+    /// SNS has no such topic or subscription. The calls for tags have an error code of their own.
     NO_TOPIC: Absent = Refusal::new(&["sns"], &["NotFound", "ResourceNotFound"]);
     /// A topic of that name, or the subscription, exists.
     TOPIC_EXISTS: Exists = Refusal::new(&["sns CreateTopic", "sns Subscribe"], &["InvalidParameter"]).words(&["already exist"]);

@@ -1,4 +1,4 @@
-//! Who receives a topic's messages.
+//! The subscriptions of a topic.
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
@@ -9,9 +9,9 @@ use super::confirmed;
 pub struct Subscribed {
     /// Such as `lambda`, `email` or `https`.
     pub protocol: String,
-    /// Who receives the messages. Of a URL only scheme, host and path: the rest may be secret.
+    /// The receiver of the messages. A URL contains only scheme, host and path, because the rest may be secret.
     pub endpoint: String,
-    /// `None`: it is not confirmed, and nobody can end it.
+    /// `None` if it is not confirmed. In this case it cannot be deleted.
     pub arn: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct Subscription {
     pub topic: String,
     /// The ARN of the function or the queue.
     pub endpoint: String,
-    /// Whether it gets the message alone, and not in a document about it.
+    /// Whether it gets the raw message, without SNS's JSON document around it.
     pub raw: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct SubscriptionOutputs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionKey {
     pub(super) topic: String,
-    /// Earlier states have only functions.
+    /// The member has this name because state files of earlier versions contain only functions.
     #[serde(rename = "function")]
     pub(super) endpoint: String,
 }
@@ -46,7 +46,7 @@ impl SubscriptionKey {
     }
 }
 
-/// How SNS reaches what has this ARN.
+/// SNS's protocol for the endpoint with this ARN.
 fn protocol(arn: &str) -> &'static str {
     if arn.split(':').nth(2) == Some("sqs") { "sqs" } else { "lambda" }
 }
@@ -63,7 +63,7 @@ impl SubscriptionLive {
     }
 }
 
-/// What a queue for messages that could not be delivered does. AWS takes only queues of the topic's account.
+/// The effect of a redrive policy. AWS accepts only dead-letter queues of the topic's account.
 fn redrive(policy: &str, topic: &str) -> Effect {
     let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
     let queue = serde_json::from_str::<Value>(policy).ok();
@@ -79,7 +79,7 @@ impl Resource for Subscription {
     const KIND: &'static str = "sns.subscription";
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true; // the trigger is cut
+    const GUARDS: bool = true; // without it, the function or the queue gets no messages
     const GOES_WITH_PARENT: bool = true;
     type Key = SubscriptionKey;
     type Outputs = SubscriptionOutputs;
@@ -100,7 +100,7 @@ impl Resource for Subscription {
     fn compare(&self, live: &SubscriptionLive) -> Comparison {
         let queue = live.get("RedrivePolicy");
         Comparison::default()
-            // Messages that it does not let through never reach the function or the queue.
+            // Messages that do not match the filter never reach the function or the queue.
             .guard("FilterPolicy", "none", live.get("FilterPolicy"))
             .plain(
                 "RawMessageDelivery",
@@ -179,7 +179,8 @@ impl Provider<Subscription> for Sns {
         known: Option<&SubscriptionOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Subscription>>, Failure> {
-        // The recorded one is read at the same time as the list, which says whether it is still the right one.
+        // The recorded subscription is read in parallel with the list. The list shows whether it is still the
+        // subscription of this endpoint.
         let recorded = async {
             match known {
                 Some(known) => self.attributes(&known.arn).await,
@@ -195,7 +196,7 @@ impl Provider<Subscription> for Sns {
             Some(known) if known.arn == arn => recorded?,
             _ => self.attributes(arn).await?,
         };
-        // It ended in the meantime.
+        // The subscription was deleted in the meantime.
         let Some(live) = live else { return Ok(None) };
         Ok(Some(Found { outputs: SubscriptionOutputs { arn: arn.to_owned() }, live }))
     }
@@ -224,7 +225,8 @@ impl Provider<Subscription> for Sns {
         task: &Task,
     ) -> Result<SubscriptionOutputs, Failure> {
         for setting in want.drift(&found.live) {
-            // An empty filter removes it, as no queue does (docs/aws.md, Subscriptions).
+            // An empty object removes the filter policy, and a missing value removes the redrive policy (docs/aws.md,
+            // Subscriptions).
             let value = match setting.field.as_str() {
                 "FilterPolicy" => Some("{}"),
                 "RedrivePolicy" => None,

@@ -1,4 +1,4 @@
-//! A topic, its settings, and who receives its messages.
+//! A topic, its settings, and its subscriptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::scope::Whose;
 
-/// The addresses of the stack file that receive nothing.
+/// The field of the stack file's addresses that have no subscription.
 const NOBODY: &str = "Subscriptions.Missing";
 
 /// Attributes that identify the topic, count its subscriptions, or follow from another attribute.
@@ -37,17 +37,17 @@ pub struct Topic {
     pub id: String,
     /// 1 to 256 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// It follows from the name.
+    /// Its ARN, which follows from the name.
     pub arn: String,
     /// The account that owns the topic: twelve digits.
     pub account: String,
-    /// The ARNs of the functions and queues that receive its messages. Other subscriptions are ended.
+    /// The ARNs of the functions and queues that receive its messages. Other subscriptions are deleted.
     pub subscribers: Vec<String>,
-    /// The ARNs of all functions of the stack. One that receives the messages all the same is no stranger.
+    /// The ARNs of all functions of the stack. An unwanted subscription of one of them does not weaken.
     pub functions: Vec<String>,
     /// The addresses that receive its messages, each after its owner has confirmed that.
     pub addresses: Vec<Address>,
-    /// What the ARNs of the alarms look like that CloudWatch publishes to it.
+    /// The pattern of the ARNs of the alarms that may publish to it through CloudWatch.
     pub alarms: Option<String>,
     /// Whether messages must be published over TLS.
     pub tls_only: bool,
@@ -55,7 +55,7 @@ pub struct Topic {
     pub tracing: bool,
     /// How SNS signs messages: 1 with SHA-1, 2 with SHA-256.
     pub signature_version: u8,
-    /// What encrypts it.
+    /// Its encryption at rest.
     pub kms_key: Encryption,
 }
 
@@ -76,11 +76,11 @@ pub struct TopicKey {
 #[derive(Debug, Clone)]
 pub struct TopicLive {
     pub policy: Policy,
-    /// The attributes by AWS's names, without the policy and what only counts or identifies.
+    /// The attributes by AWS's names, except the policy and the attributes in `IDENTIFYING`.
     pub attributes: BTreeMap<String, String>,
     pub subscriptions: Vec<Subscribed>,
-    /// The functions and queues of the subscriptions that the state has, by ARN. The engine itself ends those that are not
-    /// wanted any more, after the ones that take their place have begun.
+    /// The functions and queues of the subscriptions that the state has, by ARN. The engine itself deletes those that
+    /// are not wanted any more, after it has created their replacements.
     pub recorded: BTreeSet<String>,
 }
 
@@ -157,7 +157,7 @@ impl Resource for Topic {
         let own = |one: &&Subscribed| one.protocol == "lambda" && self.functions.contains(&one.endpoint);
         let foreign = match confirmed.as_slice() {
             [] => Effect::Same,
-            // As after a trigger was moved to another topic.
+            // This happens, for example, after a trigger was moved to another topic.
             all if all.iter().all(own) => Effect::Differs,
             _ => Effect::Weakens,
         };
@@ -171,7 +171,7 @@ impl Resource for Topic {
         let mut compared = Comparison::default()
             .judged("Policy", self.policy(), &live.policy, self.judge_policy(&live.policy))
             .judged("Subscriptions", "none", list(&confirmed), foreign)
-            // It receives nothing before it is confirmed.
+            // A pending subscription receives nothing.
             .judged("Subscriptions.PendingConfirmation", "none", &waiting, Effect::differs_unless(waiting == "none"))
             .plain("TracingConfig", self.tracing_mode(), attribute("TracingConfig", "PassThrough"))
             .judged("SignatureVersion", self.signature_version, signature, signed);
@@ -182,7 +182,7 @@ impl Resource for Topic {
         }
         let key = live.attributes.get("KmsMasterKeyId");
         compared = keys::compared(compared, "KmsMasterKeyId", &self.kms_key, key, &self.account);
-        // What the stack file does not say and what gives nobody access is kept as it is.
+        // Attributes that the stack file does not set and that give nobody access are kept.
         for (name, value) in &live.attributes {
             if !["TracingConfig", "SignatureVersion", "KmsMasterKeyId"].contains(&name.as_str()) {
                 compared = compared.judged(name, value, value, Effect::Same);
@@ -345,7 +345,7 @@ impl Provider<Topic> for Sns {
                 "SignatureVersion" => {
                     self.set(arn, "SignatureVersion", &want.signature_version.to_string(), task).await?;
                 }
-                // An empty name turns the encryption with the account's own key off.
+                // An empty name turns off the encryption with a KMS key.
                 "KmsMasterKeyId" => {
                     let key = want.kms_key.key().map_or("", String::as_str);
                     self.set(arn, "KmsMasterKeyId", key, task).await?;
@@ -417,7 +417,7 @@ mod tests {
         Subscribed { protocol: protocol.into(), endpoint: endpoint.into(), arn: arn.map(str::to_owned) }
     }
 
-    /// As AWS has it after the creation, with the function subscribed.
+    /// The topic after its creation, with the subscription of the function.
     fn live() -> TopicLive {
         let policy = format!(
             r#"{{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{{"Sid":"__default_statement_ID",

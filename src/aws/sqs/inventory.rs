@@ -8,7 +8,7 @@ use crate::aws::tags::pairs;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// The most queues that a page can have. Without a number, there would be one page only.
+/// The maximum number of queues on a page. Without a page size, AWS returns one page only.
 const PAGE: i32 = 1000;
 
 impl Sqs {

@@ -46,7 +46,7 @@ const HIDDEN_FOR: &str = "VisibilityTimeout";
 /// The seconds in a day.
 const DAY: u32 = 86_400;
 
-/// What sends, receives and changes messages.
+/// The actions that send, receive and change messages.
 const WITH_MESSAGES: [&str; 5] =
     ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"];
 
@@ -54,23 +54,23 @@ const WITH_MESSAGES: [&str; 5] =
 pub struct Queue {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// 1 to 80 of `A-Z a-z 0-9 _ -`. That of a FIFO queue ends in `.fifo`.
+    /// 1 to 80 of `A-Z a-z 0-9 _ -`. The name of a FIFO queue ends in `.fifo`.
     pub name: String,
-    /// It follows from the name.
+    /// Its ARN, which follows from the name.
     pub arn: String,
     /// The account that owns the queue: twelve digits.
     pub account: String,
-    /// Whether it keeps the order of messages. A queue stays what it was created as.
+    /// Whether it keeps the order of messages. AWS cannot change this later.
     pub fifo: bool,
-    /// How long a message is kept: 1 to 14.
+    /// The retention of messages in days: 1 to 14.
     pub retention_days: u32,
-    /// For how long a message is hidden from others once it was received, if the stack file decides that.
+    /// The visibility timeout of a received message in seconds, if the stack file sets it.
     pub visibility_s: Option<u32>,
     /// The ARNs of the topics that may send to it.
     pub topics: Vec<String>,
-    /// Where messages go that were delivered too often.
+    /// The dead-letter queue for messages that were delivered too often.
     pub dead_letters: Option<Redrive>,
-    /// What encrypts it. Without a key, SQS's own encryption.
+    /// Its encryption at rest. Without a key, it is SQS's own encryption.
     pub kms_key: Encryption,
 }
 
@@ -98,13 +98,14 @@ pub struct QueueKey {
 pub struct QueueLive {
     /// Without statements if the queue has none.
     pub policy: Policy,
-    /// The attributes by AWS's names, without the policy and what only counts or identifies.
+    /// The attributes by AWS's names, except the policy and the attributes in `IDENTIFYING`.
     pub attributes: BTreeMap<String, String>,
 }
 
 impl Queue {
-    /// It allows nobody anything but the stack's topics: principals of this account need a policy of their own. It denies other accounts
-    /// everything, and everybody to send, receive and change messages without TLS.
+    /// The queue's policy. It allows only the stack's topics to send: principals of this account need IAM policies of
+    /// their own. It denies other accounts everything, and denies everybody to send, receive and change messages
+    /// without TLS.
     fn policy(&self) -> Policy {
         let deny = |sid: &str, actions: serde_json::Value, condition: serde_json::Value| {
             json!({
@@ -116,7 +117,7 @@ impl Queue {
                 "Condition": condition,
             })
         };
-        // AWS's own services have no account.
+        // AWS's own services have no account, so this denial must not apply to them.
         let others = json!({
             "StringNotEquals": { "aws:PrincipalAccount": self.account },
             "Bool": { "aws:PrincipalIsAWSService": "false" },
@@ -155,7 +156,7 @@ impl Queue {
         always.into_iter().chain(fifo).chain(moved).chain(hidden).collect()
     }
 
-    /// As SQS takes it: in seconds.
+    /// The retention in seconds, as SQS expects it.
     fn retention_s(&self) -> String {
         (self.retention_days * DAY).to_string()
     }
@@ -198,7 +199,8 @@ impl Resource for Queue {
         let key = live.attributes.get(KEY).filter(|key| !key.is_empty());
         let policy = self.policy();
         let compared = Comparison::default().judged(POLICY, &policy, &live.policy, policy.judge(&live.policy));
-        // Before the encryption of SQS: a queue has one or the other.
+        // The KMS key comes before SQS's own encryption: a queue has one of them, and an update makes the changes in
+        // this order.
         let mut compared = keys::compared(compared, KEY, &self.kms_key, key, &self.account);
         let own = attribute(OWN_ENCRYPTION, "false");
         // `keys::compared` has already reported that the stack file's key is missing.
@@ -213,7 +215,7 @@ impl Resource for Queue {
         if let Some(seconds) = self.visibility_s {
             compared = compared.plain(HIDDEN_FOR, seconds, attribute(HIDDEN_FOR, "none"));
         }
-        // What the stack file does not say and what gives nobody access is kept as it is.
+        // Attributes that the stack file does not set and that give nobody access are kept.
         for (name, value) in &live.attributes {
             let compared_above = [KEY, OWN_ENCRYPTION, KEPT_FOR, MOVED_TO].contains(&name.as_str());
             if !compared_above && (name != HIDDEN_FOR || self.visibility_s.is_none()) {
@@ -338,7 +340,7 @@ impl Provider<Queue> for Sqs {
         for setting in drift {
             match setting.field.as_str() {
                 POLICY => self.set(&url, Attribute::Policy, &want.policy().to_string(), task).await?,
-                // An empty one turns the encryption with that key off, and the moving of messages.
+                // An empty value turns off the encryption with a KMS key, or removes the redrive policy.
                 KEY => {
                     let key = want.kms_key.key().map_or("", String::as_str);
                     self.set(&url, Attribute::KmsMasterKeyId, key, task).await?;
@@ -418,7 +420,7 @@ mod tests {
         }
     }
 
-    /// As AWS answers of the wanted queue, with these attributes instead.
+    /// AWS's answer for a queue that is equal to `want`, except for the attributes in `changes`.
     fn attributes(changes: &[(&str, &str)]) -> String {
         let mut attributes = json!({
             "QueueArn": ARN, "ApproximateNumberOfMessages": "3", "ApproximateNumberOfMessagesNotVisible": "1",

@@ -1,4 +1,4 @@
-//! Where a queue's messages go that were delivered too often.
+//! The redrive policy of a queue, which moves messages that were delivered too often to a dead-letter queue.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::engine::Effect;
 
-/// The live value of a queue that moves no messages.
+/// The live value of a queue without a redrive policy.
 pub(super) const NOWHERE: &str = "none";
 
 /// Moves a message to another queue, instead of delivering it once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
-    /// The ARN of that queue.
+    /// The ARN of the dead-letter queue.
     pub queue: String,
-    /// How often a message is delivered before: 1 to 1000.
+    /// The maximum number of deliveries of a message: 1 to 1000.
     pub after: u32,
 }
 
 impl Redrive {
-    /// From a queue's attribute. AWS writes the number as one, other tools as text.
+    /// Reads a queue's attribute. AWS writes the count as a number, other tools write it as text.
     fn parse(policy: &str) -> Option<Self> {
         let policy: Value = serde_json::from_str(policy).ok()?;
         let after = &policy["maxReceiveCount"];
@@ -27,8 +27,8 @@ impl Redrive {
         Some(Self { queue: policy["deadLetterTargetArn"].as_str()?.to_owned(), after: u32::try_from(after).ok()? })
     }
 
-    /// What the live attribute means. Whoever may read another queue than the wanted one gets the messages, and the stack
-    /// loses them.
+    /// The effect of the live attribute. With a wrong dead-letter queue, somebody else may get the messages, and the
+    /// stack loses them.
     pub(super) fn judge(wanted: Option<&Self>, live: &str) -> Effect {
         match (wanted, Self::parse(live)) {
             (None, _) => Effect::weakens_unless(live == NOWHERE),
@@ -41,7 +41,7 @@ impl Redrive {
 }
 
 impl fmt::Display for Redrive {
-    /// As SQS takes it.
+    /// The policy in JSON, as SQS accepts it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let policy = json!({ "deadLetterTargetArn": self.queue, "maxReceiveCount": self.after });
         fmt::Display::fmt(&policy, f)

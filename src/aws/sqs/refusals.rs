@@ -1,16 +1,16 @@
-//! The refusals of SQS: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of SQS that the program distinguishes, and the temporary refusals after which it repeats a call.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
 use crate::engine::Refusal;
 
 refusals! {
-    /// SQS has no such queue. Its newer protocol has a code of its own.
+    /// SQS has no such queue. The newer protocol of SQS has its own code.
     NO_QUEUE: Absent = Refusal::new(&["sqs"], &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"]);
 }
 
 waits! {
-    /// For a minute after a queue of that name was deleted. Each of the two protocols has a code for it.
+    /// A queue of that name was deleted less than a minute ago. Each of SQS's two protocols has its own code.
     QUEUE_NAME = wait(
         "queues",
         "the queue's name is not free yet",

@@ -11,7 +11,7 @@ impl Sqs {
         answered(url, answer, |answer| read(pairs(answer.tags())))
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Gives a queue these tags, and removes those with these keys.
     pub(super) async fn retag_at(&self, url: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = map_of(&change.set);
         let tag = || self.client.tag_queue().queue_url(url).set_tags(Some(tags.clone())).send();

@@ -16,11 +16,11 @@ use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// Something that a web ACL can stand in front of.
+/// A type of resource that a web ACL can protect.
 pub trait Target: Clone + Debug + Send + Sync + 'static {
     /// The kind of its association.
     const KIND: &'static str;
-    /// Whether AWS deletes the association together with it.
+    /// Whether AWS deletes the association together with the resource.
     const GOES_WITH_PARENT: bool;
     /// See [`Described::ABOUT`].
     const ABOUT: Kind;
@@ -74,7 +74,7 @@ pub struct AssociationOutputs {
     pub web_acl_arn: String,
 }
 
-/// The association of a resource.
+/// The association of a resource, as AWS has it.
 #[derive(Debug, Clone)]
 pub struct AssociationLive {
     /// The ARN of the web ACL, ours or another.
@@ -207,7 +207,8 @@ impl Target for OfPool {
             StatementTemplate { sid: Sid::OwnByName, on: WEB_ACLS, rights: ATTACHING },
             StatementTemplate { sid: Sid::OwnByName, on: POOLS, rights: ATTACHING },
             StatementTemplate { sid: Sid::OwnByName, on: RULE_GROUPS, rights: ON_RULE_GROUPS },
-            // Cognito checks the web ACL and the pool. A statement that contains no pools, so that the pool must be ours.
+            // Cognito checks the permission on the web ACL and on the pool. This statement contains no pools, so that
+            // the next one can demand our tag on the pool.
             StatementTemplate {
                 sid: Sid::PutBeforePools,
                 on: WEB_ACLS,
@@ -256,8 +257,8 @@ impl Wafv2 {
         Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
     }
 
-    /// Removes the association of our web ACL. If the resource has another web ACL now, it stays: it is somebody's
-    /// protection.
+    /// Removes the association of our web ACL. If the resource has another web ACL now, that is kept, because somebody
+    /// else relies on its protection.
     pub(super) async fn detach(&self, resource_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
         if self.attached(resource_arn).await?.as_deref() != Some(web_acl_arn) {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Compares the rules of a web ACL with the wanted ones, each setting of each rule.
 //!
-//! A rule that counts protects too: what it counts is what the stack's owner gets to see.
+//! A rule that counts is treated as protection too, because the stack's owner sees its counts.
 
 use aws_sdk_wafv2::types;
 
@@ -8,7 +8,7 @@ use super::rule::Rule;
 use super::statement::{Strength, action, action_strength, action_words, effect, may_allow, normal, strength, words};
 use crate::engine::{Comparison, Effect, Failure};
 
-/// Compares all rules. `blocks`: a request that no rule decides is blocked.
+/// Compares all rules. `blocks` says whether a request that no rule decides is blocked.
 pub(super) fn rules(compared: Comparison, want: &[Rule], live: &[types::Rule], blocks: bool) -> Comparison {
     let pairs: Vec<(&Rule, Option<&types::Rule>)> =
         want.iter().map(|rule| (rule, live.iter().find(|live| live.name() == rule.name))).collect();
@@ -23,7 +23,7 @@ pub(super) fn rules(compared: Comparison, want: &[Rule], live: &[types::Rule], b
         live.iter().filter(|live| want.iter().any(|rule| rule.name == live.name())).map(types::Rule::priority).max();
     let unwanted = live.iter().filter(|live| want.iter().all(|rule| rule.name != live.name()));
     unwanted.fold(compared, |compared, rule| {
-        // After all rules of the stack, it takes effect only where they and the default action would block.
+        // An unwanted rule after all rules of the stack weakens only if the default action blocks.
         let early = last.is_some_and(|last| rule.priority() < last);
         let weakens = may_allow(rule) && (blocks || early);
         let effect = if weakens { Effect::Weakens } else { Effect::Differs };
@@ -33,7 +33,7 @@ pub(super) fn rules(compared: Comparison, want: &[Rule], live: &[types::Rule], b
     })
 }
 
-/// Rules are made from values that were checked before, so this does not happen.
+/// Reports a rule that cannot be converted. Rules are made from checked values, so this does not happen.
 fn unwritable(compared: Comparison, rule: &Rule, failure: &Failure) -> Comparison {
     compared.judged(format!("Rules.{}", rule.name), failure, "not compared", Effect::Weakens)
 }
@@ -48,7 +48,7 @@ fn one(
     let wanted = strength(want).unwrap_or(Strength::Blocks);
     let Some(live) = live else {
         let statement = want.statement().map(|statement| words(&normal(statement))).unwrap_or_default();
-        // Without a rule that lets requests pass, fewer pass.
+        // If a rule that lets requests pass is missing, fewer requests pass.
         let effect = if wanted == Strength::Allows { Effect::Differs } else { Effect::Weakens };
         return compared.judged(format!("Rules.{}", want.name()), statement, "no such rule", effect);
     };
@@ -70,8 +70,8 @@ fn one(
     visibility(compared, &format!("Rules.{}.", want.name()), metric, live.visibility_config())
 }
 
-/// What another place in the order means: whether a rule that lets requests pass now comes before one that would have
-/// stopped them. Among rules that count and block, the order decides only which of them is seen to act.
+/// The effect of another priority. It weakens if a rule that lets requests pass now comes before one that would have
+/// stopped them. Among rules that count and block, the order only decides which of them acts.
 fn order(want: &types::Rule, live: &types::Rule, pairs: &[(&Rule, Option<&types::Rule>)]) -> Effect {
     if want.priority() == live.priority() {
         return Effect::Same;
@@ -85,7 +85,7 @@ fn order(want: &types::Rule, live: &types::Rule, pairs: &[(&Rule, Option<&types:
     if weakens { Effect::Weakens } else { Effect::Differs }
 }
 
-/// What the live action means. Blocking instead of letting pass, counting or asking does not weaken.
+/// The effect of another action. A stronger action, such as blocking instead of counting, does not weaken.
 fn stronger(wanted: Strength, want: &types::Rule, live: &types::Rule) -> Effect {
     match strength(live) {
         _ if action(want) == action(live) => Effect::Same,
@@ -107,7 +107,7 @@ fn statement(compared: Comparison, want: &types::Rule, live: &types::Rule) -> Co
     }
 }
 
-/// The settings by which a managed group does less than the group as AWS maintains it.
+/// Compares the settings by which a managed group does less than the group as AWS maintains it.
 fn parts(
     compared: Comparison,
     name: &impl Fn(&str) -> String,

@@ -1,5 +1,5 @@
-//! The list of all IP sets and web ACLs, with the associations of the latter. It does not show tags (docs/aws.md, Web
-//! ACLs).
+//! The list of all IP sets and web ACLs, with the associations of the web ACLs. The list does not show tags
+//! (docs/aws.md, Web ACLs).
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
@@ -18,7 +18,7 @@ fn outputs(name: Option<String>, id: Option<String>, arn: Option<String>, token:
 }
 
 impl Wafv2 {
-    /// Its owner; `None` if it does not exist any more.
+    /// The owner of the resource with this ARN; `None` if the resource does not exist any more.
     async fn owner(&self, arn: &str) -> Result<Option<Option<Owner>>, Failure> {
         let call = self.client.list_tags_for_resource().resource_arn(arn);
         let answer = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()?;
@@ -88,7 +88,7 @@ impl Wafv2 {
 
     /// The ARNs of the resources of a type that a web ACL is associated with.
     async fn associated(&self, acl_arn: &str, kind: ResourceType) -> Result<Vec<String>, Failure> {
-        // Without a type it lists load balancers only.
+        // Without a type, AWS lists load balancers only.
         let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);
         let answer = call.resource_type(kind).send().await;
         let answer = answer.or_fail(&format!("list what {acl_arn} is associated with")).or_absent()?;
@@ -96,7 +96,7 @@ impl Wafv2 {
     }
 }
 
-/// What is below a web ACL, and what could not be read.
+/// The associations or logs of a web ACL, and the failure if they could not be read.
 fn parts<R: Resource, T>(of: String, read: Result<Vec<T>, Failure>) -> (Vec<T>, Option<Unread>) {
     match read {
         Ok(parts) => (parts, None),

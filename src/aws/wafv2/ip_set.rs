@@ -34,13 +34,13 @@ pub struct IpSet {
     pub description: Option<String>,
     /// At most 10,000 ranges of the one family, none of them a /0. Bits beyond the prefix do not matter.
     pub addresses: Vec<IpNet>,
-    /// The addresses are IPv6.
+    /// Whether the addresses are IPv6.
     pub v6: bool,
-    /// What being in it means.
+    /// The way in which rules treat its addresses.
     pub membership: Membership,
 }
 
-/// What rules do with the addresses of an IP set.
+/// The way in which rules treat the addresses of an IP set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
     /// They get through, so an additional address weakens the stack.
@@ -202,7 +202,7 @@ impl Described for IpSet {
 }
 
 impl Membership {
-    /// What it means that the set holds `live` instead of `want`. A network may be written as its parts.
+    /// The effect of a set that contains `live` instead of `want`. A network may be written as several smaller ones.
     fn effect(self, want: &BTreeSet<IpNet>, live: &BTreeSet<IpNet>) -> Effect {
         let covers = |some: &BTreeSet<IpNet>, others: &BTreeSet<IpNet>| {
             let all = IpNet::aggregate(&others.iter().copied().collect());
@@ -318,7 +318,7 @@ impl Provider<IpSet> for Wafv2 {
     async fn update(&self, want: &IpSet, found: &Found<IpSet>, task: &Task) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
         want.check()?;
-        // An update resets what it leaves out.
+        // An update resets the settings that it leaves out.
         let description = want.description.as_ref().or(found.live.description.as_ref());
         let read = || self.ip_set_token(seen);
         let updated = locked(task, &[&WAF_LOCK, &WAF_TROUBLE], seen, read, |token| async move {

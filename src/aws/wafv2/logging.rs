@@ -1,7 +1,7 @@
 //! The log of a web ACL: one entry for each request, in a log group.
 //!
-//! AWS WAF itself allows its delivery in a resource policy of the account, which outlives the web ACL (docs/aws.md,
-//! Logging of web ACLs).
+//! AWS WAF itself allows the log's delivery in a resource policy of the account, which remains when the web ACL is
+//! deleted (docs/aws.md, Logging of web ACLs).
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ use crate::aws::wafv2::SERVICE;
 use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
-/// Headers whose values are kept out of the log, because they let their reader act as the caller.
+/// Headers whose values are kept out of the log, because readers of the log could use them to act as the caller.
 const SECRET_HEADERS: [&str; 2] = ["authorization", "cookie"];
 
-/// AWS demands this beginning. Some calls name a group with `:*` at the end and others without.
+/// AWS demands the prefix `aws-waf-logs-`. Some calls name a group with `:*` at the end and others without.
 const LOG_GROUPS: &[&str] =
     &["{arn:logs}:log-group:aws-waf-logs-{stack}", "{arn:logs}:log-group:aws-waf-logs-{stack}:*"];
 
@@ -181,7 +181,7 @@ impl Described for Logging {
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogDelivery"] },
                 ],
             },
-            // The log group, by name like those of functions.
+            // The log group. Like the groups of functions, it is recognised by its name.
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: LOG_GROUPS,
@@ -254,7 +254,7 @@ impl Wafv2 {
 }
 
 impl Provider<Logging> for Wafv2 {
-    /// On an emulator that keeps no logging configurations, every web ACL counts as logged, so that a run goes on.
+    /// On an emulator that keeps no logging configurations, every web ACL counts as logged, so that a run continues.
     async fn read(
         &self,
         key: &LoggingKey,

@@ -1,9 +1,9 @@
 //! WAFv2, REGIONAL: IP sets, web ACLs, their logging, and their association with an API's stage or a user pool.
 //!
 //! Calls need the name and the id, so without a record the id comes from a list, whose last page may have an empty
-//! marker. An update replaces everything. Updates and deletions need the lock token of the last read or write. A new
-//! resource is not visible everywhere, and a deleted one counts as in use, for minutes (docs/aws.md, Associations); the
-//! waits are for that. A new association silently replaces the one before.
+//! marker. An update replaces everything. Updates and deletions need the lock token of the last read or write. For
+//! minutes, a new resource is not visible everywhere, and a deleted one counts as in use (docs/aws.md, Associations).
+//! The program waits for both. A new association silently replaces the previous one.
 
 mod association;
 mod compare;
@@ -49,10 +49,10 @@ pub(super) const ABOUT: AwsService = AwsService {
     tests: refusals::tests::WAITS,
 };
 
-/// What identifies a request to AWS WAF.
+/// The prefix of the `X-Amz-Target` header by which a request to AWS WAF is recognised.
 const TARGET: &str = "AWSWAF_";
 
-/// Every web ACL may use AWS's managed rule groups.
+/// The ARNs of the stack's IP sets and web ACLs, and of AWS's managed rule groups, which every web ACL may use.
 const SETS_AND_ACLS: &[&str] = &[
     "{arn:wafv2}:regional/ipset/{stack}-*",
     "{arn:wafv2}:regional/webacl/{stack}-*",
@@ -99,8 +99,8 @@ pub struct Outputs {
     pub id: String,
     /// `arn:aws:wafv2:<region>:<account>:regional/<ipset or webacl>/<name>/<id>`.
     pub arn: String,
-    /// The next write must contain it, as proof that it knows the last change. It is recorded so that deleting right
-    /// after reading takes one call; an outdated one takes one call more.
+    /// The next write must contain this token, to show that it knows the last change. The token is recorded so that a
+    /// deletion directly after a read takes one call. With an outdated token, it takes one more.
     pub lock_token: String,
 }
 

@@ -1,4 +1,4 @@
-//! The refusals of AWS WAF: which ones the program tells apart, and which ones end by themselves.
+//! The refusals of AWS WAF: those that the program tells apart, and those that end by themselves.
 
 use crate::aws::refusals::refusals;
 use crate::aws::settle::{Wait, wait, waits};
@@ -14,7 +14,7 @@ refusals! {
 }
 
 waits! {
-    /// This takes longest of all; five minutes were not always enough.
+    /// A new stage or web ACL is not visible yet. This is the longest wait: five minutes were not always enough.
     WAF_ASSOCIATION = wait(
         "associations",
         "the firewall cannot see the stage or the web ACL yet",
@@ -41,7 +41,7 @@ waits! {
     )
     .pace(1000, 2000, 15);
 
-    /// Only for an IP set that was just created.
+    /// The web ACL refers to an IP set that was just created.
     WAF_IP_SET = wait(
         "associations",
         "the web ACL cannot see the IP set yet",
@@ -50,8 +50,8 @@ waits! {
     )
     .pace(2000, 10_000, 300);
 
-    /// Problems inside the service, mostly with tags. If a create succeeded all the same, the resource is found by its
-    /// name, like any that exists already.
+    /// Problems inside the service, mostly with tags. If a create call succeeded nevertheless, the resource is found by
+    /// its name, like any that exists already.
     WAF_TROUBLE = wait(
         "associations",
         "the firewall service is busy",
@@ -74,7 +74,7 @@ pub(in crate::aws) mod tests {
     /// The tests of the waits of this service.
     pub(in crate::aws) const WAITS: WaitTests = WaitTests::new(cases).answering(answers);
 
-    /// The web ACL's ids and an IP set's are of one shape.
+    /// The outputs of a web ACL or an IP set, which have the same form.
     fn ids() -> wafv2::Outputs {
         wafv2::Outputs { name: "demo".into(), id: "1".into(), arn: "arn:x".into(), lock_token: "t1".into() }
     }
@@ -154,7 +154,7 @@ pub(in crate::aws) mod tests {
         ]
     }
 
-    /// What the service answers when nothing is in the way, unless it is nothing.
+    /// The service's answer if it does not refuse the call; `None` if that answer is empty.
     fn answers(call: &str, _: &str) -> Option<Answer> {
         let answer = match call {
             "GetIPSet" => json!({ "LockToken": "t2", "IPSet": {

@@ -17,20 +17,20 @@ pub struct Rule {
     pub priority: i32,
     /// The name of its CloudWatch metric; 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub metric: String,
-    /// What it matches, and its action.
+    /// The requests that it matches, and its action.
     pub kind: RuleKind,
 }
 
-/// What a rule matches, and its action.
+/// The requests that a rule matches, and its action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleKind {
     /// Requests from the addresses of an IP set.
     IpSet {
         arn: String,
-        /// What to do with them.
+        /// The action on these requests.
         action: RuleAction,
     },
-    /// Blocks an address while it sends more than so many requests.
+    /// Blocks an address while it sends more requests than the limit.
     RatePerIp {
         /// Requests in any 5 minutes, 10 to 2,000,000,000.
         limit: i64,
@@ -66,7 +66,7 @@ pub enum Match {
     Header { name: String, value: String },
     /// As in `POST`.
     Method(String),
-    /// The body has more bytes than this. A body that is longer than WAF inspects has.
+    /// The body has more bytes than this. A body that is longer than the part that WAF inspects matches too.
     BodyOver(i32),
     /// An earlier rule gave the request this label.
     Label(String),
@@ -74,7 +74,7 @@ pub enum Match {
     NotFrom(Vec<String>),
 }
 
-/// What to do with a request that matches.
+/// The action on a request that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleAction {
     /// Count the request and continue with the next rule.
@@ -86,11 +86,12 @@ pub enum RuleAction {
 }
 
 impl Rule {
-    /// As AWS writes it.
+    /// The rule in AWS's form.
     pub(super) fn to_aws(&self) -> Result<types::Rule, Failure> {
         let rule = types::Rule::builder().name(&self.name).priority(self.priority);
         let rule = rule.visibility_config(visibility(&self.metric)?).statement(self.kind.statement()?);
-        // A group takes an override action and no action, every other rule the reverse (docs/aws.md, Web ACLs).
+        // A rule with a group takes an override action and no action. Every other rule takes an action and no override
+        // action (docs/aws.md, Web ACLs).
         built(
             match &self.kind {
                 RuleKind::IpSet { action, .. } | RuleKind::Match { action, .. } => rule.action(action.to_aws()),
@@ -214,7 +215,7 @@ fn matching(
     Ok(types::Statement::builder().regex_match_statement(built(regex.build())?).build())
 }
 
-/// Metrics and sampled requests on, under this name.
+/// The visibility configuration with this metric name, with metrics and sampled requests turned on.
 pub(super) fn visibility(metric: &str) -> Result<types::VisibilityConfig, Failure> {
     let config = types::VisibilityConfig::builder().metric_name(metric);
     built(config.cloud_watch_metrics_enabled(true).sampled_requests_enabled(true).build())

@@ -7,7 +7,7 @@ use crate::aws::error::built;
 use crate::aws::unsupported::UNSUPPORTED;
 use crate::engine::{Comparison, Effect, Failure};
 
-/// How many KB of a body WAF inspects before API Gateway, if nothing else is set (docs/aws.md, Web ACLs).
+/// How many KB of a request body to API Gateway WAF inspects by default (docs/aws.md, Web ACLs).
 const USUAL_LIMIT: u32 = 16;
 
 /// The limit of inspected bodies, by AWS's name.
@@ -24,7 +24,7 @@ fn none_or<T>(value: Option<T>, words: impl Fn(T) -> String) -> String {
     value.map_or_else(|| "none".to_owned(), words)
 }
 
-/// The default action in words, with what it does beside it.
+/// The default action in words, with its custom headers or response, if any.
 fn default_action(action: &types::DefaultAction) -> String {
     match (action.allow(), action.block()) {
         (Some(allow), None) if allow.custom_request_handling().is_some() => "Allow with request headers of its own",
@@ -36,7 +36,7 @@ fn default_action(action: &types::DefaultAction) -> String {
     .to_owned()
 }
 
-/// Compares what decides about requests that no rule decides.
+/// Compares the default action, which decides about requests that no rule decides.
 pub(super) fn default(compared: Comparison, want: &WebAcl, live: &types::WebAcl) -> Comparison {
     let wanted = if want.default_allow { "Allow" } else { "Block" };
     let found = live.default_action().map_or_else(|| "none".to_owned(), default_action);
@@ -52,8 +52,8 @@ pub(super) fn default(compared: Comparison, want: &WebAcl, live: &types::WebAcl)
 }
 
 /// Compares the settings that belong to no rule. Those that cannot let more requests through, and for which the stack
-/// file has no key, are only shown: `DataProtectionConfig`, which keeps values out of logs and samples, and what AWS
-/// Firewall Manager adds for the account.
+/// file has no key, are only shown: `DataProtectionConfig`, which keeps values out of logs and samples, and the rule
+/// groups that AWS Firewall Manager adds for the account.
 pub(super) fn others(compared: Comparison, want: &WebAcl, live: &WebAclLive) -> Comparison {
     let acl = &live.acl;
     let bodies = acl.custom_response_bodies().map(|bodies| bodies.keys().cloned().collect::<Vec<_>>());
@@ -125,8 +125,8 @@ fn body_limit(compared: Comparison, want: u32, live: &WebAclLive) -> Comparison 
     compared.judged(field, limit(want), limit(found), effect)
 }
 
-/// The association configuration with this limit for API Gateway. The rest of the live one is kept; an update resets
-/// what it leaves out.
+/// The association configuration with this limit for API Gateway. The rest of the live configuration is kept, because
+/// an update resets the settings that it leaves out.
 pub(super) fn association_config(
     kb: u32,
     live: Option<&types::AssociationConfig>,

@@ -1,24 +1,24 @@
-//! The statements and actions of live rules: in words, in one form, and which of two protects less.
+//! The statements and actions of live rules: their texts, their normal form, and the comparison of their protection.
 
 use aws_sdk_wafv2::types::{self, RateBasedStatementAggregateKeyType as AggregateKey};
 
 use super::rule::WINDOW;
 use crate::engine::Effect;
 
-/// What a rule does with a request that matches, from the weakest to the strongest. Whoever matches a weaker action gets
-/// further.
+/// The strength of a rule's action on a matching request, from the weakest to the strongest. With a weaker action, more
+/// requests pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
     /// No rule after it sees the request.
     Allows,
     Counts,
-    /// A person, or a browser, gets through.
+    /// Only a person (`Captcha`) or a browser (`Challenge`) passes.
     Challenges,
     Blocks,
 }
 
-/// The strength of a rule's action; `None` if it has none that is known. The actions of a group without an override
-/// are the group's own.
+/// The strength of a rule's action; `None` if it has no known action. A group without an override uses its own actions,
+/// which count as blocking.
 pub(super) fn strength(rule: &types::Rule) -> Option<Strength> {
     match (rule.action(), rule.override_action()) {
         (Some(action), None) => action_strength(action),
@@ -48,7 +48,7 @@ pub(super) fn action(rule: &types::Rule) -> String {
     }
 }
 
-/// An action in words, with what it does beside it.
+/// An action in words, with its custom headers or response, if any.
 pub(super) fn action_words(action: &types::RuleAction) -> String {
     let with = |name: &str, custom: bool, what: &str| {
         if custom { format!("{name} with {what} of its own") } else { name.to_owned() }
@@ -91,7 +91,7 @@ pub(super) fn may_allow(rule: &types::Rule) -> bool {
     }
 }
 
-/// A statement as AWS stores it: what is left out has the default, and an empty list is the same as none.
+/// A statement in a normal form: settings that are left out have the default, and an empty list is the same as none.
 pub(super) fn normal(statement: &types::Statement) -> types::Statement {
     let mut statement = statement.clone();
     if let Some(rate) = &mut statement.rate_based_statement {
@@ -121,8 +121,8 @@ pub(super) fn normal(statement: &types::Statement) -> types::Statement {
     statement
 }
 
-/// What it means that a rule has the statement `live` instead of `want`. Statements that cannot be told to match more
-/// count as weaker.
+/// The effect of a rule that has the statement `live` instead of `want`. It weakens unless `live` is known to match at
+/// least as many requests.
 pub(super) fn effect(want: &types::Statement, live: &types::Statement) -> Effect {
     if want == live {
         return Effect::Same;
@@ -175,7 +175,7 @@ fn listed<T>(all: &[T], word: impl Fn(&T) -> String) -> String {
 
 /// A statement in words.
 pub(super) fn words(statement: &types::Statement) -> String {
-    // Whoever sends a request chooses its headers.
+    // The sender of a request chooses its headers.
     let forwarded = |is: bool| if is { ", by a header" } else { "" };
     if let Some(set) = statement.ip_set_reference_statement() {
         let by = forwarded(set.ip_set_forwarded_ip_config().is_some());

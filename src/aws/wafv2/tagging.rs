@@ -17,7 +17,7 @@ impl Wafv2 {
         })
     }
 
-    /// Gives it these tags, and removes those with these keys.
+    /// Sets the tags in `change` on an IP set or a web ACL, and removes the tags whose keys `change` names as gone.
     pub(super) async fn retag_at(&self, arn: &str, change: &Retag, task: &Task) -> Result<(), Failure> {
         let tags = own(&change.set, |key, value| Tag::builder().key(key).value(value).build())?;
         let tag = || self.client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();

@@ -12,7 +12,7 @@ use crate::aws::error::{OrFail, built, empty};
 use crate::aws::refusals::UNKNOWN_CALL;
 use crate::engine::Failure;
 
-/// As many samples as AWS gives at once.
+/// The most samples that AWS returns in one call.
 const MOST: i64 = 500;
 
 /// The name of the default action in reports.
@@ -23,7 +23,7 @@ const DEFAULT: &str = "default action";
 pub struct RuleTraffic {
     /// The rule's name, or `default action`.
     pub rule: String,
-    /// Whether AWS keeps samples of it.
+    /// Whether AWS keeps samples of these requests.
     pub sampling: bool,
     /// How many requests the samples were chosen from.
     pub population: i64,
@@ -43,9 +43,9 @@ pub struct Sample {
     pub country: String,
     /// As in `POST`.
     pub method: String,
-    /// Without the query.
+    /// The path, without the query.
     pub path: String,
-    /// `ALLOW`, `BLOCK` or `COUNT`, to name those that our rules have.
+    /// The action: `ALLOW`, `BLOCK` or `COUNT` in the stack's own rules.
     pub action: String,
     pub inner_rule: Option<String>,
     /// How many requests it represents, relative to the other samples.
@@ -73,7 +73,7 @@ impl Wafv2 {
         try_join_all(looks.map(|(rule, visible)| self.samples(web_acl_arn, rule, visible, window))).await
     }
 
-    /// The web ACL's own metric is the one of its default action.
+    /// Reads the samples of one rule. The metric of the web ACL itself is that of its default action.
     async fn samples(
         &self,
         web_acl_arn: &str,

@@ -39,13 +39,13 @@ pub struct WebAcl {
 /// A web ACL, as read from AWS.
 #[derive(Debug, Clone)]
 pub struct WebAclLive {
-    /// Complete, because an update resets what it leaves out.
+    /// The whole web ACL, because an update resets the settings that it leaves out.
     pub(super) acl: AwsWebAcl,
-    /// Where its log goes, if anywhere.
+    /// Its logging configuration.
     pub(super) logging: LoggingLive,
     /// The ARNs of the stages that it is associated with, ours and others. `None`: the emulator does not list them.
     pub(super) resources: Option<Vec<String>>,
-    /// An emulator may forget settings that AWS keeps.
+    /// Whether the endpoint is an emulator, which may lose settings that AWS keeps.
     pub(super) emulated: bool,
 }
 
@@ -170,10 +170,10 @@ impl Described for WebAcl {
             Rate::one_in(1, Calls::Operations(TARGET, &["ListResourcesForWebACL"])),
             Rate::per_second(5, Calls::Operations(TARGET, &["GetWebACL"])),
             Rate::per_second(5, Calls::Operations(TARGET, &["ListWebACLs"])),
-            // AWS does not publish these; they are assumed to be like the other reads.
+            // AWS does not publish these rates; they are assumed to be like those of the other reads.
             Rate::per_second(5, Calls::Operations(TARGET, &["GetSampledRequests"])),
             Rate::per_second(5, Calls::Operations(TARGET, &["GetLoggingConfiguration"])),
-            // Shared with IP sets.
+            // IP sets share this rate.
             Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
         ],
         check: SettingsCheck {
@@ -210,7 +210,7 @@ impl Wafv2 {
         let lock_token = answer.lock_token.unwrap_or_default();
         let outputs = Outputs { name: acl.name.clone(), id: acl.id.clone(), arn: acl.arn.clone(), lock_token };
         let resources = match resources {
-            // They are only shown.
+            // The resources are only shown, so a failure of an emulator is ignored.
             Err(failure) if self.emulator && !failure.ends_all() => None,
             resources => Some(resources?),
         };
@@ -286,7 +286,8 @@ impl Provider<WebAcl> for Wafv2 {
         let rules = &want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = &visibility(&want.metric)?;
         let bodies = &settings::association_config(want.body_limit_kb, live.association_config())?;
-        // Waits for an IP set that is not visible yet, but not for a web ACL that is gone.
+        // The update waits for an IP set that is not visible yet. An absent web ACL becomes a refusal, so that it does
+        // not wait for that too.
         let read = || async {
             let token = self.web_acl_token(seen).await;
             token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.to_string()) } else { failure })
@@ -295,8 +296,9 @@ impl Provider<WebAcl> for Wafv2 {
             let call = self.client.update_web_acl().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
             let call = call.default_action(want.default_action()).set_rules(Some(rules.clone()));
             let call = call.visibility_config(visible.clone());
-            // An update resets what it leaves out. These are no settings of the stack's, and none of them lets a request
-            // through. `CustomResponseBodies`, `CaptchaConfig`, `ChallengeConfig` and `TokenDomains` are left out.
+            // An update resets the settings that it leaves out. The following are kept: except for the body limit, they
+            // are not the stack's, and they do not let requests through. `CustomResponseBodies`, `CaptchaConfig`,
+            // `ChallengeConfig` and `TokenDomains` are reset.
             let call = call
                 .set_description(live.description.clone().filter(|text| !text.is_empty()))
                 .set_data_protection_config(live.data_protection_config.clone())
@@ -376,7 +378,7 @@ mod tests {
         }
     }
 
-    /// What AWS answers once `want` is as wanted.
+    /// AWS's answer for a web ACL that is as wanted.
     fn got() -> Value {
         let visible =
             |name| json!({"SampledRequestsEnabled": true, "CloudWatchMetricsEnabled": true, "MetricName": name});
@@ -433,7 +435,7 @@ mod tests {
             let setting = compared.settings().iter().find(|setting| setting.field == field);
             setting.unwrap_or_else(|| panic!("{field} is not compared")).live.clone()
         };
-        // What others added to it is named, and not changed.
+        // Settings that others added are shown, and not changed.
         assert_eq!(value("ResourceArns"), format!("{STAGE}, arn:another"));
         assert_eq!(value("DataProtectionConfig"), "HASH SINGLE_HEADER authorization");
         assert_eq!(value("LoggingConfiguration"), "none");
@@ -458,7 +460,7 @@ mod tests {
         let group = "/Rules/0/Statement/ManagedRuleGroupStatement";
         let rate = "/Rules/2/Statement/RateBasedStatement";
         let forwarded = json!({"HeaderName": "X-Forwarded-For", "FallbackBehavior": "MATCH", "Position": "ANY"});
-        // Where the change is made, what it is, and the drift: field, live value, whether it weakens.
+        // The pointer to the changed value, the new value, and the drift: field, live value, whether it weakens.
         #[rustfmt::skip]
         let table: Vec<(String, Value, &str, &str, bool)> = vec![
             ("/DefaultAction".into(), json!({"Block": {}}), "DefaultAction", "Block", false),
@@ -594,7 +596,7 @@ mod tests {
             body_limit_kb: 32,
             ..want()
         };
-        // As AWS would answer: what was sent, with its own order of codes.
+        // AWS's answer: the web ACL that was sent, with the country codes in AWS's order.
         let made =
             json!({"Summary": {"Name": "demo-firewall", "Id": "1-2", "ARN": ARN, "LockToken": "t1"}}).to_string();
         let (clients, http) = replay(vec![(200, &made)]);
@@ -628,7 +630,7 @@ mod tests {
         }
     }
 
-    /// Sets what a pointer names, making the last step if need be.
+    /// Sets the value at a JSON pointer, and creates its last part if needed.
     fn put(document: &mut Value, at: &str, value: Value) {
         let (parent, last) = at.rsplit_once('/').expect("a pointer");
         match document.pointer_mut(parent).expect("a parent") {

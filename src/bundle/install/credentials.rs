@@ -11,7 +11,7 @@ use super::environment::Environment;
 
 const HIDDEN: &str = "(hidden)";
 
-/// Shorter values are not searched for: hiding a part of another word would tell them.
+/// Shorter values are not hidden: a hidden part of another word would reveal them.
 const SHORTEST: usize = 4;
 
 /// The credentials in settings of pip and npm.
@@ -22,8 +22,8 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Those in these texts: files of npm's settings, requirements files and the answer of `pip config list`. Variables
-    /// that a text names as `${NAME}` usually have credentials.
+    /// Finds the credentials in these texts: files of npm's settings, requirements files and the answer of `pip config
+    /// list`. Variables that a text names as `${NAME}` usually have credentials.
     pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>, environment: &Environment) -> Self {
         let mut found = Self::default();
         for text in texts {
@@ -54,7 +54,7 @@ impl Credentials {
         }
     }
 
-    /// What stands between `://` and `@`.
+    /// The credentials between `://` and `@` in URLs.
     fn of_urls(&mut self, text: &str) {
         for rest in text.split("://").skip(1) {
             let end = rest.find(|c: char| c.is_whitespace() || "/\"'`<>".contains(c)).unwrap_or(rest.len());
@@ -91,14 +91,14 @@ impl Credentials {
         self.secrets.insert(value.to_owned());
     }
 
-    /// A text without these credentials, in the forms in which they are sent, and without those in its URLs.
+    /// A text in which these credentials, in the forms in which they are sent, and those in its URLs are hidden.
     pub(super) fn hidden_in(&self, text: &str) -> String {
         let mut all: Vec<String> = self.secrets.iter().cloned().collect();
         for name in &self.names {
             all.extend(self.secrets.iter().map(|secret| BASE64_STANDARD.encode(format!("{name}:{secret}"))));
         }
         all.retain(|secret| secret.len() >= SHORTEST);
-        // One may be a part of another.
+        // Longer values first, because one may be a part of another.
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         without_passwords(&all.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN)))
     }
@@ -129,7 +129,7 @@ fn expanded(text: &str, environment: &Environment) -> (String, Vec<String>) {
     (expanded, values)
 }
 
-/// Replaces what is between `://` and `@` in URLs, and the value of npm's settings for credentials.
+/// Replaces the credentials between `://` and `@` in URLs, and the value of npm's settings for credentials.
 fn without_passwords(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (at, part) in text.split("://").enumerate() {

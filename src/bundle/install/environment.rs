@@ -1,5 +1,6 @@
-//! The environment of the programs that install dependencies. They see none of the user's settings, except where packages
-//! come from: other settings, such as pip's `user` or npm's `dry-run`, would change or prevent the installation.
+//! The environment of the programs that install dependencies. They see none of the user's settings, except those for
+//! the sources of packages: other settings, such as pip's `user` or npm's `dry-run`, would change or prevent the
+//! installation.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -14,12 +15,12 @@ pub struct Environment(Vec<(OsString, OsString)>);
 /// because npm's are not case-sensitive.
 const SETTINGS: [&str; 6] = ["PIP_", "UV_", "NPM_CONFIG_", "PYTHON", "VIRTUAL_ENV", "CONDA_"];
 
-/// What of npm's settings says where packages come from. Those of single registries begin with `//`, those of scopes
+/// The keys of npm's settings for the sources of packages. Keys of single registries begin with `//`, keys of scopes
 /// with `@`.
 const NPM_SOURCES: [&str; 10] =
     ["registry", "cache", "cafile", "ca", "cert", "key", "proxy", "https-proxy", "noproxy", "strict-ssl"];
 
-/// What of pip's settings says where packages come from, and uv's variable for the same.
+/// The keys of pip's settings for the sources of packages, each with uv's variable for the same setting.
 const PIP_SOURCES: [(&str, &str); 7] = [
     ("index-url", "UV_DEFAULT_INDEX"),
     ("extra-index-url", "UV_INDEX"),
@@ -39,7 +40,7 @@ impl Environment {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Gives a command this environment without anybody's settings.
+    /// Gives a command this environment without the variables in [`SETTINGS`].
     pub(in crate::bundle) fn apply(&self, command: &mut Command) {
         let is_setting = |name: &OsStr| {
             let name = name.to_string_lossy().to_uppercase();
@@ -95,8 +96,8 @@ fn is_npm_source(line: &str) -> bool {
     key.starts_with("//") || of_scope || NPM_SOURCES.contains(&key)
 }
 
-/// uv's variables for where pip gets packages from, out of the answer of `pip config list`. Variables of the environment
-/// win over files.
+/// uv's variables for pip's sources of packages, from the answer of `pip config list`. Variables of the environment win
+/// over files.
 pub(super) fn uv_sources(config: &str) -> Vec<(&'static str, String)> {
     let value = |key: &str| {
         let found = |of: &[&str]| {

@@ -1,5 +1,5 @@
-//! esbuild, which makes one file of TypeScript or JavaScript and of what it imports. It is a package on npm, downloaded the
-//! first time that a stack needs it. It does not run the code, and does not check types.
+//! esbuild, which bundles TypeScript or JavaScript and its imports into one file. It is a package on npm, downloaded
+//! the first time that a stack needs it. It does not run the code, and does not check types.
 
 use std::fs;
 use std::io;
@@ -49,12 +49,13 @@ const PACKAGES: [(&str, &str, &str, &str); 4] = [
 const BANNER: &str = "import { createRequire as __createRequire } from \"node:module\"; \
                       globalThis.require ??= __createRequire(import.meta.url);";
 
-/// Files of which the bundle has what is needed, and those that only tools read.
+/// The extensions of code, which only the bundle contains, and the files that only tools read.
 const CODE: [&str; 8] = ["ts", "mts", "cts", "tsx", "js", "mjs", "cjs", "jsx"];
 const FOR_TOOLS: [&str; 4] = ["package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json"];
 
 impl DependencyInstaller<'_> {
-    /// Makes one file of `entry`, a file of the function, and of what it imports. The other files that are not code stay.
+    /// Bundles `entry`, a file of the function, and its imports into one file. The function's files that are not code
+    /// stay.
     pub(in crate::bundle) async fn bundle(
         &self,
         name: &str,
@@ -94,7 +95,7 @@ impl DependencyInstaller<'_> {
         let node = function.runtime.trim_start_matches("nodejs").trim_end_matches(".x");
         esbuild.arg(entry).args(["--bundle", "--platform=node", "--format=esm", "--main-fields=module,main"]);
         esbuild.arg(format!("--target=node{node}")).arg(format!("--outfile={}", output.display()));
-        // Lambda's runtime has them.
+        // Lambda's runtime contains these packages.
         esbuild.args(["--external:@aws-sdk/*", "--external:@smithy/*", "--external:aws-sdk"]);
         let left_out = installed.map(|installed| left_out(&installed.files)).unwrap_or_default();
         esbuild.args(

@@ -2,12 +2,12 @@
 //! everything that determines the installation, so it is made once. The user's own folder is never changed.
 //!
 //! No code of a dependency runs: npm does not run scripts, and uv only unpacks wheels. Packages that must be compiled
-//! would be compiled for this machine, not for Lambda's.
+//! would be compiled for this machine, not for Lambda.
 //!
-//! - `environment` keeps the user's settings away from the tools, except where packages come from
+//! - `environment` keeps the user's settings away from the tools, except those for the sources of packages
 //! - `npm`, `uv` and `esbuild` are the tools
-//! - `credentials` hides those of registries in what the tools say
-//! - `verified` checks what they did before it is kept
+//! - `credentials` hides the credentials of registries in the output of the tools
+//! - `verified` checks an installation before it is kept
 
 mod credentials;
 mod environment;
@@ -55,16 +55,16 @@ pub enum Machine {
 pub struct DependencyInstaller<'a> {
     /// The folder for installations and tools; `None` if the user has no cache folder.
     pub cache: Option<PathBuf>,
-    /// What runs the functions.
+    /// The machine that runs the functions.
     pub machine: Machine,
     /// The process's environment.
     pub environment: Environment,
-    /// Where progress goes.
+    /// Receives messages about the progress.
     pub note: Note<'a>,
 }
 
 pub(super) struct Installed {
-    /// By their path within the function's folder.
+    /// The installed files, by their path within the function's folder.
     pub files: Files,
     /// The folder of the installation, which can also keep what is made from it.
     pub folder: PathBuf,
@@ -149,7 +149,7 @@ impl DependencyInstaller<'_> {
             let message = format!("the dependencies of {name} are not complete: {missing}");
             return Err(Error::other(message).hint("run the command again; nothing of this installation was kept"));
         }
-        // They may have credentials, and the folder is kept.
+        // These files may contain credentials, and the folder is kept.
         let sources = manifest.inputs.keys().filter(|path| matches!(manifest.tool, Tool::Uv(_)) || *path == NPMRC);
         for path in sources {
             fs::remove_file(work.path().join(path)).map_err(unwritable)?;
@@ -162,7 +162,7 @@ impl DependencyInstaller<'_> {
         }
     }
 
-    /// Installs with uv. The result tells whether everything is there.
+    /// Installs with uv. The inner result says whether all packages are there.
     async fn install_wheels(&self, job: &Job<'_>, lists: Lists, work: &Path) -> Result<Result<(), String>, Error> {
         let Some(python) = &job.python else { return Ok(Err("there is no Python".to_owned())) };
         let uv = Uv::ready(job.cache, python, &self.environment, self.note).await?;
@@ -193,7 +193,8 @@ impl DependencyInstaller<'_> {
             (Machine::Lambda, glibc) => {
                 let platform = |glibc| Some(uv::target(&job.function.runtime, &job.function.architecture, glibc));
                 if let Err(first) = install(platform(glibc.known)).await {
-                    // A wheel may be for a glibc between those that uv knows. It would also take newer ones.
+                    // A wheel may be for a glibc between the two that uv knows. With the next one, uv also takes wheels
+                    // that are too new.
                     let Some(next) = glibc.next else { return Err(first) };
                     let _ = fs::remove_dir_all(&target);
                     if install(platform(next)).await.is_err() || verified::newest_glibc(&target) > glibc.version {
@@ -202,7 +203,7 @@ impl DependencyInstaller<'_> {
                 }
             }
         }
-        // All packages of a list may be for other versions or platforms.
+        // There is no folder yet if all packages of the list are for other versions or platforms.
         fs::create_dir_all(&target).map_err(|why| Error::other(format!("{}: {why}", target.display())))?;
         Ok(verified::wheels(&target, &wanted.names))
     }
@@ -294,7 +295,8 @@ fn of_uv(path: &str) -> bool {
     !(is_note || compiled || path == "bin" || path == ".lock")
 }
 
-/// Protects an entry of the cache from [`sweep`] by its date. If that cannot be set, the entry is made again one day.
+/// Protects an entry of the cache from [`sweep`] by its date. If the date cannot be set, the entry may be removed, and
+/// is then made again.
 pub(super) fn in_use(entry: &Path) {
     let _ = fs::File::open(entry).and_then(|entry| entry.set_modified(SystemTime::now()));
 }

@@ -10,7 +10,7 @@ use crate::bundle::files::{File, Files};
 
 const MODULES: &str = "node_modules/";
 
-/// What a bundle leaves out.
+/// The packages that a bundle leaves out.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     /// Packages that the code may import.
@@ -19,8 +19,8 @@ pub(super) struct LeftOut {
     pub files: Files,
 }
 
-/// The packages of an installation with a native module, those that need one of these directly, and their files. A
-/// package usually has its native module in another one for each platform, whose name it makes at run time.
+/// The packages of an installation with a native module, those that need one of these directly, and their files. The
+/// native module is usually in a separate package for each platform, whose name is computed at run time.
 pub(super) fn left_out(installed: &Files) -> LeftOut {
     let is_native = |path: &&String| Path::new(path).extension().is_some_and(|kind| kind == "node" || kind == "wasm");
     let native: BTreeSet<&str> = installed.keys().filter(is_native).filter_map(|path| package_of(path)).collect();
@@ -60,7 +60,7 @@ fn package_of(path: &str) -> Option<&str> {
 fn folder_of_manifest(path: &str) -> Option<&str> {
     let folder = path.strip_prefix(MODULES)?.strip_suffix("/package.json")?;
     let name = folder.rsplit(MODULES).next().unwrap_or(folder);
-    // Packages have such files in folders of their own, too.
+    // Subfolders of a package may contain a `package.json`, too.
     (name.split('/').count() == if name.starts_with('@') { 2 } else { 1 }).then_some(folder)
 }
 

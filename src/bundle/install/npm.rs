@@ -12,8 +12,8 @@ use super::Machine;
 use super::environment::Environment;
 use crate::spec::Packed;
 
-/// npm without the user's settings, except where packages come from; and these. `settings` is a folder for them, outside
-/// of the cache, because they may have credentials.
+/// A command of npm without the user's settings, except those for the sources of packages, and these settings. They are
+/// written to the folder `settings`, outside of the cache, because they may have credentials.
 pub(super) async fn isolated(
     command: &str,
     environment: &Environment,
@@ -27,14 +27,14 @@ pub(super) async fn isolated(
     let mut npm = Command::new("npm");
     environment.apply(&mut npm);
     npm.arg(command).args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-    // Its own logs would keep what registries answer.
+    // npm's logs would keep the answers of registries.
     npm.arg("--logs-max=0");
     npm.arg("--globalconfig=/dev/null").arg(format!("--userconfig={}", user.display()));
     npm.stdin(Stdio::null()).kill_on_drop(true);
     Ok((npm, sources))
 }
 
-/// The file with the settings of all users of this machine. Where it is depends on how npm was installed.
+/// The file with the settings of all users of this machine. Its path depends on the installation of npm.
 async fn machines_settings(environment: &Environment) -> Option<PathBuf> {
     let mut npm = Command::new("npm");
     environment.apply(&mut npm);
@@ -44,7 +44,7 @@ async fn machines_settings(environment: &Environment) -> Option<PathBuf> {
     answer.status.success().then(|| PathBuf::from(file.trim()))
 }
 
-/// The command that installs the dependencies of a function, and where packages come from.
+/// The command that installs the dependencies of a function, and the settings for the sources of packages.
 pub(super) async fn command(
     function: &Packed,
     locked: bool,

@@ -33,7 +33,7 @@ const WHEELS: [&str; 6] = [
 /// A Python that has pip.
 pub(super) struct Python {
     /// The interpreter itself, not a version manager's shim: pyenv rewrites its shims after each pip, and fails if
-    /// another one does so at the same time.
+    /// another pip causes this at the same time.
     pub command: PathBuf,
     /// Its version and platform, in the terms of wheels.
     pub platform: String,
@@ -63,12 +63,12 @@ print(sys.implementation.cache_tag, sysconfig.get_platform())";
         Some(Self { command: itself.trim().into(), platform: platform.trim().to_owned() })
     }
 
-    /// pip, with the user's settings only as far as they say where packages come from.
+    /// pip, with only those of the user's settings that are for the sources of packages.
     fn pip(&self, environment: &Environment) -> Command {
         let mut pip = Command::new(&self.command);
         environment.apply(&mut pip);
         pip.args(["-I", "-m", "pip"]).envs(environment.pip_sources());
-        // Settings in the user's file that would prevent a download.
+        // Overrides settings in the user's file that would prevent a download.
         pip.env("PIP_REQUIRE_VIRTUALENV", "0").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
         pip.stdin(Stdio::null()).kill_on_drop(true);
         pip
@@ -81,7 +81,7 @@ pub(super) struct Uv<'a> {
     cache: PathBuf,
     python: &'a Python,
     environment: &'a Environment,
-    /// uv's variables for where this machine's pip gets packages from.
+    /// uv's variables for the sources of packages of this machine's pip.
     sources: Vec<(&'static str, String)>,
     /// pip's settings.
     pub settings: String,
@@ -106,7 +106,7 @@ impl<'a> Uv<'a> {
         Ok(Self { program: folder.join("uv"), cache: cache.join("uv"), python, environment, sources, settings })
     }
 
-    /// A command of uv's. The packages come from where pip of this machine has them from, unless `own_index`.
+    /// A command of uv. The packages come from the sources of this machine's pip, unless `own_index`.
     pub(super) fn command(&self, words: &[&str], own_index: bool) -> Command {
         let mut uv = Command::new(&self.program);
         self.environment.apply(&mut uv);
@@ -178,9 +178,9 @@ fn unpacked(wheel: &Path) -> Result<Vec<u8>, String> {
 /// The glibc of a runtime, by the second number of its version.
 pub(super) struct Glibc {
     pub version: u32,
-    /// The newest one that uv knows and that is not newer.
+    /// The newest glibc that uv knows and that is not newer than the runtime's.
     pub known: u32,
-    /// The next one that uv knows, if the runtime's own is between the two.
+    /// The next glibc that uv knows, if the runtime's is between the two.
     pub next: Option<u32>,
 }
 
@@ -197,8 +197,8 @@ impl Glibc {
     }
 }
 
-/// uv's arguments for a Lambda runtime, as in `python3.13`, on `arm64` or `x86_64`. It takes wheels for this glibc and for
-/// older ones.
+/// uv's arguments for a Lambda runtime, as in `python3.13`, on `arm64` or `x86_64`. uv then takes wheels for this glibc
+/// and for older ones.
 pub(super) fn target(runtime: &str, architecture: &str, glibc: u32) -> [String; 4] {
     let version = runtime.trim_start_matches("python");
     let processor = if architecture == "arm64" { "aarch64" } else { "x86_64" };

@@ -1,4 +1,4 @@
-//! Whether an installation is complete. Only then is it kept.
+//! Checks that an installation is complete. Otherwise it is not kept.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::manifest::requirements::normal;
 
-/// Checks the wheels in a folder: those of `names` are there, and every file of each is as its `RECORD` says.
+/// Checks the wheels in a folder: those of `names` are there, and every file of a wheel has the digest in its `RECORD`.
 ///
 /// # Errors
 /// A sentence without the full stop that says what is missing or differs.
@@ -38,7 +38,8 @@ pub(super) fn newest_glibc(folder: &Path) -> u32 {
     texts.filter_map(need).max().unwrap_or_default()
 }
 
-/// What a tag asks for, as in `cp39-abi3-manylinux_2_24_aarch64`. The old names of platforms are those of 2.5 to 2.17.
+/// The glibc that a tag requires, as in `cp39-abi3-manylinux_2_24_aarch64`; 0 for the old names of platforms, which
+/// mean glibc 2.5 to 2.17.
 fn glibc(tag: &str) -> u32 {
     let platform = tag.trim().splitn(3, '-').nth(2).unwrap_or_default();
     let minor = platform.strip_prefix("manylinux_2_").and_then(|rest| rest.split('_').next()?.parse().ok());
@@ -60,7 +61,7 @@ fn recorded(folder: &Path, record: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the packages that npm installed: those of `names`, and all that npm notes itself.
+/// Checks the packages that npm installed: those of `names`, and all in npm's own `.package-lock.json`.
 ///
 /// # Errors
 /// A sentence without the full stop that says what is missing.

@@ -33,11 +33,11 @@ pub(super) struct Manifest {
     pub tool: Tool,
     /// The files that the tool needs.
     pub inputs: Files,
-    /// What must be there afterwards: packages that are needed on every platform.
+    /// The packages that must be there afterwards, because they are needed on every platform.
     pub names: Vec<String>,
 }
 
-/// A function's dependencies, and what its owner should know about how they were read.
+/// A function's dependencies, and notes for the user about them.
 #[derive(Debug, Default)]
 pub(super) struct Dependencies {
     /// `None` if nothing must be installed.
@@ -64,7 +64,8 @@ impl Manifest {
     /// The dependencies of a function with this runtime. `all` has all files of its folder, packed or not.
     ///
     /// # Errors
-    /// The manifest cannot be read, refers to files outside of the folder, or asks for what cannot be installed.
+    /// The manifest cannot be read, refers to files outside of the folder, or requires a package that cannot be
+    /// installed.
     pub(super) fn of(runtime: &str, all: &Files) -> Result<Dependencies, String> {
         let (mut found, strangers) = if runtime.starts_with("nodejs") {
             (node::dependencies(all)?, python::FILES.as_slice())
@@ -78,7 +79,7 @@ impl Manifest {
         Ok(found)
     }
 
-    /// The files of the folder that list packages and where they come from.
+    /// The files of the folder that list packages and their sources.
     pub(super) fn lists(&self) -> BTreeSet<&str> {
         let is_list = |path: &&str| [".txt", ".lock", "package-lock.json"].iter().any(|end| path.ends_with(end));
         self.inputs.keys().map(String::as_str).filter(is_list).chain([self.tool.manifest()]).collect()

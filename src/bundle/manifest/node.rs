@@ -9,7 +9,7 @@ pub(super) const PACKAGE: &str = "package.json";
 const LOCKS: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
 /// The lock files of other package managers.
 const OTHER_LOCKS: [&str; 4] = ["yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"];
-/// What npm installs without development dependencies.
+/// The sections of `package.json` that npm installs if development dependencies are omitted.
 const ASKED: [&str; 3] = ["dependencies", "optionalDependencies", "peerDependencies"];
 
 pub(super) fn dependencies(all: &Files) -> Result<Dependencies, String> {
@@ -44,7 +44,7 @@ pub(super) fn dependencies(all: &Files) -> Result<Dependencies, String> {
         notes.push(format!("{other} is not read; `npm install --package-lock-only` makes a lock file that is"));
     }
     let mut inputs = if needs_folder { all.clone() } else { only(all, &[PACKAGE, ".npmrc", LOCKS[0], LOCKS[1]]) };
-    // npm installs into a folder of its own.
+    // The user's `node_modules` is not needed, because npm installs into another folder.
     inputs.retain(|path, _| !path.starts_with("node_modules/") && !path.contains("/node_modules/"));
     let names = section("dependencies").into_iter().flatten().map(|(name, _)| name.clone()).collect();
     Ok(Dependencies { manifest: Some(Manifest { tool, inputs, names }), notes })

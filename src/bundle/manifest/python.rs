@@ -27,14 +27,14 @@ const UNREAD: [(&str, &str); 7] = [
     ("setup.cfg", "list the dependencies in requirements.txt or pyproject.toml"),
 ];
 
-/// Where packages come from unless something else is said.
+/// The default index of packages.
 const PYPI: &str = "https://pypi.org/simple";
 
-/// What lists the dependencies. The first one that exists is read.
+/// The kinds of files that list dependencies. The first one that exists is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::bundle) enum Lists {
     Requirements,
-    /// Exported by uv first, which does not resolve anything.
+    /// uv first exports this file to a requirements file, without resolving versions.
     UvLock,
     PipfileLock,
     Pyproject,
@@ -74,7 +74,7 @@ pub(super) fn dependencies(all: &Files) -> Result<Dependencies, String> {
         let Some(manifest) = lists.read(all)? else { continue };
         let belongs = |other: &Lists| (*lists, *other) == (Lists::UvLock, Lists::Pyproject);
         let others = present.iter().skip_while(|other| *other != lists).skip(1);
-        // A pyproject.toml may only configure tools.
+        // A pyproject.toml without dependencies, which only configures tools, is not reported.
         let others = others.filter(|other| !belongs(other) && !matches!(other.read(all), Ok(None)));
         notes.extend(others.map(|other| format!("{} is not read, because there is a {}", other.file(), lists.file())));
         return Ok(Dependencies { manifest: Some(manifest), notes });
@@ -86,7 +86,7 @@ pub(super) fn dependencies(all: &Files) -> Result<Dependencies, String> {
     }
 }
 
-/// Lines that were made from another file, as a requirements file.
+/// Reads lines that were made from another file, as a requirements file.
 fn required(lines: &[String], from: Lists) -> Result<requirements::Requirements, String> {
     let file = File::made(lines.concat());
     let all = Files::from([(REQUIREMENTS.to_owned(), file)]);
@@ -221,7 +221,7 @@ struct UvPackage {
 }
 
 /// Checks that uv's lock file only has packages of indexes. The indexes that are not PyPI are given to uv in a file of
-/// their own, because it does not read the project's configuration.
+/// their own, because uv does not read the project's configuration.
 fn uv_lock(all: &Files, text: &str) -> Result<Manifest, String> {
     let read: UvLock = toml::from_str(text).map_err(|why| format!("{UV_LOCK} cannot be read: {}", why.message()))?;
     if !all.contains_key(PYPROJECT) {

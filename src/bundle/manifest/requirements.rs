@@ -91,7 +91,7 @@ impl Reading<'_> {
         match option {
             "-r" | "--requirement" | "-c" | "--constraint" => {
                 let path = within(file, value)?;
-                // A constraint requires nothing itself.
+                // A file of constraints limits versions, but does not require packages.
                 let limits = matches!(option, "-c" | "--constraint");
                 let before = limits.then_some((self.found.names.len(), self.found.asks));
                 self.file(&path)?;
@@ -172,7 +172,7 @@ fn option(line: &str) -> (&str, &str) {
     }
 }
 
-/// A path that a file names, from the folder's top.
+/// A path in a file, relative to the function's folder.
 fn within(file: &str, path: &str) -> Result<String, String> {
     let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
     if path.starts_with(['/', '~']) || leaves(&format!("{folder}{path}")) {

@@ -1,4 +1,4 @@
-//! Who calls: nobody, a user of a pool by a token, or a user with the credentials of an identity pool.
+//! The caller of a request: nobody, a user or program with a token, or a user with the credentials of an identity pool.
 
 use super::content::Content;
 use super::route::Target;
@@ -13,7 +13,7 @@ use crate::probe::API_KEY_HEADER;
 use crate::secret::SecretValue;
 use crate::spec::{Auth, IdentityPool, Stack};
 
-/// What a request shows about its caller.
+/// The credentials that a request contains.
 #[derive(Debug)]
 pub(super) enum Caller {
     Nobody,
@@ -22,7 +22,7 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    /// The headers that prove who calls, apart from a token.
+    /// The headers of the caller's AWS signature; empty for a caller who does not sign.
     pub(super) fn signature(
         &self,
         session: &Session,
@@ -64,7 +64,7 @@ impl Demand {
     }
 }
 
-/// Checks that the flags say who calls, as far as the route asks.
+/// Checks that the flags name a caller if the route requires one.
 pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), Error> {
     let named = args.user.is_some() || args.client.is_some() || args.token_stdin || args.anonymous;
     let name = target.route.name();
@@ -146,7 +146,8 @@ pub(super) fn has_key(args: &args::Call, stack: &Stack, target: &Target<'_>, con
     )))
 }
 
-/// Signs in as the flags say, and exchanges the token for credentials if the route takes signed requests.
+/// Signs in with the user or program that the flags name, and exchanges the token for credentials if the route takes
+/// signed requests.
 pub(super) async fn sign_in(
     args: &args::Call,
     session: &Session,

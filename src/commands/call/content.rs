@@ -1,4 +1,4 @@
-//! What the user sends: the body and further headers.
+//! Reads the body and the additional headers of a request from the flags.
 
 use crate::args;
 use crate::commands::ask;
@@ -35,7 +35,7 @@ impl Content {
         Ok(Self { headers, media_type: given.unwrap_or_else(|| usual.to_owned()), data: Some(data) })
     }
 
-    /// Whether the user gave this header, in lower case here.
+    /// Whether the user gave this header. Case is ignored.
     pub(super) fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name))
     }
@@ -73,7 +73,7 @@ async fn data(given: &str) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// One header as in `X-Tenant: acme`, or those of a file with `@FILE`, one a line.
+/// One header, as in `X-Tenant: acme`, or with `@FILE` the headers of a file, one on each line.
 fn read_headers(given: &str) -> Result<Vec<(String, SecretValue)>, Error> {
     let Some(file) = given.strip_prefix('@') else {
         let (name, value) = header(given)?;

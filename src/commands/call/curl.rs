@@ -1,4 +1,4 @@
-//! The same request as a command for curl. It contains no secret: a shell variable stands for each.
+//! Writes the request of `call` as a curl command. It contains no secret, but a shell variable for each.
 
 use super::content::Content;
 use super::route::Target;
@@ -10,7 +10,7 @@ use crate::probe::API_KEY_HEADER;
 use crate::report::{command, quoted};
 use crate::spec::Auth;
 
-/// The line that gets an API key, whose value the command does not contain.
+/// The shell line that reads an API key into a variable.
 struct Key(String);
 
 impl Key {
@@ -19,7 +19,7 @@ impl Key {
     }
 }
 
-/// Who is to call, as far as curl must know.
+/// The proof of the caller's identity that curl sends.
 #[derive(Debug, PartialEq, Eq)]
 enum Proof {
     Nothing,

@@ -64,7 +64,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     })
 }
 
-/// The route that is meant, if nothing on the command line is a mistake.
+/// Checks the command line, and returns the route that it names.
 fn checked<'a>(args: &'a args::Call, stack: &'a Stack) -> Result<Target<'a>, Error> {
     args.user.as_deref().map(|name| add_user::check_name(stack, args.pool.as_deref(), name)).transpose()?;
     content::check(args)?;
@@ -74,7 +74,7 @@ fn checked<'a>(args: &'a args::Call, stack: &'a Stack) -> Result<Target<'a>, Err
     Ok(target)
 }
 
-/// The same, and whether an API key is given if the route asks for one.
+/// Checks the command line like `checked`, and that an API key is given if the route requires one.
 #[cfg(test)]
 pub(super) fn check(args: &args::Call, stack: &Stack) -> Result<(), Error> {
     let target = checked(args, stack)?;
@@ -94,7 +94,7 @@ fn print_curl(script: &str, as_json: bool) {
     }
 }
 
-/// What answers the route.
+/// The function, server or fixed status that answers the route.
 fn answerer(route: &Route) -> Answerer<'_> {
     match &route.target {
         RouteTarget::Function(name) => Answerer::Function(name),

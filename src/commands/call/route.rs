@@ -18,7 +18,7 @@ pub(super) struct Target<'a> {
     pub path: String,
 }
 
-/// The values on the command line for what a route leaves open.
+/// The values on the command line for the variable parts of a request.
 #[derive(Debug, Default)]
 pub(super) struct Values<'a> {
     /// Values of path parameters, as in `id=7`.
@@ -31,7 +31,7 @@ pub(super) struct Values<'a> {
 
 type Candidate<'a> = (Option<&'a str>, &'a Api, &'a Route);
 
-/// What is asked for, as in `Age GET /age?dob=19880101`: the API's name and the method are optional.
+/// The requested route, as in `Age GET /age?dob=19880101`: the API's name and the method are optional.
 struct Asked<'a> {
     whole: &'a str,
     api: Option<&'a str>,
@@ -42,7 +42,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// `None` without a path, or if there are words before it that are no API and no method.
+    /// `None` without a path, or if a word before the path is neither an API nor a method.
     fn parse(whole: &'a str, stack: &Stack) -> Option<Self> {
         let (before, rest) = whole.split_at(whole.find('/')?);
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
@@ -75,7 +75,7 @@ impl<'a> Asked<'a> {
 /// Finds the route for `whole`, which is a route as in the stack file, or a request as a client sends it.
 ///
 /// # Errors
-/// No route or several routes fit, or a value is missing or has no place.
+/// No route or several routes fit, a value is missing, or a value belongs to no parameter.
 pub(super) fn find<'a>(stack: &'a Stack, whole: &str, values: &Values<'_>) -> Result<Target<'a>, Error> {
     let asked = Asked::parse(whole, stack).ok_or_else(|| unknown(stack, whole))?;
     let all = || stack.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
@@ -86,7 +86,8 @@ pub(super) fn find<'a>(stack: &'a Stack, whole: &str, values: &Values<'_>) -> Re
         let other: Vec<_> = all().filter(|(name, _, route)| asked.covers((*name, route))).collect();
         return Err(if other.is_empty() { unknown(stack, whole) } else { no_method(&asked, &other) });
     };
-    // Without a method, all routes of the path are meant. With one, it is the whole name of a route of the API without a name.
+    // Without a method, the text means all routes of the path. With a method, it is the full name of a route in the API
+    // without a name.
     let same = |candidate: &&Candidate<'_>| match asked.method {
         Some(_) => rank(candidate) == rank(&fitting[0]) && (api_name.is_some() || candidate.0.is_none()),
         None => candidate.2.path == route.path,
@@ -133,10 +134,10 @@ fn method_of<'a>(route: &'a Route, api: &Api, with_body: bool) -> &'a str {
     methods.into_iter().find(|method| !taken(method)).unwrap_or("HEAD")
 }
 
-/// What a value is encoded with: everything but RFC 3986's unreserved characters.
+/// The characters that are encoded in a value: all except RFC 3986's unreserved characters.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same for a greedy parameter, which stands for several parts.
+/// The characters that are encoded in a greedy parameter, which may have several path segments.
 const GREEDY: &AsciiSet = &VALUE.remove(b'/');
 
 /// The path that is asked for, with the values of its parameters, and the query.
@@ -200,8 +201,8 @@ fn pairs<'a>(flag: &str, given: &'a [String]) -> Result<Vec<(&'a str, &'a str)>,
     given.iter().map(pair).collect()
 }
 
-/// Text as a client writes it into a URL: what is encoded stays, and everything that an HTTP client would take for
-/// something else, such as `#`, is encoded.
+/// Encodes text for a URL. Percent-encoded bytes stay unchanged, and characters that an HTTP client would interpret,
+/// such as `#`, are encoded.
 fn as_given(text: &str, also: &[u8]) -> String {
     let bytes = text.as_bytes();
     let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
@@ -217,7 +218,7 @@ fn as_given(text: &str, also: &[u8]) -> String {
     bytes.iter().copied().enumerate().map(piece).collect()
 }
 
-/// Whether a part of a path means this folder or the one above, also in encoded form.
+/// Whether a path segment is `.` or `..`, also in encoded form.
 fn is_dots(part: &str) -> bool {
     let part = part.to_ascii_lowercase().replace("%2e", ".");
     part == "." || part == ".."
@@ -280,7 +281,7 @@ mod tests {
             ("/age", "GET /age", "GET /age"),
             ("Age GET /age?dob=1", "GET /age", "GET /age?dob=1"),
             ("Age /notes", "GET /notes", "GET /notes"),
-            // The API without a name has one too, and this is its route's whole name.
+            // Both APIs have this route. The text is the full name of the one in the API without a name.
             ("GET /notes", "GET /notes", "GET /notes"),
         ] {
             assert_eq!(found(asked, &[], &[]), Ok((route.to_owned(), request.to_owned())), "{asked}");
@@ -290,7 +291,7 @@ mod tests {
             found("GET /notes/{id}", &["id=new"], &[]).map(|(route, _)| route).as_deref(),
             Ok("GET /notes/{id}")
         );
-        // GET has a route of its own.
+        // `GET` has its own route, so `ANY` is called with another method.
         assert_eq!(
             found("ANY /notes/{id}", &["id=7"], &[]).map(|(_, request)| request).as_deref(),
             Ok("DELETE /notes/7")

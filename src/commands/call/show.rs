@@ -46,7 +46,7 @@ pub(super) fn show(answered: &Answer, include: bool, output: Output) {
     }
 }
 
-/// Whether a terminal shows these bytes and does nothing else.
+/// Whether these bytes are text without control characters that a terminal would execute.
 fn is_text(data: &[u8]) -> bool {
     let controls = |c: char| c.is_control() && !"\n\r\t".contains(c);
     std::str::from_utf8(data).is_ok_and(|text| !text.contains(controls))
@@ -67,7 +67,7 @@ fn document(answered: &Answer) -> Value {
 /// returned.
 pub(super) fn is_undecoded(answered: &Answer) -> bool {
     let kind = answered.headers.get("content-type").unwrap_or_default().to_lowercase();
-    // A picture or an archive has other bytes than letters and digits.
+    // The raw bytes of a picture or an archive are not valid base64.
     NO_TEXT.iter().any(|binary| kind.starts_with(binary))
         && !kind.contains("svg")
         && answered.body.len() >= 16

@@ -1,4 +1,4 @@
-//! An API as an OpenAPI 3.0 document: what can be called, by whom, and with which bodies.
+//! An API as an OpenAPI 3.0 document: its operations, their security requirements and their request bodies.
 
 mod preflight;
 mod schema;
@@ -20,7 +20,7 @@ const SIGNED: &str = "aws-iam";
 /// The name of the security scheme for API keys.
 const API_KEY: &str = "api-key";
 
-/// The addresses of what exists.
+/// The URLs of the resources that exist.
 #[derive(Debug, Clone, Default)]
 pub struct Urls<'a> {
     /// The beginning of the URLs of the API's routes.
@@ -65,7 +65,7 @@ pub fn document(
     Ok(document)
 }
 
-/// Where the API is, or will be.
+/// The server object with the API's URL. If the API does not exist yet, the URL contains placeholders.
 fn server(api: &Api, base_url: Option<&str>) -> Value {
     if let Some(url) = base_url {
         return json!({ "url": url });
@@ -86,7 +86,7 @@ fn paths(stack: &Stack, api: &Api) -> Value {
         let item = paths.entry(template(path)).or_insert_with(|| path_item(path));
         item["options"] = preflight::operation(api, &free_id("options", path, &mut ids));
     }
-    // `ANY` covers the methods that the path's other routes leave.
+    // `ANY` covers the methods that no other route of the path has.
     let (any, named): (Vec<&Route>, Vec<&Route>) = api.routes.iter().partition(|route| route.method == "ANY");
     for route in named.into_iter().chain(any) {
         let item = paths.entry(template(&route.path)).or_insert_with(|| path_item(&route.path));
@@ -123,7 +123,7 @@ fn path_item(path: &str) -> Value {
     if parameters.is_empty() { json!({}) } else { json!({ "parameters": parameters }) }
 }
 
-/// A name for an operation that no other has: `getOrdersId` for `GET /orders/{id}`.
+/// A unique id for an operation: `getOrdersId` for `GET /orders/{id}`.
 fn free_id(method: &str, path: &str, taken: &mut BTreeSet<String>) -> String {
     let id = format!("{method}{}", capitalised_words(path));
     let numbered = (2..).map(|number| format!("{id}{number}"));
@@ -157,8 +157,8 @@ fn operation(stack: &Stack, api: &Api, route: &Route, id: &str) -> Value {
     operation
 }
 
-/// What requests must have beside the parameters of their path. OpenAPI leaves these three headers to other parts of the
-/// document, and tools ignore them here.
+/// The required query parameters and headers. OpenAPI describes these three headers in other parts of the document, and
+/// tools ignore them here.
 fn required_parameters(route: &Route) -> Vec<Value> {
     let described = |name: &String| !["accept", "authorization", "content-type"].contains(&&*name.to_lowercase());
     let headers = route.parameters.headers.iter().filter(|name| described(name)).map(|name| ("header", name));
@@ -167,7 +167,7 @@ fn required_parameters(route: &Route) -> Vec<Value> {
         .collect()
 }
 
-/// What a caller must show: everything in one requirement, because a key is needed beside a token.
+/// The security requirements of a route. A token and an API key are in the same requirement, because both are needed.
 fn security(stack: &Stack, route: &Route) -> Vec<Value> {
     let key = route.key.then(|| (API_KEY.to_owned(), json!([])));
     let with = |scopes: Value| -> Map<String, Value> {
@@ -197,7 +197,7 @@ fn api_key_scheme() -> Value {
     })
 }
 
-/// The status of what answers the route: that of a fixed answer is known.
+/// The status of the target's answer. It is known only for a fixed answer.
 fn own_status(route: &Route) -> String {
     match &route.target {
         RouteTarget::Mock { status, .. } => status.to_string(),
@@ -243,8 +243,8 @@ fn scheme(route: &Route) -> Option<String> {
     }
 }
 
-/// The end of the name of the scheme for users in groups of a pool, as in `-staff`. The scopes of such a route are part of it
-/// too, because a bearer token has none in OpenAPI.
+/// The end of the name of the scheme for users in groups of a pool, as in `-staff`. It also contains the route's
+/// scopes, because a bearer scheme has no scopes in OpenAPI.
 fn members(route: &Route) -> String {
     let parts = route.groups.iter().chain(&route.scopes);
     let plain = |part: &String| part.replace(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c), "_");
@@ -265,7 +265,7 @@ fn scheme_object((stack, api): (&Stack, &Api), route: &Route, urls: &Urls<'_>) -
             ),
         })),
         Auth::Lambda(name) => {
-            // A scheme has one place; a function may look at further ones.
+            // A scheme names one part of the request, but the authorizer's function may read several.
             let (place, part) = match stack.authorizers.get(name)?.identity.first()? {
                 Identity::Header(part) => ("header", part),
                 Identity::Query(part) => ("query", part),
@@ -312,7 +312,7 @@ enum GatewayAnswer {
 }
 
 impl GatewayAnswer {
-    /// Those that a route can give.
+    /// The answers that are possible on a route.
     fn of(stack: &Stack, api: &Api, route: &Route) -> Vec<Self> {
         let rest = api.kind == ApiKind::Rest;
         let possible = [

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::spec::{Api, ApiKind, Cors};
 
-/// The paths on which the gateway answers preflight requests. That of an HTTP API leaves those to a route that takes them.
+/// The paths on which the gateway answers preflight requests. The gateway of an HTTP API passes a preflight request on
+/// if a route accepts it.
 pub(super) fn paths(api: &Api) -> Vec<&str> {
     if api.kind == ApiKind::Rest {
         return api.preflight_paths();

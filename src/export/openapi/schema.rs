@@ -26,7 +26,7 @@ pub(super) fn components(model: &str, text: &str) -> Result<BTreeMap<String, Val
 /// The parts of a body schema that become components of their own.
 struct Parts<'a> {
     model: &'a str,
-    /// By their JSON pointers.
+    /// The names of the parts, by their JSON pointers.
     names: BTreeMap<String, String>,
     /// The pointers and names of the parts that are not converted yet.
     waiting: Vec<(String, String)>,
@@ -60,7 +60,7 @@ impl Parts<'_> {
     fn schema(&mut self, schema: &Value) -> Value {
         // `additionalProperties` and `additionalItems` may also be true or false.
         let Value::Object(schema) = schema else { return schema.clone() };
-        // Draft 4 ignores all that is beside a reference.
+        // Draft 4 ignores all keywords beside `$ref`.
         if let Some(Value::String(to)) = schema.get("$ref") {
             return self.reference(to);
         }

@@ -16,8 +16,8 @@ pub(crate) fn covers(big: &str, small: &str) -> bool {
 }
 
 /// [`covers`] for resources, which are ARNs or shorter names such as `execute-api:/*`. The parts between colons are
-/// compared one by one, because AWS matches ARNs in some places that way and in others as one text: what is covered part
-/// by part is covered both ways.
+/// compared one by one. AWS matches ARNs part by part in some places, and as one text in others. An ARN that is covered
+/// part by part is also covered as one text.
 pub(super) fn covers_arn(big: &str, small: &str) -> bool {
     if big == small || !big.starts_with("arn:") {
         return covers(big, small);
@@ -57,7 +57,7 @@ fn without_variables(text: &str) -> String {
     plain + rest
 }
 
-/// Whether the first pattern matches the second one, whose wildcards it must match with wildcards that are as wide.
+/// Whether `big` matches `small`. It must match each wildcard of `small` with a wildcard that is at least as wide.
 fn glob(big: &[char], small: &[char]) -> bool {
     // Whether the part of `big` before `at` matches the characters of `small` seen so far.
     let mut reached = vec![false; big.len() + 1];

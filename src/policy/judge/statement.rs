@@ -11,7 +11,7 @@ use crate::policy::{Meaning, meaning, one_or_many, principal, text};
 /// limits for the size of documents keep sensible statements far below it.
 const COMBINATIONS: usize = 50_000;
 
-/// What an element names: these values, or everything but these.
+/// The values of an element: these, or all values but these.
 #[derive(Debug, Clone, PartialEq)]
 enum Values {
     These(BTreeSet<String>),
@@ -27,7 +27,8 @@ pub(super) struct Statement {
     /// `None` in the policies of identities. Each value is a kind and a name, as in `Service lambda.amazonaws.com`.
     principals: Option<Values>,
     conditions: Vec<Condition>,
-    /// Everything that it says. Two statements that say the same are equal even if neither is understood.
+    /// All elements of the statement. Two statements with the same elements are equal even if this program understands
+    /// neither.
     meaning: Meaning,
     /// Whether it contains something that this program does not understand.
     is_odd: bool,
@@ -37,7 +38,7 @@ pub(super) struct Statement {
 enum Effect {
     Allow,
     Deny,
-    /// Neither: only an equal statement is as narrow.
+    /// Another effect. Only an equal statement covers such a statement.
     Unknown,
 }
 
@@ -95,7 +96,7 @@ impl Statement {
         read
     }
 
-    /// Returns whether all of them are understood.
+    /// Adds the conditions of a statement. Returns whether this program understands all of them.
     fn add_conditions(&mut self, conditions: &Value) -> bool {
         let Some(operators) = conditions.as_object() else { return false };
         let mut understood = true;
@@ -130,9 +131,9 @@ impl Statement {
         self.effect == Effect::Deny
     }
 
-    /// Whether these statements together match every request that this one matches. Each combination of an action, a
-    /// resource and a principal may be in another one of them. The harmless actions, in lower case, need not be in
-    /// any if the statement belongs to an identity.
+    /// Whether `others` together match every request that this statement matches. Different statements may cover
+    /// different combinations of an action, a resource and a principal. The harmless actions, in lower case, need not
+    /// be covered if the statement belongs to an identity.
     pub(super) fn is_part_of(&self, others: &[&Statement], harmless: &[&str]) -> bool {
         if others.iter().any(|other| self.meaning == other.meaning) {
             return true;
@@ -210,7 +211,7 @@ impl Element {
             (Values::AllBut(out), Values::AllBut(of)) => {
                 out.iter().all(|out| of.iter().any(|of| self.covers_one(of, out)))
             }
-            // A principal can be part of another one, so that different names show nothing.
+            // A principal can be part of another principal, so different names do not prove that they are disjoint.
             (Values::AllBut(out), Values::These(small)) => {
                 self != Self::Principal && small.iter().all(|small| out.iter().all(|out| are_disjoint(out, small)))
             }
@@ -227,8 +228,8 @@ impl Element {
     }
 }
 
-/// Principals are covered by themselves, and those of AWS by everybody. A role of an account is not part of the
-/// account: a policy that names the role gives it access, and one that names the account leaves that to the account.
+/// A principal is covered by an equal principal, and an AWS principal also by everybody. An account does not cover its
+/// roles: a policy that names a role gives it access, but a policy that names the account lets the account decide.
 fn covers_principal(big: &str, small: &str) -> bool {
     big == small || big == "AWS *" && small.starts_with("AWS ")
 }
@@ -298,7 +299,7 @@ impl Condition {
             ("stringnotequalsignorecase", "stringnotequalsignorecase") => beyond(ignoring_case),
             ("stringnotlike", "stringnotlike") => beyond(&covers),
             ("arnnotlike", "arnnotlike") => beyond(&covers_arn),
-            // Null, and what compares sizes and times.
+            // `Null`, and the operators that compare sizes and times.
             (one, two) => one == two && self.values == other.values,
         }
     }

@@ -278,7 +278,7 @@ fn allowed(policy: &Policy, action: &str, resource: &str, key: Option<&str>) -> 
 }
 
 proptest! {
-    /// What is called narrower never allows a request that the wanted document does not allow.
+    /// A document that is judged as narrower never allows a request that the wanted document does not allow.
     #[test]
     fn no_request_gets_through_a_document_that_does_not_weaken(want in statements(), live in statements()) {
         let (want, live) = (Policy::new(want), Policy::new(live));

@@ -117,7 +117,7 @@ fn entry(group: &Group<'_>) -> Markup {
     }
 }
 
-/// What to do with the key of a finding: a line of the stack file has a value.
+/// The label of a finding's key. A key with a value is a line of the stack file.
 fn label(key: &str) -> &'static str {
     if key.contains(" = ") { "In the stack file: " } else { "To fix it, " }
 }

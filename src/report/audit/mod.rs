@@ -33,10 +33,10 @@ fn title(standard: &str) -> &'static str {
     known.map_or("", crate::controls::Standard::title)
 }
 
-/// What a finding about no single resource is about.
+/// The subject of a finding that is not about a single resource.
 const WHOLE: &str = "the stack";
 
-/// What a finding is about.
+/// The subject of a finding.
 fn resource(finding: &Finding) -> &str {
     if finding.resource.is_empty() { WHOLE } else { &finding.resource }
 }
@@ -61,7 +61,8 @@ fn groups(control: &Evaluation, outcome: Outcome) -> Vec<Group<'_>> {
     groups
 }
 
-/// The result in a sentence without an end. Where something was not tried, it says so.
+/// The result as a sentence without a full stop. If no control failed, it includes the number of controls that were not
+/// tried.
 fn statement(audit: &Audit) -> String {
     let counted = |count: usize| format!("{count} {}", if count == 1 { "control" } else { "controls" });
     match (audit.count(Outcome::Fail), audit.count(Outcome::NotTried)) {
@@ -71,7 +72,7 @@ fn statement(audit: &Audit) -> String {
     }
 }
 
-/// A control that was not tried, with the resources that this is about.
+/// A control that was not tried, with the resources concerned.
 type Untried<'a> = (&'a Evaluation, Vec<&'a str>);
 
 /// Why controls were not tried: each reason with its controls, in their order.

@@ -33,7 +33,7 @@ pub fn audit_sarif(audit: &Audit, file: StackFile<'_>) -> Value {
                 "rules": rules,
             } },
             "automationDetails": {
-                // What follows the last slash would be the id of the run, and the rest the category.
+                // In SARIF, the text after the last slash is the id of the run, and the text before it the category.
                 "id": format!("securelambda/audit/{}/{}/{}/", audit.stack, audit.account, audit.region),
             },
             "columnKind": "unicodeCodePoints",
@@ -58,7 +58,7 @@ fn rule(control: &Evaluation) -> Value {
     })
 }
 
-/// The id as one word that begins with a capital letter, as SARIF asks of a rule's name.
+/// The id as one word that begins with a capital letter, as SARIF requires for a rule's name.
 fn name(id: &str) -> String {
     let words = id.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
@@ -96,13 +96,15 @@ fn result(control: &Evaluation, index: usize, finding: &Finding, file: StackFile
     result
 }
 
-/// What stays the same of a finding while its value changes. Two failures of a control for one resource have different keys.
+/// The part of a finding that stays the same while its value changes. Two failures of a control for one resource have
+/// different keys.
 fn fingerprint(control: &Evaluation, finding: &Finding) -> String {
     let key = finding.key.as_deref().unwrap_or_default().split(" = ").next().unwrap_or_default();
     format!("{}/{}/{key}", control.id, resource(finding))
 }
 
-/// The line of the table that a key of the stack file belongs to, or of the nearest one around it; 1 if there is none.
+/// The line of the table that a key of the stack file belongs to, or of the nearest table that encloses it; 1 if there
+/// is none.
 fn line(text: &str, key: &str) -> usize {
     let path = key.split(" = ").next().unwrap_or_default();
     let path: Vec<&str> = if key.contains(" = ") { path.split('.').collect() } else { Vec::new() };

@@ -1,15 +1,16 @@
-//! The audit for the terminal: what failed, with the value that was read and the key that changes it; the rest as counts.
+//! The audit for the terminal: the failed controls, each with the value that was read and the key that changes it, and
+//! counts.
 
 use super::{Audit, Group, Outcome, WHOLE, chosen, counts, groups, statement, tally, title};
 use crate::audit::Evaluation;
 use crate::report::Palette;
 use crate::report::words::{hanging, one_line, wrap};
 
-/// Where findings and the text of a control begin.
+/// The indent of findings and of a control's text.
 const INDENT: &str = "        ";
 
-/// What failed, was accepted or was not tried, by standard; with `all`, every control. The lines are at most `width` columns
-/// wide, except those that can be pasted into the stack file.
+/// The controls that failed, were accepted or were not tried, by standard; with `all`, every control. The lines are at
+/// most `width` columns wide, except those that can be pasted into the stack file.
 pub fn audit_text(audit: &Audit, all: bool, palette: Palette, width: usize) -> String {
     let place = format!("Audit of {} in account {}, {}", audit.stack, audit.account, audit.region);
     let mut lines = wrap(&place, width);
@@ -46,7 +47,7 @@ fn control_lines(control: &Evaluation, palette: Palette, width: usize) -> Vec<St
     for Group { resources, observed, key } in groups(control, control.outcome) {
         let of = if resources == [WHOLE] { String::new() } else { format!("{}: ", resources.join(", ")) };
         let text = one_line(&format!("{of}{observed}"));
-        // The second line of a finding stands out from the first one of the next.
+        // Further lines of a finding are indented, so that the next finding can be seen.
         let mut paragraph = wrap(&text, width.saturating_sub(INDENT.len() + 2)).into_iter();
         lines.extend(paragraph.next().map(|line| format!("{INDENT}{line}")));
         lines.extend(paragraph.map(|line| format!("{INDENT}  {line}")));
@@ -55,7 +56,8 @@ fn control_lines(control: &Evaluation, palette: Palette, width: usize) -> Vec<St
     lines
 }
 
-/// What to do. A line of the stack file breaks only where TOML may break too, so that it can be pasted.
+/// The fix of a finding. A line of the stack file is broken only where TOML allows a line break, so that it can be
+/// pasted.
 fn fix(key: &str, palette: Palette, width: usize) -> Vec<String> {
     let (key, label, indent) = (one_line(key), palette.dim("fix:"), format!("{INDENT}  "));
     if indent.len() + "fix: ".len() + key.len() <= width {

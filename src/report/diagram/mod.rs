@@ -44,7 +44,7 @@ pub enum NodeKind {
     /// One method on one path.
     Route,
     Function,
-    /// What answers a route instead of a function: a server elsewhere, or API Gateway itself.
+    /// The target of a route that is not a function: another server, or API Gateway itself.
     Server,
     Secret,
     Topic,
@@ -57,7 +57,7 @@ pub enum NodeKind {
 pub struct Arrow {
     pub from: usize,
     pub to: usize,
-    /// What the arrow stands for, such as `ID token`, `calls` or `reads`.
+    /// The meaning of the arrow, such as `ID token`, `calls` or `reads`.
     pub label: Cow<'static, str>,
 }
 

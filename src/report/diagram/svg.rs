@@ -1,4 +1,5 @@
-//! The diagram as a self-contained SVG: no fonts, no scripts, and light or dark as the reader's settings are.
+//! The diagram as a self-contained SVG: no fonts, no scripts, and light or dark colours according to the reader's
+//! settings.
 
 use super::super::markup::Visible;
 use super::layout::{Item, Layout};

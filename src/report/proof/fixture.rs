@@ -83,7 +83,7 @@ pub(super) fn proof() -> Verification {
     }
 }
 
-/// The same proof without failures.
+/// The proof of [`proof`] without failures.
 pub(super) fn sound() -> Verification {
     let mut proof = proof();
     for check in proof.checks.iter_mut().filter(|check| check.verdict == Verdict::Fail) {

@@ -115,7 +115,7 @@ fn summary(section: &Section) -> Markup {
     }
 }
 
-/// What a layer does with a request.
+/// The role of a layer, in a sentence.
 fn role(layer: Layer) -> &'static str {
     match layer {
         Layer::Authentication => "A user signs in and gets a token.",

@@ -21,7 +21,7 @@ pub fn proof_junit(proof: &Verification) -> String {
     for section in Section::all(proof).iter().filter(|section| !section.checks.is_empty()) {
         report.add_test_suite(suite(section, proof));
     }
-    // It fails only if the writer does, and writing to memory does not.
+    // This fails only if the writer fails, and writing to memory does not.
     report.to_string().unwrap_or_default()
 }
 
@@ -92,7 +92,7 @@ fn attribute(value: &str) -> String {
     text(&one_line(value))
 }
 
-/// `quick-junit` would drop tabs.
+/// Visible text. Tabs become spaces, because `quick-junit` would remove them.
 fn text(value: &str) -> String {
     Visible(value).to_string().replace('\t', " ")
 }

@@ -1,6 +1,6 @@
-//! The words, and what the stack file has instead.
+//! Key names of other tools, and the hints for them.
 
-/// Words that mean the same in one kind of table, and what to write instead.
+/// Key names of other tools that mean the same in one kind of table, and the hint for them.
 pub(super) struct Word {
     /// The kind of table, as in `a function`.
     pub(super) within: &'static str,
@@ -12,17 +12,17 @@ pub(super) struct Word {
 }
 
 pub(super) enum Advice {
-    /// The same setting under another name: the last part of the key.
+    /// The stack file has the setting under another name: the last part of the key.
     Name,
     Text(&'static str),
 }
 
-/// A setting that is called otherwise here.
+/// A setting that has another name in the stack file.
 const fn name(within: &'static str, words: &'static [&'static str], key: &'static [&'static str; 1]) -> Word {
     Word { within, words, keys: key, advice: Advice::Name }
 }
 
-/// A setting that is made in another way.
+/// A setting that the stack file expresses in another way.
 const fn text(
     within: &'static str,
     words: &'static [&'static str],

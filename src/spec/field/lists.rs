@@ -2,7 +2,7 @@
 
 use super::{Fallback, Holds, Key};
 
-/// Lists of text, by name. It is empty if it is left out.
+/// Lists of text, by name. The default is an empty table.
 pub(in crate::spec) struct Lists {
     pub key: Key,
 }

@@ -1,4 +1,4 @@
-//! The keys whose values are words that stand for something.
+//! Keys that take words from a fixed list. Each word stands for a value.
 
 use super::{Fallback, Holds, Key};
 
@@ -36,7 +36,7 @@ impl<T: 'static> Word<T> {
     }
 }
 
-/// One of a few words, each of which stands for a value. It can be left out, and then is absent.
+/// One of a few words, each of which stands for a value. It is optional and has no default.
 pub(in crate::spec) struct OptionalWord<T: 'static> {
     pub key: Key,
     pub words: &'static [&'static str],
@@ -79,7 +79,7 @@ impl<T: 'static> WordList<T> {
         Self { key, words, values, default, hardened: default }
     }
 
-    /// With `posture = "hardened"` the second default applies.
+    /// With `posture = "hardened"`, the default is `hardened`.
     pub(in crate::spec) const fn hardened(
         name: &'static str,
         words: &'static [&'static str],

@@ -9,7 +9,8 @@ use super::{Item, Located, Reader, Table, joined};
 use crate::spec::field::{Fallback, List, Lists};
 
 impl Reader {
-    /// Texts, each once. Their places are the list's with the text behind it, as in `functions.Hello.secrets.Partner`.
+    /// The texts of a list. Duplicates are reported. The place of a text is the list's place and the text, as in
+    /// `functions.Hello.secrets.Partner`.
     pub(in crate::spec) fn list(&mut self, table: &Table, key: &List) -> Vec<Located> {
         let Some(item) = table.get(&key.key) else {
             let hardened = if let Fallback::Texts(texts) = key.key.hardened { texts } else { &[] };
@@ -23,8 +24,8 @@ impl Reader {
         self.texts(item, key.key.name, &place)
     }
 
-    /// The lists, by name, each with the place of its name. Their places are the key's with the name behind it, and with
-    /// the text behind that. What is no list of texts is reported and left out.
+    /// The lists, each with its name and the name's span. The place of a list is the key's place and the name, and the
+    /// place of a text adds the text. Values that are not lists of text are reported and left out.
     pub(in crate::spec) fn lists(&mut self, table: &Table, key: &Lists) -> Vec<(Located, Vec<Located>)> {
         let Some(item) = table.get(&key.key) else { return Vec::new() };
         let DeValue::Table(entries) = item.get_ref() else {
@@ -43,8 +44,8 @@ impl Reader {
         lists.into_iter().map(|(name, (span, texts))| ((name, span), texts)).collect()
     }
 
-    /// Where to say that a list has nothing in it: at the list, or at the table without it. `None` if it has something, also
-    /// if that was reported as a mistake.
+    /// The span to report if a list is empty or missing: that of the list, or that of the table. `None` if the list has
+    /// items, even if these are mistakes.
     pub(in crate::spec) fn nothing_in(table: &Table, key: &List) -> Option<Range<usize>> {
         let Some(item) = table.get(&key.key) else { return Some(table.span.clone()) };
         matches!(item.get_ref(), DeValue::Array(items) if items.is_empty()).then(|| item.span())

@@ -41,15 +41,15 @@ section! {
     );
 }
 
-/// The name of the topic that the alarms tell, unless the file names another one.
+/// The name of the topic that alarms notify, unless the stack file has the ARN of another topic.
 pub const ALARMS_TOPIC: &str = "alarms";
 
-/// What the alarms watch, and whom they tell.
+/// The thresholds of the alarms, and the recipient of their notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarms {
     /// `None`: a topic of the stack that nobody is subscribed to.
     pub notify: Option<Notify>,
-    /// The thresholds. 0: there is no such alarm.
+    /// This field and the five below are thresholds. 0: there is no such alarm.
     pub errors: u32,
     pub throttles: u32,
     pub server_errors: u32,
@@ -60,16 +60,16 @@ pub struct Alarms {
     pub missing_data: MissingData,
 }
 
-/// Whom alarms tell.
+/// The recipient of the alarms' notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notify {
-    /// An e-mail address, by a topic of the stack.
+    /// An e-mail address, which is subscribed to a topic of the stack.
     Address(String),
-    /// The ARN of somebody's topic.
+    /// The ARN of a topic outside of the stack.
     Topic(String),
 }
 
-/// What a period without values means for an alarm.
+/// How an alarm treats a period without values (`TreatMissingData` of CloudWatch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingData {
     NotBreaching,
@@ -92,7 +92,7 @@ impl Stack {
             + there(alarms.dead_letters, self.dead_letter_queues().len())
     }
 
-    /// Whether the alarms tell a topic of the stack's own.
+    /// Whether the alarms notify a topic of the stack itself.
     pub fn has_alarms_topic(&self) -> bool {
         let another = |alarms: &Alarms| matches!(alarms.notify, Some(Notify::Topic(_)));
         self.alarm_count() > 0 && self.alarms.as_ref().is_some_and(|alarms| !another(alarms))
@@ -108,7 +108,7 @@ impl Part for Option<Alarms> {
         if let Some(table) = reader.table(root, &KEY) {
             return Some(alarms(reader, &table));
         }
-        // Auditors expect alarms.
+        // Auditors expect alarms, so the hardened posture has them without the table.
         if reader.posture != Posture::Hardened || root.get(&KEY.key).is_some() {
             return None;
         }

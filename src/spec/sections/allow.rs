@@ -1,4 +1,4 @@
-//! `allow`: what may be done at AWS beyond what other keys say, in the terms of IAM.
+//! `allow`: IAM permissions beyond those that other keys grant.
 
 mod references;
 mod rules;
@@ -31,13 +31,13 @@ section! {
     because: Text = any("Why a wildcard is needed, or an action that could give further permissions.");
 }
 
-/// What may be done, as one statement of a policy.
+/// The permissions of one entry, which become one statement of a policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// As in `s3:GetObject`; with wildcards only if `because` gives a reason.
     pub actions: Vec<String>,
     /// ARNs, in which `{partition}`, `{region}` and `{account}` stand for those of the stack. They may begin with a
-    /// placeholder for something of the stack, such as `{table.notes}`.
+    /// placeholder for a resource of the stack, such as `{table.notes}`.
     pub resources: Vec<String>,
     /// The values by operator and key, with the same placeholders.
     pub conditions: Block,
@@ -47,7 +47,7 @@ pub struct Allowed {
 /// Conditions: the values by operator and key.
 pub type Block = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// What `up` fills in, and the sample with which ARNs are compared before the account is known.
+/// The placeholders that `up` fills in, each with a sample value for checks before the account is known.
 const PLACEHOLDERS: [(&str, &str); 3] =
     [("{partition}", "aws"), ("{region}", "eu-central-1"), ("{account}", "123456789012")];
 
@@ -70,7 +70,7 @@ impl Allowed {
         self.conditions.iter().map(|(operator, block)| (operator.clone(), keys(block))).collect()
     }
 
-    /// The partition that its ARNs name instead of `{partition}`, if it is another one.
+    /// The first partition in its ARNs that is neither `{partition}` nor the given one.
     pub fn other_partition(&self, partition: &str) -> Option<&str> {
         let named = self.resources.iter().filter_map(|arn| arn.strip_prefix("arn:")?.split(':').next());
         named.into_iter().find(|named| !named.contains(['{', '*', '?']) && *named != partition)
@@ -83,7 +83,7 @@ fn filled_in(text: &str, Scope { partition, account, region, .. }: &Scope) -> St
 }
 
 impl Stack {
-    /// Entries of `allow` with ARNs of another partition than this one, which IAM would not let match anything.
+    /// Reports entries of `allow` with ARNs of another partition. Such ARNs match no resource in this partition.
     pub fn of_other_partitions(&self, partition: &str) -> Vec<Diagnostic> {
         let functions = self.functions.iter().map(|(name, function)| ("functions", name, &function.rights.allow));
         let callers = self.identity_pools.iter().map(|(name, identity)| ("identity_pools", name, &identity.allow));
@@ -99,7 +99,7 @@ impl Stack {
     }
 }
 
-/// Placeholders for what the stack does not have. `within` begins the places.
+/// Reports placeholders for resources that the stack does not have. Places begin with `within`.
 pub(super) fn check(within: &str, allow: &[Allowed], checks: &mut Checks) {
     for (at, allowed) in allow.iter().enumerate() {
         for resource in &allowed.resources {
@@ -110,7 +110,7 @@ pub(super) fn check(within: &str, allow: &[Allowed], checks: &mut Checks) {
     }
 }
 
-/// Reports a placeholder for something that the stack does not have.
+/// Reports a placeholder for a resource that the stack does not have.
 fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &mut Checks) {
     match kind {
         Kind::Function => checks.exists(place, kind.word(), name, &[&functions::KEY.key]),
@@ -121,7 +121,7 @@ fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &m
     }
 }
 
-/// Reads the entries, and reports what AWS would not accept or what is too wide.
+/// Reads the entries. Reports entries that AWS would not accept or that allow too much.
 pub(super) fn read(reader: &mut Reader, table: &Table, key: &Nested<AllowKeys>) -> Vec<Allowed> {
     let place = table.at(&key.key);
     let mut entries = Vec::new();
@@ -168,7 +168,7 @@ struct Condition {
     values: Vec<String>,
 }
 
-/// A list that must have something in it.
+/// A list that must be given and must not be empty.
 fn some(reader: &mut Reader, table: &Table, key: &List) -> Vec<Located> {
     let texts = reader.list(table, key);
     match table.get(&key.key) {

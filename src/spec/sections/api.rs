@@ -119,10 +119,10 @@ pub enum ApiKind {
     Http,
 }
 
-/// What the stage of a REST API logs. The stage of an HTTP API always logs every request.
+/// The logs of a REST API's stage. The stage of an HTTP API always logs every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiLogs {
-    /// A line for each request.
+    /// Whether the access log has a line for each request.
     pub access: bool,
     pub execution: ExecutionLog,
 }
@@ -145,9 +145,9 @@ pub struct Api {
     pub rate_limit: u32,
     /// Requests at once that each route allows.
     pub burst_limit: u32,
-    /// TLS 1.2 for HTTP APIs, whose own policy is AWS's.
+    /// The oldest TLS version. TLS 1.2 for HTTP APIs, because AWS sets it.
     pub tls: Tls,
-    /// None for HTTP APIs.
+    /// [`ApiLogs::NONE`] for HTTP APIs.
     pub logs: ApiLogs,
     /// Whether X-Ray traces requests. Never for HTTP APIs.
     pub tracing: bool,
@@ -157,7 +157,7 @@ pub struct Api {
     pub domain: Option<Domain>,
     /// Whether it answers at the host name that AWS gives it. Otherwise it has a domain.
     pub default_endpoint: bool,
-    /// None for HTTP APIs.
+    /// `None` for HTTP APIs.
     pub allow_from: Option<AllowFrom>,
     pub routes: Vec<Route>,
 }
@@ -225,7 +225,7 @@ fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     checks.report(flaws.map(|flaw| flaw.within(name)));
 }
 
-/// The ARN of a route in a policy.
+/// The ARN of a route in a policy, with a sample of the API's id.
 pub(super) fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
     scope.execute_api_arn("0123456789", &api.stage, &route.method, &route.path)
 }

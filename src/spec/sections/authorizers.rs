@@ -32,14 +32,14 @@ section! {
 pub struct LambdaAuthorizer {
     pub function: String,
     pub identity: Vec<Identity>,
-    /// How long an answer holds for further requests, in seconds.
+    /// How long API Gateway caches an answer, in seconds.
     pub cache_s: u32,
-    /// The pool whose groups its function checks, if the function is one of this program. The stack file does not have such
-    /// an entry.
+    /// The pool whose groups its function checks, if the function is one of this program. The stack file does not have
+    /// such an entry.
     pub pool: Option<String>,
 }
 
-/// The part of a request by which an authorizer knows the caller.
+/// The part of a request that identifies the caller for an authorizer (an identity source).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     Header(String),
@@ -97,7 +97,7 @@ fn authorizer(reader: &mut Reader, table: &Table) -> LambdaAuthorizer {
     LambdaAuthorizer { function, identity: parts, cache_s: reader.number(table, cache_s), pool: None }
 }
 
-/// Authorizers with the name of a pool's authorizer. API Gateway takes each name once.
+/// Reports entries with the name of a pool's authorizer. API Gateway accepts each name only once.
 fn twins(checks: &Checks) -> Vec<Diagnostic> {
     let stack = checks.stack;
     let taken = |name: &&String| stack.pool_names().any(|pool| stack.authorizer_of(pool) == Some(*name));

@@ -28,7 +28,7 @@ static KEY: Nested<FirewallKeys> = Nested::table(
     "The web ACL on the stages of REST APIs and on user pools. With posture = \"hardened\" the stack has one even without this section.",
 );
 
-/// Networks of an IP set (docs/aws.md, IP sets).
+/// The most networks of an IP set (docs/aws.md, IP sets).
 const MAX_ADDRESSES: usize = 10_000;
 
 section! {
@@ -70,7 +70,7 @@ section! {
     allow: List = texts("Requests from all other countries are blocked.");
 }
 
-/// The web ACL on the API's stage.
+/// The web ACL on the stages of REST APIs and on user pools.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Firewall {
     pub mode: Mode,
@@ -82,7 +82,7 @@ pub struct Firewall {
     pub countries: Option<Countries>,
     /// How much of a body WAF inspects before an API, in KB: 16, 32, 48 or 64.
     pub body_limit_kb: u32,
-    /// Every request is logged.
+    /// Whether every request is logged.
     pub log: bool,
     /// In the order of evaluation.
     pub rules: Vec<FirewallRule>,
@@ -109,12 +109,12 @@ impl Firewall {
     }
 }
 
-/// Whose addresses are blocked, by country.
+/// The countries whose addresses are blocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Countries {
     /// Codes of two letters, sorted.
     pub codes: Vec<String>,
-    /// All countries except these are blocked, instead of these.
+    /// Whether all countries except `codes` are blocked, instead of `codes`.
     pub all_others: bool,
 }
 
@@ -150,7 +150,8 @@ impl Part for Option<Firewall> {
     }
 }
 
-/// The web ACL that auditors expect on every stage and pool that can have one, if the file says nothing about it.
+/// The web ACL of the hardened posture if the stack file has no `[firewall]`. Auditors expect a web ACL on every stage
+/// and pool that can have one.
 pub(super) fn by_posture(reader: &mut Reader, root: &Table, stack: &Stack) -> Option<Firewall> {
     let could_have_one =
         stack.all_apis().any(|(_, api)| api.kind == ApiKind::Rest) || stack.pools.values().any(|pool| pool.firewall);
@@ -167,7 +168,7 @@ fn pointless(stack: &Stack) -> Vec<Diagnostic> {
     if let Some(firewall) = &stack.firewall {
         let mut kinds = stack.all_apis().map(|(_, api)| api.kind).peekable();
         if stack.pools.values().any(|pool| pool.firewall) {
-            // It protects these pools.
+            // The firewall protects these pools.
         } else if kinds.peek().is_none() {
             let message = "this stack has a firewall, but no API or pool that it could protect";
             flaws.push(Diagnostic::new("firewall", message));
@@ -219,7 +220,7 @@ fn firewall(reader: &mut Reader, table: &Table) -> Firewall {
     }
 }
 
-/// Networks, each once.
+/// The networks in a list. Duplicates are reported.
 fn networks(reader: &mut Reader, table: &Table, key: &List) -> Vec<IpNet> {
     let mut networks: Vec<IpNet> = Vec::new();
     for (address, span) in reader.list(table, key) {
@@ -258,7 +259,7 @@ fn countries(reader: &mut Reader, table: &Table) -> Option<Countries> {
     Some(Countries { codes: codes.into_iter().collect(), all_others: given[1] })
 }
 
-/// Why a text is no network for WAF, and what to write instead.
+/// The reason why a text is no network for WAF, and how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoNetwork {
     pub message: String,

@@ -120,9 +120,9 @@ section! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
-    /// What it runs.
+    /// The code of the function.
     pub code: Code,
-    /// What calls it besides routes.
+    /// The triggers that call it besides routes.
     pub triggers: Vec<Trigger>,
     /// The secrets it may read.
     pub secrets: Vec<String>,
@@ -130,7 +130,7 @@ pub struct Function {
     pub publishes: Vec<String>,
     /// The queues it may send messages to.
     pub sends: Vec<String>,
-    /// What else it may do.
+    /// Its further permissions.
     pub rights: Rights,
     /// 128 to 10,240.
     pub memory_mb: u32,
@@ -146,9 +146,9 @@ pub struct Function {
     pub tracing: bool,
     /// One of the values that CloudWatch Logs allows.
     pub log_retention_days: u32,
-    /// `None`: the stack file says nothing about it.
+    /// `None`: the stack file has no `vpc`, so the function runs in no VPC.
     pub vpc: Option<Vpc>,
-    /// What receives the events of asynchronous calls that failed.
+    /// The destination for the events of asynchronous calls that failed.
     pub on_failure: Option<Destination>,
     pub environment: BTreeMap<String, Variable>,
 }
@@ -292,8 +292,7 @@ fn function(reader: &mut Reader, _name: &str, table: &Table) -> Function {
     }
 }
 
-/// A function of this program: its code is in this folder of it. Its other settings are those that the posture gives to
-/// functions.
+/// A function whose code is in the folder `source` of this program. Its other settings are the defaults of the posture.
 pub(super) fn shipped(
     reader: &mut Reader,
     name: &str,

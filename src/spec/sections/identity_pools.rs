@@ -38,7 +38,7 @@ pub struct IdentityPool {
     pub pool: String,
     /// The routes that the credentials may call.
     pub invokes: Vec<Invoke>,
-    /// What else they allow.
+    /// The further permissions of the credentials.
     pub allow: Vec<Allowed>,
 }
 
@@ -51,8 +51,8 @@ pub struct Invoke {
 }
 
 impl Stack {
-    /// The routes that an identity pool's credentials open, each with its API. Entries that lead nowhere are left out;
-    /// reading the file reports them.
+    /// The routes that an identity pool's credentials may call, each with its API. Entries without such a route are
+    /// left out; reading the file reports them.
     pub fn opened<'a>(&'a self, invokes: &'a [Invoke]) -> impl Iterator<Item = (&'a Invoke, &'a Api, &'a Route)> {
         invokes.iter().filter_map(|invoke| {
             let (_, api) = self.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
@@ -104,7 +104,8 @@ fn invoke(checks: &mut Checks, place: String, invoke: &Invoke) {
     }
 }
 
-/// Routes that the role would open although `invokes` does not name them: in policies, `*` stands for slashes too.
+/// Reports routes that the role would allow although `invokes` does not name them: in policies, `*` stands for slashes
+/// too.
 fn opened_beside(stack: &Stack, name: &str, identity: &IdentityPool) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (of, api) in stack.all_apis() {
@@ -128,9 +129,10 @@ fn opened_beside(stack: &Stack, name: &str, identity: &IdentityPool) -> Vec<Diag
     flaws
 }
 
-/// Identity pools whose roles would have the same name as each other's or as a function's. Reported at the later one.
+/// Reports identity pools whose role would have the same name as the role of a function or of an earlier identity pool.
 fn twins(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
-    // Role names are unique regardless of case (docs/aws.md, Roles). The later of two functions counts.
+    // Role names are unique regardless of case (docs/aws.md, Roles). Of two functions with the same lower-case name,
+    // the map has the later one.
     let functions: BTreeMap<String, &String> =
         checks.stack.functions.keys().map(|name| (name.to_lowercase(), name)).collect();
     let mut callers: BTreeMap<String, &str> = BTreeMap::new();
@@ -163,7 +165,7 @@ fn too_large(checks: &Checks, name: &str, wanted: &IdentityPool) -> Option<Diagn
     })
 }
 
-/// An ARN as long as that of a pool can be.
+/// A sample ARN with the greatest length that a pool's ARN can have.
 fn longest_pool(checks: &Checks) -> String {
     checks.longest.arn("cognito-idp", &format!("userpool/{}_123456789", checks.longest.region))
 }

@@ -1,8 +1,8 @@
-//! The sections of the stack file, a file for each: the declarations of its keys, what it is read into, the code that
-//! reads it, and the checks of its entries and of what they name.
+//! The sections of the stack file, a file for each: the declarations of its keys, the types for its values, the code
+//! that reads it, and the checks of its entries and of the names in them.
 //!
-//! Each function that reads takes the keys of its table apart without `..`, so that a key that is declared and not read
-//! is an error.
+//! Each reading function destructures the keys of its table without `..`, so that a declared key that is not read is a
+//! compiler error.
 
 #![deny(unused_variables)]
 
@@ -29,15 +29,15 @@ use super::field::{Key, Nested, Required, TagTexts, Text, Word};
 use super::reader::{Reader, Table};
 use super::section::{Section, section};
 
-/// What a key at the top of the stack file is read into.
+/// The value of a key at the top of the stack file.
 trait Part: Sized {
     /// The key, with the tables under it.
     fn key() -> &'static Key;
 
-    /// Reads it, and reports the mistakes that need no look at other sections.
+    /// Reads the value, and reports the mistakes that can be found without other sections.
     fn read(reader: &mut Reader, root: &Table) -> Self;
 
-    /// Reports what is wrong with it in a stack that was read as a whole.
+    /// Reports the mistakes that can be found only in the whole stack.
     fn check(&self, _checks: &mut Checks) {}
 }
 
@@ -56,14 +56,14 @@ macro_rules! sections {
             pub name: String,
             /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
             pub permissions_boundary: Option<String>,
-            /// The key that encrypts what the stack keeps.
+            /// The KMS key that encrypts the stack's data.
             pub kms_key: Option<KmsKey>,
             pub posture: Posture,
-            /// The tags of everything that takes tags.
+            /// The tags of all resources that take tags.
             pub tags: BTreeMap<String, String>,
-            /// The ARNs of secrets that somebody else looks after, by name.
+            /// The ARNs of existing secrets outside of the stack, by name.
             pub existing_secrets: BTreeMap<String, String>,
-            /// The pools that somebody else looks after, by name.
+            /// The existing user pools outside of the stack, by name.
             pub existing_pools: BTreeMap<String, ExistingPool>,
             $($($(#[$about])* pub $field: $part,)*)*
         }
@@ -130,7 +130,7 @@ sections! {
         authorizers: BTreeMap<String, LambdaAuthorizer>,
     }
     plans {
-        /// How much partners may use, by name.
+        /// Usage plans with the API keys of partners, by name.
         plans: BTreeMap<String, UsagePlan>,
     }
     firewall { firewall: Option<Firewall> }
@@ -170,7 +170,7 @@ section! {
     );
 }
 
-/// Which defaults the stack file's keys have.
+/// The set of defaults for the stack file's keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Posture {
     /// The defaults of the tutorial.
@@ -180,20 +180,20 @@ pub enum Posture {
     Hardened,
 }
 
-/// What `kms_key` has for a key of the stack's own.
+/// The value of `kms_key` for a key of the stack's own.
 const CREATE: &str = "create";
 
-/// The key that encrypts what the stack keeps.
+/// The KMS key that encrypts the stack's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KmsKey {
-    /// One of the stack's own.
+    /// A key of the stack's own, which `up` creates.
     Create,
-    /// The ARN of somebody's key.
+    /// The ARN of a key outside of the stack.
     Arn(String),
 }
 
 impl KmsKey {
-    /// The ARN of somebody's key.
+    /// The ARN of a key outside of the stack, if the stack uses one.
     pub fn given(&self) -> Option<&str> {
         match self {
             Self::Create => None,
@@ -210,7 +210,7 @@ impl KmsKey {
     }
 }
 
-/// What `[stack]` says besides the posture, which the reader keeps.
+/// The values of `[stack]` except the posture, which the reader keeps.
 struct Head {
     name: String,
     permissions_boundary: Option<String>,
@@ -282,7 +282,7 @@ pub fn check_boundary(arn: &str) -> Result<(), String> {
     })
 }
 
-/// Checks the ARN of a KMS key. Not every service takes the ARN of an alias.
+/// Checks the ARN of a KMS key. An alias is a mistake, because not every service takes its ARN.
 fn key_arn(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
@@ -329,7 +329,7 @@ mod tests {
         found
     }
 
-    /// A line of the commented file: the text as a setting or a heading, without the comment mark before it.
+    /// The lines of the commented file, without the comment mark in front of settings and headings.
     fn settings() -> impl Iterator<Item = &'static str> {
         BUILTIN.lines().map(|line| line.trim_start_matches(['#', ' ']))
     }
@@ -382,7 +382,7 @@ mod tests {
                 let fits = match key.holds {
                     Holds::Word(words) => words.iter().any(|word| default == **word),
                     Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
-                    // The kinds of keys make sure of the rest.
+                    // The constructors of the other kinds ensure valid defaults.
                     _ => true,
                 };
                 assert!(fits, "{}", key.name);
@@ -421,8 +421,8 @@ mod tests {
         assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));
     }
 
-    /// The code that reads a stack file takes names and defaults from the declarations: a literal would be a second
-    /// place.
+    /// The code that reads a stack file takes names and defaults from the declarations: a literal would repeat a
+    /// declaration.
     #[test]
     fn the_reading_code_looks_up_no_key_by_a_literal() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/spec");

@@ -40,7 +40,7 @@ section! {
     );
 }
 
-/// How much each of some API keys may use.
+/// The limits of each API key in a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsagePlan {
     /// Requests per second.
@@ -52,7 +52,7 @@ pub struct UsagePlan {
     pub keys: Vec<String>,
 }
 
-/// The number of requests in a longer time.
+/// The most requests of each API key in a day, week or month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     pub requests: u32,
@@ -111,7 +111,8 @@ fn quota(reader: &mut Reader, table: &Table, key: &Nested<QuotaKeys>) -> Option<
     None
 }
 
-/// Keys of two plans. AWS takes a key for a stage in one plan only (docs/aws.md, API keys and usage plans).
+/// Reports API keys that are in two plans. AWS takes a key for a stage in one plan only (docs/aws.md, API keys and
+/// usage plans).
 fn twins(plans: &BTreeMap<String, UsagePlan>) -> Vec<Diagnostic> {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     let mut flaws = Vec::new();

@@ -28,7 +28,7 @@ use crate::spec::section::section;
 
 pub(super) static KEY: Nested<PoolKeys> = Nested::named("pools", NAME, &POOL, "Cognito user pools, by name.");
 
-/// In characters.
+/// The longest name of a group, in characters.
 const LONGEST_GROUP: usize = 64;
 
 section! {
@@ -137,7 +137,7 @@ pub struct Pool {
     pub tokens: Tokens,
     /// At least one, in the order of the declaration.
     pub flows: Vec<SignInFlow>,
-    /// What users sign in with: at least one.
+    /// The identifiers that users can sign in with: at least one.
     pub sign_in: Vec<SignIn>,
     pub attributes: Vec<UserAttribute>,
     /// The names of its groups, in the order of the stack file.
@@ -151,7 +151,8 @@ pub struct Pool {
     pub hooks: Hooks,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
-    /// Set while the file is read: then the pool is not the stack's own, and [`Stack::existing_pools`](super::Stack::existing_pools) has it.
+    /// Set only while the file is read. Then the pool is outside of the stack, and
+    /// [`Stack::existing_pools`](super::Stack::existing_pools) has it.
     existing: Option<Existing>,
 }
 
@@ -229,7 +230,7 @@ fn own_authorizer(name: &str, authorizer: &str, checks: &mut Checks, known: &mut
     }
 }
 
-/// What is wrong with pools that exist already.
+/// Checks the pools that exist already.
 fn check_existing(checks: &mut Checks, authorizers: &mut Authorizers) {
     let mut ids = BTreeMap::new();
     for (name, pool) in &checks.stack.existing_pools {
@@ -242,7 +243,7 @@ fn check_existing(checks: &mut Checks, authorizers: &mut Authorizers) {
     }
 }
 
-/// Refresh tokens that could renew nothing.
+/// Reports refresh tokens that are not valid for longer than the tokens that they renew.
 fn short_refresh(name: &str, tokens: Tokens) -> Option<Diagnostic> {
     let longest = tokens.id_minutes.max(tokens.access_minutes);
     (tokens.refresh_days * 24 * 60 <= longest).then(|| {
@@ -324,7 +325,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
     let empty = || Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
     let password = reader.table(table, password).unwrap_or_else(empty);
     let tokens = reader.table(table, tokens).unwrap_or_else(empty);
-    // A program has no authenticator app, so the posture leaves its pool without the demand for a code.
+    // A program has no authenticator app, so the posture does not require a code in its pool.
     let no_codes = table.get(&mfa.key).is_none() && of_programs;
     Pool {
         authorizer: authorizer.map_or_else(|| format!("{name}Authorizer"), |(authorizer, _)| authorizer),
@@ -363,7 +364,8 @@ fn groups(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
     groups.into_iter().map(|(name, _)| name).collect()
 }
 
-/// AWS takes more characters. These need no quotes in a shell, and leave room for the name of a group's copy.
+/// AWS takes more characters and longer names. These characters need no quotes in a shell, and the limit leaves room
+/// for the name of a group's copy.
 fn is_group_name(name: &str) -> bool {
     let charset = |c: char| c.is_ascii_alphanumeric() || "_.@+=-".contains(c);
     (1..=LONGEST_GROUP).contains(&name.len()) && name.chars().all(charset)

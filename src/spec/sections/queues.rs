@@ -44,7 +44,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue for what could not be handled, which somebody looks at later.
+    /// A queue for messages and events that could not be handled. It keeps them as long as SQS allows.
     fn for_dead_letters(fifo: bool) -> Self {
         Self { dead_letter_after: None, fifo, retention_days: LONGEST }
     }
@@ -56,7 +56,8 @@ impl Queue {
 }
 
 impl Stack {
-    /// Every queue by its name: those of `[queues]`, their dead-letter queues, and those for failed events of functions.
+    /// Every queue by its name: those of `[queues]`, their dead-letter queues, and those for failed events of
+    /// functions.
     pub fn all_queues(&self) -> BTreeMap<String, Queue> {
         let mut all = self.queues.clone();
         for (name, queue) in &self.queues {
@@ -75,14 +76,14 @@ impl Stack {
         self.functions.values().flat_map(Function::failures).filter_map(Destination::queue)
     }
 
-    /// The names of the queues for what could not be handled.
+    /// The names of the queues for messages and events that could not be handled.
     pub fn dead_letter_queues(&self) -> BTreeSet<String> {
         let behind = self.queues.iter().filter_map(|(name, queue)| queue.dead_letters_of(name));
         behind.chain(self.failure_queues().cloned()).collect()
     }
 
-    /// For how many seconds a message of this queue is hidden while a function handles it, as AWS advises: six times the
-    /// function's timeout, and the window. `None`: no function is called with its messages.
+    /// The visibility timeout of this queue, in seconds. As AWS advises, it is six times the timeout of the function
+    /// that reads the queue, plus the window. `None`: no function reads it.
     pub fn visibility_s(&self, queue: &str) -> Option<u32> {
         let calls = self.functions.values().flat_map(|function| function.queues().map(move |calls| (function, calls)));
         let calls = calls.filter(|(_, trigger)| trigger.queue == queue);

@@ -19,7 +19,7 @@ pub(super) static KEY: Nested<ValueKeys> =
 /// The key of a secret's settings, beside the keys of its value.
 pub(in crate::spec) const SETTINGS: &str = "settings";
 
-/// A secret's value, in bytes.
+/// The greatest size of a secret's value, in bytes.
 pub const MAX_SECRET: usize = 65_536;
 
 pub(super) const RESOURCE_POLICY: &str = "Whether the secret's resource policy denies reading the value to everybody but the functions that may read it, and everything to other accounts.";
@@ -78,19 +78,21 @@ pub enum Value {
     Generate(u16),
 }
 
-/// What the stack file says of a secret beside its value.
+/// The settings of a secret, which are not part of its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretSettings {
-    /// Reading is denied to everybody but the functions that may read it, and everything to other accounts.
+    /// Whether its resource policy denies reading to everybody but the functions that may read it, and everything to
+    /// other accounts.
     pub resource_policy: bool,
-    /// With a resource policy: the ARNs of the roles and users that may do more than read; empty for everybody.
+    /// The ARNs of the roles and users that may do more than read, if there is a resource policy. Empty: no limit.
     pub administrators: Vec<String>,
     pub rotation: Option<Rotation>,
-    /// The ARN of a secret of somebody else's. Then the secret has no values, and [`Stack::existing_secrets`] has it.
+    /// The ARN of an existing secret outside of the stack. Then the secret has no values, and
+    /// [`Stack::existing_secrets`] has it.
     pub existing: Option<String>,
 }
 
-/// Takes the secrets that somebody else looks after out of the others: their ARNs, by name.
+/// Removes the existing secrets from `secrets`, and returns their ARNs by name.
 pub(super) fn existing(secrets: &mut BTreeMap<String, Secret>) -> BTreeMap<String, String> {
     let (own, theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
         std::mem::take(secrets).into_iter().partition(|(_, secret)| secret.settings.existing.is_none());
@@ -101,14 +103,14 @@ pub(super) fn existing(secrets: &mut BTreeMap<String, Secret>) -> BTreeMap<Strin
 /// How a secret's value is replaced regularly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// The function of the stack that does it.
+    /// The function of the stack that replaces the value.
     pub function: String,
     /// 1 to 1000.
     pub days: u32,
 }
 
 impl Stack {
-    /// By what a function asks for a secret: its name in AWS, or the ARN of one of somebody else's.
+    /// The id by which a function requests a secret: its name in AWS, or the ARN of an existing secret.
     pub fn secret_id(&self, name: &str, scope: &Scope) -> String {
         self.existing_secrets.get(name).cloned().unwrap_or_else(|| scope.physical(name))
     }
@@ -185,7 +187,7 @@ fn values(reader: &mut Reader, place: &str, table: &DeTable) -> BTreeMap<String,
     values
 }
 
-/// The settings of a secret; those of one without the key `settings` are the defaults.
+/// The settings of a secret, or the defaults if it has no key `settings`.
 fn settings(reader: &mut Reader, item: Option<Item>, place: String) -> SecretSettings {
     let SettingsKeys { resource_policy, administrators, rotation, existing } = &SETTINGS_KEYS;
     let none = DeTable::new();

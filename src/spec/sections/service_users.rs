@@ -29,7 +29,7 @@ section! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUser {
     pub pool: String,
-    /// Reading its secret is denied to everybody but the functions that may read it.
+    /// Whether the resource policy of its secret denies reading to everybody but the functions that may read it.
     pub resource_policy: bool,
 }
 
@@ -73,7 +73,8 @@ pub(super) fn secrets() -> [&'static Key; 2] {
     [&secrets::KEY.key, &KEY.key]
 }
 
-/// The pools that service users sign in to, before the users are read. Mistakes in these entries are reported then.
+/// The pools that service users sign in to, before the users are read. Mistakes in these entries are reported when the
+/// users are read.
 pub(super) fn pools_of_programs(root: &Table) -> BTreeSet<String> {
     let Some(DeValue::Table(users)) = root.get(&KEY.key).map(toml::Spanned::get_ref) else { return BTreeSet::new() };
     let pool = |user: &DeValue| match user {

@@ -15,7 +15,7 @@ use crate::spec::section::section;
 /// Names of indexes (docs/aws.md, Tables).
 const INDEX_NAME: Names = Names { form: "^[A-Za-z0-9_-]{3,255}$", longest: 255 };
 
-/// How many indexes a table may have, unless the account's quota is another.
+/// How many indexes a table may have, unless the account has another quota.
 const MOST_INDEXES: usize = 20;
 
 /// How many attributes an index may have beside its keys.
@@ -72,7 +72,7 @@ section! {
 pub struct DataTable {
     pub key: Attribute,
     pub sort: Option<Attribute>,
-    /// The attribute with the second at which an item expires.
+    /// The attribute with the time at which an item expires, in seconds since 1970.
     pub ttl: Option<String>,
     pub stream: Option<StreamView>,
     pub indexes: BTreeMap<String, Index>,
@@ -162,7 +162,7 @@ fn index(reader: &mut Reader, name: &str, table: &Table) -> Index {
     Index { key, sort, projection }
 }
 
-/// A key and a sort key, which must be another attribute.
+/// Reads a key and a sort key, which must be different attributes.
 fn keys(reader: &mut Reader, table: &Table, key: &Required, sort: &Text) -> (Attribute, Option<Attribute>) {
     let key = reader.required(table, key).map(|given| attribute(reader, given)).unwrap_or_default();
     let given = reader.text(table, sort);

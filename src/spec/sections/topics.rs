@@ -43,35 +43,35 @@ section! {
     );
 }
 
-/// The form of an address over HTTPS, without what may be a secret.
+/// The form of an HTTPS URL without a user, a query or a fragment, which may be secrets.
 const HTTPS: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^?#@ ]*)?$";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// Messages that are published without TLS are denied.
+    /// Whether its policy denies messages that are published without TLS.
     pub tls_only: bool,
     /// 1 for SHA-1, 2 for SHA-256.
     pub signature_version: u8,
-    /// SNS sends traces to X-Ray.
+    /// Whether SNS sends traces to X-Ray.
     pub tracing: bool,
-    /// Who gets its messages beside functions.
+    /// The subscribers that get its messages beside functions.
     pub subscribers: Vec<Subscriber>,
 }
 
-/// Who gets the messages of a topic.
+/// A subscriber, which gets the messages of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscriber {
     Email(String),
     Https(String),
     Queue {
         queue: String,
-        /// The queue gets the message alone.
+        /// Whether the queue gets only the message, without SNS's JSON around it.
         raw: bool,
     },
 }
 
 impl Topic {
-    /// The queues that get its messages, each with whether it gets the message alone.
+    /// The queues that get its messages, each with its setting `raw`.
     pub fn queues(&self) -> impl Iterator<Item = (&String, bool)> {
         self.subscribers.iter().filter_map(|subscriber| match subscriber {
             Subscriber::Queue { queue, raw } => Some((queue, *raw)),
@@ -178,7 +178,7 @@ fn subscriber(reader: &mut Reader, table: &Table) -> Option<Subscriber> {
         (None, None, Some((url, span))) => {
             if let Err((why, help)) = address(&url) {
                 reader.diagnostic(&span, why, Some(help.into()));
-                // It may be a secret.
+                // The URL may contain a secret.
                 reader.hide(span);
             }
             Some(Subscriber::Https(url))

@@ -10,9 +10,9 @@ use crate::support::proxy::AwsRequest;
 pub struct Address {
     /// `iam CreateRole`.
     pub name: String,
-    /// The resource that it is about, without ids that AWS gave.
+    /// The subject: the resource that the call is about, without ids from AWS.
     pub about: String,
-    /// Counted from 1, among calls of the same name about the same thing.
+    /// The call's number, from 1, among calls with the same name and subject.
     pub nth: usize,
 }
 
@@ -59,7 +59,7 @@ pub fn about(asked: &AwsRequest) -> String {
     if let Some(named) = FIELDS.iter().find_map(|field| asked.field(field)) {
         // The ARN of a table's stream ends in the time at which it was made.
         let named = named.split("/stream/").next().unwrap_or_default().to_owned();
-        // Of an ARN only its last part, without random ids.
+        // Keep only the last part of an ARN, without random ids.
         let end = if named.starts_with("arn:") { named.rsplit(':').next().unwrap_or_default() } else { &named };
         // The ARN of a secret ends in a hyphen and six random characters.
         let secret = asked.service == "secretsmanager" && named.starts_with("arn:");
@@ -77,24 +77,24 @@ pub fn about(asked: &AwsRequest) -> String {
             None => false,
         };
         ids = COLLECTIONS.iter().find(|(name, _)| *name == segment).map(|(_, ids)| *ids);
-        // Of an encoded ARN only its last part, without the account.
+        // Keep only the last part of an encoded ARN, without the account.
         let end = segment.rsplit_once("%3A").map_or(segment, |(_, end)| end);
         kept.push(if is_id { "*" } else { end });
     }
     kept.join("/")
 }
 
-/// Which segments after the name of a collection are ids from AWS.
+/// The segments after the name of a collection that are ids from AWS.
 #[derive(Clone, Copy)]
 enum Ids {
-    /// All of them, whatever they look like.
+    /// Every segment.
     Every,
-    /// Those that look like one: see [`random`]. Others are names that we give.
+    /// Segments that look like an id: see [`random`]. The others are names that we give.
     Random,
 }
 
 const COLLECTIONS: [(&str, Ids); 15] = [
-    // Their ids are short.
+    // The ids of API mappings are too short for `random`.
     ("apimappings", Ids::Every),
     ("apikeys", Ids::Random),
     ("apis", Ids::Random),

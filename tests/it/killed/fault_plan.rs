@@ -1,6 +1,6 @@
-//! What happens to the calls of one run: nothing, one call is cut, or random faults from a seed. Besides that, lists do
-//! not show new resources for a moment, and the state file is checked before every create and delete: the intent must be
-//! on disk, and so must the ids of everything that the new resource depends on.
+//! The faults of one run: none, one cut call, or random faults from a seed. In addition, lists omit new resources for a
+//! moment, and the state file is checked before every create and delete: the intent must be on disk, and so must the
+//! ids of everything that the new resource depends on.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,7 +23,7 @@ const LAG: Duration = Duration::from_millis(30);
 /// Every list shows resources that are older than this.
 const NEW_FOR: Duration = Duration::from_secs(2);
 
-/// Which faults a run meets.
+/// The faults of a run.
 #[derive(Debug, Clone)]
 pub enum FaultMode {
     None,
@@ -36,7 +36,7 @@ pub enum FaultMode {
 #[derive(Debug, Clone)]
 pub struct ObservedCall {
     pub address: Address,
-    /// It repeats a read that was answered with "not ready yet".
+    /// Whether the call repeats a read that was answered with "not ready yet".
     pub poll: bool,
     /// The injected fault, if there was one.
     pub outcome: Option<CallOutcome>,
@@ -76,7 +76,7 @@ impl FaultPlan {
         }))
     }
 
-    /// Starts a run of a program whose state folder this is.
+    /// Starts a run of the program with this state folder.
     pub fn begin(&self, mode: FaultMode, folder: PathBuf) {
         let mut inner = self.inner();
         (inner.mode, inner.folder, inner.hit) = (mode, folder, false);
@@ -95,7 +95,7 @@ impl FaultPlan {
         self.inner().calls.clone()
     }
 
-    /// The engine's promises that were broken since this was last called.
+    /// The engine's promises that were broken since the last call of this function.
     pub fn violations(&self) -> Vec<String> {
         std::mem::take(&mut self.inner().violations)
     }
@@ -161,7 +161,7 @@ impl FaultInjector for FaultPlan {
 
 /// The kind that this call deletes.
 fn deleted_by(asked: &AwsRequest) -> Option<&'static Kind> {
-    // A version of a function has no record: it goes when the function's alias has another one.
+    // A version of a function has no record: it is deleted when the function's alias points to another version.
     if asked.operation == "DeleteFunction" && asked.path.contains("Qualifier=") {
         return None;
     }

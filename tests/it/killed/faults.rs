@@ -1,4 +1,4 @@
-//! The random faults, as each service words them.
+//! The random faults, with the error codes and texts of each service.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
     }
 }
 
-/// A refusal because of a concurrent change, if the service knows one of this operation.
+/// A refusal because of a concurrent change. If none is recorded for this operation, the call is throttled.
 fn conflict(asked: &AwsRequest) -> Fault {
     let service = service(&asked.service);
     conflict_of(service, &asked.operation, &about(asked)).unwrap_or_else(|| service.throttling())
 }
 
-/// The same of an operation and the name of its resource.
+/// The recorded refusal of an operation on a resource with this name because of a concurrent change.
 pub fn conflict_of(service: &Service, operation: &str, name: &str) -> Option<Fault> {
     let names = [("arn", "arn:aws:lambda:eu-central-1:1:function:f"), ("name", name)];
     let operation = format!("{} {operation}", service.name);

@@ -12,7 +12,7 @@ use super::part::Part;
 use super::test_account::{Built, TestAccount, Verb};
 use crate::support::proxy::CallOutcome;
 
-/// In which account a run starts.
+/// The account in which a run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Start {
     /// The stack never existed there.
@@ -50,7 +50,7 @@ impl Cut {
     }
 }
 
-/// One cell of the matrix: which call of which run is cut in which way, and which command follows.
+/// One cell of the matrix: a run, the call that is cut, the kind of cut, and the next command.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub from: Start,
@@ -90,7 +90,7 @@ fn run(from: Start) -> &'static str {
 pub struct Undisturbed {
     pub built: Built,
     pub calls: BTreeMap<Start, Vec<Address>>,
-    /// Calls that are not cut, and why not.
+    /// Calls that are not cut, each with the reason.
     excluded: BTreeMap<Start, Vec<(Address, &'static str)>>,
 }
 
@@ -138,7 +138,7 @@ pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
     Undisturbed { built: built.unwrap(), calls, excluded }
 }
 
-/// The cases of this part, of those whose call is wanted.
+/// The cases of this part whose call is wanted.
 pub fn cases(undisturbed: &Undisturbed, part: Part, wanted: impl Fn(&Address) -> bool) -> Vec<Case> {
     let wanted = &wanted;
     let of = |(row, (from, cut, then)): (usize, (Start, Cut, Verb))| {
@@ -234,7 +234,7 @@ pub fn run_cases(
     report
 }
 
-/// What a worker's account contains.
+/// The content of a worker's account.
 #[derive(Clone, Copy, PartialEq)]
 enum AccountState {
     /// Nothing, or a secret in its recovery window.
@@ -254,8 +254,8 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Runs cases until none is left. Prefers a case that starts in the account as it is. If there is none, an undisturbed
-    /// run brings the account to where another case starts.
+    /// Runs cases until none is left. Prefers a case that starts in the account as it is. If there is none, an
+    /// undisturbed run brings the account into the state in which another case starts.
     fn run_all(mut self) {
         loop {
             let case = match self.at {
@@ -401,11 +401,11 @@ mod tests {
     use super::super::part;
     use super::*;
 
-    /// A blueprint with so many calls in each run; every second one is a read.
+    /// The runs of a blueprint with this number of calls each; every second call is a read.
     fn undisturbed(calls: usize) -> Undisturbed {
         let address = |nth: usize| {
             let name = if nth.is_multiple_of(2) { "iam GetRole" } else { "iam CreateRole" };
-            // As in the account, not in the order of their addresses.
+            // As in real runs, the calls are not in the order of their addresses.
             Address { name: name.to_owned(), about: format!("demo-{}", nth * 7 % calls), nth: 1 }
         };
         let calls: Vec<Address> = (0..calls).map(address).collect();

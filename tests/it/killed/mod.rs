@@ -43,9 +43,9 @@ enum Blueprint {
     Tutorial,
     HttpJwt,
     ApiToApi,
-    /// No blueprint: [`WATCHED`].
+    /// The stack file [`WATCHED`], which is no blueprint.
     Watched,
-    /// No blueprint: [`edge::STACK`].
+    /// The stack file [`edge::STACK`], which is no blueprint.
     Edge,
 }
 
@@ -106,7 +106,7 @@ impl Blueprint {
         }
     }
 
-    /// The stack file, if it is that of no blueprint.
+    /// The stack file, unless it is a blueprint's.
     fn file(self) -> Option<&'static str> {
         match self {
             Self::Watched => Some(WATCHED),
@@ -115,7 +115,7 @@ impl Blueprint {
         }
     }
 
-    /// A lower bound for what the account contains after `up`, to notice an account reader that sees nothing.
+    /// A lower bound for the number of resources after `up`, to notice an account reader that finds nothing.
     fn least_resources(self) -> usize {
         match self {
             Self::Tutorial => 40,
@@ -202,7 +202,7 @@ fn a_sample_of_the_other_blueprints_crash_matrices() {
     matrix_of(Blueprint::ApiToApi, Part::first_of(3), 2, "killed-api-to-api-sample", create);
     let create = |call: &Address| ["kms CreateKey", "kms CancelKeyDeletion"].contains(&call.name.as_str());
     matrix_of(Blueprint::Watched, Part::first_of(2), 2, "killed-watched-sample", create);
-    // AWS refuses to declare an answer twice.
+    // AWS refuses a second declaration of the same response.
     let put = |call: &Address| {
         ["apigateway PutGatewayResponse", "apigateway PutMethodResponse"].contains(&call.name.as_str())
     };

@@ -1,11 +1,11 @@
-//! One part of a long suite. All parts of the same number together are the whole suite, and no case is in two of them.
+//! One part of a long suite. The parts of one division together are the whole suite, and no case is in two of them.
 
 use std::str::FromStr;
 
 /// `2/3` is the second of three parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// From 1.
+    /// The number of this part, from 1.
     number: usize,
     of: usize,
 }
@@ -19,14 +19,14 @@ impl Part {
         }
     }
 
-    /// The first of so many parts, for samples.
+    /// The first of `of` parts, for samples.
     pub fn first_of(of: usize) -> Self {
         Self { number: 1, of }
     }
 
     /// Whether a case is in this part. `group` and `index` are the numbers of its group, and of the case in the group.
-    /// Each group is dealt out to all parts in turn, and each begins with another part. So every part has cases of every
-    /// group, unless the group has fewer cases than there are parts.
+    /// The cases of a group go to the parts in turn, and each group starts with another part. So every part has cases
+    /// of every group, unless the group has fewer cases than there are parts.
     pub fn has(self, group: usize, index: usize) -> bool {
         (group + index) % self.of == self.number - 1
     }
@@ -50,7 +50,7 @@ impl std::fmt::Display for Part {
     }
 }
 
-/// The parts of so many.
+/// All parts of a suite that is divided into `of` parts.
 #[cfg(test)]
 pub fn all(of: usize) -> impl Iterator<Item = Part> {
     (1..=of).map(move |number| Part { number, of })

@@ -20,13 +20,14 @@ pub struct Report {
     /// How many calls met each fault.
     faults: BTreeMap<String, usize>,
     calls: usize,
-    /// How many seeds needed how many runs, by command.
+    /// The number of seeds, by command and by the number of runs that the command needed.
     took: BTreeMap<(Verb, u64), usize>,
     pub failures: Vec<String>,
     time: Duration,
 }
 
-/// The seeds of this part. Neighbours, of which one begins in a new account and the other does not, stay together.
+/// The seeds of this part. An even seed, which begins in a purged account, and the next odd seed, which does not, stay
+/// together.
 pub fn seeds_of(part: Part, group: usize, seeds: Range<u64>) -> Vec<u64> {
     seeds.filter(|seed| part.has(group, usize::try_from(seed / 2).unwrap())).collect()
 }

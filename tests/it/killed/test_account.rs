@@ -36,7 +36,7 @@ impl Verb {
 }
 
 pub struct RunResult {
-    /// `None` if it was killed.
+    /// `None` if the program was killed.
     pub status: Option<ExitStatus>,
     stderr_file: PathBuf,
 }
@@ -46,7 +46,7 @@ impl RunResult {
         self.status.and_then(|status| status.code())
     }
 
-    /// What it outputs.
+    /// The program's standard error.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(&self.stderr_file).unwrap_or_default()
     }
@@ -65,7 +65,7 @@ pub struct TestAccount {
     pub fault_plan: Arc<FaultPlan>,
     user: User,
     blueprint: &'static str,
-    /// The stack file, if it is that of no blueprint.
+    /// The stack file, unless it is a blueprint's.
     file: Option<&'static str>,
     proxy: Proxy,
     account_reader: AccountReader,
@@ -112,7 +112,7 @@ impl TestAccount {
         let mut arguments = vec![verb.word(), "--yes"];
         match self.file {
             None => arguments.extend(["--blueprint", self.blueprint]),
-            // Nothing is to be left.
+            // `down` must remove the table too, so that nothing is left.
             Some(file) if verb == Verb::Down && file.contains("[tables.notes]") => {
                 arguments.extend(["--remove-table", "notes"]);
             }
@@ -203,7 +203,7 @@ impl TestAccount {
         self.account_reader.purge(&self.account)
     }
 
-    /// Keeps what there is to see of a failure: what each run outputs, the state, the account.
+    /// Saves the evidence of a failure: the output of the latest runs, the calls, the state file and the account.
     pub fn save_evidence(&mut self, folder: &Path, why: &str) {
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("why.txt"), why).unwrap();

@@ -1,4 +1,4 @@
-//! API Gateway's REST APIs, and what both versions of API Gateway have in common.
+//! API Gateway's REST APIs, and the code that both versions of API Gateway share.
 
 use serde_json::json;
 
@@ -127,7 +127,7 @@ pub const SERVICE: Service = Service {
         },
         Kind {
             name: "apigateway.release",
-            // The stage says which deployment is live.
+            // The stage contains the id of the live deployment.
             read: "GetStages",
             list: Not("it is a setting of the stage"),
             create: Not("it is a setting of the stage, which no call creates"),
@@ -174,7 +174,7 @@ pub const SERVICE: Service = Service {
         },
         Kind {
             name: "apigateway.usage_plan_key",
-            // A key's plans.
+            // The usage plans of a key.
             read: "GetUsagePlans",
             list: Not("its plan lists it"),
             create: Is("CreateUsagePlanKey"),
@@ -259,7 +259,7 @@ pub fn needs_of_both(asked: &Asked<'_>) -> Vec<Usage> {
     if !tags.is_empty() {
         needs.push(Usage::new(tag, on).with_tags(&tags));
     }
-    // CloudWatch checks these permissions of whoever turns on access logs.
+    // CloudWatch checks these permissions of a caller that turns on access logs.
     if asked.body.get("accessLogSettings").is_some() {
         let rights = ["Create", "Get", "Update", "Delete"].map(|verb| format!("{verb}LogDelivery"));
         let others = ["ListLogDeliveries", "DescribeResourcePolicies", "PutResourcePolicy"].map(str::to_owned);
@@ -272,7 +272,7 @@ fn arn(stack: &StackIdentity<'_>, path: &str) -> String {
     format!("arn:aws:apigateway:{}::{path}", stack.region)
 }
 
-/// An authorizer that asks a function is a kind of its own, and created by the same call as that of a user pool.
+/// A Lambda authorizer is a kind of its own, but it is created by the same call as a user pool's authorizer.
 pub fn created_in_both(asked: &AwsRequest, kinds: &'static [Kind]) -> Option<&'static Kind> {
     if asked.operation == "CreateAuthorizer" && asked.field("authorizerUri").is_some() {
         return kinds.iter().find(|kind| kind.name.ends_with(".lambda_authorizer"));

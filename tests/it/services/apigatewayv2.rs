@@ -105,7 +105,7 @@ pub const SERVICE: Service = Service {
         },
         Kind {
             name: "apigatewayv2.route_limits",
-            // The stage has them.
+            // The limits are settings of the stage.
             read: "GetStage",
             list: Not("they are settings of the stage"),
             create: Not("an update of the stage sets them"),
@@ -116,7 +116,7 @@ pub const SERVICE: Service = Service {
         },
         Kind {
             name: "apigatewayv2.default_endpoint",
-            // The API has it.
+            // The default endpoint is a setting of the API.
             read: "GetApis",
             list: Not("it is a setting of the API"),
             create: Not("an update of the API sets it"),

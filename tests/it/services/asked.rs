@@ -19,13 +19,13 @@ impl Usage {
         Self { action: action.into(), resource: resource.into(), context: BTreeMap::new() }
     }
 
-    /// The same with a condition value.
+    /// Adds a condition value.
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.to_owned(), value.into());
         self
     }
 
-    /// The same with the tags of a request.
+    /// Adds the tags of a request as condition values.
     pub fn with_tags(mut self, tags: &Tags) -> Self {
         self.context.extend(tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone())));
         self
@@ -106,7 +106,7 @@ impl<'a> Asked<'a> {
         self.list_of(field, "Key", "Value")
     }
 
-    /// The same with other names for the keys and the values.
+    /// Like [`Self::list_of_tags`], with these names of the fields for keys and values.
     pub fn list_of(&self, field: &str, key: &str, value: &str) -> Tags {
         let tags = self.body[field].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap().to_owned();

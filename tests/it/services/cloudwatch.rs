@@ -1,4 +1,4 @@
-//! CloudWatch. It speaks CBOR.
+//! CloudWatch. Its protocol uses CBOR.
 
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Entry::{Is, Not};
 use super::{Asked, Host, Kind, Lag, List, OURS, Parent, Reads, Refusals, Service, Usage, WrongTime, by_operation};
 
-/// Without these the program does not find a pool, and so nothing in it.
+/// Without these reads, the program finds neither a pool nor the resources in it.
 const POOL: &[&str] = &["ListUserPools", "DescribeUserPool"];
 const REPLAYED: &str = "another tool has changed it; replayed exchanges test the call";
 const FACTOR: &str = "no emulator asks for a factor; replayed exchanges test the call";
@@ -136,8 +136,8 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
         "ListUserPools" | "DescribeUserPoolDomain" => vec![asked.need("*")],
         operation => {
             let pool = asked.stack.arn("cognito-idp", &format!("userpool/{}", asked.text("UserPoolId")));
-            // A missing pool has no tag. These may also fail because something in the pool is missing, and then the pool
-            // has one.
+            // A missing pool has no tag. These operations may also fail because a resource in the pool is missing. Then
+            // the pool has its tag.
             let within = [
                 "AdminGetUser",
                 "DescribeUserPoolClient",

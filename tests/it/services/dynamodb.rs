@@ -1,4 +1,4 @@
-//! DynamoDB. A table is found by its name, and keeps it.
+//! DynamoDB. A table is found by its name, which never changes.
 
 use serde_json::json;
 

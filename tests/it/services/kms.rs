@@ -58,7 +58,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     };
     let tags = asked.list_of("Tags", "TagKey", "TagValue");
     match asked.operation() {
-        // Also the aliases of one key.
+        // `ListAliases` needs this even for the aliases of one key.
         "ListKeys" | "ListAliases" => vec![asked.need("*")],
         "CreateKey" => {
             vec![asked.need("*").with_tags(&tags), Usage::new("kms:TagResource", key(String::new())).with_tags(&tags)]

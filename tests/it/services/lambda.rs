@@ -161,7 +161,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
                 _ => "DeleteEventSourceMapping",
             };
             let mapping = asked.stack.arn("lambda", &format!("event-source-mapping:{}", parts[2]));
-            // AWS alone knows the mapping's function: here the one that `operator.rs` opens.
+            // Only AWS knows the mapping's function. In these tests it is the function that `operator.rs` opens.
             let function = asked.stack.arn("lambda", &format!("function:{}-Orders", asked.stack.stack));
             vec![Usage::new(format!("lambda:{action}"), mapping).with("lambda:FunctionArn", function)]
         }

@@ -1,11 +1,11 @@
-//! What the tests know about AWS's services and about the kinds of resources that a stack can contain: one file for each
-//! service. Fault injection, the account reader, the inventory and the check of permissions read these tables.
+//! The tests' own description of AWS's services and of the kinds of resources that a stack can contain: one file for
+//! each service. Fault injection, the account reader, the inventory and the check of permissions read these tables.
 //!
 //! The tables do not use the program's own descriptions, because that would hide a wrong description. `tests/it/kinds.rs`
 //! compares both, and compares the names of operations with botocore.
 //!
-//! A new kind is an entry of its service's file. A new service is a file and a line in [`services!`]. Every field needs an
-//! answer: where there is none, its reason stands there instead ([`Entry::Not`]).
+//! A new kind is an entry of its service's file. A new service is a file and a line in [`services!`]. Every field has
+//! either an answer or the reason why there is none ([`Entry::Not`]).
 
 mod asked;
 
@@ -49,7 +49,7 @@ services! {
 #[derive(Debug, Clone, Copy)]
 pub enum Entry<T> {
     Is(T),
-    /// There is none, for this reason.
+    /// There is no answer, for this reason.
     Not(&'static str),
 }
 
@@ -61,7 +61,7 @@ impl<T> Entry<T> {
         }
     }
 
-    /// Why there is none.
+    /// The reason why there is no answer.
     pub fn reason(&self) -> Option<&'static str> {
         match self {
             Self::Is(_) => None,
@@ -72,14 +72,14 @@ impl<T> Entry<T> {
 
 /// A service of AWS.
 pub struct Service {
-    /// botocore's name of it. Requests are signed with the same name, except that both versions of API Gateway sign as
-    /// `apigateway`.
+    /// botocore's name of the service. Requests are signed with the same name, except that both versions of API Gateway
+    /// sign as `apigateway`.
     pub name: &'static str,
     pub host: Host,
     /// The SDK crate without `aws_sdk_`.
     pub sdk: &'static str,
     pub kinds: &'static [Kind],
-    /// What a call creates. [`by_operation`], unless several kinds have one call for it.
+    /// Returns the kind that a call creates. [`by_operation`], unless the same call creates several kinds.
     pub created: fn(&AwsRequest, &'static [Kind]) -> Option<&'static Kind>,
     /// The permissions and conditions that AWS requires for a call, according to the service authorization reference.
     pub needs: fn(&Asked<'_>) -> Vec<Usage>,
@@ -93,19 +93,19 @@ pub struct Service {
 /// The host that answers for a service.
 #[derive(Debug, Clone, Copy)]
 pub enum Host {
-    /// One in each region.
+    /// A host in each region.
     Regional(&'static str),
-    /// One for the partition.
+    /// One host for the partition.
     Global(&'static str),
 }
 
-/// How a service refuses calls that are in order. The ids are those of `tests/it/facts`.
+/// The refusals with which a service answers valid calls. The ids are those of `tests/it/facts`.
 pub struct Refusals {
     pub throttled: &'static str,
     /// The seconds of the header `Retry-After` of that answer.
     pub retry_after: Option<u64>,
     pub unavailable: &'static str,
-    /// The refusals because of a concurrent change. The first that AWS gives of an operation counts.
+    /// The refusals because of a concurrent change. For an operation, the first refusal that AWS gives for it is used.
     pub conflicts: &'static [&'static str],
     /// The status and the code for a missing permission.
     pub denied: (u16, &'static str),
@@ -125,23 +125,24 @@ pub enum WrongTime {
 
 /// A kind of resource. Operations are named as AWS names them, such as `CreateTopic`.
 pub struct Kind {
-    /// Its name in the state file.
+    /// The kind's name in the state file.
     pub name: &'static str,
-    /// The operation by which `account_reader.py` reads it.
+    /// The operation with which `account_reader.py` reads such a resource.
     pub read: &'static str,
-    /// How all of them are listed, for [`crate::support::inventory`].
+    /// The list of all resources of the kind, for [`crate::support::inventory`].
     pub list: Entry<List>,
-    /// The first call that creates one. Before it, the intent must be on disk, and so must the ids of all dependencies.
+    /// The first call that creates such a resource. Before it, the intent must be on disk, and so must the ids of all
+    /// dependencies.
     pub create: Entry<&'static str>,
-    /// Where the answer to `create` has the id that AWS gives it, as a JSON pointer. No other resource may be created with
-    /// this id before it is on disk.
+    /// The JSON pointer to the id from AWS in the answer to `create`. No other resource may be created with this id
+    /// before the id is on disk.
     pub id: Entry<&'static str>,
-    /// The list that does not show new ones for a moment. A program that trusted it would create a second resource.
+    /// The list that omits new resources for a moment. A program that trusted this list would create a second resource.
     pub lag: Entry<Lag>,
-    /// The call that deletes it. Before it, the state file must say that it is being deleted. The crash matrix checks
-    /// this of the kinds that the program can list.
+    /// The call that deletes such a resource. Before it, the state file must say that the resource is being deleted.
+    /// The crash matrix checks this for the kinds that the program can list.
     pub delete: Entry<&'static str>,
-    /// Which refused reads it may outlive, for `unreadable.rs`.
+    /// The reads after whose refusal a resource may remain, for `unreadable.rs`.
     pub outlives: Entry<Reads>,
 }
 
@@ -150,7 +151,7 @@ pub struct Kind {
 pub struct List {
     pub operation: &'static str,
     pub arguments: fn() -> Value,
-    /// If each parent has a list of its own.
+    /// The parent, if each parent has a list of its own.
     pub of_parent: Option<Parent>,
     /// The field of the answer that contains the resources.
     pub items: &'static str,
@@ -158,7 +159,7 @@ pub struct List {
     pub name: &'static str,
 }
 
-/// The parent of which a list is asked.
+/// The parent whose resources are listed.
 #[derive(Debug, Clone, Copy)]
 pub struct Parent {
     pub kind: &'static str,
@@ -168,7 +169,7 @@ pub struct Parent {
     pub argument: &'static str,
 }
 
-/// A list as it is on the wire.
+/// A list with the field names of its HTTP response.
 #[derive(Debug, Clone, Copy)]
 pub struct Lag {
     pub operation: &'static str,
@@ -177,9 +178,9 @@ pub struct Lag {
     pub id: &'static str,
 }
 
-/// The reads without which the program cannot know that a resource exists or whose it is, or after which alone AWS deletes
-/// it. With a recorded state nearly every resource has a unique id from AWS; only those that have nothing but a name still
-/// need their tags.
+/// The reads that the program needs to know that a resource exists and belongs to the stack, or that must precede its
+/// deletion. With a state file nearly every resource has a unique id from AWS. Only resources that have nothing but a
+/// name still need their tags.
 #[derive(Debug, Clone, Copy)]
 pub struct Reads {
     /// The beginning of the name that `account_reader.py` gives to such resources.

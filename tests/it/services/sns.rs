@@ -87,7 +87,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     asked.with_our_tag(needs, &[])
 }
 
-/// The people who get a topic's messages by e-mail are a setting of the topic.
+/// Subscriptions by e-mail are a setting of the topic, not resources.
 fn created(asked: &AwsRequest, kinds: &'static [Kind]) -> Option<&'static Kind> {
     let by_mail = asked.operation == "Subscribe" && asked.field("Protocol").as_deref() == Some("email");
     by_operation(asked, kinds).filter(|_| !by_mail)

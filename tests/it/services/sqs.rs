@@ -1,4 +1,4 @@
-//! SQS. It speaks JSON with the error codes of its older query protocol.
+//! SQS. Its protocol is JSON with the error codes of the older query protocol.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! STS: who the caller is. It keeps no resources.
+//! STS, which identifies the caller. It keeps no resources.
 
 use super::{Host, Refusals, Service, WrongTime, by_operation};
 
@@ -7,12 +7,12 @@ pub const SERVICE: Service = Service {
     host: Host::Regional("sts"),
     sdk: "sts",
     kinds: &[],
-    // Everybody may ask who they are.
+    // `GetCallerIdentity` needs no permission.
     created: by_operation,
     needs: |_| Vec::new(),
     unused: &[],
     unseen: &[],
-    // It answers as IAM does.
+    // STS refuses calls with the same answers as IAM.
     refusals: Refusals {
         throttled: "iam-throttled",
         retry_after: None,

@@ -101,7 +101,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     let groups = asked.stack.arn("wafv2", &format!("regional/rulegroup/{}-any/0b1c", asked.stack.stack));
     let resource = asked.text("ResourceArn");
     let of_a_pool = resource.contains(":userpool/");
-    // The service of the protected resource is asked too.
+    // The service of the protected resource checks a permission too.
     let owner = |verb: &str| {
         let action = if of_a_pool { format!("cognito-idp:{verb}WebACL") } else { "apigateway:SetWebACL".to_owned() };
         Usage::new(action, &*resource).with(OURS, asked.stack.stack)

@@ -1,9 +1,10 @@
 """Describes accounts of an emulator. Each line of standard input is a request, each line of standard output its answer.
 
 A request is {"do": "describe" | "purge" | "create_foreign_resources", "account": "..."}. `describe` answers with all
-resources of the kinds that a stack contains, with their settings, whoever created them. Times and random values are
-removed, and an id is replaced by the name of its resource, so that two accounts can be compared as text. `purge` deletes
-all secrets without a recovery window, and takes name and tags off the keys that wait for their deletion, as if they were gone. `create_foreign_resources` creates resources of others, with names like ours.
+resources of the kinds that a stack contains, with their settings, including resources of others. Times and random
+values are removed, and an id is replaced by the name of its resource, so that two accounts can be compared as text.
+`purge` deletes all secrets without a recovery window, and removes alias and tags from keys that are pending deletion,
+as if the keys were deleted. `create_foreign_resources` creates resources of others, with names like ours.
 """
 
 import json
@@ -72,7 +73,7 @@ class Account:
         text = re.sub("|".join(map(re.escape, known)), lambda match: self.stands_for[match.group()], text)
         # The endpoint of the emulator or of a proxy.
         text = re.sub(r"http://127\.0\.0\.1:\d+", "<endpoint>", text)
-        # After the ids are replaced, so that the order of a list does not depend on them.
+        # Sort the lists after the ids are replaced, so that their order does not depend on ids.
         return clean(json.loads(text))
 
     def topics(self):
@@ -85,7 +86,7 @@ class Account:
             yield "subscription " + one["Endpoint"] + " to " + one["TopicArn"], one
 
     def keys(self):
-        """The keys that do not wait for their deletion."""
+        """The keys that are not pending deletion."""
         aliases = {one["TargetKeyId"]: one["AliasName"] for one in self.call("kms", "list_aliases")["Aliases"]
                    if "TargetKeyId" in one}
         for key in self.call("kms", "list_keys")["Keys"]:
@@ -105,7 +106,7 @@ class Account:
 
     def alarms(self):
         for alarm in self.call("cloudwatch", "describe_alarms")["MetricAlarms"]:
-            # When it was changed, and whether it has gone off since.
+            # Omit the time of the last change and the state of the alarm.
             settings = {name: value for name, value in alarm.items() if not name.startswith("State")}
             settings.pop("AlarmConfigurationUpdatedTimestamp", None)
             found = self.call("cloudwatch", "list_tags_for_resource", ResourceARN=alarm["AlarmArn"])["Tags"]
@@ -142,7 +143,7 @@ class Account:
                 continue
             self.named(secret["ARN"][-7:], "suffix")
             about = self.call("secretsmanager", "describe_secret", SecretId=secret["ARN"])
-            # Earlier versions only show how often the secret was written.
+            # Omit earlier versions, which only show how often the secret was written.
             about["VersionIdsToStages"] = sorted(stage for stages in about.get("VersionIdsToStages", {}).values()
                                                  for stage in stages if stage != "AWSPREVIOUS")
             value = self.call("secretsmanager", "get_secret_value", SecretId=secret["ARN"])
@@ -190,7 +191,7 @@ class Account:
             yield "policy " + policy["Arn"], policy
 
     def aliases(self, function):
-        """The aliases of a function, with the code of their versions, whose numbers grow with each one that is published."""
+        """The aliases of a function, with the code of their versions instead of the version numbers, which grow."""
         aliases = {}
         for name in [alias["Name"] for alias in self.call("lambda", "list_aliases", **function)["Aliases"]]:
             alias = self.call("lambda", "get_alias", Name=name, **function)
@@ -249,7 +250,7 @@ class Account:
             acl = self.maybe("wafv2", "get_web_acl_for_resource", ResourceArn=about["Arn"])
             if acl:
                 about["firewall"] = acl.get("WebACL", {}).get("ARN")
-            # The emulator has no way back from remembering devices to none; both mean the same there.
+            # The emulator cannot remove a device configuration. One without values means the same as none.
             if not any(about.get("DeviceConfiguration", {}).values()):
                 about.pop("DeviceConfiguration", None)
             described = about
@@ -311,12 +312,12 @@ class Account:
                     method: self.call("apigateway", "get_method", resourceId=one["id"], httpMethod=method, **key)
                     for method in one.get("resourceMethods", {})}
                 for method in one["resourceMethods"].values():
-                    # An authorizer is named on, and not asked, once the method asks nobody or IAM.
+                    # A method that changes to NONE or AWS_IAM keeps the id of its authorizer, which is no longer used.
                     if method["authorizationType"] in ("NONE", "AWS_IAM"):
                         method.pop("authorizerId", None)
                 yield called + " path " + one["path"], one
             for one in listed("get_deployments"):
-                # The description ends in a hash of what is deployed, which covers ids of pools.
+                # The description ends in a hash of the deployed settings, which include ids of pools.
                 self.named(one["description"].rsplit(" ")[-1], "hash")
                 self.named(one["id"], "deployment")
                 yield called + " deployment", one
@@ -388,7 +389,8 @@ class Account:
         """All resources with our tag, of any service."""
         answer = self.call("resourcegroupstaggingapi", "get_resources", TagFilters=[{"Key": "securelambda:stack"}])
         for one in sorted(answer["ResourceTagMappingList"], key=lambda one: one["ResourceARN"]):
-            # A secret in its recovery window and a key that waits for its deletion keep their tags. `keys` has the others.
+            # A secret in its recovery window and a key that is pending deletion keep their tags. `keys` describes the
+            # other keys.
             if not any(service in one["ResourceARN"] for service in (":secretsmanager:", ":kms:")):
                 yield "tagged " + one["ResourceARN"], tags(one["Tags"])
 

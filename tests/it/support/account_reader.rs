@@ -20,7 +20,7 @@ pub struct AccountReader {
 }
 
 impl AccountReader {
-    /// Starts one for an emulator, with a Python that has botocore.
+    /// Starts a reader for an emulator, with a Python that has botocore.
     pub fn new(python: &Path, endpoint: &str, region: &str) -> Self {
         let mut process = Command::new(python)
             .args(["-I", "-c", SCRIPT, endpoint, region])

@@ -1,5 +1,5 @@
-//! Calls AWS's API with botocore, which comes with the emulator, so that the tests need not trust what this program says
-//! about an account.
+//! Calls AWS's API with botocore, which comes with the emulator, so that the tests do not depend on this program's own
+//! view of an account.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -80,7 +80,7 @@ pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> V
     calls(user, &[json!([service, operation, arguments])]).remove(0)
 }
 
-/// Makes one call that AWS is to accept.
+/// Makes one call that must succeed.
 #[track_caller]
 pub fn accepted(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
     let answer = call(user, service, operation, arguments);

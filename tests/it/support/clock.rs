@@ -1,4 +1,5 @@
-//! An AWS whose clock differs from this machine's. It refuses signatures with a wrong time, as each service words it.
+//! An AWS whose clock differs from this machine's. It refuses signatures with a wrong time, with the error code and
+//! message of each service.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

@@ -1,11 +1,11 @@
-//! What custom domains need and no stack makes: a certificate and a hosted zone.
+//! The prerequisites of custom domains that no stack creates: a certificate and a hosted zone.
 
 use serde_json::{Value, json};
 
 use super::botocore;
 use super::program::User;
 
-/// Stands in stack files for the ARN of a certificate for `*.example.com`.
+/// The placeholder in stack files for the ARN of a certificate for `*.example.com`.
 const CERTIFICATE: &str = "{certificate}";
 
 /// The name of the hosted zone.
@@ -38,7 +38,8 @@ pub fn zone(user: &User) -> String {
     zone["Id"].as_str().unwrap().trim_start_matches("/hostedzone/").to_owned()
 }
 
-/// The stack file with the ARN of a certificate, if it asks for one. Then the account has the hosted zone too.
+/// The stack file with the ARN of a certificate, if the file has the placeholder. Then the account gets the hosted zone
+/// too.
 pub fn filled_in(user: &User, file: &str) -> String {
     if !file.contains(CERTIFICATE) {
         return file.to_owned();
@@ -47,7 +48,7 @@ pub fn filled_in(user: &User, file: &str) -> String {
     file.replace(CERTIFICATE, &certificate(user, "*.example.com"))
 }
 
-/// The DNS records of the zone that say where a name leads, as in `api.example.com A d-1.example`.
+/// The A, AAAA and CNAME records of the zone, as in `api.example.com A d-1.example`.
 pub fn records(user: &User) -> Vec<String> {
     let listed = call(user, "route53", "list_resource_record_sets", &json!({ "HostedZoneId": zone(user) }));
     let sets = listed["ResourceRecordSets"].as_array().unwrap().iter();

@@ -1,9 +1,9 @@
-//! A stack with everything that the stack file says about the edge of APIs, of both kinds.
+//! A stack with every setting of the edge of APIs, with a REST API and an HTTP API.
 
 use super::program::User;
 
-/// The function answers allowed origins as the variable `CORS_ORIGINS` says. Asked by an authorizer, it admits the partner
-/// `acme`, to whatever it calls.
+/// The function sends the CORS header to the origins in the variable `CORS_ORIGINS`. As an authorizer's function, it
+/// admits the partner `acme` to every route.
 const FUNCTION: &str = r#"const admits = (event) => {
   const allowed = (event.headers?.["x-partner"] ?? event.headers?.["X-Partner"]) === "acme";
   if (event.version === "2.0") return { isAuthorized: allowed };

@@ -95,7 +95,8 @@ pub fn recorded_refusal(id: &str, names: &[(&str, &str)]) -> Fault {
     Fault::new(fact.status, &fact.code, &message)
 }
 
-/// The same as an answer to a request. Fails if the tables do not know that AWS answers this operation with it.
+/// Like [`recorded_refusal`], as an answer to a request. Fails if the tables do not list the refusal for the operation
+/// of the request.
 #[track_caller]
 pub fn recorded_refusal_of(asked: &AwsRequest, id: &str, names: &[(&str, &str)]) -> Fault {
     assert!(recorded(id).covers(&asked.name()), "tests/it/facts does not know {id} of {}", asked.name());

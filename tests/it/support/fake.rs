@@ -2,8 +2,8 @@
 //! answer, answer slowly, or cut the caller's power.
 //!
 //! It also checks its callers. At every create, the caller's disk must contain the intent, and every dependency must be
-//! recorded as ready. It refuses to create a resource from one that does not exist, and to delete one that another depends
-//! on. [`Cloud::violations`] lists what callers did wrong.
+//! recorded as ready. It refuses to create a resource from one that does not exist, and to delete one that another
+//! depends on. [`Cloud::violations`] lists the errors of callers.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -94,7 +94,7 @@ pub struct ToyOutputs {
     pub name: String,
 }
 
-/// What a toy is found by.
+/// The key by which a toy is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToyKey {
     name: String,
@@ -124,7 +124,7 @@ impl<K: Kind> Resource for Toy<K> {
         None
     }
 
-    /// Another `stream` comes with another id.
+    /// A change of `stream` also changes the id.
     fn renewed(&self, outputs: &ToyOutputs, drift: &[Drift]) -> Option<ToyOutputs> {
         let other = drift.iter().any(|drift| drift.field == "stream");
         other.then(|| ToyOutputs { id: "(known after apply)".to_owned(), ..outputs.clone() })
@@ -145,7 +145,7 @@ impl<K: Kind> Resource for Toy<K> {
     }
 }
 
-/// What happens to a call.
+/// The fault that is injected into a call.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// Does nothing and answers with this failure.
@@ -170,7 +170,7 @@ impl Fault {
     }
 }
 
-/// A cloud. Clones share it.
+/// A cloud. Its clones share one state.
 #[derive(Clone)]
 pub struct Cloud(Arc<Mutex<Inner>>);
 
@@ -257,7 +257,7 @@ impl Cloud {
         std::mem::take(&mut self.inner().most_in_flight)
     }
 
-    /// What callers did wrong.
+    /// The errors of callers.
     pub fn violations(&self) -> Vec<String> {
         self.inner().violations.clone()
     }

@@ -1,5 +1,5 @@
-//! IAM as far as the operator's policies need it: whether a policy allows what a call needs. And operators: users of an
-//! account who have only one policy.
+//! A simulation of the part of IAM that the operator's policies use: it tells whether a policy allows a call. Also
+//! operators: users of an account who have only one policy.
 //!
 //! MiniStack enforces IAM too, but it does not know role paths, the resources of the calls of Cognito, WAF, KMS and
 //! CloudWatch, tags of resources, PassRole, and the services' condition keys. [`reduced_for_ministack`] removes these from
@@ -17,7 +17,8 @@ pub fn policies(user: &User, args: &[&str]) -> Vec<Value> {
     printed["policies"].as_array().unwrap().iter().map(|policy| policy["document"].clone()).collect()
 }
 
-/// Whether one of the policies allows it. Knows only the condition operators that our policies use.
+/// Whether one of the policies allows this action on the resource. Knows only the condition operators that our policies
+/// use.
 pub fn allows(policies: &[Value], need: &Usage) -> bool {
     policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).any(|statement| {
         let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| matches_pattern(pattern, value));
@@ -51,7 +52,7 @@ fn many(values: &Value) -> impl Iterator<Item = &str> {
     all.iter().map(|value| value.as_str().unwrap())
 }
 
-/// In a pattern, `*` stands for anything and `${*}` for an asterisk.
+/// In a pattern, `*` matches any text and `${*}` matches an asterisk.
 fn matches_pattern(pattern: &str, value: &str) -> bool {
     let (pattern, value) = (pattern.replace("${*}", "\u{1}"), value.replace('*', "\u{1}"));
     let (pattern, value) = (pattern.as_str(), value.as_str());
@@ -81,7 +82,7 @@ pub fn reduced_for_ministack(policies: &[Value]) -> Value {
             part["Sid"] = json!(format!("{}{number}", statement["Sid"].as_str().unwrap()));
             part["Action"] = json!(actions);
             part["Resource"] = match service {
-                // It knows neither the resources of these services nor role paths.
+                // MiniStack knows neither the resources of these services nor role paths.
                 "cognito-idp" | "cognito-identity" | "wafv2" | "kms" | "cloudwatch" | "scheduler" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
@@ -93,7 +94,7 @@ pub fn reduced_for_ministack(policies: &[Value]) -> Value {
                 }
                 _ => statement["Resource"].clone(),
             };
-            // For these services it knows neither request tags nor resource tags.
+            // For these services MiniStack knows neither request tags nor resource tags.
             let tagless = ["apigateway", "cognito-idp", "cognito-identity"].contains(&service);
             if let Some(operators) = part.get_mut("Condition").and_then(Value::as_object_mut) {
                 for keys in operators.values_mut() {

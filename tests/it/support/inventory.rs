@@ -1,5 +1,5 @@
-//! What an account contains, by the lists of AWS. botocore asks for them, so that the tests need not trust what this program
-//! says about an account.
+//! The resources of an account, from AWS's lists. botocore reads the lists, so that the tests do not depend on this
+//! program's own view of an account.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use super::default_account::{DEFAULT_ACCOUNT, DefaultAccount};
 use super::program::User;
 use crate::services::{List, Service, kinds};
 
-/// The kind of keys, whose list does not say that they wait for their deletion.
+/// The kind of KMS keys, whose list does not show that a key is pending deletion.
 const KEY: &str = "kms.key";
 
-/// The names of all resources in the account, of the kinds that AWS lists: `sns.topic greetings`. Secrets in their recovery
-/// windows, keys that wait for their deletion and what a failed test left do not count.
+/// The names of all resources in the account, of the kinds that AWS lists: `sns.topic greetings`. Secrets in their
+/// recovery windows, keys that are pending deletion and resources that a failed test left are omitted.
 pub fn inventory(user: &User) -> Vec<String> {
     let mut names = everything(user);
     if user.account() == Some(DEFAULT_ACCOUNT) {
@@ -27,7 +27,7 @@ pub fn inventory(user: &User) -> Vec<String> {
     names
 }
 
-/// [`inventory`], with what failed tests left.
+/// [`inventory`], including the resources that failed tests left.
 pub fn everything(user: &User) -> Vec<String> {
     let lists = kinds().filter_map(|(service, kind)| Some((kind.name, service, *kind.list.known()?)));
     let (of_parents, whole): (Vec<_>, Vec<_>) = lists.partition(|(_, _, list)| list.of_parent.is_some());

@@ -13,7 +13,7 @@ use crate::services::kinds;
 
 const MOTO: &str = "moto[server]==5.2.5";
 
-/// How long it may take to start.
+/// How long moto may take to start.
 const START: Duration = Duration::from_mins(2);
 
 const INVENTORY: &str = include_str!("moto.py");
@@ -57,7 +57,8 @@ impl Moto {
         Self { server, endpoint }
     }
 
-    /// The names of all resources by kind, read with botocore. Kinds that each parent lists go with their parents.
+    /// The names of all resources by kind, read with botocore. Kinds that are listed separately for each parent are
+    /// omitted.
     pub fn inventory(&self) -> Value {
         let lists = kinds().filter_map(|(service, kind)| {
             let list = kind.list.known().filter(|list| list.of_parent.is_none())?;

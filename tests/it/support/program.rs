@@ -37,8 +37,9 @@ pub struct CommandOutput {
     pub stderr: String,
 }
 
-/// Makes the programs that these tests start receive SIGINT and SIGHUP. A process that a script started with `&` ignores
-/// SIGINT, one that `nohup` started ignores SIGHUP, and child processes inherit that. Installing a handler ends it.
+/// Makes the programs that these tests start receive SIGINT and SIGHUP. A process that a script started with `&`
+/// ignores SIGINT, a process that `nohup` started ignores SIGHUP, and child processes inherit this. Installing a
+/// handler makes them receive the signals again.
 fn stop_ignoring_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -54,7 +55,7 @@ fn stop_ignoring_signals() {
     });
 }
 
-/// Lets a cache folder have the tools that the program downloads in common with those of all other tests.
+/// Lets a cache folder share the tools that the program downloads with the cache folders of all other tests.
 pub fn share_tools(cache: &Path) {
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
     std::fs::create_dir_all(&tools).unwrap();
@@ -96,7 +97,7 @@ impl User {
         Self::of(&account(), &endpoint())
     }
 
-    /// The same, after `up` built the tutorial's stack.
+    /// A newcomer, after `up` built the tutorial's stack.
     #[track_caller]
     pub fn with_a_stack() -> Self {
         let user = Self::newcomer();

@@ -12,7 +12,7 @@ pub const HOSTILE: &str = "<script>console.error('escaped')</script><img src=x o
 /// The claim of the first failure of [`broken`].
 pub const FIRST_FAILURE: &str = "a wrong password and an unknown user get the same answer";
 
-/// The claim of the first check of both, which passes.
+/// The claim of the first check of [`sound`] and [`broken`], which passes.
 pub const FIRST_PASS: &str = "sign-in is by e-mail";
 
 /// All checks pass, except a few that were not tried.

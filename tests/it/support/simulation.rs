@@ -274,7 +274,8 @@ impl Simulation {
         self.try_up(graph).await.expect("the power was cut").expect("the refresh failed")
     }
 
-    /// A refresh in which every read failed. `up` then reads each resource when its turn comes.
+    /// A refresh in which every read failed. `up` then reads each resource just before it changes or creates the
+    /// resource.
     pub async fn failed_refresh(&self, graph: &Graph) -> Refresh {
         let unreadable = Cloud::new(&self.disk);
         (1..=graph.ids().count()).for_each(|nth| unreadable.on("read", nth, Fault::refuse()));

@@ -1,5 +1,5 @@
-//! Tools by others that judge IAM policies: a simulator and a linter. They are installed once into the target folder, with
-//! fixed versions of themselves and their dependencies.
+//! Third-party tools that check IAM policies: a simulator and a linter. They are installed once into the target folder,
+//! with fixed versions of themselves and their dependencies.
 
 use std::collections::BTreeSet;
 use std::fs::File;

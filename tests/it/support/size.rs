@@ -45,7 +45,7 @@ impl Size {
     }
 }
 
-/// How early a call may arrive because of jitter on its way. The time is deducted from the next call's.
+/// How early a call may arrive because of jitter. The next call must then arrive later by the same time.
 const JITTER: Duration = Duration::from_millis(100);
 
 /// A rate: its name, the number of calls, in how many seconds, and the burst.

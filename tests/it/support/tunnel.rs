@@ -1,4 +1,4 @@
-//! An HTTP proxy as companies have them: it opens connections (CONNECT), records the hosts, and can require a password.
+//! An HTTP proxy like a company's proxy: it opens connections (CONNECT), records the hosts, and can require a password.
 //! There is no network behind it. Every AWS host is the emulator, with a certificate signed by a test authority, and no
 //! request leaves this machine.
 
@@ -26,7 +26,7 @@ pub enum TunnelBehaviour {
 }
 
 pub struct Tunnel {
-    /// For `HTTPS_PROXY`.
+    /// The value for `HTTPS_PROXY`.
     pub url: String,
     folder: TempDir,
     targets: Arc<Mutex<Vec<String>>>,
@@ -54,14 +54,14 @@ impl Tunnel {
         let (log, authority) = (Arc::clone(&targets), Arc::new(authority));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Errors of the connection are for the program to notice.
+                // Connection errors are ignored here, because the program itself must report them.
                 tokio::spawn(serve(stream, behaviour.clone(), Arc::clone(&authority), Arc::clone(&log)));
             }
         });
         Self { url, folder, targets, _runtime: runtime }
     }
 
-    /// For `SSL_CERT_FILE`.
+    /// The value for `SSL_CERT_FILE`.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }

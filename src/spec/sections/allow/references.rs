@@ -1,10 +1,11 @@
-//! Placeholders that stand for something of the stack, at the beginning of a resource of `allow`: `{table.notes}` is the
-//! ARN of the table, and `{table.notes}/index/*` that of its indexes.
+//! Placeholders for resources of the stack, at the beginning of a resource of `allow`: `{table.notes}` is the ARN of
+//! the table, and `{table.notes}/index/*` that of its indexes.
 
 use crate::scope::Scope;
 use crate::spec::sections::Stack;
 
-/// The kinds of things that can be named, with a sample of their ARNs: what `up` fills in, before the account is known.
+/// The kinds of resources that placeholders can name, each with a sample of its ARNs for checks before the account is
+/// known.
 const KINDS: [(&str, Kind, &str); 5] = [
     ("function", Kind::Function, "lambda:{region}:{account}:function:NAME"),
     ("pool", Kind::Pool, "cognito-idp:{region}:{account}:userpool/NAME"),
@@ -23,19 +24,19 @@ pub(in crate::spec) enum Kind {
 }
 
 impl Kind {
-    /// As in the placeholder and in messages.
+    /// The kind's word in placeholders and in messages.
     pub(in crate::spec) fn word(self) -> &'static str {
         KINDS.iter().find(|(_, kind, _)| *kind == self).map_or("", |(word, ..)| word)
     }
 }
 
-/// A placeholder for something of the stack.
+/// A placeholder for a resource of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::spec) struct Reference<'a> {
     pub kind: Kind,
     /// Its name in the stack file.
     pub name: &'a str,
-    /// What follows its ARN.
+    /// The text after the placeholder, as in `/index/*`.
     pub rest: &'a str,
 }
 
@@ -48,7 +49,7 @@ impl<'a> Reference<'a> {
         Some(Self { kind, name, rest })
     }
 
-    /// An ARN of its type, with the placeholders of every resource.
+    /// A sample ARN of its kind, with `{partition}`, `{region}` and `{account}`.
     pub(super) fn sample(&self) -> String {
         let sample = KINDS.iter().find(|(_, kind, _)| *kind == self.kind).map_or("", |(.., sample)| sample);
         format!("arn:{{partition}}:{sample}{}", self.rest)
@@ -69,18 +70,18 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The words of the placeholders, for help.
+/// All forms of placeholders, as in `{table.NAME}`, for help.
 pub(super) fn words() -> String {
     KINDS.map(|(word, ..)| format!("{{{word}.NAME}}")).join(", ")
 }
 
-/// The names of the pools whose ARNs are missing in resources that were filled in.
+/// The names of the pools whose placeholders are still in these resources.
 pub(in crate::spec) fn pools_in(resources: &[String]) -> impl Iterator<Item = &str> {
     let references = resources.iter().filter_map(|resource| Reference::of(resource));
     references.filter(|reference| reference.kind == Kind::Pool).map(|reference| reference.name)
 }
 
-/// A resource that was filled in, with the ARN of its pool, if it names one that is known.
+/// A resource with the ARN of its pool in place of the placeholder, if the pool is known.
 pub(in crate::spec) fn with_pool(resource: &str, known: &dyn Fn(&str) -> Option<String>) -> String {
     let Some(Reference { kind: Kind::Pool, name, rest }) = Reference::of(resource) else { return resource.to_owned() };
     known(name).map_or_else(|| resource.to_owned(), |arn| arn + rest)

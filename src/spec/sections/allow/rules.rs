@@ -1,4 +1,4 @@
-//! What is wrong with an entry of `allow`, by AWS's service authorization reference and by IAM's language.
+//! Checks an entry of `allow` against AWS's service authorization reference and IAM's policy language.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -45,7 +45,7 @@ const OPERATORS: [&str; 27] = [
 
 const SETS: [&str; 2] = ["ForAllValues:", "ForAnyValue:"];
 
-/// An action of the entry, and what it stands for.
+/// An action of the entry, perhaps with wildcards, and its service.
 struct Asked<'a> {
     /// As in `s3:GetObject`.
     name: &'a str,
@@ -77,7 +77,7 @@ pub(super) fn check(reader: &mut Reader, given: &Given) {
             sound = false;
         }
     }
-    // What does not exist or is no ARN fits nothing.
+    // We compare actions with ARNs only if all actions exist and all ARNs have a valid form.
     if known && sound && !given.resources.is_empty() {
         if on_everything {
             everything(reader, given, &asked);
@@ -92,7 +92,7 @@ pub(super) fn check(reader: &mut Reader, given: &Given) {
     }
 }
 
-/// The service of an action, after a look at the action itself.
+/// Checks an action and finds its service. `None` if AWS has no such action.
 fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused: bool) -> Option<Asked<'a>> {
     let Some((prefix, action)) = name.split_once(':').filter(|(prefix, _)| !prefix.contains(['*', '?'])) else {
         let help = "write the prefix of one service, a colon and the action, as in \"s3:GetObject\"";
@@ -121,12 +121,13 @@ fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused
     Some(asked)
 }
 
-/// An ARN in place of one that begins with a placeholder for something of the stack.
+/// The ARN itself, or a sample ARN if it begins with a placeholder for a resource of the stack.
 fn plain(arn: &str) -> Cow<'_, str> {
     Reference::of(arn).map_or(Cow::Borrowed(arn), |reference| Cow::Owned(reference.sample()))
 }
 
-/// A placeholder for something of the stack stands for a whole ARN: what follows is a part of that thing.
+/// Checks the text after a placeholder for a resource of the stack. It must begin with `/` or `:`, so that it names a
+/// part of that resource.
 fn whole(resource: &str) -> Result<(), (String, String)> {
     match Reference::of(resource) {
         Some(Reference { kind, name, rest }) if !rest.is_empty() && !rest.starts_with(['/', ':']) => {
@@ -137,7 +138,7 @@ fn whole(resource: &str) -> Result<(), (String, String)> {
     }
 }
 
-/// Whether this is an ARN of a known partition, with a region and an account unless AWS leaves them out.
+/// Checks that this is an ARN of a known partition. A wildcard in the region or the account needs a reason.
 fn form(arn: &str, excused: bool) -> Result<(), (String, String)> {
     if let Some(unknown) = placeholder(arn) {
         let known = PLACEHOLDERS.map(|(name, _)| name).join(", ");
@@ -163,7 +164,7 @@ fn form(arn: &str, excused: bool) -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// Text in braces that is neither filled in nor a variable of IAM's.
+/// The first text in braces that is neither one of [`PLACEHOLDERS`] nor a variable of IAM.
 fn placeholder(arn: &str) -> Option<&str> {
     arn.match_indices('{').filter(|(at, _)| !arn[..*at].ends_with('$')).find_map(|(at, _)| {
         let rest = &arn[at..];
@@ -172,7 +173,7 @@ fn placeholder(arn: &str) -> Option<&str> {
     })
 }
 
-/// An entry for `*`.
+/// Checks an entry for `*`: an action that can be limited to resources needs a reason.
 fn everything(reader: &mut Reader, given: &Given, asked: &[Asked]) {
     if given.because.is_some() {
         return;
@@ -185,7 +186,8 @@ fn everything(reader: &mut Reader, given: &Given, asked: &[Asked]) {
     }
 }
 
-/// An entry for ARNs: every action must take one of them, and every one must be of a type that some action takes.
+/// Checks an entry for ARNs: every action must take one of the ARNs, and every ARN must be of a type that some action
+/// takes.
 fn each_fits(reader: &mut Reader, given: &Given, asked: &[Asked]) {
     let samples: Vec<String> = given.resources.iter().map(|(arn, _)| sample(arn)).collect();
     for one in asked.iter().filter(|one| !one.is_open()) {
@@ -215,7 +217,7 @@ fn each_fits(reader: &mut Reader, given: &Given, asked: &[Asked]) {
     }
 }
 
-/// An ARN as an action takes it, with placeholders where they belong.
+/// An example of an ARN that an action takes, with `{partition}`, `{region}` and `{account}`.
 fn example(action: &Action) -> String {
     let Some(on) = action.on.first() else { return "*".to_owned() };
     let parts = on.splitn(6, ':').enumerate().map(|(at, part)| match (at, part) {
@@ -227,7 +229,7 @@ fn example(action: &Action) -> String {
     parts.collect::<Vec<_>>().join(":")
 }
 
-/// An ARN with samples in place of what is filled in, and `*` in place of IAM's variables.
+/// An ARN with sample values in place of placeholders, and `*` in place of IAM's variables.
 fn sample(arn: &str) -> String {
     let arn = PLACEHOLDERS.iter().fold(plain(arn).into_owned(), |arn, (name, value)| arn.replace(name, value));
     let mut parts = arn.split("${");

@@ -1,4 +1,4 @@
-//! `allow_from` of a REST API: from where and for whom it can be called, as a resource policy.
+//! `allow_from` of a REST API: the networks and accounts that may call it, as a resource policy.
 
 use ipnet::IpNet;
 
@@ -22,12 +22,12 @@ section! {
     );
 }
 
-/// From where and for whom an API can be called.
+/// The networks and accounts that may call an API.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowFrom {
-    /// Empty: from everywhere.
+    /// The networks. Empty: every network.
     pub addresses: Vec<IpNet>,
-    /// Twelve digits each.
+    /// Account ids of twelve digits each.
     pub accounts: Vec<String>,
 }
 
@@ -77,7 +77,8 @@ pub(super) fn allow_from(
     Some(AllowFrom { addresses: networks, accounts })
 }
 
-/// Accounts that could call nothing, signed routes that would be open to everybody, and policies that are too long.
+/// Reports accounts that could call nothing, signed routes that would be open to everybody, and policies that are too
+/// long.
 pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
     let Some(allow_from) = &api.allow_from else { return Vec::new() };
     let mut flaws = Vec::new();
@@ -86,7 +87,8 @@ pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
         flaws
             .push(Diagnostic::new("allow_from.accounts", message).help("remove it, or set auth = \"iam\" for a route"));
     }
-    // Within the account, one statement that allows a signed request suffices (docs/aws.md, Resource policies of REST APIs).
+    // Within the account, one statement that allows a signed request suffices (docs/aws.md, Resource policies of REST
+    // APIs).
     for OpenedRequest { request, signed, allowed_for } in api.requests_opened() {
         let message = format!(
             "the resource policy would allow {request} to everybody who signs: the route {signed} answers it, and what the \

@@ -1,4 +1,4 @@
-//! Who may call a route: its keys `pool`, `authorizer` and `auth`.
+//! The authorization of a route: its keys `pool`, `authorizer` and `auth`.
 
 use toml::de::DeValue;
 
@@ -11,20 +11,20 @@ section! {
     pool: Required = text("The pool whose users may call the route.");
 }
 
-/// Who may call a route without a token.
+/// The callers of a route that need no token.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::spec) enum Untokened {
     Anyone,
-    /// Who signs requests as somebody that IAM lets call the route.
+    /// Callers who sign requests as a principal that IAM allows to call the route.
     Signed,
 }
 
-/// Who may call a route.
+/// The authorization of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// Users of this pool, by their ID tokens.
     Pool(String),
-    /// Whom the function of this entry of `[authorizers]` admits.
+    /// Callers whom the function of this entry of `[authorizers]` admits.
     Lambda(String),
     /// IAM-signed requests.
     Iam,

@@ -1,4 +1,4 @@
-//! `cors` of an API: which pages of other origins may call it and read its answers.
+//! `cors` of an API: the origins whose pages may call it and read its answers.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::spec::field::{Flag, List, Nested, Number};
 use crate::spec::reader::{Located, Reader, Table};
 use crate::spec::section::section;
 
-/// What stands for every origin.
+/// The value in `origins` that stands for every origin.
 const EVERY: &str = "*";
 
 /// The variable that tells a function which origins may read its answers.
@@ -30,14 +30,14 @@ section! {
     max_age_s: Number = range(0, 86_400, 600, "How long browsers may remember that a request is allowed.");
 }
 
-/// Which pages of other origins may call an API.
+/// The rights of pages of other origins that call an API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cors {
     /// As in `https://app.example.com`, or `*` alone for all.
     pub origins: Vec<String>,
-    /// The request headers that they may send.
+    /// The request headers that these pages may send.
     pub headers: Vec<String>,
-    /// The answers' headers that they may read.
+    /// The answers' headers that these pages may read.
     pub exposed: Vec<String>,
     /// Whether browsers send cookies.
     pub credentials: bool,
@@ -49,7 +49,7 @@ impl Cors {
         self.origins.iter().any(|origin| origin == EVERY)
     }
 
-    /// What the answers of a REST API's gateway itself carry: they cannot depend on the request.
+    /// The origin in the answers that the gateway of a REST API gives itself. It cannot depend on the request.
     pub fn literal_origin(&self) -> &str {
         match self.origins.as_slice() {
             [only] => only,
@@ -81,7 +81,7 @@ impl Api {
     }
 }
 
-/// In a fixed order, each once; ANY stands for all.
+/// The given methods without OPTIONS, in a fixed order, each once. ANY stands for all methods.
 fn each_method<'a>(methods: &(impl Iterator<Item = &'a str> + Clone)) -> Vec<&'static str> {
     let all = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
     all.into_iter().filter(|one| methods.clone().any(|method| method == *one || method == "ANY")).collect()
@@ -148,7 +148,7 @@ fn every_origin(origins: &[Located], credentials: bool) -> Option<Flaw> {
     (every && origins.len() > 1).then_some(("\"*\" stands for every origin", "remove it, or all others"))
 }
 
-/// The answers of a REST API's gateway itself can carry one origin, or `*`.
+/// The answers that the gateway of a REST API gives itself can carry only one origin, or `*`.
 fn several(origins: &[Located], credentials: bool, kind: ApiKind) -> Option<Flaw> {
     let help = "use `kind = \"http\"` for the API, name one origin, or set credentials = false";
     (kind == ApiKind::Rest && credentials && origins.len() > 1)
@@ -192,7 +192,7 @@ fn caught_preflights(api: &Api) -> Vec<Diagnostic> {
     routes.map(flaw).collect()
 }
 
-/// Functions with a variable of their own in the place of ours.
+/// Reports functions whose environment has a variable of the user with the name of our variable.
 fn own_variables(api: &Api, stack: &Stack) -> Vec<Diagnostic> {
     let functions: BTreeSet<&String> = api.routes.iter().filter_map(super::Route::function).collect();
     let own = functions.into_iter().filter(|name| {
@@ -208,7 +208,7 @@ fn own_variables(api: &Api, stack: &Stack) -> Vec<Diagnostic> {
     own.map(flaw).collect()
 }
 
-/// Functions that answer for several APIs with different origins. They have one variable.
+/// Reports functions that answer for several APIs with different origins. A function has only one variable for them.
 fn differing_origins(name: Option<&str>, api: &Api, stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (index, route) in api.routes.iter().enumerate() {

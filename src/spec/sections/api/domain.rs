@@ -1,4 +1,4 @@
-//! `domain` of an API: the name of the user's own by which it is called.
+//! `domain` of an API: its custom domain name.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ section! {
     );
 }
 
-/// A name of the user's own for an API.
+/// The custom domain name of an API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain {
     /// As in `api.example.com`.
@@ -50,7 +50,7 @@ impl Stack {
         self.all_apis().filter_map(|(_, api)| api.domain.as_ref())
     }
 
-    /// Certificates that are not in the account and the region, which are known once there are credentials.
+    /// Reports certificates of other accounts and regions. The stack's own are known once there are credentials.
     pub fn certificates_elsewhere(&self, scope: &Scope) -> Vec<Diagnostic> {
         let ours = format!("arn:{}:acm:{}:{}:certificate/", scope.partition, scope.region, scope.account);
         let mut flaws = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn domain(
 ) -> (Option<Domain>, bool) {
     let DomainKeys { name, certificate, zone } = &DOMAIN;
     let Some(inner) = reader.table(table, key) else {
-        // The posture closes no API that has no other name.
+        // The posture does not close the default endpoint of an API without a domain.
         let given = table.get(&endpoint.key);
         if let Some(item) = given
             && !reader.flag(table, endpoint)
@@ -112,7 +112,7 @@ pub(super) fn domain(
     (Some(Domain { name, certificate, zone: zone.map(|(zone, _)| zone) }), endpoint)
 }
 
-/// A name that several APIs have. Each answers all requests to its name.
+/// Reports a domain name that several APIs have. All requests to a domain name go to one API.
 pub(super) fn twins(stack: &Stack) -> Vec<Diagnostic> {
     let mut names = BTreeSet::new();
     let mut flaws = Vec::new();

@@ -1,5 +1,5 @@
-//! Which groups of their pool routes are for. API Gateway cannot check groups, so a function of this program decides: one
-//! for each pool with such routes, and an authorizer that asks it.
+//! `groups` of routes: the groups of a pool whose users may call a route. API Gateway cannot check groups. Each pool
+//! with such routes has a function of this program that checks them, and a Lambda authorizer that calls the function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::spec::sections::{Identity, LambdaAuthorizer, Stack, Variable, functio
 /// The folder of the function in this program.
 const SOURCE: &str = "lambdas/groups";
 
-/// How long an answer holds for further requests with the same token, in seconds: as long as one of the API's own
-/// authorizer for a pool.
+/// How long API Gateway caches an answer for a token, in seconds. An API's own authorizer for a pool has the same time.
 const CACHE_S: u32 = 300;
 
-/// How many characters a resource of the policy that an authorizer answers with may have (docs/aws.md, Lambda authorizers).
+/// The greatest length of a resource in the policy that an authorizer returns, in characters (docs/aws.md, Lambda
+/// authorizers).
 const RESOURCE_MAX: usize = 512;
 
 /// The characters of `arn:<partition>:execute-api:<region>:<account>:<api>/`, at most.
@@ -31,7 +31,7 @@ pub(in crate::spec) fn checker(pool: &str) -> String {
 }
 
 impl Route {
-    /// The entry of [`Stack::authorizers`] that decides about it.
+    /// The entry of [`Stack::authorizers`] that decides about the route's callers.
     pub fn authorizer(&self) -> Option<String> {
         match &self.auth {
             Auth::Lambda(name) => Some(name.clone()),
@@ -48,7 +48,7 @@ impl Route {
         }
     }
 
-    /// The pool of which it demands a group.
+    /// The pool whose groups the route demands.
     fn pool_of_groups(&self) -> Option<&String> {
         match &self.auth {
             Auth::Pool(pool) if !self.groups.is_empty() => Some(pool),
@@ -56,7 +56,7 @@ impl Route {
         }
     }
 
-    /// Whether each token that passes here passes at the other route of the same REST API and pool too.
+    /// Whether every token that this route accepts is also accepted by `other`, a route of the same REST API and pool.
     fn is_within(&self, other: &Self) -> bool {
         let same_kind = self.scopes.is_empty() == other.scopes.is_empty();
         same_kind && self.groups.is_subset(&other.groups) && self.scopes.is_subset(&other.scopes)
@@ -75,7 +75,7 @@ impl Api {
             && !self.requests_opened_by(&[allowed], &[other]).is_empty()
     }
 
-    /// What the function must know of the routes; its source describes the form.
+    /// The rules by which the function checks the routes, as JSON. The function's source describes the form.
     fn rules(&self, pool: &str) -> Value {
         let mut rules: BTreeMap<(&BTreeSet<String>, &BTreeSet<String>), Vec<String>> = BTreeMap::new();
         for route in self.grouped(pool) {
@@ -89,7 +89,7 @@ impl Api {
             rule
         };
         let mut covered: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        // The answer to an HTTP API is about one route.
+        // The function's answer to an HTTP API applies to one route only.
         for route in self.grouped(pool).filter(|_| self.kind == ApiKind::Rest) {
             let others = self.grouped(pool).filter(|other| self.also_allows(route, other));
             let others: Vec<String> = others.map(Route::name).collect();
@@ -111,7 +111,7 @@ impl Stack {
         self.all_routes().filter_map(|(_, route)| route.pool_of_groups().cloned()).collect()
     }
 
-    /// The groups of a pool that routes are for.
+    /// The groups of a pool that routes demand.
     pub fn groups_of_routes(&self, pool: &str) -> Vec<String> {
         let of_pool = self.all_apis().flat_map(|(_, api)| api.grouped(pool)).flat_map(|route| &route.groups);
         of_pool.cloned().collect::<BTreeSet<String>>().into_iter().collect()
@@ -136,8 +136,8 @@ impl Stack {
     }
 }
 
-/// Adds the functions that check groups, and the authorizers that ask them. What the stack file has under such a name is
-/// left, and reported by [`check`].
+/// Adds the functions that check groups, and the authorizers that ask them. An entry of the stack file with such a name
+/// stays, and [`check`] reports it.
 pub(in crate::spec) fn add_checkers(reader: &mut Reader, stack: &mut Stack) {
     for pool in stack.pools_with_groups() {
         let (name, variables) = (checker(&pool), stack.variables_of_checker(&pool));
@@ -153,7 +153,8 @@ pub(in crate::spec) fn add_checkers(reader: &mut Reader, stack: &mut Stack) {
     }
 }
 
-/// Reports groups that the pool of a route does not have, and groups of a route without a pool. `within` begins the places.
+/// Reports groups that the pool of a route does not have, and groups of a route without a pool. Places begin with
+/// `within`.
 pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
     for (index, route) in api.routes.iter().enumerate().filter(|(_, route)| !route.groups.is_empty()) {
         let place = format!("{within}routes.{index}.groups");
@@ -165,7 +166,7 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
         checks.report(name_is_taken(&place, pool, checks));
         checks.report(not_told_apart(&place, api, (pool, route)));
         checks.report(too_long_for_a_policy(&place, api, route));
-        // The groups of a pool that is only read are not known, and an unknown pool is reported elsewhere.
+        // The groups of an existing pool outside of the stack are not known, and an unknown pool is reported elsewhere.
         let Some(wanted) = checks.stack.pools.get(pool) else { continue };
         let known: Vec<&str> = wanted.groups.iter().map(String::as_str).collect();
         for group in &route.groups {
@@ -201,8 +202,9 @@ fn name_is_taken(place: &str, pool: &str, checks: &Checks) -> Option<Diagnostic>
     })
 }
 
-/// Routes whose callers a policy cannot tell apart. IAM's `*`, which stands for a path parameter, covers slashes too: if a
-/// policy must deny this route, because another one that it allows covers it, the denial must not cover a third one.
+/// Routes whose callers a policy cannot tell apart. IAM's `*`, which stands for a path parameter, covers slashes too.
+/// If a policy allows a route that covers this one, it must deny this one, and the denial must not cover a third route
+/// that it allows.
 fn not_told_apart(place: &str, api: &Api, (pool, denied): (&str, &Route)) -> Option<Diagnostic> {
     if api.kind == ApiKind::Http {
         return None;
@@ -222,7 +224,7 @@ fn not_told_apart(place: &str, api: &Api, (pool, denied): (&str, &Route)) -> Opt
     Some(Diagnostic::new(place.to_owned(), message).help(help))
 }
 
-/// A route whose ARN API Gateway would not take in the function's answer.
+/// Reports a route whose ARN is too long for the policy that the function returns.
 fn too_long_for_a_policy(place: &str, api: &Api, route: &Route) -> Option<Diagnostic> {
     // `*` stands for a parameter.
     let length_of = |part: &str| if part.starts_with('{') { 1 } else { part.len() };

@@ -12,7 +12,7 @@ impl Api {
     }
 }
 
-/// Keys of an HTTP API, which has none.
+/// Reports `key` in routes of an HTTP API, because AWS has no API keys for HTTP APIs.
 pub(super) fn without_effect(api: &Api) -> Vec<Diagnostic> {
     let keyed = api.routes.iter().enumerate().filter(|(_, route)| api.kind == ApiKind::Http && route.key);
     let flaw = |(index, _)| {
@@ -24,7 +24,7 @@ pub(super) fn without_effect(api: &Api) -> Vec<Diagnostic> {
     keyed.map(flaw).collect()
 }
 
-/// Routes that ask for a key although there is none. Nobody could call them.
+/// Reports routes that ask for an API key although the stack file has no plans. Nobody could call such a route.
 pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     // A plan without keys is a mistake of its own.
     let there = !checks.stack.plans.is_empty();

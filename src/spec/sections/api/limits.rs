@@ -31,7 +31,7 @@ impl Route {
 }
 
 impl Api {
-    /// What a route of this API allows.
+    /// The limits of a route of this API.
     pub fn limits(&self, route: &Route) -> Limits {
         Limits {
             rate: route.rate_limit.unwrap_or(self.rate_limit),
@@ -39,7 +39,7 @@ impl Api {
         }
     }
 
-    /// The routes with limits of their own, and what they allow.
+    /// The routes with limits of their own, and their limits.
     pub fn limited_routes(&self) -> impl Iterator<Item = (&Route, Limits)> {
         self.routes.iter().filter(|route| route.is_limited()).map(|route| (route, self.limits(route)))
     }

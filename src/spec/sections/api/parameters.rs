@@ -1,4 +1,4 @@
-//! `parameters` of a route: what requests must have.
+//! `parameters` of a route: the query parameters and headers that requests must have.
 
 use super::{Api, ApiKind};
 use crate::spec::diagnostic::Diagnostic;
@@ -12,7 +12,7 @@ section! {
     headers: List = texts("The headers that the request must have, by name.");
 }
 
-/// What requests must have beside the parameters of their path.
+/// The query parameters and headers that requests must have, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parameters {
     pub query: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) fn parameters(reader: &mut Reader, table: &Table, key: &Nested<Parame
     Parameters { query: names(reader, query), headers: names(reader, headers) }
 }
 
-/// Parameters of an HTTP API, which does not look for them.
+/// Reports `parameters` of an HTTP API, which does not check them.
 pub(super) fn without_effect(api: &Api) -> Vec<Diagnostic> {
     let given = |route: &super::Route| api.kind == ApiKind::Http && !route.parameters.is_empty();
     let routes = api.routes.iter().enumerate().filter(|(_, route)| given(route));

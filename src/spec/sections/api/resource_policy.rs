@@ -7,27 +7,28 @@ use crate::policy::{Policy, covers};
 use crate::scope::route_resource;
 use crate::spec::routing::{METHODS, parameter};
 
-/// API Gateway writes its own ARN before what follows the slash.
+/// The beginning of resources in the policy. API Gateway replaces it with the API's ARN.
 const SHORT: &str = "execute-api:/";
 
-/// Stands for a parameter.
+/// A sample value of a path parameter.
 const ANYTHING: &str = "x";
 
-/// A request that only some signatures should open, and that a policy allows for the sake of another route.
+/// A request to a route with restricted callers that a policy would allow because it allows another route.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::spec) struct OpenedRequest {
     /// The method and path, as in `GET /a/x/admin`.
     pub request: String,
     /// The signed route that answers it.
     pub signed: String,
-    /// The route for whose sake the policy allows it.
+    /// The method and path that the policy has to allow, and that cover the request.
     pub allowed_for: String,
 }
 
 impl Api {
-    /// The resource policy of a REST API, if it has one. With a policy, requests need a statement that allows them, except
-    /// signed ones of the same account, which their callers' own policies allow (docs/aws.md, Resource policies of REST
-    /// APIs). So nothing is allowed on routes that take signatures, except to the accounts that the stack file names.
+    /// The resource policy of a REST API, if it has one. With a policy, requests need a statement that allows them,
+    /// except signed ones of the same account, which their callers' own policies allow (docs/aws.md, Resource policies
+    /// of REST APIs). So the policy allows nobody to call routes that take signatures, except the accounts that the
+    /// stack file names.
     pub fn resource_policy(&self) -> Option<Policy> {
         let allow_from = self.allow_from.as_ref()?;
         let mut statements = Vec::new();
@@ -67,14 +68,14 @@ impl Api {
         Some(Policy::new(statements))
     }
 
-    /// The routes that take signatures, as the policy names them.
+    /// The policy's resources for the routes that take signatures.
     pub fn signed_resources(&self) -> Vec<String> {
         let signed = self.routes.iter().filter(|route| route.auth == Auth::Iam);
         signed.map(|route| self.resource(&route.method, &route.path)).collect()
     }
 
-    /// For each signed route, a request to it that the policy allows to everybody, if there is one: in policies, `*` stands
-    /// for slashes too, so the resource of a route with a parameter covers longer paths.
+    /// For each signed route, a request to it that the policy allows to everybody, if there is one: in policies, `*`
+    /// stands for slashes too, so the resource of a route with a parameter covers longer paths.
     pub(super) fn requests_opened(&self) -> Vec<OpenedRequest> {
         let (signed, others): (Vec<&Route>, Vec<&Route>) =
             self.routes.iter().partition(|route| route.auth == Auth::Iam);
@@ -84,8 +85,8 @@ impl Api {
         self.requests_opened_by(&allowed, &signed)
     }
 
-    /// Requests to the routes in `signed` that a policy would open by allowing everybody the methods and paths in `allowed`,
-    /// at most one for each route. `allowed` contains none of these routes.
+    /// Requests to the routes in `signed` that a policy would allow to everybody if it allowed the methods and paths in
+    /// `allowed`. There is at most one for each route. `allowed` contains none of the routes in `signed`.
     pub(in crate::spec) fn requests_opened_by(
         &self,
         allowed: &[(&str, &str)],
@@ -97,11 +98,11 @@ impl Api {
 
     fn request_opened(&self, (method, path): (&str, &str), signed: &Route) -> Option<OpenedRequest> {
         let allowed = self.resource(method, path);
-        // A route without a parameter is the most exact one for all that its resource covers.
+        // A route without a parameter is the most exact route for every request that its resource covers.
         if !allowed.contains('*') {
             return None;
         }
-        // The gateway itself answers preflight requests, before a signed route of all methods.
+        // The gateway itself answers preflight requests, before a signed route with the method ANY.
         let preflight = |method: &str| {
             method == "OPTIONS" && signed.method == "ANY" && self.preflight_paths().contains(&signed.path.as_str())
         };
@@ -119,7 +120,7 @@ impl Api {
         })
     }
 
-    /// A method on a path. A parameter stands for anything.
+    /// The policy's resource for a method on a path. `*` stands for a path parameter.
     fn resource(&self, method: &str, path: &str) -> String {
         format!("{SHORT}{}", route_resource(&self.stage, method, path))
     }
@@ -133,7 +134,7 @@ fn filled(path: &str, other: &str) -> Vec<String> {
         let fills: Vec<String> = match parameter(part) {
             None => return vec![part.to_owned()],
             Some((_, false)) => parts.iter().map(|&part| part.to_owned()).collect(),
-            // What a greedy parameter stands for may begin or end with parts of the other path.
+            // The value of a greedy parameter may begin or end with parts of the other path.
             Some((_, true)) => {
                 let ends = (0..parts.len()).map(|from| parts[from..].join("/"));
                 ends.flat_map(|end| [format!("{end}/{ANYTHING}"), format!("{ANYTHING}/{end}"), end]).collect()

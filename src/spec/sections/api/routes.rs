@@ -73,27 +73,27 @@ pub struct Route {
     pub method: String,
     /// As in `/items/{id}`.
     pub path: String,
-    /// What answers.
+    /// The function, fixed answer or server that answers.
     pub target: RouteTarget,
-    /// Who may call the route.
+    /// The authorization of the route.
     pub auth: Auth,
     /// If there are any, a caller needs an access token with one of them.
     pub scopes: BTreeSet<String>,
     /// If there are any, a caller must be in one of these groups of the pool.
     pub groups: BTreeSet<String>,
-    /// Whether a caller must also send an API key, which says which partner calls.
+    /// Whether a caller must also send an API key, which identifies the partner.
     pub key: bool,
     /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
-    /// What requests must have.
+    /// The query parameters and headers that requests must have.
     pub parameters: Parameters,
-    /// Requests per second that this route allows, if not as many as the others of its API.
+    /// Requests per second that this route allows. `None`: the limit of its API.
     pub rate_limit: Option<u32>,
-    /// Requests at once that this route allows, if not as many as the others of its API.
+    /// Requests at once that this route allows. `None`: the limit of its API.
     pub burst_limit: Option<u32>,
-    /// How long API Gateway waits for the answer. `None`: as long as it can.
+    /// How long API Gateway waits for the answer, in seconds. `None`: as long as its quota allows.
     pub timeout_s: Option<u32>,
-    /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
+    /// Whether `verify` may call it as an authorized user, even if its method changes data.
     pub verify: bool,
 }
 
@@ -218,7 +218,7 @@ fn equal_but_for_parameters(api: &Api) -> Vec<Diagnostic> {
     flaws
 }
 
-/// Body schemas of an HTTP API.
+/// Reports body schemas of an HTTP API, which does not validate bodies.
 fn without_effect(api: &Api) -> Vec<Diagnostic> {
     let bodies = api.routes.iter().enumerate().filter(|(_, route)| api.kind == ApiKind::Http && route.body.is_some());
     let flaw = |(index, _)| {

@@ -1,4 +1,4 @@
-//! Which scopes routes demand.
+//! `scopes` of routes: a caller's access token needs one of them.
 
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -6,7 +6,8 @@ use crate::spec::sections::Pool;
 
 use super::{Api, Auth, Route};
 
-/// Reports scopes that the pool of a route does not name, and scopes of a route without a pool. `within` begins the places.
+/// Reports scopes that the pool of a route does not name, and scopes of a route without a pool. Places begin with
+/// `within`.
 pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
     for (index, route) in api.routes.iter().enumerate().filter(|(_, route)| !route.scopes.is_empty()) {
         let place = format!("{within}routes.{index}.scopes");

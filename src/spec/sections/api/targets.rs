@@ -1,4 +1,4 @@
-//! What answers a route: a function, API Gateway itself, or a server elsewhere.
+//! The target of a route, which answers its requests: a function, API Gateway itself, or a server elsewhere.
 
 use std::net::IpAddr;
 
@@ -29,25 +29,25 @@ section! {
 /// The longest template of API Gateway, in bytes (docs/aws.md, Mocks).
 const MAX_TEMPLATE: usize = 300 * 1024;
 
-/// Answers that have no body by their status (RFC 9110, 15.3.5 and 15.4.5).
+/// Statuses with which an answer has no body (RFC 9110, 15.3.5 and 15.4.5).
 const WITHOUT_BODY: [u16; 2] = [204, 304];
 
-/// Names of hosts that only the machine or the network knows which asks for them.
+/// Endings of host names that exist only on one machine or in a local network.
 const LOCAL_NAMES: [&str; 6] = [".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain"];
 
-/// What answers a route.
+/// The target of a route, which answers its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteTarget {
     /// The function of this name.
     Function(String),
-    /// API Gateway itself, always in the same way.
+    /// API Gateway itself, with a fixed answer.
     Mock { status: u16, body: String },
     /// The server at this URL, in which parameters of the route's path stand in braces.
     Http { url: String },
 }
 
 impl RouteTarget {
-    /// What the diagram, the list of routes and error messages call it: a function by its name.
+    /// The target's name in the diagram, the list of routes and error messages.
     pub fn label(&self) -> String {
         match self {
             Self::Function(name) => name.clone(),
@@ -87,8 +87,8 @@ fn host(url: &str) -> Option<&str> {
     rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())
 }
 
-/// The target of a route: exactly one of `function` and `integration` is given. After a mistake it is a function without
-/// a name.
+/// The target of a route: exactly one of `function` and `integration` is given. After a mistake it is a function
+/// without a name.
 pub(super) fn target(
     reader: &mut Reader,
     name: &str,
@@ -151,7 +151,8 @@ fn elsewhere(reader: &mut Reader, within: &Table) -> Option<RouteTarget> {
     Some(RouteTarget::Mock { status, body: body.map(|(body, _)| body).unwrap_or_default() })
 }
 
-/// Keys that mean nothing for a fixed answer: API Gateway waits for nobody, and `verify` may always ask for it.
+/// Reports keys that have no effect on a fixed answer. API Gateway calls no server for it, and `verify` may always
+/// request it.
 pub(super) fn without_effect(reader: &mut Reader, table: &Table, target: &RouteTarget, keys: &[&Key]) {
     if !matches!(target, RouteTarget::Mock { .. }) {
         return;
@@ -162,7 +163,8 @@ pub(super) fn without_effect(reader: &mut Reader, table: &Table, target: &RouteT
     }
 }
 
-/// Whether API Gateway can send requests to a URL, and only to a server on the internet (docs/aws.md, HTTP integrations).
+/// Whether API Gateway can send requests to a URL, and only to a server on the internet (docs/aws.md, HTTP
+/// integrations).
 fn is_reachable(url: &str) -> Result<(), String> {
     if url.starts_with("http://") {
         return Err(
@@ -212,7 +214,7 @@ fn is_reachable(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether an address is on the internet, and not this machine's, a private network's or that of a metadata service.
+/// Whether an address is public. Addresses of this machine, of private networks and of metadata services are not.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -239,7 +241,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Mocks of an HTTP API, and parameters in URLs that the route's path does not have.
+/// Reports mocks of an HTTP API, and parameters in URLs that the route's path does not have.
 pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (index, route) in api.routes.iter().enumerate() {

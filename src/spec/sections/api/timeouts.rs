@@ -15,7 +15,7 @@ impl Api {
 }
 
 impl Route {
-    /// How long API Gateway waits for the answer. `None`: as long as it can.
+    /// How long API Gateway waits for the answer, in milliseconds. `None`: as long as its quota allows.
     pub fn timeout_ms(&self) -> Option<i32> {
         self.timeout_s.and_then(|seconds| i32::try_from(seconds).ok()).map(|seconds| seconds * 1000)
     }

@@ -1,5 +1,5 @@
 //! AWS's managed rule groups: `"common"` counts the requests that the group would block, `"common:block"` blocks them.
-//! Blocking is opted into group by group, because a new group often blocks legitimate clients (docs/aws.md, Managed
+//! The user turns on blocking for each group, because a new group often blocks legitimate clients (docs/aws.md, Managed
 //! rules).
 
 use crate::spec::advice;
@@ -8,8 +8,8 @@ use crate::spec::reader::{Reader, Table};
 use crate::spec::section::Section;
 use crate::spelling::nearest;
 
-/// Short names and AWS's names, in the order of evaluation: groups that judge the sender come before groups that judge
-/// the request (docs/aws.md, Managed rules).
+/// Short names and AWS's names, in the order of evaluation: groups that check the sender's address come before groups
+/// that check the request (docs/aws.md, Managed rules).
 pub const GROUPS: [(&str, &str); 5] = [
     ("ip-reputation", "AWSManagedRulesAmazonIpReputationList"),
     ("anonymous-ip", "AWSManagedRulesAnonymousIpList"),
@@ -95,13 +95,13 @@ pub const WORDS: [&str; 15] = [
 pub struct ManagedRule {
     /// The short name in the stack file.
     pub name: String,
-    /// Whether WAF blocks what the group matches, or only counts it.
+    /// Whether WAF blocks the requests that the group matches, or only counts them.
     pub block: bool,
     /// Rules of the group that only count.
     pub exceptions: Vec<String>,
 }
 
-/// The keys of `exceptions` are the names of the managed rule groups, which are no names in Rust.
+/// The keys of `exceptions` are the names of the managed rule groups, which are not valid identifiers in Rust.
 pub(in crate::spec) struct ExceptionsKeys {
     /// In the order of [`GROUPS`].
     pub groups: [List; GROUPS.len()],

@@ -41,7 +41,7 @@ pub struct FirewallRule {
     pub action: FirewallAction,
     /// Without the stage; `*` stands for any characters.
     pub path: Option<String>,
-    /// Its name in lower case, and its value, in which `*` stands for any characters.
+    /// The header's name in lower case, and its value, in which `*` stands for any characters.
     pub header: Option<(String, String)>,
     pub method: Option<String>,
     pub body_over_kb: Option<u32>,
@@ -57,7 +57,7 @@ impl FirewallRule {
     }
 }
 
-/// What a rule of the stack's own does.
+/// The action of a rule of the stack's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirewallAction {
     Block,

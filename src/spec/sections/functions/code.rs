@@ -1,5 +1,5 @@
-//! What a function runs: code that is packed, or a container image. Reads the keys of the former: its folder, its runtime,
-//! its handler, its bundler and its layers.
+//! The code of a function: a package or a container image. Reads the keys of packages: folder, runtime, handler,
+//! bundler and layers.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,26 @@ use super::{Function, rules};
 use crate::spec::field::{List, OptionalWord, Text, TextOr};
 use crate::spec::reader::{Reader, Table, suggest};
 
-/// What a function runs.
+/// The code of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     Packed(Packed),
     Image(Image),
 }
 
-/// Code that is packed.
+/// A deployment package: a folder that this program packs, or a .zip or .jar file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The folder or the archive of the code, relative to the stack file.
     pub source: PathBuf,
-    /// Whether the folder is in this program, and the function none of the stack file's.
+    /// Whether the folder is in this program and the function is not in the stack file.
     pub shipped: bool,
     pub runtime: String,
-    /// What Lambda calls, in the form of the runtime's language.
+    /// The handler that Lambda calls, in the form of the runtime's language.
     pub handler: String,
     pub bundler: Option<Bundler>,
-    /// The ARNs of up to 5 versions of layers, in the order in which they are laid over each other.
+    /// The ARNs of up to 5 versions of layers, in the order in which Lambda extracts them. Later files replace earlier
+    /// ones.
     pub layers: Vec<String>,
     /// `arm64` or `x86_64`.
     pub architecture: String,
@@ -115,7 +116,7 @@ fn runtime(reader: &mut Reader, table: &Table, key: &TextOr) -> String {
     runtime
 }
 
-/// What makes one file of a function's code.
+/// The tool that bundles a function's code into one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bundler {
     Esbuild,

@@ -15,7 +15,7 @@ use crate::spec::sections::{ApiKind, api, identity_pools, pools, queues, tables,
 /// The key of a source of a variable, and the variable with that source.
 type Source<'a> = (&'a Text, fn(String) -> Variable);
 
-/// Variables of a function's environment.
+/// The form of a variable's name, as a regular expression of ECMAScript.
 pub(in crate::spec) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
 
 section! {
@@ -53,9 +53,9 @@ pub enum Variable {
     Function(String),
     /// The ARN of this topic.
     Topic(String),
-    /// The issuer of the tokens of this user pool. Only functions of this program have it, and what follows.
+    /// The issuer of the tokens of this user pool. Only functions of this program have this variable and those below.
     Issuer(String),
-    /// The id of this app client beside the first one of this user pool.
+    /// The id of a further app client, by the names of its user pool and of the client.
     FurtherClientId(String, String),
     /// The id of this API.
     ApiId(Option<String>),

@@ -1,4 +1,4 @@
-//! What Lambda reads to call a function with it: queues and streams (docs/aws.md, Event source mappings).
+//! The event sources that Lambda reads to call a function: queues and streams (docs/aws.md, Event source mappings).
 
 use super::Function;
 use super::events::{self, Destination, OnFailureKeys};
@@ -11,33 +11,33 @@ use crate::spec::field::{Flag, List, Nested, Number, OptionalNumber, Text, Word}
 use crate::spec::reader::{Reader, Table};
 use crate::spec::sections::{Stack, queues, tables};
 
-/// What the ARN of a stream looks like.
+/// The form of a stream's ARN, as a regular expression of ECMAScript.
 pub(super) const STREAM_FORM: &str = "^arn:[a-z-]+:(kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]{1,128}|dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]+)$";
 
-/// How many messages AWS takes from a queue at once. A larger batch is collected, which needs a window.
+/// How many messages AWS takes from a queue at once. A larger batch needs a window to collect its messages.
 const AT_ONCE: u32 = 10;
 
 /// How many messages of a queue, and how many records of a stream, a call contains if the stack file says nothing.
 const BATCH_OF_QUEUE: u32 = 10;
 const BATCH_OF_STREAM: u32 = 100;
 
-/// How many filters a trigger may have, unless the account's quota is another.
+/// How many filters a trigger may have, unless the account has another quota.
 const MOST_FILTERS: usize = 5;
 
 /// How messages or records are collected for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batches {
-    /// How many a call contains at most: 1 to 10,000.
+    /// How many messages or records a call contains at most: 1 to 10,000.
     pub size: u32,
     /// How many seconds they are collected before a call: 0 to 300.
     pub window_s: u32,
-    /// Whether the function answers which ones it could not handle.
+    /// Whether the function reports the messages or records that it could not handle.
     pub partial: bool,
-    /// Patterns in JSON. The function gets what fits one of them, or everything if there are none.
+    /// Patterns in JSON. The function gets messages or records that match one of them, or all if there are none.
     pub filters: Vec<String>,
 }
 
-/// The messages of a queue.
+/// A trigger that reads the messages of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueTrigger {
     pub queue: String,
@@ -46,7 +46,7 @@ pub struct QueueTrigger {
     pub concurrency: Option<u32>,
 }
 
-/// The records of a stream.
+/// A trigger that reads the records of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamTrigger {
     pub source: StreamSource,
@@ -56,25 +56,26 @@ pub struct StreamTrigger {
     pub parallel: u32,
     /// How often a failed call is repeated. `None`: until its records are too old.
     pub retries: Option<u32>,
-    /// After how many seconds a record is too old: 60 to 604,800. `None`: when the stream forgets it.
+    /// After how many seconds a record is too old: 60 to 604,800. `None`: when the stream's retention ends.
     pub max_age_s: Option<u32>,
-    /// Whether the records of a failed call are halved.
+    /// Whether the batch of a failed call is split in two.
     pub bisect: bool,
-    /// Who is told of the records that were given up.
+    /// The destination that gets a message about discarded records.
     pub on_failure: Option<Destination>,
 }
 
-/// Whose stream it is.
+/// The stream that a trigger reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamSource {
-    /// That of this table of the stack.
+    /// The stream of this table of the stack.
     Table(String),
-    /// Somebody else's, by its ARN.
+    /// A stream outside of the stack, by its ARN.
     Arn(String),
 }
 
 impl StreamSource {
-    /// Its ARN. The last part of that of a table's stream, the time at which it was turned on, is `*`.
+    /// The stream's ARN. For a table of the stack, `*` stands for the last part, the time at which the stream was
+    /// turned on.
     pub fn arn(&self, scope: &Scope) -> String {
         match self {
             Self::Table(table) => scope.arn("dynamodb", &format!("table/{}/stream/*", scope.physical(table))),
@@ -92,7 +93,7 @@ impl StreamSource {
 }
 
 impl Function {
-    /// The ARNs of what calls it by an event source mapping, in which `*` may stand for a part.
+    /// The ARNs of its event sources, in which `*` may stand for a part.
     pub fn sources<'a>(&'a self, stack: &'a Stack, scope: &'a Scope) -> impl Iterator<Item = String> + 'a {
         let queues = self.queues().map(|trigger| stack.queue_arn(scope, &trigger.queue));
         queues.chain(self.streams().map(|trigger| trigger.source.arn(scope)))
@@ -175,7 +176,7 @@ pub(super) fn stream(
     })
 }
 
-/// Checks the ARN of somebody's stream.
+/// Checks the ARN of a stream outside of the stack.
 fn stream_of(arn: &str) -> Result<(), (String, &'static str)> {
     let example = "as in arn:aws:kinesis:eu-central-1:123456789012:stream/clicks, or what DynamoDB says of a table as LatestStreamArn";
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -233,7 +234,7 @@ pub(super) fn check_stream(place: &str, StreamTrigger { source, on_failure, .. }
     }
 }
 
-/// Two triggers that read the same: AWS takes one for a function.
+/// Reports two triggers that read the same source. AWS takes only one for a function.
 pub(super) fn check_twins(name: &str, function: &Function, checks: &mut Checks) {
     let queues = function.queues().map(|trigger| format!("the queue {}", trigger.queue));
     let streams = function.streams().map(|trigger| match &trigger.source {

@@ -1,4 +1,4 @@
-//! Where the events of a function go that it could not handle.
+//! The destinations for events that a function could not handle.
 
 use super::Function;
 use crate::scope::Scope;
@@ -22,7 +22,7 @@ section! {
     topic: Text = any("The name of a topic, whose subscribers get the events.");
 }
 
-/// Where something goes that a function could not handle.
+/// The destination for events or records that a function could not handle.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Destination {
     Queue(String),
@@ -54,7 +54,7 @@ impl Destination {
 }
 
 impl Function {
-    /// Where everything goes that it could not handle.
+    /// The destinations for all events and records that it could not handle.
     pub fn failures(&self) -> impl Iterator<Item = &Destination> {
         self.on_failure.iter().chain(self.streams().filter_map(|trigger| trigger.on_failure.as_ref()))
     }

@@ -1,4 +1,5 @@
-//! The patterns of triggers: which messages and records a function gets (docs/aws.md, Event source mappings).
+//! The patterns of triggers, which select the messages and records that a function gets (docs/aws.md, Event source
+//! mappings).
 
 use serde_json::{Map, Value};
 
@@ -13,13 +14,13 @@ const OPERATORS: [&str; 6] = ["anything-but", "equals-ignore-case", "exists", "n
 /// The comparisons of `numeric`.
 const COMPARISONS: [&str; 5] = ["=", "<", "<=", ">", ">="];
 
-/// What combines patterns.
+/// The member whose list combines patterns.
 const OR: &str = "$or";
 
-/// What is wrong, and how to correct it.
+/// A message, and how to correct the mistake.
 type Flaw = (String, String);
 
-/// Checks a pattern. AWS refuses what is no pattern, but only when the trigger is made.
+/// Checks a pattern. AWS refuses an invalid pattern only when the trigger is created.
 pub(super) fn check(pattern: &str) -> Result<(), Flaw> {
     if pattern.len() > LONGEST {
         return Err((format!("a filter has at most {LONGEST} characters"), "split it into several".into()));
@@ -58,7 +59,7 @@ fn write_or() -> String {
     format!("write {{\"{OR}\": [{{\"a\": [1]}}, {{\"b\": [2]}}]}}")
 }
 
-/// One of the values that fit a member: itself, or an operator.
+/// Checks one choice of a member: a plain value, or an operator.
 fn of_value(name: &str, choice: &Value) -> Result<(), Flaw> {
     let operator = match choice {
         Value::Object(operator) => operator,
@@ -101,7 +102,8 @@ fn is_comparison(wanted: &Value) -> bool {
     (1..=2).contains(&parts.len().div_ceil(2)) && parts.chunks(2).all(is_pair)
 }
 
-/// What `anything-but` excludes. Whether it takes operators, as EventBridge's does, is Lambda's business.
+/// Whether `anything-but` can exclude this. We accept operators, which EventBridge's `anything-but` takes, and let
+/// Lambda check them.
 fn is_exception(wanted: &Value) -> bool {
     let is_one = |value: &Value| value.is_string() || value.is_number();
     match wanted {

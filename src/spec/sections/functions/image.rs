@@ -101,7 +101,8 @@ fn is_digest(digest: &str) -> bool {
         .is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Reads the image of a function that has one, without its architecture. These keys are mistakes beside it.
+/// Reads the image of a function that has one, without its architecture. The keys in `others` are mistakes beside
+/// `image`.
 pub(super) fn read(reader: &mut Reader, table: &Table, key: &Text, others: &[&Key]) -> Option<Image> {
     table.get(&key.key)?;
     for other in others {
@@ -120,7 +121,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table, key: &Text, others: &[&Ke
     if let Err((why, help)) = &image {
         reader.diagnostic(&span, why.clone(), Some(help.clone()));
     }
-    // A wrong image still is one, so that nothing asks for a source.
+    // After a mistake we return an empty image, so that no missing `source` is reported.
     Some(image.unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! What a function may do beside using its secrets and topics.
+//! The permissions of a function besides those for its secrets, topics and queues.
 
 use super::super::allow::{self, AllowKeys, Allowed};
 use super::super::tables;
@@ -7,7 +7,7 @@ use crate::spec::checks::Checks;
 use crate::spec::field::{List, Nested};
 use crate::spec::reader::{Reader, Table};
 
-/// What a function may do beside using its secrets and topics.
+/// The permissions of a function besides those for its secrets, topics and queues.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     pub allow: Vec<Allowed>,

@@ -143,7 +143,8 @@ pub(super) fn environment_too_large(name: &str, function: &Function, checks: &Ch
     })
 }
 
-/// More instances that are ready than the function may have (docs/aws.md, Versions and provisioned concurrency).
+/// Reports more provisioned instances than the function's reserved concurrency allows (docs/aws.md, Versions and
+/// provisioned concurrency).
 pub(super) fn more_provisioned_than_reserved(name: &str, function: &Function) -> Option<Diagnostic> {
     let (provisioned, reserved) = (function.provisioned_concurrency?, function.reserved_concurrency?);
     (provisioned > reserved).then(|| {
@@ -166,8 +167,8 @@ pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks)
     })
 }
 
-/// The resource policies of functions: a statement for everything that triggers one, and one for every route that leads
-/// to it.
+/// Reports functions whose resource policy would be too large. It has a statement for each trigger and for each route
+/// that leads to the function.
 pub(super) fn too_many_callers(checks: &Checks) -> Vec<Diagnostic> {
     let (stack, scope) = (checks.stack, &checks.longest);
     let statement = |function: &str, principal: &str, source: &str| {
@@ -228,7 +229,8 @@ mod tests {
         assert!(environment_name("AWS_REGION").is_err() && environment_name("_A").is_err());
     }
 
-    /// Lambda's page of defined runtime environment variables, and what other tools know to be refused.
+    /// The reserved names are from Lambda's page of defined runtime environment variables, and from tools that know
+    /// which names Lambda refuses.
     #[test]
     fn only_the_variables_that_lambda_reserves_are_refused() {
         for reserved in [
@@ -253,7 +255,7 @@ mod tests {
             "AWS_LAMBDA_MAX_CONCURRENCY",
             "AWS_LAMBDA_METADATA_API",
             "AWS_LAMBDA_METADATA_TOKEN",
-            // The program's own.
+            // The variables that this program sets.
             "SECURELAMBDA_FUNCTION",
             "SECRET_ID",
             "SECRET_ID_STRIPE",

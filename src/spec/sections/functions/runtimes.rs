@@ -23,7 +23,7 @@ pub enum Language {
     Java,
     Dotnet,
     Ruby,
-    /// A program of one's own, in any language.
+    /// An executable of the user, in any language.
     Provided,
 }
 
@@ -70,7 +70,7 @@ const ACCEPTED: [Runtime; 29] = [
     row("provided.al2", Language::Provided, "2026-07-31", "2027-02-01", "2027-03-03"),
 ];
 
-/// Runtimes that Lambda no longer creates, and the day since when.
+/// Runtimes with which Lambda no longer creates functions, each with the first such day.
 const RETIRED: [(&str, &str); 15] = [
     ("nodejs14.x", "2024-01-09"),
     ("nodejs12.x", "2023-03-31"),
@@ -89,7 +89,7 @@ const RETIRED: [(&str, &str); 15] = [
     ("dotnetcore2.1", "2022-01-05"),
 ];
 
-/// The names of the accepted ones.
+/// The names of the accepted runtimes.
 pub(super) const RUNTIMES: [&str; ACCEPTED.len()] = {
     let mut names = [""; ACCEPTED.len()];
     let mut index = 0;
@@ -106,15 +106,15 @@ impl Runtime {
         ACCEPTED.iter().find(|runtime| runtime.name == name)
     }
 
-    /// The newest one of the same language.
+    /// The newest runtime of the same language.
     fn newest(&self) -> &'static str {
         newest_of(self.language)
     }
 }
 
 impl Language {
-    /// The language of a runtime, also of one that is not known. A runtime without a known language has a program of
-    /// its own.
+    /// The language of a runtime, by the beginning of its name. The runtime need not exist. Without a known language it
+    /// is [`Self::Provided`].
     pub fn of(runtime: &str) -> Self {
         let starts = [
             ("nodejs", Self::Node),
@@ -129,7 +129,7 @@ impl Language {
             .map_or(Self::Provided, |(_, language)| language)
     }
 
-    /// What Lambda calls in a function whose stack file does not say so, if the language has a usual one.
+    /// The handler of a function without a `handler` in the stack file. `None` if the language has no usual handler.
     pub(super) fn usual_handler(self) -> Option<&'static str> {
         match self {
             Self::Node | Self::Python | Self::Ruby => Some("index.handler"),
@@ -161,7 +161,7 @@ impl Language {
         match self {
             Self::Node | Self::Python | Self::Ruby => pair("."),
             Self::Java => !handler.contains("::") || pair("::"),
-            // An assembly alone is a program.
+            // The name of an assembly alone means an executable assembly.
             Self::Dotnet => {
                 matches!(handler.split("::").count(), 1 | 3) && handler.split("::").all(|part| !part.is_empty())
             }
@@ -189,7 +189,7 @@ pub(super) fn retired_on(name: &str) -> Option<&'static str> {
     RETIRED.iter().find(|(retired, _)| *retired == name).map(|(_, day)| *day)
 }
 
-/// What a function's runtime means on a day.
+/// The problem with a function's runtime on a day.
 #[derive(Debug, PartialEq)]
 pub enum Aging {
     /// A sentence without the full stop.
@@ -197,7 +197,8 @@ pub enum Aging {
     Refusal(Diagnostic),
 }
 
-/// Whether Lambda still patches the runtime of a function, and creates functions with it. `today` is as in `2026-11-29`.
+/// Whether Lambda still patches the runtime of a function, and creates functions with it. `today` is as in
+/// `2026-11-29`.
 pub fn aging(name: &str, runtime: &str, today: &str) -> Option<Aging> {
     let runtime = Runtime::named(runtime)?;
     let Runtime { name: of, deprecated_on, create_blocked_on, .. } = runtime;

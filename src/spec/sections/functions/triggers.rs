@@ -1,4 +1,4 @@
-//! What calls a function besides routes.
+//! The triggers of a function, which call it besides routes.
 
 use std::collections::BTreeSet;
 
@@ -87,7 +87,7 @@ section! {
     because: Text = any("With `service`: why `source_arn` has a wildcard. Without a reason it must not have one.");
 }
 
-/// What calls a function.
+/// A trigger of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trigger {
     /// Every message of this topic.
@@ -98,7 +98,7 @@ pub enum Trigger {
     Service(OutsideCaller),
 }
 
-/// Certain times.
+/// The times at which a function is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleTrigger {
     /// `rate(…)`, `cron(…)` or `at(…)`.
@@ -107,7 +107,7 @@ pub struct ScheduleTrigger {
     pub timezone: String,
 }
 
-/// A service that calls a function for something that another tool made.
+/// A service that calls a function on behalf of a resource that another tool made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutsideCaller {
     /// As in `s3.amazonaws.com`.
@@ -117,14 +117,14 @@ pub struct OutsideCaller {
 }
 
 impl OutsideCaller {
-    /// Whether its ARN says to which account it belongs.
+    /// Whether the ARN of the resource names an account.
     pub fn names_account(&self) -> bool {
         self.source_arn.split(':').nth(4).is_some_and(|account| !account.is_empty())
     }
 }
 
 /// Services that call functions with a permission in the function's resource policy (docs/aws.md, Invoke permissions),
-/// without what follows in every name. AWS has others too.
+/// without the suffix `.amazonaws.com`. AWS has further ones.
 const SERVICES: [&str; 19] = [
     "apigateway",
     "bedrock",
@@ -156,7 +156,7 @@ impl Function {
         })
     }
 
-    /// The services that call it for something that another tool made.
+    /// The services that call it on behalf of resources that another tool made.
     pub fn outside_callers(&self) -> impl Iterator<Item = &OutsideCaller> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             Trigger::Service(caller) => Some(caller),
@@ -190,7 +190,7 @@ impl Function {
 }
 
 impl Stack {
-    /// The services that call functions for something that another tool made.
+    /// The services that call functions on behalf of resources that another tool made.
     pub fn outside_callers(&self) -> BTreeSet<String> {
         let callers = self.functions.values().flat_map(Function::outside_callers);
         callers.map(|caller| caller.service.clone()).collect()
@@ -331,7 +331,7 @@ fn outside_caller(
     Some(OutsideCaller { service, source_arn })
 }
 
-/// Checks the name of a service. Another one than the known ones may exist, unless it looks like one of them.
+/// Checks the name of a service. An unknown name may be valid, unless it resembles a known one.
 fn principal(service: &str) -> Result<(), (String, Option<String>)> {
     let name = service.strip_suffix(".amazonaws.com").or_else(|| service.strip_suffix(".amazonaws.com.cn"));
     let Some(name) = name.filter(|name| !name.is_empty()) else {
@@ -352,7 +352,7 @@ fn is_arn(text: &str) -> bool {
         if partition.starts_with("aws") && !service.is_empty() && !resource.is_empty() && !blank)
 }
 
-/// The ARN of a log group ends in an asterisk that stands for its streams.
+/// Whether an ARN has a wildcard. The `:*` at the end of a log group's ARN stands for its streams and does not count.
 fn has_wildcard(arn: &str) -> bool {
     let arn = arn.strip_suffix(":*").filter(|arn| arn.contains(":log-group:")).unwrap_or(arn);
     arn.contains(['*', '?'])

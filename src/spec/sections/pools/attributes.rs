@@ -77,12 +77,12 @@ pub(super) fn check(
         if attribute.kind != if name == "updated_at" { Type::Number } else { Type::String } {
             flaw(&place, format!("Cognito decides the type of {name}, a standard attribute"), "remove `type`");
         }
-        // A service user's secret and this attribute belong together.
+        // The program stores the version of a service user's secret in this attribute.
         if name == "nickname" && !attribute.mutable && !programs.is_empty() {
             let message = format!("the service users of the pool {pool} need a nickname that can be changed");
             flaw(&place, message, "remove `mutable`, or let the service users sign in to a pool of their own");
         }
-        // What everybody must have, users can set too.
+        // Users can also set every required attribute.
         let is_theirs = attribute.writable || attribute.required;
         if name == "phone_number" && is_theirs && sign_in.contains(&SignIn::Phone) {
             let message = "users could take any number, because the pool sends no messages to verify one".to_owned();

@@ -10,7 +10,7 @@ use crate::spec::field::{Flag, List, Lists, Required, WordList};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::section;
 
-/// How many APIs a pool may name, and how many scopes one of them may have (docs/aws.md, Scopes and machine clients).
+/// How many APIs a pool may name, and how many scopes an API may have (docs/aws.md, Scopes and machine clients).
 const MOST_SERVERS: usize = 25;
 const MOST_SCOPES: usize = 100;
 
@@ -56,9 +56,9 @@ pub struct PoolClient {
     pub secret: bool,
     /// How users sign in with it. Empty: it is a program that gets tokens for itself.
     pub flows: Vec<SignInFlow>,
-    /// What such a program may ask for, as in `orders/read`.
+    /// The scopes that such a program may ask for, as in `orders/read`.
     pub scopes: BTreeSet<String>,
-    /// Whether the file mixes both.
+    /// Whether the stack file lists `client-credentials` beside other flows, which is a mistake.
     mixed: bool,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn scopes(reader: &mut Reader, table: &Table, key: &Lists) -> BTreeMa
     all
 }
 
-/// What is wrong with the clients and scopes of a pool.
+/// Checks the clients and scopes of a pool.
 pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     if pool.scopes.len() > MOST_SERVERS {
         let message = format!("a pool has scopes of at most {MOST_SERVERS} APIs");

@@ -1,4 +1,4 @@
-//! Pools that exist already and that somebody else looks after.
+//! Existing user pools that are managed outside of the stack.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use crate::spec::reader::{Reader, Table};
 use crate::spec::section::Section;
 use crate::spec::sections::Stack;
 
-/// What an entry with `existing` says of the pool.
+/// The ids in an entry with `existing`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Existing {
     id: String,
     client_id: Option<String>,
 }
 
-/// A pool of somebody else's. It is only read, except that the stack may add an app client of its own.
+/// A user pool outside of the stack. It is only read, except that the stack may add an app client of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExistingPool {
     /// Such as `eu-central-1_AbCdEfGhI`.
     pub id: String,
     /// The name of the API's authorizer for this pool.
     pub authorizer: String,
-    /// The id of an app client of theirs; `None`: the stack adds one of its own.
+    /// The id of an app client that the pool already has. `None`: the stack adds one of its own.
     pub client_id: Option<String>,
     /// How long the tokens of the stack's own client are valid.
     pub tokens: Tokens,
@@ -55,7 +55,7 @@ impl Stack {
         own.or_else(|| self.existing_pools.get(pool).map(|pool| &pool.authorizer))
     }
 
-    /// Pools of other regions, which is known once there are credentials.
+    /// Reports existing pools of other regions. The stack's region is known once there are credentials.
     pub fn pools_elsewhere(&self, scope: &Scope) -> Vec<Diagnostic> {
         let elsewhere = self.existing_pools.iter().filter(|(_, pool)| pool.region() != scope.region);
         let flaw = |(name, pool): (&String, &ExistingPool)| {
@@ -67,7 +67,7 @@ impl Stack {
     }
 }
 
-/// Takes the pools that somebody else looks after out of the others.
+/// Removes the existing pools from `pools`, and returns them by name.
 pub(in crate::spec) fn existing(pools: &mut BTreeMap<String, Pool>) -> BTreeMap<String, ExistingPool> {
     let (own, theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
         std::mem::take(pools).into_iter().partition(|(_, pool)| pool.existing.is_none());
@@ -80,7 +80,7 @@ pub(in crate::spec) fn existing(pools: &mut BTreeMap<String, Pool>) -> BTreeMap<
     theirs.collect()
 }
 
-/// Reads the two keys, and reports those beside them that would change the pool.
+/// Reads `existing` and `client_id`, and reports other keys that would change the pool.
 pub(super) fn read(reader: &mut Reader, table: &Table) -> Option<Existing> {
     let PoolKeys { existing, client_id, authorizer, tokens, flows, .. } = &POOL;
     let client = reader.text(table, client_id);
@@ -122,7 +122,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table) -> Option<Existing> {
     Some(Existing { id, client_id: client.map(|(id, _)| id) })
 }
 
-/// As in `eu-central-1_AbCdEfGhI`.
+/// Whether this has the form of a pool's id, as in `eu-central-1_AbCdEfGhI`.
 fn is_pool_id(text: &str) -> bool {
     let Some((region, id)) = text.split_once('_') else { return false };
     let region_charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -41,7 +41,7 @@ section! {
 pub struct Hooks {
     /// The names of the functions.
     pub functions: BTreeMap<Hook, String>,
-    /// What the function of [`Hook::PreToken`] is told.
+    /// The version of the event that the function of [`Hook::PreToken`] gets.
     pub token_event: TokenEvent,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn hooks(reader: &mut Reader, table: &Table) -> Hooks {
     Hooks { functions, token_event }
 }
 
-/// What is wrong with the hooks of a pool.
+/// Checks the hooks of a pool.
 pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     let at = |key: &str| format!("pools.{name}.{key}");
     for (hook, key) in keys() {

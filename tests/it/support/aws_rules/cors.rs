@@ -27,7 +27,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Null if the request configures none.
+/// The CORS configuration of a request. Null if there is none.
 fn configuration(request: &AwsRequest) -> Value {
     let configures = ["apigatewayv2 CreateApi", "apigatewayv2 UpdateApi"].contains(&request.name().as_str());
     if configures { json(request)["corsConfiguration"].clone() } else { Value::Null }

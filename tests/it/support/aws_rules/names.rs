@@ -83,7 +83,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// A word, `{name}`, or `{name+}`.
+/// Whether a path part is a word, `{name}`, or `{name+}`.
 fn is_path_part(part: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
     let name = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));

@@ -73,7 +73,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Both members are refused, whatever their values.
+/// AWS refuses both members with any value.
 fn execution_logs(request: &AwsRequest) -> bool {
     if !["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"].contains(&request.name().as_str()) {
         return false;

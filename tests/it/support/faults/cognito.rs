@@ -40,7 +40,8 @@ const POOL: [&str; 17] = [
     "UserPoolTier",
 ];
 
-/// The same for app clients, without the fields of hosted sign-in, which stacks do not use.
+/// The fields that UpdateUserPoolClient and DescribeUserPoolClient share, without those of hosted sign-in, which stacks
+/// do not use.
 const CLIENT: [&str; 11] = [
     "RefreshTokenValidity",
     "AccessTokenValidity",

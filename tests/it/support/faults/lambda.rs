@@ -1,5 +1,5 @@
 //! Lambda: a function is busy after every write, permissions that are added concurrently get lost, and event source
-//! mappings come and go by and by.
+//! mappings are created and deleted with a delay.
 
 use std::collections::{HashMap, HashSet};
 
@@ -116,7 +116,7 @@ impl ConsistencyRule for Updating {
 /// A deleted function stays visible for a while, and its name stays taken.
 struct Deleting {
     window: Window,
-    /// The last answer of GetFunction, or what it would have been.
+    /// The last answer of GetFunction, or the answer that it would have given after the create.
     known: HashMap<String, Value>,
 }
 
@@ -190,8 +190,8 @@ impl ConsistencyRule for Unreadable {
     }
 }
 
-/// Instances that are kept ready start by and by. An alias that is moved to another version sends all calls to the former one
-/// until then, and takes no other number of instances.
+/// Provisioned instances start with a delay. Until then, an alias that was moved to another version sends all calls to
+/// the former version, and AWS refuses another number of instances.
 struct Starting {
     ready: Window,
     moving: Window,

@@ -1,6 +1,6 @@
-//! How AWS behaves and emulators do not: new resources are not visible everywhere at once, deleted ones are visible for a
-//! while, concurrent writes are refused, and calls are limited by rates. Each rule observes the calls that pass and answers
-//! as AWS would, with AWS's error.
+//! Behaviours of AWS that emulators do not have: new resources are not visible everywhere at once, deleted ones are
+//! visible for a while, concurrent writes are refused, and calls are limited by rates. Each rule observes the calls
+//! that pass and answers as AWS would, with AWS's error.
 
 mod apigateway;
 mod cognito;
@@ -32,7 +32,7 @@ use super::proxy::{AwsRequest, CallOutcome, FaultInjector};
 
 /// One behaviour of AWS.
 pub trait ConsistencyRule: Send {
-    /// Its name in the report.
+    /// The rule's name in the report.
     fn name(&self) -> &'static str;
 
     /// Decides about a call before it is carried out.
@@ -43,13 +43,13 @@ pub trait ConsistencyRule: Send {
     /// Is called when no rule refused the call, which is now carried out.
     fn passed(&mut self, _asked: &AwsRequest) {}
 
-    /// Receives the answer. Returns `true` if it changed it.
+    /// Receives the answer and may change it. Returns `true` if it did.
     fn after(&mut self, _asked: &AwsRequest, _answer: &mut Answer) -> bool {
         false
     }
 }
 
-/// What a rule decides about a call.
+/// The decision of a rule about a call.
 pub enum Verdict {
     /// The rule does not apply.
     NotConcerned,
@@ -143,9 +143,9 @@ impl Window {
 /// How often a rule applied.
 #[derive(Default, Clone, Copy)]
 struct Tally {
-    /// It refused a call or changed an answer.
+    /// How often the rule refused a call or changed an answer.
     met: usize,
-    /// It applied and did nothing.
+    /// How often the rule applied and did nothing.
     allowed: usize,
 }
 
@@ -155,7 +155,7 @@ pub struct ConsistencyRules {
     damage: SilentDamage,
 }
 
-/// Calls of the program that AWS would accept although they damage something of the user's.
+/// Calls of the program that AWS would accept although they damage resources of the user.
 #[derive(Clone, Default)]
 pub struct SilentDamage(Arc<Mutex<Vec<String>>>);
 

@@ -6,7 +6,7 @@ use super::{ConsistencyRule, Verdict};
 use crate::support::facts::recorded_refusal;
 use crate::support::proxy::{AwsRequest, CallOutcome};
 
-/// One in so many calls meets its fault, starting with the first.
+/// The first of every `OCCASIONALLY` calls meets its fault.
 const OCCASIONALLY: usize = 7;
 
 /// Outcomes that calls meet occasionally, by the call's name.

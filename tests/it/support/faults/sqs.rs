@@ -1,4 +1,4 @@
-//! SQS: a new queue is not usable at once, and the name of a deleted one is taken for a minute.
+//! SQS: a new queue is not usable at once, and the name of a deleted queue cannot be used for a while.
 
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ impl ConsistencyRule for New {
     }
 }
 
-/// The name of a deleted queue is not free.
+/// A queue with the name of a recently deleted queue cannot be created.
 struct Deleted(Window);
 
 impl ConsistencyRule for Deleted {

@@ -1,4 +1,4 @@
-//! A request in AWS's terms: its service and operation, whichever protocol it uses.
+//! A request in AWS's terms: its service and operation, in any of AWS's protocols.
 
 use super::cbor;
 use hyper::body::Bytes;
@@ -14,7 +14,7 @@ pub struct AwsRequest {
     /// The operation, such as `CreateRole`. For a request to a route, its method and path.
     pub operation: String,
     pub method: String,
-    /// With the query.
+    /// The path with the query.
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -59,7 +59,8 @@ impl AwsRequest {
         format!("{} {}", self.service, self.operation).trim_start().to_owned()
     }
 
-    /// Whether it may change something. Sign-in does not, and neither does a GET without a service (is the emulator there?).
+    /// Whether the request may change something. Sign-in does not, and neither does a GET without a service, which
+    /// checks for the emulator.
     pub fn writes(&self) -> bool {
         let reads = ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"];
         let asks = self.service.is_empty() && self.method == "GET";

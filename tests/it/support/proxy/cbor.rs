@@ -1,8 +1,8 @@
-//! CBOR, in which some services of AWS speak, as JSON.
+//! Decodes CBOR, the format of some AWS services, as JSON values.
 
 use serde_json::{Map, Value};
 
-/// The document that these bytes are, or `None` if they are none. Times, which have a tag, become their numbers.
+/// The CBOR document in these bytes, or `None` if they are not valid. Times, which have a tag, become numbers.
 pub fn decode(bytes: &[u8]) -> Option<Value> {
     let mut rest = bytes;
     let value = item(&mut rest)?;
@@ -50,7 +50,7 @@ fn item(rest: &mut &[u8]) -> Option<Value> {
             }
             members.into()
         }
-        // A tag, which says what the next item means.
+        // A tag describes the meaning of the next item. It is ignored.
         (6, Some(_)) => item(rest)?,
         _ => return None,
     })

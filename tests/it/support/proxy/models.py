@@ -4,9 +4,9 @@ Each line of standard input is a JSON object: {"method", "path", "headers": {nam
 line {"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. The answer to {"ask": "uncheckable", "operations":
 ["iam CreateRole", ...]} lists the patterns of these operations that Python cannot parse.
 
-A request is parsed back into parameters by its service's protocol (query, json, rest-json, rest-xml, CBOR). Patterns must match a whole
-value, like Java's `matches`. Not checked, because the models do not contain it: rules across members, formats inside a
-string, and whatever depends on the account.
+A request is parsed back into parameters by its service's protocol (query, json, rest-json, rest-xml, CBOR). Patterns
+must match a whole value, like Java's `matches`. Not checked, because the models do not contain it: rules across
+members, formats inside a string, and rules that depend on the account.
 """
 
 import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings, xml.etree.ElementTree
@@ -107,7 +107,7 @@ class Check:
             self.breaks(where, f"{size}{unit}, at most {most}")
 
     def value(self, shape, value, where):
-        """A parsed value: str, int, float, bool, bytes, list, dict; of a structure, its members."""
+        """Checks a parsed value (str, int, float, bool, bytes, list or dict) and the members of a structure."""
         kind = shape.type_name
         if kind == "structure":
             if shape.metadata.get("document") or getattr(shape, "is_document_type", False):
@@ -339,7 +339,7 @@ def parse_query(service, request):
 
 
 def from_xml(shape, element, broken):
-    """Converts an XML element to its shape. What the shape does not have is named in `broken`."""
+    """Converts an XML element to its shape. Elements that the shape does not have are named in `broken`."""
     plain = lambda element: element.tag.rpartition("}")[2]
     kind = shape.type_name
     if kind == "structure":

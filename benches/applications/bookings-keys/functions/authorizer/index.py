@@ -5,7 +5,7 @@ import json
 import os
 
 def issuer(token):
-    """Who made a token. A stub: the signature is not checked, so it must not be used as it is."""
+    """The issuer of a token. A stub: the signature is not checked, so it must not be used as it is."""
     try:
         part = token.split(".")[1]
         return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["iss"]

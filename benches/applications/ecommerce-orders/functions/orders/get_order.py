@@ -1,4 +1,4 @@
-"""One order."""
+"""Returns one order, or a list of orders."""
 
 import json
 import os

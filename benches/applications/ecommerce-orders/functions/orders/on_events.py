@@ -1,4 +1,4 @@
-"""Notes what other services tell of an order."""
+"""Records the events of other services about an order."""
 
 import os
 

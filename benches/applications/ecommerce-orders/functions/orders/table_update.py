@@ -1,4 +1,4 @@
-"""Tells the bus of every changed order."""
+"""Publishes every changed order to the event bus."""
 
 import json
 import os

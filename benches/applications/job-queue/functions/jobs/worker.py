@@ -1,4 +1,4 @@
-"""Notes each job and starts it."""
+"""Records each job and starts it."""
 
 import json
 import os

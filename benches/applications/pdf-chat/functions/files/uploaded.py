@@ -1,4 +1,4 @@
-"""Notes each new document and asks for its embeddings."""
+"""Records each new document and requests its embeddings."""
 
 import json
 import os

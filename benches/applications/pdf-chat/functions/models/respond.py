@@ -1,4 +1,4 @@
-"""Keeps what was asked."""
+"""Stores, reads and deletes conversations."""
 
 import json
 import os

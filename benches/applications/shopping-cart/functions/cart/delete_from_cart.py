@@ -1,4 +1,4 @@
-"""Removes what the messages name."""
+"""Removes the products that the messages name."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Asks the pool who its users are."""
+"""Reads the users of the pool."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Notes each new image."""
+"""Records each new image."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Gives each record back as it came."""
+"""Returns each record unchanged."""
 
 
 def handler(event, context):

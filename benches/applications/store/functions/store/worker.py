@@ -1,4 +1,4 @@
-"""Notes each order and tells of it."""
+"""Records each order and publishes a message about it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tells the state machine what was decided. Without a real token it answers at once."""
+"""Sends the decision to the state machine. Without a real token, it only answers."""
 
 import json
 import os

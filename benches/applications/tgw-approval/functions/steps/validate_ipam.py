@@ -1,4 +1,4 @@
-"""Says which pools it would ask."""
+"""Returns the ids of the IPAM pools."""
 
 import os
 
