@@ -117,14 +117,19 @@ fn main() -> ExitCode {
     let mut times: Vec<Duration> = (0..21).map(|_| pure(&user)).collect();
     times.sort();
     let pure = times[times.len() / 2];
-    println!("plan, our own work: median {:.1} ms of {} (at most {} ms)", ms(pure), times.len(), AT_MOST.as_millis());
+    println!(
+        "plan without AWS calls: median {:.1} ms of {} runs (limit {} ms)",
+        ms(pure),
+        times.len(),
+        AT_MOST.as_millis()
+    );
 
     let began = Instant::now();
     user.run(&["up", "--yes", "--quiet"]).ends(0);
     let (took, calls) = (began.elapsed(), rates.take());
     let (least, throttled) = (minimum_time(&calls, TIME_SCALE), throttled(&calls));
     println!(
-        "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a time scale of {TIME_SCALE})",
+        "up: {:.1} s for {} calls, {throttled} of them refused; AWS's rates alone require {:.1} s (at a time scale of {TIME_SCALE})",
         took.as_secs_f64(),
         calls.len(),
         least.as_secs_f64()
@@ -137,7 +142,7 @@ fn main() -> ExitCode {
     user.run(&["plan", "--quiet"]).ends(0);
     let (whole, calls) = (began.elapsed(), free.take());
     println!(
-        "plan, the whole program: {:.0} ms, of which {:.0} ms with none of its {} calls under way",
+        "plan, the whole program: {:.0} ms, of which {:.0} ms while none of its {} calls waited for an answer",
         ms(whole),
         ms(whole.saturating_sub(time_in_calls(&calls))),
         calls.len()

@@ -69,7 +69,7 @@ impl HealthCheck {
 
 /// The caller. AWS root credentials are refused; an emulator's are allowed.
 pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> HealthCheck {
-    let check = |health| HealthCheck::new(Area::Credentials, "who", health, arn);
+    let check = |health| HealthCheck::new(Area::Credentials, "identity", health, arn);
     match (is_root, at_aws) {
         (false, _) => check(Health::Good),
         (true, true) => check(Health::Bad)
@@ -128,8 +128,8 @@ pub fn quota(usage: &AccountUsage, new: i64) -> HealthCheck {
     let AccountUsage { what, used, limit, told, .. } = *usage;
     let check = |health, finding: String| HealthCheck::new(Area::Account, what, health, finding);
     let to_come = if new == 0 { String::new() } else { format!(", {new} to create") };
-    let whose = if told { "" } else { " (AWS's default)" };
-    let numbers = format!("{used} of {limit}{whose} used{to_come}");
+    let identityse = if told { "" } else { " (AWS's default)" };
+    let numbers = format!("{used} of {limit}{identityse} used{to_come}");
     if used + new > limit && told {
         check(Health::Bad, numbers).hint("delete unused resources, or request an increase in Service Quotas")
     } else if used + new > limit {
@@ -165,7 +165,7 @@ pub fn concurrency(limit: i64, lets: Throughput) -> HealthCheck {
     }
     let Throughput { routes, burst, .. } = lets;
     check(Health::Warning).hint(format!(
-        "{}; more than {limit} at the same time fail: lower `burst_limit`, or request an increase in Service Quotas",
+        "{}; requests fail if more than {limit} run at the same time: lower `burst_limit`, or request an increase in Service Quotas",
         allowed(routes, burst, "concurrent requests")
     ))
 }
@@ -182,8 +182,7 @@ pub fn reserved_concurrency(unreserved: i64, new: i64) -> HealthCheck {
         return check(Health::Good);
     }
     check(Health::Bad).hint(format!(
-        "at least {UNRESERVED} must remain: lower `reserved_concurrency` or `provisioned_concurrency`, or request an \
-         increase in Service Quotas"
+        "at least {UNRESERVED} executions must remain unreserved: lower `reserved_concurrency` or `provisioned_concurrency`, or request an increase in Service Quotas"
     ))
 }
 
@@ -218,7 +217,7 @@ fn allowed(routes: u64, limit: u64, unit: &str) -> String {
     }
 }
 
-/// A resource that could not be read, or whose name is taken by a resource outside the stack.
+/// A resource that could not be read, or identityse name is taken by a resource outside the stack.
 pub fn unreadable(id: &str, failure: &Failure) -> HealthCheck {
     let check = HealthCheck::failed(Area::Stack, id, failure);
     match failure.cause {

@@ -7,13 +7,13 @@ use serde::Serialize;
 /// Properties of a stack that no request to an emulator can show (docs/local.md).
 pub const CANNOT_SHOW: [&str; 8] = [
     "multi-factor authentication",
-    "what the firewall filters",
-    "that tokens expire",
+    "the filtering of the firewall",
+    "the expiry of tokens",
     "throttling of HTTP APIs",
     "size limits",
     "body models for other content types than JSON",
-    "that TLS is required",
-    "who may assume roles and invoke functions",
+    "the TLS requirement",
+    "the permissions to assume roles and invoke functions",
 ];
 
 /// The live value of a setting that an emulator does not support.

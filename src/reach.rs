@@ -61,8 +61,7 @@ impl Unreached {
         match &self.why {
             NoWay::Malformed(malformed) => format!("set {} to the URL of a proxy, or unset it", malformed.variable),
             NoWay::Unauthorized => {
-                "add them to the proxy's URL, as in http://NAME:PASSWORD@proxy.example:3128, and percent-encode special \
-                 characters"
+                "add the user name and the password to the proxy's URL, as in http://NAME:PASSWORD@proxy.example:3128, and percent-encode special characters"
                     .to_owned()
             }
             NoWay::Refused => {

@@ -22,7 +22,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="benches/holes", description=__doc__)
     parser.add_argument("--list", action="store_true", help="print the holes and the fields that are left out, and why")
     parser.add_argument("--check", action="store_true", help="only check that every field of the models is judged")
-    parser.add_argument("--write-fields", action="store_true", help="write fields.tsv again, after judging new fields")
+    parser.add_argument("--write-fields", action="store_true", help="write fields.tsv again: run this after you add judgements for new fields")
     parser.add_argument("--only", metavar="TEXT", action="append", help="only the holes whose name, stack or field contains it")
     parser.add_argument("--part", metavar="K/N", help="only one part of N of the holes, as in 1/4")
     parser.add_argument("--no-sound", action="store_true", help="leave out the sound stacks")

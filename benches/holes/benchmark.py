@@ -44,7 +44,7 @@ def run(options, emulator, work):
     if options.list:
         print(tables.list_of(holes, judged))
     if options.list or options.check:
-        print(f"botocore {botocore.__version__}: {len(judged)} fields, {len(holes)} holes, {len(problems)} without a judgement")
+        print(f"botocore {botocore.__version__}: {len(judged)} fields, {len(holes)} holes, {len(problems)} problems")
         return 1 if problems else 0
     report = {"holes": [], "sound": [], "seconds": {}, "problems": problems}
     begun = time.monotonic()
@@ -92,7 +92,7 @@ def plant_all(emulator, work, holes, seconds):
             for result in missed:
                 say(f"  {result.hole}: not {', not '.join(result.missed)}  {result.why}")
             for result in (result for result in found if result.misjudged):
-                say(f"  {result.hole}: {'' if result.weakening else 'not '}called weakening  {result.shown[:300]}")
+                say(f"  {result.hole}: `status` says that it {'weakens' if result.weakening else 'does not weaken'} security  {result.shown[:300]}")
         note_seconds(stack, seconds)
     return results
 

@@ -107,7 +107,7 @@ def put(stack, hole):
     if hole.emulator:
         return Result(hole.name, hole.stack, "emulator", hole.emulator), None
     if hole.where and not hole.where(stack):
-        return Result(hole.name, hole.stack, "not there", "the stack has not got this protection"), None
+        return Result(hole.name, hole.stack, "not there", "the stack does not have this protection"), None
     try:
         before = frozen(hole.read(stack))
         hole.plant(stack)
@@ -115,7 +115,7 @@ def put(stack, hole):
     except Exception as error:  # An error in the benchmark must not count as a miss.
         return Result(hole.name, hole.stack, "broken", f"{type(error).__name__}: {error}"), None
     if before == after:
-        return Result(hole.name, hole.stack, "broken", "the setting is as it was"), None
+        return Result(hole.name, hole.stack, "broken", "planting did not change the setting"), None
     return Result(hole.name, hole.stack, "planted", must_weaken=hole.weakens), before
 
 

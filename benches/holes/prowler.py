@@ -24,10 +24,10 @@ SERVICES = ["apigateway", "apigatewayv2", "awslambda", "cloudwatch", "cognito", 
 TUTORIAL, ACCOUNT, EMULATOR, KEY, OWNER = "the tutorial", "the account", "the emulator", "a key", "the owner"
 WHOSE = [
     ("apigateway_restapi_public_with_authorizer", KEY, "`pool` or `auth` of the route"),
-    ("apigateway_restapi_public", TUTORIAL, "its API is public; `firewall.mode = \"allow\"` narrows who may call it"),
+    ("apigateway_restapi_public", TUTORIAL, "its API is public; `firewall.mode = \"allow\"` limits the callers"),
     ("apigateway_restapi_authorizers_enabled", TUTORIAL, "`auth` of a route: signed or open ones have no authorizer"),
     ("apigateway_restapi_client_certificate_enabled", EMULATOR,
-     "it knows no client certificates; a function behind the gateway would not see one"),
+     "the emulator does not support client certificates, and a Lambda function would not receive one"),
     ("apigateway_restapi_waf_acl_attached", EMULATOR, "its GetStage leaves out the web ACL that is attached"),
     ("apigateway_restapi_logging_enabled", KEY, "`api.logs`"),
     ("apigateway_restapi_tracing_enabled", KEY, "`api.tracing`"),
@@ -40,7 +40,7 @@ WHOSE = [
     ("awslambda_function_using_supported_runtimes", KEY, "`runtime` of the function"),
     ("cloudwatch_log_group_kms_encryption_enabled", KEY, "`stack.kms_key`"),
     ("cloudwatch_log_group_retention_policy_specific_days_enabled", KEY, "`log_retention_days` of the function"),
-    ("cloudwatch_alarm_actions_*", EMULATOR, "it leaves the actions of alarms out where Prowler reads them"),
+    ("cloudwatch_alarm_actions_*", EMULATOR, "the call that Prowler uses does not return the actions of alarms"),
     ("cloudwatch_*", ACCOUNT, "alarms about the whole account"),
     ("cognito_identity_pool_guest_access_disabled", KEY, "there is none: a stack has no guests"),
     ("cognito_user_pool_deletion_protection_enabled", KEY, "`deletion_protection` of the pool"),
@@ -156,7 +156,7 @@ def table(report):
         rows = [(check, number, *whose(check)) for check, number in sorted(counted.items(), key=lambda item: whose(item[0]))]
         parts.append(f"Prowler {VERSION}, sound stack {one['stack']}: {one['checks']} checks, {len(counted)} fail, "
                      f"{one['seconds']:.0f} s. Crashed: {', '.join(one['crashed']) or 'none'}.")
-        parts.append(tables.table(["Failed check", "Resources", "Up to", "What mends it"], rows))
+        parts.append(tables.table(["Failed check", "Resources", "Responsible", "Fix"], rows))
     rows = [(one["stack"], one["planted"], tables.share(min(len(one["new"]), one["planted"]), one["planted"]),
              ", ".join(sorted({check for check, _ in one["new"]})), f"{one['seconds']:.0f}") for one in report["holes"]]
     planted, found = (sum(one["planted"] for one in report["holes"]), sum(min(len(one["new"]), one["planted"])

@@ -57,7 +57,7 @@ def holes_tables(results):
                      share(sum(not r.misjudged for r in weakens), len(weakens)),
                      share(sum(r.repaired for r in judged), len(judged)), len(of) - len(done)))
     parts.append(table(["Stack", "Holes planted", "Seen by status", "Changed by plan", "Seen by verify",
-                        "Called weakening exactly if it weakens", "Repaired by up", "Not planted"], rows))
+                        "Weakening judged correctly", "Repaired by up", "Not planted"], rows))
     missed = [result for result in results if result.missed]
     if missed:
         parts.append("Misses:")
@@ -65,11 +65,11 @@ def holes_tables(results):
             (result.stack, result.hole, ", ".join(result.missed), result.shown or result.why) for result in missed]))
     misjudged = [result for result in results if result.misjudged]
     if misjudged:
-        parts.append("Called weakening although it is not, or not although it is:")
+        parts.append("`status` judged these holes incorrectly:")
         parts.append(table(["Stack", "Hole", "Weakens", "Shown"], [
             (r.stack, r.hole, "yes" if r.must_weaken else "no", r.shown) for r in misjudged]))
     others = [result for result in results if result.outcome != "planted" or result.repaired is None]
     if others:
-        parts.append("Not planted, or the repair not judged:")
+        parts.append("Holes that were not planted, or whose repair was not judged:")
         parts.append(table(["Stack", "Hole", "Why"], [(r.stack, r.hole, r.why) for r in others]))
     return parts

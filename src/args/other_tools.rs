@@ -23,7 +23,7 @@ const COMMANDS: &[Word] = &[
     word(&["test", "check"], "to test the live stack, use 'securelambda verify'"),
     word(&["new", "bootstrap", "create-stack"], "to write a stack file, use 'securelambda init'"),
     word(&["tail"], "to follow the logs, use 'securelambda logs --follow'"),
-    word(&["synth", "package", "build"], "nothing is built by hand: 'securelambda plan' packs the functions"),
+    word(&["synth", "package", "build"], "there is no build command: 'securelambda plan' packs the functions"),
     word(&["start-api", "offline"], "to run the stack on this machine, use 'securelambda up --local'"),
 ];
 
@@ -38,11 +38,11 @@ const FLAGS: &[Word] = &[
     ),
     word(
         &["--target", "--targets", "--exclude", "--exclusively", "--replace", "--taint"],
-        "there is no such option: 'up' changes what differs from the stack file, and nothing else",
+        "there is no such option: 'up' changes only resources that differ from the stack file",
     ),
     word(
         &["--var", "--var-file", "--parameters", "--parameter-overrides", "--context", "--param"],
-        "settings belong into the stack file; secrets can come from the environment, as in { env = \"NAME\" }",
+        "settings belong in the stack file; secrets can come from the environment, as in { env = \"NAME\" }",
     ),
     word(&["--stack-name", "--app"], "to name the stack, use '--stack'"),
     word(&["--config", "--template", "--template-file", "--config-file"], "to name the stack file, use '--file'"),

@@ -18,7 +18,7 @@ pub enum TrafficCommand {
     Traffic(Traffic),
     /// Test every security layer of the live stack
     Verify(Verify),
-    /// Compare the live stack with the controls of auditors
+    /// Compare the live stack with the controls of security standards
     Audit(Audit),
 }
 
@@ -148,7 +148,7 @@ pub struct Verify {
     pub pool: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
-    /// Read an ID token of a user of such a pool from standard input, instead of signing in
+    /// Read an ID token of a user of a pool with `existing` from standard input, instead of signing in
     #[arg(long, conflicts_with_all = ["user", "password_stdin"])]
     pub token_stdin: bool,
     /// Also test that an expired token is refused: create a temporary app client whose tokens are valid for five minutes,

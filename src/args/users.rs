@@ -24,7 +24,7 @@ pub enum UserCommand {
 
 #[derive(Debug, Args)]
 pub struct User {
-    /// What the user signs in with: an e-mail address, unless the pool's `sign_in` says otherwise
+    /// The name that the user signs in with: an e-mail address, unless the pool's `sign_in` has another value
     #[arg(value_name = "EMAIL")]
     pub name: String,
     /// The pool's name in the stack file; optional if the stack has only one pool
@@ -57,7 +57,7 @@ pub struct AddUser {
     /// Let Cognito send a temporary password by e-mail
     #[arg(long, conflicts_with_all = ["sign_up", "code"])]
     pub invite: bool,
-    /// Sign up as the tutorial does, and confirm with the code that Cognito sends by e-mail
+    /// Let the user sign up, as in an app, and confirm with the code that Cognito sends by e-mail
     #[arg(long)]
     pub sign_up: bool,
     /// Add the user to this group of the pool; can be repeated
@@ -105,7 +105,7 @@ pub struct ExportUsers {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The first line names the columns: `user` is what users sign in with, `groups` the names of their groups with
+    after_help = "The first line names the columns: `user` is the name that users sign in with, `groups` the names of their groups with
 semicolons between them, and all others are attributes of the pool. A file of `export-users` can be used as it is.
 Users who exist stay as they are, apart from their groups, so the command can be repeated.
 
@@ -141,7 +141,7 @@ pub struct SignIn {
   securelambda token --client partner                    print the access token that a machine client gets for itself"
 )]
 pub struct Token {
-    /// What the user signs in with: an e-mail address, unless the pool's `sign_in` says otherwise
+    /// The name that the user signs in with: an e-mail address, unless the pool's `sign_in` has another value
     #[arg(value_name = "EMAIL", required_unless_present = "client")]
     pub name: Option<String>,
     /// The pool's name in the stack file; optional if the stack has only one pool

@@ -120,7 +120,7 @@ pub fn evaluate(estate: &Estate<'_>, standards: &[Standard]) -> Vec<Evaluation> 
 
 fn evaluation(control: &'static Control, mut findings: Vec<Finding>, accepted: Option<&String>) -> Evaluation {
     if findings.is_empty() {
-        findings = general(Outcome::NotApplicable, "the stack has nothing that this control is about");
+        findings = general(Outcome::NotApplicable, "the stack has no resource that this control applies to");
     }
     for finding in findings.iter_mut().filter(|finding| finding.key.as_deref() == Some(ACCEPT)) {
         finding.key = Some(acceptance(control.id));

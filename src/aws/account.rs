@@ -214,7 +214,7 @@ impl Account {
         });
         let call = client.simulate_principal_policy().policy_source_arn(principal).resource_arns(&question.resource);
         let call = call.set_action_names(Some(question.actions.clone())).set_context_entries(Some(context.collect()));
-        let decided = decisions(call, "simulate what these credentials may do").await?;
+        let decided = decisions(call, "simulate the permissions of these credentials").await?;
         Ok(decided.into_iter().filter(|(_, allowed)| !allowed).map(|(action, _)| action).collect())
     }
 }

@@ -59,7 +59,10 @@ impl Clock {
             let halfway = sent + received.duration_since(sent).unwrap_or_default() / 2;
             let off = difference(theirs, halfway);
             let off = if off.unsigned_abs() < millis(LEEWAY) { 0 } else { off };
-            tracing::info!(seconds = off / 1000, "AWS's clock is ahead of this machine's by");
+            tracing::info!(
+                seconds = off / 1000,
+                "the difference between AWS's clock and this machine's clock, in seconds, was corrected"
+            );
             self.ahead.store(off, Ordering::Relaxed);
         }
         let refused = matches!(answer.status().as_u16(), 400 | 401 | 403);

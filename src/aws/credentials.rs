@@ -105,7 +105,7 @@ impl Watched {
         let hint = match &self.origin {
             Origin::Process(profile) => {
                 format!(
-                    "it was ended; run the credential_process of the profile {profile} in a terminal: it may wait for input"
+                    "the process was ended, because it may be waiting for input; run the credential_process of the profile {profile} in a terminal"
                 )
             }
             _ => "check the network, then run the same command again".to_owned(),
@@ -132,7 +132,7 @@ fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     }
     if let Some(refused) = chain.iter().find_map(|error| error.downcast_ref::<AssumeRoleError>()) {
         let words = refused.message().unwrap_or("no reason given").trim();
-        let why = format!("could not get {}: AWS refuses to let it assume its role: {words}", origin.waited_for());
+        let why = format!("could not get {}: AWS refused AssumeRole: {words}", origin.waited_for());
         return Some(Unusable { why, hint: "check role_arn and the role's trust policy".to_owned() });
     }
     match origin {
@@ -151,7 +151,7 @@ fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
             Some(Unusable { why, hint })
         }
         Origin::Elsewhere { profile: Some(profile) } => Some(Unusable {
-            why: format!("the profile {profile} has no credentials, and no other source has any"),
+            why: format!("the profile {profile} has no credentials, and no other source of credentials was found"),
             hint: format!("add credentials to the profile {profile}, or choose another profile with --profile"),
         }),
         _ => None,

@@ -167,9 +167,10 @@ where
     let words = words.split(" (").next().unwrap_or(&words).to_owned();
     match error {
         SdkError::ConstructionFailure(_) => Failure::new(Cause::Refused, format!("could not {doing}: {words}")),
-        SdkError::DispatchFailure(dispatch) if not_sent(dispatch) => {
-            Failure::new(Cause::Stopped, format!("could not {doing}: stopped before its turn came"))
-        }
+        SdkError::DispatchFailure(dispatch) if not_sent(dispatch) => Failure::new(
+            Cause::Stopped,
+            format!("could not {doing}: stopped while waiting for AWS's published rate of calls"),
+        ),
         SdkError::DispatchFailure(dispatch) if let Some(unreached) = unreached(dispatch) => {
             unanswered_by(doing, unreached)
         }

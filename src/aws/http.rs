@@ -82,7 +82,7 @@ impl HttpConnector for PacedConnector {
 
 /// The call was not sent: it was still waiting for AWS's published rate when the run was asked to stop.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped before its turn came")]
+#[error("stopped while waiting for AWS's published rate of calls")]
 pub(super) struct NotSent;
 
 /// The note for the user if a call waits for at least [`LONG`].
@@ -324,7 +324,7 @@ mod tests {
         let (third, ()) = tokio::join!(task.within(delete()), stopping);
         let failure = third.expect_err("not sent");
         assert_eq!(failure.cause, Cause::Stopped);
-        assert_eq!(failure.to_string(), "could not delete it: stopped before its turn came");
+        assert_eq!(failure.to_string(), "could not delete it: stopped while waiting for AWS's published rate of calls");
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

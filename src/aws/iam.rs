@@ -112,7 +112,8 @@ impl Iam {
 
 /// Parses a policy document of IAM's answer.
 fn document(text: &str, doing: &str) -> Result<Policy, Failure> {
-    Policy::parse_encoded(text).map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))
+    Policy::parse_encoded(text)
+        .map_err(|error| Failure::refused(format!("could not {doing}: IAM's answer is not a policy document: {error}")))
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ mod tests {
         let mut text = String::from(
             "# Kinds of resources\n\nThe resources that a stack can consist of. This page is generated from the code \
              (`src/aws/kind.rs`).\n\n\
-             | Kind | In words | Service | Group of the [cleanup order](removal.md#the-cleanup-order) | Removed after | Found without a record |\n\
+             | Kind | In words | Service | Group of the [cleanup order](removal.md#the-cleanup-order) | Removed after | Found without the state file |\n\
              |---|---|---|---|---|---|\n",
         );
         for (name, about) in KINDS {
@@ -246,7 +246,7 @@ mod tests {
             let title = cleanup.title().split(':').next().unwrap_or_default();
             text += &format!("| `{name}` | {label} | {service} | {group}. {title} | {first} | {found} |\n");
         }
-        text + "\nAWS refuses to remove a resource while one of a kind in the column \"Removed after\" exists.\n"
+        text + "\nAWS refuses to delete a resource while a resource of a kind in its column \"Removed after\" uses it.\n"
     }
 
     /// Compares a page with what it must be, or writes it.

@@ -248,7 +248,7 @@ fn base((profiles, has_variables): (&ProfileSet, bool), profile: &Profile) -> Re
             Ok(_) => itself(),
             Err(error) => {
                 Err(fault(format!("the web_identity_token_file of the profile {name} cannot be read: {error}"))
-                    .hint(format!("it is {file}")))
+                    .hint(format!("the file is {file}")))
             }
         };
     }

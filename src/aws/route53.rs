@@ -61,7 +61,7 @@ impl Route53 {
         match self.public_zones(name).await?.as_slice() {
             [id] => Ok(id.clone()),
             [] => Err(Failure::refused(format!("this account has no public hosted zone {name} in Route 53"))
-                .hint("create the zone, or remove `zone` and make the DNS record yourself: `up` says which one")),
+                .hint("create the zone, or remove `zone` from the stack file and create the DNS record yourself: `up` shows the record")),
             more => Err(several("hosted zones", name, &more.iter().map(String::as_str).collect::<Vec<_>>())),
         }
     }

@@ -200,7 +200,7 @@ impl SecretsManager {
     }
 
     async fn describe_as(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
-        let doing = format!("describe the secret {}", want.name);
+        let doing = format!("set the description of the secret {}", want.name);
         let described = settled(task, &[&SECRET_BACK], || async {
             let call = self.client.update_secret().secret_id(arn).description(&want.description);
             call.send().await.or_fail(&doing)

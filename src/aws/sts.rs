@@ -46,7 +46,7 @@ impl CallerIdentity {
 /// There are no credentials, they have expired, or AWS did not answer.
 pub async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let answer = client!(aws_sdk_sts, sdk).get_caller_identity().send().await;
-    let answer = answer.or_fail("find out whose credentials these are")?;
+    let answer = answer.or_fail("read the identity of the caller")?;
     let arn = answer.arn.unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
     Ok(CallerIdentity {

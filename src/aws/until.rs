@@ -48,7 +48,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
 pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
     match seen_gone {
         Err(failure) if failure.call.is_some() && !failure.ends_all() => {
-            tracing::info!("deleted, but it could not be checked that it is gone: {failure}");
+            tracing::info!("deleted, but the check that it no longer exists failed: {failure}");
             Ok(())
         }
         seen => seen,

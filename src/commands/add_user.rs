@@ -25,9 +25,9 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     let user = user.unwrap_or_else(|| NewUser::by_email(name, Vec::new()));
     let users = Users::new(&session.clients);
     let user = fitting(args, user, &users, (&session.config.stack, &pool_name, &pool.id)).await?;
-    let groups = groups(args, &users, &pool_name, &pool.id).await?;
+    check_groups(&users, (&pool_name, &pool.id), args.groups.iter()).await?;
     let join = async || -> Result<(), Error> {
-        for group in groups {
+        for group in &args.groups {
             users.join(&pool.id, name, group).await?;
         }
         Ok(())
@@ -116,18 +116,22 @@ async fn fitting(
     }
 }
 
-/// The groups that the user is to join. They are looked up before the user is added, so that a mistyped name changes
-/// nothing.
-async fn groups<'a>(args: &'a args::AddUser, users: &Users, pool: &str, pool_id: &str) -> Result<&'a [String], Error> {
-    if !args.groups.is_empty() {
-        let known: Vec<String> = users.groups(pool_id).await?.into_iter().map(|group| group.name).collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        if let Some(name) = args.groups.iter().find(|name| !known.contains(&name.as_str())) {
-            let error = Error::unknown("group", name, &known);
-            return Err(error.hint(format!("to create a group, add it to `groups` of [pools.{pool}] and run `up`")));
+/// Checks that the pool has these groups. This happens before a user is added, so that a mistyped name changes nothing.
+pub(super) async fn check_groups(
+    users: &Users,
+    (pool, pool_id): (&str, &str),
+    mut groups: impl Iterator<Item = &String>,
+) -> Result<(), Error> {
+    let Some(first) = groups.next() else { return Ok(()) };
+    let known: Vec<String> = users.groups(pool_id).await?.into_iter().map(|group| group.name).collect();
+    match std::iter::once(first).chain(groups).find(|group| !known.contains(group)) {
+        Some(unknown) => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let error = Error::unknown("group", unknown, &known);
+            Err(error.hint(format!("to create a group, add it to `groups` of [pools.{pool}] and run `up`")))
         }
+        None => Ok(()),
     }
-    Ok(&args.groups)
 }
 
 /// Checks the name that a user signs in with, and converts it to lower case. The stack's pools ignore case, but an

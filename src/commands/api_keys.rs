@@ -66,7 +66,7 @@ pub(super) fn lost_by_removal(targets: &[Target]) -> Vec<String> {
 
 fn lost(id: &Id) -> String {
     format!(
-        "The API key {} will be deleted: whoever calls with it is refused, and no new key gets its value.",
+        "The API key {} will be deleted: requests with it will be refused, and a new key gets another value.",
         id.parts().1
     )
 }

@@ -61,7 +61,7 @@ pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Resu
             // A pool of this stack may release its domain in this run.
             Ok(Some(pool)) if !ours.contains(&pool.as_str()) => taken.push(Kept {
                 id,
-                why: format!("the domain {domain} is that of the user pool {pool}"),
+                why: format!("the domain {domain} already belongs to the user pool {pool}"),
                 hint: "choose another `login.domain`".into(),
             }),
             // Without the permission for this call, the user learns of a taken domain when its creation fails.
@@ -112,7 +112,7 @@ pub(super) fn records_to_make(outputs: &Outputs) -> Vec<String> {
     let open = domains.filter(|domain| !domain.has_record);
     let line = |domain: &crate::outputs::Domain| {
         format!(
-            "{}: make a DNS record that leads to {}: a CNAME, or an alias with the hosted zone {}.",
+            "{}: create a DNS record that points to {}: a CNAME record, or an alias record with the hosted zone {}.",
             domain.name, domain.target, domain.target_zone
         )
     };

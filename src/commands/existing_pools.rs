@@ -62,7 +62,7 @@ pub(super) fn refuse_users(stack: &Stack, named: Option<&str>) -> Result<(), Err
     match theirs {
         Some((name, pool)) => {
             let message = format!(
-                "the pool {name} is only read: its users are created, changed and removed where it is looked after"
+                "the program only reads the existing pool {name}: it cannot create, change or remove users there"
             );
             let hint = format!("use the tool that made {}, or its console", pool.id);
             Err(Error::usage(message).hint(hint))

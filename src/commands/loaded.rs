@@ -35,7 +35,7 @@ pub(super) async fn check(session: &Session, state: &State, done: &Summary) -> R
         return Ok(());
     }
     Err(Error::new(Kind::Resource, failed.join("\n")).hint(
-        "the stack is there, but calls of these functions fail; correct the code, then run `securelambda up` again",
+        "the stack was created, but calls of these functions fail; correct the code, then run `securelambda up` again",
     ))
 }
 
@@ -59,7 +59,7 @@ async fn load(
     if let Some(layer) = packed.layers_of_others(&session.scope().account).next().filter(|_| is_missing_module(&said)) {
         let note = note_unless(session.config.output.quiet);
         note(&format!(
-            "The code of {name} was not loaded, because it may import what only the layer {layer} has:\n{said}"
+            "The code of {name} was not loaded, because it may import a module that only the layer {layer} contains:\n{said}"
         ));
         return Ok(None);
     }

@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(
             next.remark.as_deref(),
             Some(
-                "GET /orders takes an access token of Users with the scope orders/read: no program may ask for one: name \
+                "GET /orders takes an access token of Users with the scope orders/read: no app client may request such a token: name \
                  the scope in `scopes` of an entry of [pools.Users.clients]."
             )
         );

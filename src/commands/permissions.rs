@@ -54,8 +54,7 @@ pub(super) fn note((what, function): (&str, &str), drift: &[Drift]) -> Option<St
     let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
     (!added.is_empty()).then(|| {
         format!(
-            "The role of {function} may do more than the stack file says ({}). `up` takes that away. To keep it, use {} \
-             under [functions.{function}].",
+            "The role of {function} has permissions that the stack file does not give ({}). `up` removes them. To keep them, use {} under [functions.{function}].",
             list(added, ", "),
             list(keys, " and ")
         )

@@ -157,7 +157,7 @@ fn text(state: &State, rows: &[Row], (sound, works): (bool, bool), palette: Pale
         if works {
             format!("To fix {what}, run `{up}`.")
         } else {
-            format!("`{up}` changes nothing until somebody has done what the hints below say.")
+            format!("`{up}` changes nothing until you follow the hints below.")
         }
     };
     let mut text = format!("Stack {} in account {}, {}\n", state.stack, state.account, state.region);
@@ -269,7 +269,7 @@ mod tests {
         ");
         let refused = text(&state, &rows, (false, false), Palette::default());
         assert!(!refused.contains("To fix"), "{refused}");
-        assert!(refused.contains("`securelambda up` changes nothing until somebody has done what the hints below say"));
+        assert!(refused.contains("`securelambda up` changes nothing until you follow the hints below"));
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(super) fn text(kept: &[Kept], again: &str) -> String {
         ("table", name) => {
             format!("  {id}  {arn}\n    with its data; `securelambda {again} --remove-table {name}` deletes both")
         }
-        _ => format!("  {id}  {arn}\n    because it encrypts them"),
+        _ => format!("  {id}  {arn}\n    because it encrypts the kept tables"),
     });
     if kept.is_empty() { String::new() } else { format!("Kept:\n{}", lines.collect::<Vec<_>>().join("\n")) }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::add_user::{pool_name, pool_of};
+use super::add_user::{check_groups, pool_name, pool_of};
 use super::session::{Session, Sources};
 use super::user_rows::{self, Row};
 use super::{Ending, ask, existing_pools};
@@ -57,7 +57,8 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
     let session = Session::open(config, Sources::Untouched).await?;
     let (_, pool) = pool_of(&session, Some(&name)).await?;
     let users = Users::new(&session.clients);
-    known_groups(&users, (&name, &pool.id), &rows.users).await?;
+    let groups = rows.users.iter().flat_map(|row| &row.groups);
+    check_groups(&users, (&name, &pool.id), groups).await?;
     let rule = users.password_rule(&pool.id).await?;
     let adding = rows.users.iter().map(|row| add(args.invite, &users, &pool.id, &rule, row));
     let added: Vec<bool> = stream::iter(adding).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -65,6 +66,7 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
     if session.config.output.json {
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION, "pool": name, "added": new, "existed": all - new, "disabled": rows.disabled,
+            "ignored_columns": rows.ignored,
         })));
     } else if !session.config.output.quiet {
         tell(args, (&name, new, all - new), &rows);
@@ -73,23 +75,29 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
 }
 
 fn tell(args: &args::ImportUsers, (pool, new, existed): (&str, usize, usize), rows: &user_rows::Rows) {
-    say(&format!("{} added to {pool}.", count(new, "was", "were")));
+    say(&format!("{} added to {pool}.", count_were(new)));
     if existed > 0 {
-        say(&format!("{} already: attributes and passwords were not changed.", count(existed, "existed", "existed")));
+        say(&format!("{}: attributes and passwords were not changed.", count(existed, "already existed")));
     }
     if rows.disabled > 0 {
-        say(&format!("{} left out, because `enabled` is false.", count(rows.disabled, "was", "were")));
+        say(&format!("{} left out, because `enabled` is false.", count_were(rows.disabled)));
     }
     if !rows.ignored.is_empty() {
         say(&format!("Cognito decides these columns for new users itself: {}.", rows.ignored.join(", ")));
     }
     if new > 0 && !args.invite {
-        say("Nobody knows the passwords of new users. Each of them sets one with Cognito's ForgotPassword.");
+        say(
+            "New users have random passwords, which are not shown. Each user sets a password with Cognito's ForgotPassword.",
+        );
     }
 }
 
-fn count(number: usize, one: &str, several: &str) -> String {
-    if number == 1 { format!("1 user {one}") } else { format!("{number} users {several}") }
+fn count_were(number: usize) -> String {
+    count(number, if number == 1 { "was" } else { "were" })
+}
+
+fn count(number: usize, verb: &str) -> String {
+    if number == 1 { format!("1 user {verb}") } else { format!("{number} users {verb}") }
 }
 
 async fn read(file: &Path) -> Result<Vec<u8>, Error> {
@@ -97,22 +105,6 @@ async fn read(file: &Path) -> Result<Vec<u8>, Error> {
         return ask::all_of_standard_input("users").await;
     }
     std::fs::read(file).map_err(|error| Error::usage(format!("{} cannot be read: {error}", file.display())))
-}
-
-/// Refuses groups that the pool does not have, before a user is added.
-async fn known_groups(users: &Users, (pool, pool_id): (&str, &str), rows: &[Row]) -> Result<(), Error> {
-    if rows.iter().all(|row| row.groups.is_empty()) {
-        return Ok(());
-    }
-    let known: Vec<String> = users.groups(pool_id).await?.into_iter().map(|group| group.name).collect();
-    match rows.iter().flat_map(|row| &row.groups).find(|group| !known.contains(group)) {
-        Some(unknown) => {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let error = Error::unknown("group", unknown, &known);
-            Err(error.hint(format!("to create a group, add it to `groups` of [pools.{pool}] and run `up`")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Adds a user unless the name already exists, and returns whether the user is new. An existing user joins the groups

@@ -98,11 +98,15 @@ fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a
             || !pool.sign_in.contains(&SignIn::Username)
                 && (way(SignIn::Email, "email") || way(SignIn::Phone, "phone_number"))
     };
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = header.iter().find(|name| !seen.insert(*name)) {
+        return Err(Error::usage(format!("the first line names the column {twice} twice")));
+    }
     let named = header.iter().any(|name| name == USER);
     let is_user = |name: &str| name == USER || !named && own(name);
     if header.iter().filter(|name| is_user(name)).count() != 1 {
         return Err(Error::usage(format!("the first line must name exactly one column {USER}"))
-            .hint("it contains what users sign in with; a file of `export-users` has it"));
+            .hint("this column contains the names that users sign in with; a file from `export-users` has it"));
     }
     let column = |name: &'a str| match name {
         _ if is_user(name) => Ok(Column::User),
@@ -254,6 +258,7 @@ mod tests {
             ("", "exactly one column user"),
             ("user,colour\nada@example.com,red\n", "there is no attribute called colour"),
             ("user,enabled\nada@example.com,no\n", "enabled must be true or false"),
+            ("user,name,name\nada@example.com,Ada,Eve\n", "names the column name twice"),
         ] {
             let said = rows("", text).expect_err("a mistake");
             assert!(said.contains(words), "{words}: {said}");

@@ -8,7 +8,7 @@ controls! { Checklist;
         RestRoutesAuthorized, HttpRoutesAuthorized;
     "auth-2" High "User pools ask for strong passwords":
         PoolPasswordLength8, PoolPasswordLowercase, PoolPasswordUppercase, PoolPasswordNumber, PoolPasswordSymbol;
-    "auth-3" Medium "App clients do not tell whether a user exists": ClientHidesUsers;
+    "auth-3" Medium "App clients do not reveal whether a user exists": ClientHidesUsers;
     "auth-4" Medium "Tokens are short-lived, and sign-out revokes them": ClientShortTokens, ClientRevokesTokens;
     "waf-1" Medium "A web ACL is in front of every REST API": RestFirewall;
     "waf-2" Medium "The web ACL blocks requests": WebAclBlocks;

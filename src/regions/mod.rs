@@ -119,8 +119,7 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
         let hint = match nearest_with(region, &needs.services) {
             Some(near) => format!("use a region that has everything, such as {near}"),
             None => format!(
-                "no region of {} has everything that this stack requires: remove it from the stack file, or use a region and \
-                 an account of another partition",
+                "no region of {} has all services that this stack requires: remove the missing services from the stack file, or use a region and an account of another partition",
                 partition.title
             ),
         };
@@ -173,7 +172,7 @@ mod tests {
             unfit.message,
             "cn-north-1 does not have Cognito user pools (cognito-idp), which this stack requires"
         );
-        assert!(unfit.hint.starts_with("no region of AWS China has everything"), "{}", unfit.hint);
+        assert!(unfit.hint.starts_with("no region of AWS China has all services"), "{}", unfit.hint);
         let both = check("cn-northwest-1", &needs(&[COGNITO_IDP, COGNITO_IDENTITY])).expect_err("refused");
         assert!(both.message.contains("cognito-idp") && both.message.contains("cognito-identity"), "{}", both.message);
         let identities = check("cn-northwest-1", &needs(&[COGNITO_IDENTITY])).expect_err("refused");

@@ -109,7 +109,7 @@ fn instead(keyword: &str) -> Option<&'static str> {
         "$id" => "draft 4 calls it \"id\"",
         "$defs" => "draft 4 calls it \"definitions\"",
         "examples" | "example" | "$comment" => "put it into \"description\"",
-        "nullable" => "write \"type\": [\"string\", \"null\"], with the type that it has",
+        "nullable" => "write \"type\": [\"string\", \"null\"], with the type of the property in place of \"string\"",
         "if" | "then" | "else" | "contains" | "propertyNames" | "dependentRequired" | "dependentSchemas" => {
             "draft 4 has no equivalent; validate this in the function"
         }

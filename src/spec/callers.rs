@@ -72,10 +72,13 @@ impl Stack {
         let ways: Vec<String> = user.into_iter().chain(program).collect();
         match (ways.as_slice(), route.groups.is_empty()) {
             ([], true) => {
-                format!("no program may ask for one: name the scope in `scopes` of an entry of [pools.{pool}.clients]")
+                format!(
+                    "no app client may request such a token: name the scope in `scopes` of an entry of [pools.{pool}.clients]"
+                )
             }
             ([], false) => {
-                "a user gets one by signing in at the pool's domain, or from a function that adds the scope".to_owned()
+                "a user gets such a token by signing in at the pool's domain, or from a function that adds the scope"
+                    .to_owned()
             }
             (ways, _) => format!("pass {}, or a token with --token-stdin", ways.join(", ")),
         }
@@ -92,7 +95,7 @@ impl Stack {
             }
             Auth::Pool(pool) if route.scopes.is_empty() => format!("for {}", self.holders(pool, route)),
             Auth::Pool(pool) => format!("for {} with an {}", self.holders(pool, route), route.token(api.kind)),
-            Auth::Lambda(name) => format!("for whom {name} admits"),
+            Auth::Lambda(name) => format!("for callers that {name} admits"),
             Auth::Iam => "for IAM-signed requests".to_owned(),
             Auth::None => "OPEN to anyone".to_owned(),
         };
@@ -164,7 +167,7 @@ mod tests {
         assert_eq!(token, "access token of Users with one of the scopes orders/read, orders/write");
         assert_eq!(source, "pass --client partner, or a token with --token-stdin");
         let (.., source) = said("", "pool = \"Users\"\nscopes = [\"orders/write\"]");
-        assert!(source.starts_with("no program may ask for one"), "{source}");
+        assert!(source.starts_with("no app client may request such a token"), "{source}");
     }
 
     #[test]

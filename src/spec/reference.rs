@@ -21,8 +21,8 @@ You choose the `NAME` of functions, pools and so on: 1 to 39 letters, digits, `_
 policies, permissions and authorizers are not in the file. The program derives them from it: a function may do exactly what
 its entry says.
 
-`posture = \"hardened\"` under `[stack]` changes the defaults of some keys to what auditors expect. The column \"Default\" shows
-both. A key that you write yourself counts in either posture.
+`posture = \"hardened\"` under `[stack]` changes the defaults of some keys to the values that auditors expect. The column \"Default\" shows
+both. A value that you write yourself applies in both postures.
 
 <!-- Generated from src/spec/sections. Do not edit; docs/architecture.md says how to generate it. -->
 ";
@@ -98,7 +98,7 @@ fn remark(path: &str) -> &'static str {
     match path {
         "[secrets.NAME.KEY]" => "Exactly one of these keys, as in `TOPIC_ARN = { topic = \"greetings\" }`.",
         "[secrets.NAME.settings]" => {
-            "Not part of the value. A key of the value can be called `settings` too: it has one of the keys above."
+            "The settings of a secret, which are not part of its value. A key of the value can also be called `settings`: it then has one of the keys of `[secrets.NAME.KEY]`."
         }
         "[functions.NAME.environment.VARIABLE]" => {
             "Exactly one of these keys, as in `POOL_ID = { pool_id = \"Users\" }`. The program fills in the value once the \
@@ -109,7 +109,7 @@ fn remark(path: &str) -> &'static str {
             "A route has exactly one of `function` and `integration`, and exactly one of `pool`, `auth` and `authorizer`."
         }
         "[api.routes.integration]" => {
-            "Exactly one of these keys. Everything else of the route holds as for a function: who may call it, `parameters`, `body`, limits."
+            "Exactly one of these keys. All other keys of the route work as with a function: authorization, `parameters`, `body` and limits."
         }
         "[firewall.countries]" => "Exactly one of these keys.",
         "[[firewall.rules]]" => "A request must meet all conditions of a rule, and a rule has at least one.",
@@ -121,7 +121,7 @@ fn remark(path: &str) -> &'static str {
 const BEYOND: &str = "\
 ## What a stack file cannot say
 
-The program makes what it can prove: who may call, and what each function may do. Make the things below with another tool.
+The program creates only resources whose callers and permissions it can verify. Create the resources below with another tool.
 `allow`, `invokes_functions`, `vpc`, a trigger with `service`, variables and `existing` secrets connect a stack with them.
 
 | Not described | Why, and what to do |
@@ -131,7 +131,7 @@ The program makes what it can prove: who may call, and what each function may do
 | Private APIs, edge-optimized endpoints, VPC links | Every API is regional and public, so that it can be called and proven from outside. |
 | Mutual TLS at a custom domain | Nobody but the owner of the clients' certificates could prove it. |
 | Integrations with templates or with other services of AWS | A template hides what is called. Use a function, `integration = { http = … }` or `{ mock = … }`. |
-| Cached answers of API Gateway | A cached answer goes to callers whom nobody has asked for a token again. Cache in the function or before the API. |
+| Cached answers of API Gateway | API Gateway returns a cached answer without checking the token of the next caller. Cache in the function or before the API. |
 | Step Functions | A state machine has rights and a language of its own. A function starts one by `allow`; let one call a function by a trigger with `service`. |
 | EventBridge rules, buses and pipes | Patterns decide what arrives, and other accounts may send. Schedules are a trigger here; for a rule, use a trigger with `service`. |
 | IoT rules | Devices are authorized by certificates and policies of IoT. Let a rule call a function by a trigger with `service`. |

@@ -41,7 +41,7 @@ pub enum FileError {
     #[error("the state file {} has version {version}, this program knows up to {VERSION}", path.display())]
     Newer { path: PathBuf, version: u64 },
     /// The file belongs to another stack, account or region.
-    #[error("the state file {} is of {is}, not of {wanted}", path.display())]
+    #[error("the state file {} belongs to {is}, not to {wanted}", path.display())]
     Foreign {
         path: PathBuf,
         /// The stack, account and region in the file.
@@ -79,10 +79,10 @@ impl FileError {
             Self::Io { what: "folder", error, .. }
                 if matches!(error.kind(), Why::NotADirectory | Why::AlreadyExists) =>
             {
-                "there is a file in its place: move it away, or choose another folder with --state-dir".into()
+                "a file has the name of the state folder: move the file away, or choose another folder with --state-dir".into()
             }
             Self::Io { what: "lock", .. } => {
-                "another user's run may have made it: run as that user, or choose another folder with --state-dir"
+                "the lock file may belong to another user: run the command as that user, or choose another folder with --state-dir"
                     .into()
             }
             Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state-dir".into(),
@@ -97,7 +97,7 @@ impl FileError {
                     pid if pid > 0 && holder.host == hostname() => format!("stop it with `kill {pid}`"),
                     _ => "stop it".into(),
                 };
-                format!("wait until it ends, or {stop}; a lock whose process is gone is taken over")
+                format!("wait until that run ends, or {stop}; a lock of a process that has ended does not block a new run")
             }
         }
     }

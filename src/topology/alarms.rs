@@ -127,7 +127,7 @@ fn of_functions<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> i
         };
         [
             watch("errors", "Errors", wanted.errors, "fails"),
-            watch("throttles", "Throttles", wanted.throttles, "is called more often than it may run at once"),
+            watch("throttles", "Throttles", wanted.throttles, "exceeds its concurrency limit"),
         ]
     })
 }

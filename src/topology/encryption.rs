@@ -90,7 +90,7 @@ fn key(
     let wanted = Key {
         id: id.to_string(),
         alias: alias_of(&scope.stack),
-        description: format!("Encrypts what the stack {} keeps", scope.stack),
+        description: format!("Encrypts the data of the stack {}", scope.stack),
         policy: Policy::default(),
         rotation_days: ROTATION_DAYS,
         roles: scope.role_arn(""),

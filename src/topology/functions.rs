@@ -210,7 +210,7 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
         id: id.to_string(),
         name: physical.to_owned(),
         trust: policies::trust(&scope.account),
-        description: format!("What the function {physical} of the stack {} may do", scope.stack),
+        description: format!("Permissions of the function {physical} of the stack {}", scope.stack),
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };

@@ -143,7 +143,7 @@ fn role(
         id: id.to_string(),
         name: scope.physical(&caller_role(name)),
         trust: Policy::default(),
-        description: format!("What the users of the identity pool {name} of the stack {} may do", scope.stack),
+        description: format!("Permissions of the users of the identity pool {name} of the stack {}", scope.stack),
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };

@@ -79,7 +79,7 @@ async fn from_here(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api
             ("its resource policy refuses this machine, whose address is not listed", "403 from API Gateway")
         }
         Admission::Open | Admission::Unknown => {
-            ("its resource policy lets listed addresses pass", "any answer but that of the resource policy")
+            ("its resource policy lets listed addresses pass", "any answer except a refusal by the resource policy")
         }
     };
     let claim = CheckSpec::new(Layer::Authorization, subject, claim).expects(expected);

@@ -120,7 +120,7 @@ async fn alone(context: &VerifyContext<'_>, target: Target<'_>) -> Option<Check>
     let body = text.as_deref().map(Body::json);
     let name = context.api_key.as_ref().map_or("", |key| &key.name);
     let words = format!("no Authorization header; x-api-key: the API key {name}");
-    let claim = CheckSpec::new(Layer::Authorization, target.subject(), "an API key alone opens nothing")
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), "a request with only an API key is refused")
         .sent(authorization::shown(context, target, &words, body))
         .expects(expected);
     let check = claim.by(async {

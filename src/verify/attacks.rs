@@ -120,12 +120,12 @@ pub(super) fn callers(context: &VerifyContext<'_>, pool: &str) -> Vec<Caller> {
         ),
         caller(
             "a token with an attacker's key set in jku is refused",
-            "signed with an attacker's key, to which its header leads (jku)",
+            "signed with an attacker's key, which its header points to (jku)",
             &attacker::jku,
         ),
         caller(
             "a token with an attacker's certificate in x5u is refused",
-            "signed with an attacker's key, to whose certificate its header leads (x5u)",
+            "signed with an attacker's key; its header points to the certificate of that key (x5u)",
             &attacker::x5u,
         ),
     ];

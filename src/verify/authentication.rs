@@ -210,7 +210,7 @@ fn token(context: &VerifyContext<'_>, name: &str, pool: &Pool) -> Vec<Check> {
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")
         .known(if theirs {
-            CheckResult::not_tried("the app client is somebody else's")
+            CheckResult::not_tried("the app client does not belong to the stack")
         } else {
             revocable(client.as_deref())
         });

@@ -90,7 +90,7 @@ async fn reached(context: &VerifyContext<'_>, api: (Option<&str>, &Api), domain:
                 Ok(answer) => by_domain(&answer),
                 Err(result) if domain.zone.is_some() => result,
                 Err(result) => CheckResult::not_tried(format!(
-                    "the DNS record of the name is not the stack's to make, and the name leads nowhere yet: {}",
+                    "the stack file has no `zone`, so you have to create the DNS record yourself; requests to the domain fail: {}",
                     result.received
                 )),
             }

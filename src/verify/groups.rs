@@ -52,7 +52,7 @@ pub(super) fn admitted<'a>(
     }
     if context.is_theirs(pool) {
         let token = context.id_token(pool)?;
-        let why = "the user who was named is in no group of the route; name one who is with --as USER";
+        let why = "the user of --as is in no group of the route; pass a user who is in one with --as USER";
         return is_member(token, route).then_some(token).ok_or_else(|| CheckResult::not_tried(why));
     }
     let group = route.groups.first().map_or("", String::as_str);

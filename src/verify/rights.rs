@@ -125,7 +125,7 @@ fn questions(grants: &[Grant]) -> Vec<Question> {
             });
             if let Some(other) = another_resource(&actions, &resource, grant, grants) {
                 questions.push(Question {
-                    claim: format!("{key} allows the same on nothing else, such as {other}"),
+                    claim: format!("{key} does not allow the same on another resource, such as {other}"),
                     request: request(&actions, &other),
                     allowed: false,
                 });

@@ -8,7 +8,7 @@ use crate::topology::ids::ApiIds;
 
 /// The reason if no route is suitable for a request without a token.
 pub(super) const NO_ROUTE: &str =
-    "there is no route to which a request without a token could be sent and surely change nothing; set verify = true";
+    "no route can be tried without a token with certainty that nothing changes; set verify = true for a route";
 
 #[derive(Debug, Copy, Clone)]
 pub(super) struct Target<'a> {

@@ -90,7 +90,7 @@ async fn options(context: &VerifyContext<'_>, target: Target<'_>) -> Check {
     let destination = context.destination(target);
     if target.by_http() && !context.at_aws() {
         // MiniStack refuses preflight requests to an API without CORS settings before it looks for a route.
-        return claim.known(CheckResult::not_tried("this endpoint answers OPTIONS itself, whatever the routes"));
+        return claim.known(CheckResult::not_tried("this endpoint answers OPTIONS itself for every path"));
     }
     let answering = target.api.answering("OPTIONS", &path);
     // An authorizer's function decides about a route with groups. The gateway does not call it without a token.

@@ -61,7 +61,7 @@ fn the_set_of_alarms_follows_from_the_stack_and_tells_an_address() {
         "watched-server-errors-api",
         "watched-throttles-Worker",
     ];
-    assert_eq!(names, expected, "no alarm for what has the threshold 0");
+    assert_eq!(names, expected, "a threshold of 0 must create no alarm");
     let of = |name: &str| found.iter().find(|alarm| alarm["AlarmName"] == name).unwrap();
     assert_eq!(of("watched-errors-Worker")["Threshold"], 3.0);
     let dimensions = |name: &str| of(name)["Dimensions"].to_string();

@@ -123,7 +123,7 @@ fn a_key_is_needed_beside_a_token_and_its_value_is_shown_by_one_command_alone() 
     for (claim, passed) in [
         ("a request without an API key is refused", 2),
         ("a request with a wrong API key is refused", 2),
-        ("an API key alone opens nothing", 1),
+        ("a request with only an API key is refused", 1),
         ("a token of Users passes with an API key", 1),
         ("a request without a token passes with an API key", 1),
     ] {
@@ -287,7 +287,7 @@ fn one_deleted_key_hides_neither_the_others_nor_what_is_refused_without_a_key() 
     for (claim, verdict, count) in [
         ("a request without an API key is refused", "pass", 2),
         ("a request with a wrong API key is refused", "pass", 2),
-        ("an API key alone opens nothing", "not_tried", 1),
+        ("a request with only an API key is refused", "not_tried", 1),
         ("a token of Users passes with an API key", "not_tried", 1),
     ] {
         let verdict = format!("\"verdict\":\"{verdict}\"");

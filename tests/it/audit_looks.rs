@@ -194,7 +194,11 @@ fn every_control_that_passes_fails_once_the_live_value_is_bad() {
     }
     let passing = ids(&before, "pass");
     let unchanged: BTreeSet<String> = passing.difference(&expected).cloned().collect();
-    assert_eq!(unchanged, words(UNCHANGED), "a control that passes is shown to look at nothing");
+    assert_eq!(
+        unchanged,
+        words(UNCHANGED),
+        "UNCHANGED must list exactly the passing controls that no entry of CHANGES makes fail"
+    );
 
     stack.assert_repaired("everything");
     assert_eq!(findings(&audit(), "fail"), was);

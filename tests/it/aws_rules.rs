@@ -216,9 +216,9 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
             queue("work.fifo"),
         ),
         ("SNS: a topic's name with other characters, or too long", topic(&"t".repeat(257)), topic(&"t".repeat(256))),
-        ("CloudWatch Logs: days that are none of the allowed", retention(15), retention(14)),
+        ("CloudWatch Logs: a retention that is not one of the allowed numbers of days", retention(15), retention(14)),
         (
-            "Lambda: instances that are kept ready of what is no version",
+            "Lambda: provisioned concurrency without a version or an alias",
             kept_ready("Qualifier=%24LATEST"),
             kept_ready("Qualifier=live"),
         ),
@@ -235,7 +235,7 @@ fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
             pool(json!({ "Schema": [{ "Name": "updated_at", "AttributeDataType": "Number" }] })),
         ),
         (
-            "Cognito: names and other names at once",
+            "Cognito: aliasAttributes together with usernameAttributes",
             pool(json!({ "UsernameAttributes": ["email"], "AliasAttributes": ["email"] })),
             pool(json!({ "AliasAttributes": ["email"] })),
         ),

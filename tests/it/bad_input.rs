@@ -70,7 +70,7 @@ fn credentials_of_another_account_are_refused_before_any_write() {
 #[test]
 fn credentials_that_aws_refuses_end_with_3() {
     let user = User::of("AKIAIOSFODNN7EXAMPLE", &endpoint());
-    user.run(&["up", "--yes"]).ends(3).says("could not find out whose credentials these are");
+    user.run(&["up", "--yes"]).ends(3).says("could not read the identity of the caller");
     assert!(!user.folder.path().join("state").exists());
 }
 

@@ -210,7 +210,7 @@ fn unusable_state_files_give_different_errors() {
         (good[..40].to_owned(), 1, "is damaged"),
         (String::new(), 1, "is damaged"),
         ("[]".to_owned(), 1, "has no version"),
-        (good.replace("123456789012", "999999999999"), 3, "not of stack securelambda in 123456789012"),
+        (good.replace("123456789012", "999999999999"), 3, "not to stack securelambda in 123456789012"),
     ];
     for (text, code, words) in cases {
         user.write(file, &text);

@@ -103,7 +103,7 @@ fn every_error_in_a_profile_is_named() {
         (
             "[profile a]\nregion = eu-central-1\n",
             "a",
-            &["the profile a has no credentials, and no other source has any"],
+            &["the profile a has no credentials, and no other source of credentials was found"],
         ),
         (
             "[profile a]\nregion = eu-central-1\ncredential_process = sh -c 'echo sent1nel; echo sent1nel >&2; exit 7'\n",
@@ -192,7 +192,7 @@ fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     // Neither the process nor its child keeps running.
     let slow = "[profile slow]\nregion = eu-central-1\ncredential_process = sh -c 'sleep 31 & echo $! > child; wait; echo late'\n";
     let left = user(slow, "").with("SECURELAMBDA_TIME_SCALE", "0.02");
-    status(&left, "slow").ends(3).says("it was ended");
+    status(&left, "slow").ends(3).says("the process was ended");
     let child = std::fs::read_to_string(left.folder.path().join("child")).unwrap();
     let child = Pid::from_raw(child.trim().parse().unwrap()).unwrap();
     let until = Instant::now() + Duration::from_secs(5);

@@ -40,7 +40,11 @@ mod engine {
                 .chain(not_saved.made.iter().map(|(id, _)| id.to_string()))
                 .collect();
             known.sort();
-            assert_eq!(known, sim.cloud.ours(), "from save {nth} on: on disk, or told");
+            assert_eq!(
+                known,
+                sim.cloud.ours(),
+                "save {nth} and the later ones failed: the state file or the report must list every resource"
+            );
             assert!(not_saved.made.iter().all(|(_, outputs)| outputs.is_object()), "with its ids");
             sim.assert_promises_kept();
             sim.clear_faults();
@@ -160,7 +164,7 @@ fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
     let able = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).current_dir(&user.folder).output();
     if !able.is_ok_and(|output| output.status.success()) {
         // Not with `eprintln`, because the test harness hides the output of passing tests.
-        let why = "SKIPPED: this machine gives no file system of one's own (unshare -rm); the tests beside this ran";
+        let why = "SKIPPED: this machine does not allow a private file system (unshare -rm); the other tests of this file ran";
         std::io::stderr().write_all(format!("{why}\n").as_bytes()).unwrap();
         return None;
     }
@@ -250,7 +254,10 @@ fn missing_file_permissions_are_named_before_any_create() {
     set_mode(&state, 0o777);
     std::fs::write(&lock, "").unwrap();
     set_mode(&lock, 0o000);
-    run().says("the state lock").says(".lock cannot be opened: Permission denied").says("hint: another user's run");
+    run()
+        .says("the state lock")
+        .says(".lock cannot be opened: Permission denied")
+        .says("hint: the lock file may belong to another user");
     set_mode(&lock, 0o666);
     std::fs::write(&file, "{}").unwrap();
     set_mode(&file, 0o000);
@@ -266,7 +273,7 @@ fn an_unusable_state_dir_is_named_before_any_create() {
     let user = User::newcomer();
     user.write("file", "");
     let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];
-    for (place, hint) in places.iter().zip(["a file in its place", "a file in its place", "--state-dir"]) {
+    for (place, hint) in places.iter().zip(["a file has the name", "a file has the name", "--state-dir"]) {
         let ran = user.run(&["up", "--yes", "--state-dir", place.to_str().unwrap()]).ends(1);
         ran.says(&format!("the state folder {} cannot be", place.display())).says(hint);
     }

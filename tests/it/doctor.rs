@@ -21,7 +21,7 @@ fn doctor_finds_nothing_wrong_in_a_sound_account() {
     let document = ran.json();
     assert_eq!((&document["schema_version"], &document["sound"]), (&json!(1), &json!(true)));
     // The caller is the root user of the emulator.
-    assert_eq!(check(&document, "who")["health"], "warning");
+    assert_eq!(check(&document, "identity")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
     assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 (AWS's default) used, 2 to create");
     assert_eq!(check(&document, "names")["health"], "good");
@@ -59,7 +59,7 @@ fn doctor_names_a_missing_permission() {
     operator.set_policy(&reduced_for_ministack(&least));
     let document = operator.user.run(&["doctor", "--json"]).ends(0).json();
     assert_eq!(check(&document, "permissions")["health"], "good", "{document:#}");
-    assert_eq!(check(&document, "who")["health"], "good");
+    assert_eq!(check(&document, "identity")["health"], "good");
     let mut less = least;
     for statement in less.iter_mut().flat_map(|policy| policy["Statement"].as_array_mut().unwrap()) {
         if let Some(actions) = statement["Action"].as_array_mut() {

@@ -84,7 +84,7 @@ impl Stack {
         let name = damage.name;
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]).ends(7).json();
         let rows = status["resources"].as_array().unwrap();
-        assert_eq!(rows[0]["weakens"], true, "{name}: what weakens comes first: {status:#}");
+        assert_eq!(rows[0]["weakens"], true, "{name}: the first row must be one that weakens security: {status:#}");
         let shown = self.user.run(&["status"]).ends(0).stdout;
         for (id, words) in damage.shows {
             let row = rows.iter().find(|row| row["id"] == *id).unwrap();

@@ -190,7 +190,11 @@ fn up_and_down_name_a_foreign_topic_and_leave_it_alone() {
     let ran = user.run(&["up", "--yes"]).ends(4);
     let arn = ":securelambda-greetings";
     let ran = ran.says(arn).says("does not belong to this stack").says("skipped");
-    assert!(ran.stderr.contains("role"), "what does not need it goes on:\n{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("role"),
+        "resources that do not depend on the topic must still be created:\n{}",
+        ran.stderr
+    );
     user.run(&["down", "--yes"]).ends(0).says("not removed");
     let topics = aws(&user, "sns", "list_topics", &serde_json::json!({}));
     assert!(topics.to_string().contains(arn), "{topics}");

@@ -370,7 +370,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     // `up` tells the user which DNS record to make.
     let again = user.run(&["up", "--yes"]).ends(0);
     again.says("Nothing to do").says(&format!(
-        "small.example.com: make a DNS record that leads to {}",
+        "small.example.com: create a DNS record that points to {}",
         small["domain"]["target"].as_str().unwrap()
     ));
     assert_eq!((by_name("api.example.com", "/notes"), by_name("small.example.com", "/notes")), (200, 200));

@@ -158,7 +158,7 @@ mod up {
         sim.cloud.on("create role.r01", 1, Fault::fail(Cause::Fatal));
         let run = sim.up(&graph).await;
         assert_eq!(run.failed(), ["role.r01"]);
-        assert_eq!(sim.cloud.ours(), ["role.r00", "role.r02"], "those in flight were let finish");
+        assert_eq!(sim.cloud.ours(), ["role.r00", "role.r02"], "the creates that were already sent must finish");
         assert_eq!(run.with(created), ["role.r00", "role.r02"]);
         sim.up(&graph).await.succeeded();
         sim.assert_built(&graph);
@@ -173,7 +173,10 @@ mod up {
         assert_eq!(run.failed(), ["role.exec"]);
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
         assert!(!sim.cloud.ours().contains(&"role.exec".to_owned()), "no other owner's resource is adopted");
-        assert!(sim.cloud.ours().contains(&"pool.users".to_owned()), "where names are not unique, he is no obstacle");
+        assert!(
+            sim.cloud.ours().contains(&"pool.users".to_owned()),
+            "another owner's pool with the same name must not prevent the create, because pool names are not unique"
+        );
         let run = sim.down(&stack).await.succeeded();
         assert_eq!(run.foreign.len(), 1);
         sim.assert_empty();
@@ -338,7 +341,11 @@ mod refresh {
         let looks = sim.cloud.calls();
         let count = |call: &str| looks.iter().filter(|look| *look == call).count();
         assert_eq!(count("read client.web"), 2, "its key names the pool that was replaced");
-        assert_eq!(count("read function.greet"), 1, "its key does not: the answer is compared anew");
+        assert_eq!(
+            count("read function.greet"),
+            1,
+            "its key names no replaced resource: the first answer is compared again"
+        );
         sim.up(&stack).await.succeeded();
         assert_eq!(sim.cloud.writes(), NONE);
         sim.assert_built(&stack);
@@ -396,7 +403,10 @@ mod refresh {
             _ => false,
         };
         let changes = looked().await;
-        assert!(waits(&[], &changes[1]) && waits(&[], &changes[2]), "only what is made anew differs: {changes:?}");
+        assert!(
+            waits(&[], &changes[1]) && waits(&[], &changes[2]),
+            "only the replaced resources may differ: {changes:?}"
+        );
         sim.cloud.change_externally("function.greet", "auth", "none");
         sim.cloud.change_externally("pool.users", "mfa", "off");
         let changes = looked().await;
@@ -554,7 +564,11 @@ mod down {
         let calls = sim.cloud.writes();
         assert_eq!(calls[2], "delete function.late");
         assert_eq!(sorted(calls[..2].iter()), ["delete pool.one", "delete pool.two"]);
-        assert_eq!(answers(run.took), 9 + 1 + 1, "a group waits for the one before it, and is side by side in itself");
+        assert_eq!(
+            answers(run.took),
+            9 + 1 + 1,
+            "a group starts after the group before it, and the calls of one group run at the same time"
+        );
         sim.assert_empty();
     }
 
@@ -577,7 +591,7 @@ mod down {
         assert_eq!(run.skipped(), kept.map(|id| format!("{id} because of function.check")));
         let left = ["client.app", "client.web", "function.check", "pool.users", "role.auth"];
         assert_eq!(sim.cloud.ours(), left);
-        assert_eq!(sorted(run.left.iter().map(Id::as_str)), left, "who looks again sees them");
+        assert_eq!(sorted(run.left.iter().map(Id::as_str)), left, "the list after the run must contain them");
         assert_eq!(run.summary.done.len() + run.summary.failed.len() + run.summary.skipped.len(), all(&stack).len());
         sim.down(&Graph::default()).await.succeeded();
         sim.assert_empty();
@@ -590,7 +604,7 @@ mod down {
         sim.cloud.on("delete role.edge", 1, Fault::refuse());
         let run = sim.down(&stack).await;
         assert!(run.summary.skipped.iter().all(|(_, because)| because.as_str() == "role.edge"), "{:?}", run.skipped());
-        assert_eq!(sim.cloud.ours(), all(&stack), "all else is needed by it, but for what is needed by nothing");
+        assert_eq!(sim.cloud.ours(), all(&stack), "the failed delete must keep every resource that role.edge needs");
     }
 
     #[tokio::test(start_paused = true)]
@@ -786,7 +800,11 @@ mod stop {
         sim.stop_after(Duration::from_secs(1), StopLevel::Drain);
         let run = sim.up(&graph).await;
         assert!(run.summary.stopped);
-        assert_eq!(run.took.as_secs(), 6, "asked after 1 s, some of which the survey took, and given 6 s");
+        assert_eq!(
+            run.took.as_secs(),
+            6,
+            "the stop is requested after 1 s, which includes the reads before the plan. The run ends at 6 s"
+        );
         assert_eq!(sim.disk.state().resources["pool.users"].status, Status::Creating);
         sim.clear_faults();
         let run = sim.up(&graph).await.succeeded();
@@ -879,7 +897,10 @@ mod stop {
                 assert!(begun.elapsed() <= SOON);
                 match ended {
                     Err(failure) => assert_eq!((failure.cause, sim.cloud.writes().len()), (Cause::Stopped, 0)),
-                    Ok(run) => assert!(find > count && run.succeeded().left.len() == 1, "only who looks again waited"),
+                    Ok(run) => assert!(
+                        find > count && run.succeeded().left.len() == 1,
+                        "only the list after the run may have waited"
+                    ),
                 }
             }
         }

@@ -167,7 +167,7 @@ fn a_pool_that_exists_is_used_by_everything_and_left_as_it_was() {
         &["add-user", "ada@example.com", "--generate", "--pool", "Company", "--group", "staff"],
         &["remove-user", "ada@example.com"],
     ] {
-        user.run(command).ends(2).says("the pool Company is only read");
+        user.run(command).ends(2).says("the program only reads the existing pool Company");
     }
     user.run(&["users"]).ends(0);
 

@@ -100,7 +100,11 @@ fn every_exit_code_comes_with_an_error_and_a_hint() {
         let error = ran.stderr.split_once("error: ").unwrap_or_default().1.to_owned();
         assert!(error.contains(words), "{code}: {}", ran.stderr);
         // Mistakes in a stack file need no further hint.
-        assert!(error.contains("hint: ") || words.contains("mistakes"), "{code}: it says what next: {}", ran.stderr);
+        assert!(
+            error.contains("hint: ") || words.contains("mistakes"),
+            "{code}: the error must have a hint: {}",
+            ran.stderr
+        );
         assert!(!ran.stdout.contains("error:") && !ran.stdout.contains("hint:"), "{code}: {}", ran.stdout);
         assert!(!ran.stderr.contains("panicked"), "{code}: {}", ran.stderr);
     }

@@ -148,12 +148,16 @@ fn injected_faults_use_only_recorded_refusals() {
     files.extend(["killed/faults.rs", "faults.rs", "support/size.rs", "models.rs"].map(|name| root.join(name)));
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(!text.contains("Fault::new("), "{} makes up a refusal: put it into tests/it/facts", file.display());
+        assert!(
+            !text.contains("Fault::new("),
+            "{} contains `Fault::new(`: describe the error in tests/it/facts instead",
+            file.display()
+        );
     }
     let all: String = files_below(&root, &["rs"]).iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for fact in &tables().fact {
         if let Some(id) = &fact.id {
-            assert!(all.contains(&format!("\"{id}\"")), "{id} is played by nobody");
+            assert!(all.contains(&format!("\"{id}\"")), "no test uses the fact {id}");
         }
     }
 }
@@ -220,7 +224,11 @@ fn every_cited_heading_of_docs_aws_md_exists() {
             }
             cited += text.matches("docs/aws.md").count();
             assert_eq!(dangling(&text, &headings), Vec::<String>::new(), "in {}", file.display());
-            assert!(!prose(&text).contains("(reference, "), "{} cites what is not here", file.display());
+            assert!(
+                !prose(&text).contains("(reference, "),
+                "{} cites a document that is not in this repository",
+                file.display()
+            );
         }
     }
     assert!(cited > 60, "{cited}");

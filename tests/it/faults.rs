@@ -111,7 +111,7 @@ fn without_errors(ran: CommandOutput) -> CommandOutput {
     for trouble in ["error", "failed", "refused"] {
         // Three exceptions: the warning about root credentials, lines of the log that `-v` prints, and the note about
         // callers with a deleted API key.
-        let fine = ["root credentials", " INFO ", "whoever calls with it is refused"];
+        let fine = ["root credentials", " INFO ", "requests with it will be refused"];
         let is_word = |line: &&str| line.contains(trouble) && !fine.iter().any(|words| line.contains(words));
         let said = ran.stderr.lines().find(is_word);
         assert_eq!(said, None, "in:\n{}", ran.stderr);
@@ -142,8 +142,8 @@ fn user_behind(rules: &Arc<ConsistencyRules>, stack: &str) -> (Proxy, User) {
 /// The rules that apply only to changes, or after changes by another tool.
 const OF_CHANGES: [&str; 5] = [
     "Lambda: an update of a function is in progress",
-    "Cognito: UpdateUserPool resets what it is not told",
-    "Cognito: UpdateUserPoolClient resets what it is not told",
+    "Cognito: UpdateUserPool resets the fields that the request leaves out",
+    "Cognito: UpdateUserPoolClient resets the fields that the request leaves out",
     "Secrets: the name is held by a forced delete in progress",
     "API Gateway: an authorizer that a method refers to is not deleted",
 ];

@@ -226,13 +226,13 @@ const CHANGES: [Change; 30] = [
         false,
     ),
     change_of(
-        "a response of its own",
+        "a custom response",
         |user| {
             change(user, |acl| {
                 rule(acl, "addresses-v4")["Action"] = json!({ "Block": { "CustomResponse": { "ResponseCode": 404 } } });
             });
         },
-        (ACL, "Rules.addresses-v4.Action is Block with a response of its own, wanted Block"),
+        (ACL, "Rules.addresses-v4.Action is Block with a custom response, wanted Block"),
         false,
     ),
     change_of(
@@ -380,7 +380,7 @@ const CHANGES: [Change; 30] = [
         true,
     ),
     change_of(
-        "another web ACL before the pool",
+        "another web ACL of the user pool",
         |user| {
             let arguments = json!({ "WebACLArn": another_acl(user), "ResourceArn": pool_arn(user) });
             aws(user, "associate_web_acl", &arguments);
@@ -443,12 +443,12 @@ fn verify_proves_the_firewall_by_its_values() {
     for value in ["DefaultAction: Allow", "Rules.countries.Statement: countries AQ", "Rules.beta.Action: Count"] {
         assert!(acl.contains(value), "{value} is not in {acl}");
     }
-    assert!(received("web ACL before the pool Users").contains("WebACLArn: arn:aws:wafv2:"));
+    assert!(received("web ACL of the user pool Users").contains("WebACLArn: arn:aws:wafv2:"));
     assert!(received("IP set rule.admin-from-office-v4").contains("Addresses: 198.51.100.0/24"));
     for (name, subject) in [
         ("an Allow rule before all others", "web ACL"),
         ("another address exempt", "IP set rule.admin-from-office-v4"),
-        ("the pool without a web ACL", "web ACL before the pool Users"),
+        ("the pool without a web ACL", "web ACL of the user pool Users"),
     ] {
         let change = CHANGES.iter().find(|change| change.name == name).unwrap();
         (change.by)(&user);

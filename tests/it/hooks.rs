@@ -118,6 +118,8 @@ fn users_get_the_claims_and_scopes_that_a_function_adds() {
     assert!(access["scope"].as_str().unwrap().contains("orders/read"), "{access}");
     let call = ["call", "GET /orders", "--as", "ada@example.com", "--password-stdin"];
     assert_eq!(user.run_with(PASSWORD, &call).ends(0).stdout.trim(), "{}");
+    let curl = user.run(&["call", "GET /orders", "--as", "ada@example.com", "--curl"]).ends(0).stdout;
+    assert!(curl.contains(" --access)"), "{curl}");
     let proof = user.run(&["verify", "--json"]).ends(0);
     for (claim, verdict) in [
         ("a user can sign in", "pass"),
@@ -147,7 +149,11 @@ fn a_pool_may_call_its_functions_and_calls_no_others() {
     let live = pool(&user, &outputs);
     let (claims, check) = (statements(&user, "hooked-Claims", None), statements(&user, "hooked-Check", None));
     for statements in [&claims, &check] {
-        assert_eq!(statements.len(), 1, "one for the pool, whatever it calls the function for: {statements:?}");
+        assert_eq!(
+            statements.len(),
+            1,
+            "the policy must have one statement for the pool, however many triggers use the function: {statements:?}"
+        );
         assert_eq!(statements[0]["Principal"]["Service"], "cognito-idp.amazonaws.com");
         assert_eq!(statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"], live["Arn"]);
     }

@@ -33,7 +33,7 @@ fn a_second_run_names_the_lock_holder_and_a_dead_holder_does_not_block() {
     for command in ["up", "down"] {
         let ran = user.run(&[command, "--yes"]).ends(9).says("another run holds the lock").says("for ");
         let who = format!("`securelambda up`, process {} of user {owner} on {}", holder.pid, holder.host);
-        ran.says(&who).says(&format!("hint: wait until it ends, or stop it with `kill {}`", holder.pid));
+        ran.says(&who).says(&format!("hint: wait until that run ends, or stop it with `kill {}`", holder.pid));
         let ran = user.run(&[command, "--yes", "--json"]).ends(9);
         let error: serde_json::Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
         assert_eq!((error["kind"].as_str(), error["exit_code"].as_u64()), (Some("locked"), Some(9)));

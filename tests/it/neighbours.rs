@@ -142,7 +142,10 @@ fn resources_of_another_stack_do_not_make_the_inventory_incomplete() {
     let unknown: Vec<&str> = listed().into_iter().filter(|kind| !shown(kind)).collect();
     assert!(unknown.len() > 5, "{unknown:?}");
     for kind in unknown {
-        assert!(unread.contains(kind), "nothing shows whose it is, so {kind} is to be named: {unread:?}");
+        assert!(
+            unread.contains(kind),
+            "no tag shows the stack of a {kind}, so the output must list {kind} as unread: {unread:?}"
+        );
     }
     assert_eq!(inventory(&owner), there, "nothing of another stack is removed");
 }

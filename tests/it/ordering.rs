@@ -80,7 +80,7 @@ async fn a_new_resource_waits_only_for_its_dependencies() {
 }
 
 #[test]
-#[should_panic(expected = "what is waited for is added first")]
+#[should_panic(expected = "`first` must be added to the graph before `then`")]
 fn order_after_panics_if_the_other_resource_was_added_later() {
     let mut graph = Graph::default();
     let early: Handle<Toy<Role>> = add(&mut graph, role, "early", (), |role, ()| role);

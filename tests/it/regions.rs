@@ -114,7 +114,7 @@ fn a_region_without_a_needed_service_is_refused_before_the_first_call() {
         let ran = user.run(command).ends(3);
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{command:?}: {told}");
-        assert!(told.contains("no region of AWS China has everything"), "{command:?}: {told}");
+        assert!(told.contains("no region of AWS China has all services"), "{command:?}: {told}");
     }
     // A stack that an earlier version built there can still be removed.
     let down = user.run(&["down", "--yes"]).ends(3).says("credentials");
@@ -199,7 +199,7 @@ fn a_region_that_is_not_enabled_is_told_apart_from_bad_credentials() {
         .ends(3)
         .says(&format!("the region ap-east-1 is not enabled for account {account}"))
         .says("aws account enable-region --region-name ap-east-1");
-    assert_eq!(good.take().len(), 2, "STS was asked in both regions, and nobody else");
+    assert_eq!(good.take().len(), 2, "both runs must call STS in their region and no other service");
     user.run(&["doctor"]).ends(3);
     assert!(!user.folder.path().join("state").exists());
 

@@ -306,7 +306,7 @@ fn a_domain_of_another_pool_is_seen_before_anything_changes() {
     let domain = json!({ "UserPoolId": theirs["UserPool"]["Id"], "Domain": "scoped-login" });
     accepted(&user, "cognito-idp", "create_user_pool_domain", &domain);
     let before = inventory(&user);
-    let why = "the domain scoped-login is that of the user pool";
+    let why = "the domain scoped-login already belongs to the user pool";
     user.run(&["up", "--yes"]).ends(4).says(why).says("choose another `login.domain`").says("nothing was changed");
     assert_eq!(inventory(&user), before);
     assert!(user.run(&["plan"]).ends(4).stdout.contains(why));

@@ -127,7 +127,10 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let user = through_proxy(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
     let ran = ran.ends(8).says("AWS's published rate of calls is reached").says("to continue, run");
-    assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
+    assert!(
+        took > Duration::from_secs(1) && took < AT_ONCE,
+        "the program must wait only for the calls that it had already sent: {took:?}"
+    );
     assert!(!ran.stderr.contains("no response yet to"), "{}", ran.stderr);
     let user = user.with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&args).ends(0).says("0 left");
@@ -333,7 +336,10 @@ mod in_a_terminal {
         terminal.types("\x03");
         let ended = terminal.ends(SEVEN);
         assert_eq!(ended.code, 8, "{}", ended.screen);
-        assert!(ended.sent.contains("stopping: waiting for"), "it says what it waits for");
+        assert!(
+            ended.sent.contains("stopping: waiting for"),
+            "the output must name the call that the program waits for"
+        );
         assert!(
             ended.screen.contains("error: stopped; created resources are recorded in the state file"),
             "{}",

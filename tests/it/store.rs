@@ -185,9 +185,10 @@ fn the_lock_of_a_dead_holder_is_taken_over() {
     let store = store(folder.path());
     drop(store.lock("up").unwrap());
     let lock = folder.path().join("toy.123456789012.eu-central-1.lock");
-    assert!(fs::read_to_string(&lock).unwrap().contains("\"up\""), "its words stay behind");
+    assert!(fs::read_to_string(&lock).unwrap().contains("\"up\""), "dropping the lock must leave the file's text");
     let (_, _held) = store.lock("x").unwrap();
-    let holder: Holder = serde_json::from_str(&fs::read_to_string(&lock).unwrap()).expect("no longer words under it");
+    let holder: Holder = serde_json::from_str(&fs::read_to_string(&lock).unwrap())
+        .expect("the new text must replace the longer old text completely");
     assert_eq!(holder.command, "x");
 }
 
@@ -315,5 +316,5 @@ fn a_failed_save_leaves_no_temporary_file_and_can_be_repeated() {
     assert_eq!(names(folder.path()).len(), 2, "and no temporary file");
     fs::remove_dir_all(store.path()).unwrap();
     locked.write(&state(3)).unwrap();
-    assert_eq!(store.read().unwrap(), Some(state(3)), "once it can, it does");
+    assert_eq!(store.read().unwrap(), Some(state(3)), "the write must succeed when the path is free again");
 }

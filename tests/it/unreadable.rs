@@ -189,7 +189,10 @@ impl TestBed {
         let rest = self.remove(verb);
         // If nothing remains, `sweep` reports that there is no such stack.
         if rest.code != 0 && !(verb == Verb::Sweep && rest.code == 6 && remains.is_empty()) {
-            wrong.push(format!("then the rest ended with {}:\n{}", rest.code, rest.stderr));
+            wrong.push(format!(
+                "the run that removes the remaining resources ended with {}:\n{}",
+                rest.code, rest.stderr
+            ));
         }
         if let Err(why) = self.is_as_before("the rest") {
             wrong.push(why);
@@ -197,7 +200,7 @@ impl TestBed {
             self.account_reader.purge(&self.account);
         }
         if !wrong.is_empty() {
-            wrong.push(format!("what it said:\n{}", ran.stderr));
+            wrong.push(format!("stderr of the first run:\n{}", ran.stderr));
         }
         wrong
     }

@@ -68,7 +68,7 @@ fn users_move_from_one_pool_to_another_with_attributes_and_groups() {
     user.run_with(PASSWORD, &token).ends(1).says("Incorrect username or password");
     assert_ne!(values(&again, &["sub"]), values(&exported, &["sub"]));
 
-    user.run(&["import-users", "users.csv", "--pool", "New"]).ends(0).says("2 users existed already");
+    user.run(&["import-users", "users.csv", "--pool", "New"]).ends(0).says("2 users already existed");
     let counts = user.run(&["import-users", "users.csv", "--pool", "New", "--json"]).ends(0).json();
     assert_eq!((counts["added"].as_u64(), counts["existed"].as_u64()), (Some(0), Some(2)));
 

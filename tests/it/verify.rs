@@ -63,7 +63,7 @@ fn verify_passes_for_a_sound_stack_and_leaves_it_unchanged() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     let emulator = &summary["emulator"];
     assert_eq!(emulator["endpoint"], endpoint(), "{summary}");
-    assert!(emulator["cannot_show"].as_array().unwrap().contains(&json!("what the firewall filters")));
+    assert!(emulator["cannot_show"].as_array().unwrap().contains(&json!("the filtering of the firewall")));
     assert!(summary["notes"][0].as_str().unwrap().contains("blocks nothing"), "{summary}");
     for check in &all {
         assert!(!check["received"].as_str().unwrap().is_empty(), "{check}");
@@ -387,7 +387,7 @@ const DAMAGES: &[Damage] = &[
                 aws(user, "lambda", "remove_permission", &arguments);
             }
         },
-        fails: &["POST /lambda1 ExternalLambda1: the permission to call the function is limited to it"],
+        fails: &["POST /lambda1 ExternalLambda1: the permission to call the function is limited to its source"],
     },
     Damage {
         name: "a path for everything",
@@ -446,9 +446,7 @@ const DAMAGES: &[Damage] = &[
             let value = json!({ "TOPIC_ARN": "arn:aws:sns:eu-central-1:000000000000:elsewhere" }).to_string();
             aws(user, "secretsmanager", "put_secret_value", &json!({ "SecretId": secret, "SecretString": value }));
         },
-        fails: &[
-            "secret LambdaSNSTopicARN: its value is the one that the stack wrote, and nobody else may read or replace it",
-        ],
+        fails: &["secret LambdaSNSTopicARN: the stack wrote its value, and nobody else may read or replace it"],
     },
     Damage {
         name: "a role widened twice",
@@ -483,7 +481,7 @@ const DAMAGES: &[Damage] = &[
         },
         fails: &[
             "ExternalLambda1: its environment contains no credential",
-            "ExternalLambda1: code and settings match the stack file, and nothing else can call it or receive what it handles",
+            "ExternalLambda1: code and settings match the stack file, and nothing else can call the function or receive its events and results",
         ],
     },
     Damage {
@@ -495,7 +493,7 @@ const DAMAGES: &[Damage] = &[
             aws(user, "lambda", "update_function_code", &json!({ "FunctionName": name, "ZipFile": zip }));
         },
         fails: &[
-            "ExternalLambda2: code and settings match the stack file, and nothing else can call it or receive what it handles",
+            "ExternalLambda2: code and settings match the stack file, and nothing else can call the function or receive its events and results",
             "POST /lambda2: a token of MyUserPool2 passes",
         ],
     },
@@ -557,7 +555,7 @@ const DAMAGES: &[Damage] = &[
             }
         },
         fails: &[
-            "InternalLambda: it is subscribed to its topic, and receives every message",
+            "InternalLambda: the subscription exists and delivers every message of its topic",
             "InternalLambda: the message of a call to POST /lambda1 arrives",
             "InternalLambda: the message of a call to POST /lambda2 arrives",
         ],
@@ -668,7 +666,7 @@ const DAMAGES: &[Damage] = &[
             });
             aws(user, "iam", "put_role_policy", &arguments);
         },
-        fails: &["role ExternalLambda2: its policy is the derived policy"],
+        fails: &["role ExternalLambda2: its policy equals the policy that the program derives"],
     },
     Damage {
         name: "a runtime that is no longer supported",

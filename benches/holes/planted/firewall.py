@@ -177,20 +177,20 @@ HOLES = [
          change_addresses(["0.0.0.0/1"]), addresses),
     Hole("a further address is counted", "tutorial", ["wafv2 UpdateIPSet Addresses[]"], SETS,
          change_addresses(["198.51.100.0/24"]), addresses, weakens=None),
-    Hole("the firewall looks at less of each body", "guarded",
+    Hole("WAF inspects less of each body", "guarded",
          [UPDATE + "AssociationConfig.RequestBody{}.DefaultSizeInspectionLimit"], ACL,
          change(lambda s, arguments: arguments.update(AssociationConfig={
              "RequestBody": {"API_GATEWAY": {"DefaultSizeInspectionLimit": "KB_64"}}})), settings, weakens=None,
          emulator="it drops the setting"),
-    Hole("a solved puzzle counts for three days", "guarded",
+    Hole("a solved CAPTCHA or challenge stays valid for three days", "guarded",
          [UPDATE + "CaptchaConfig.ImmunityTimeProperty.ImmunityTime|ChallengeConfig.ImmunityTimeProperty.ImmunityTime"], ACL,
          change(lambda s, arguments: arguments.update(
              CaptchaConfig={"ImmunityTimeProperty": {"ImmunityTime": 259200}})), settings, weakens=None,
          emulator="it drops the setting"),
-    Hole("tokens of a stranger's site count", "guarded", [UPDATE + "TokenDomains[]"], ACL,
+    Hole("WAF accepts tokens of somebody else's domain", "guarded", [UPDATE + "TokenDomains[]"], ACL,
          change(lambda s, arguments: arguments.update(TokenDomains=["stranger.example.org"])), settings, weakens=None,
          emulator="it drops the setting"),
-    Hole("the firewall's log goes elsewhere", "hardened",
+    Hole("the firewall's log goes to another destination", "hardened",
          ["wafv2 PutLoggingConfiguration LoggingConfiguration.LogDestinationConfigs[]|LoggingConfiguration.RedactedFields[]|"
           "LoggingConfiguration.LoggingFilter.DefaultBehavior|LoggingConfiguration.LoggingFilter.Filters[].Behavior"], ACL,
          lambda s: s.waf.put_logging_configuration(LoggingConfiguration={

@@ -70,7 +70,7 @@ HOLES = [
          [UPDATE + "SupportedLoginProviders{}"], POOL,
          change({"SupportedLoginProviders": {"accounts.google.com": "stranger.apps.googleusercontent.com"}}),
          lambda s: described(s).get("SupportedLoginProviders") or {}),
-    Hole("a foreign backend vouches for identities", "api-to-api", [UPDATE + "DeveloperProviderName"], POOL,
+    Hole("somebody else's developer provider authenticates identities", "api-to-api", [UPDATE + "DeveloperProviderName"], POOL,
          change({"DeveloperProviderName": "stranger.example.org"}), setting("DeveloperProviderName"),
          repair="AWS itself never takes a developer provider away; `up` must say so"),
     Hole("a foreign OpenID provider vouches for identities", "api-to-api", [UPDATE + "OpenIdConnectProviderARNs[]"], POOL,

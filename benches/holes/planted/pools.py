@@ -322,7 +322,7 @@ CLIENTS = [
               "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/stranger"}},
           sets="AnalyticsConfiguration.ApplicationId|AnalyticsConfiguration.ApplicationArn|AnalyticsConfiguration.RoleArn|"
                "AnalyticsConfiguration.ExternalId|AnalyticsConfiguration.UserDataShared",
-          repair="it keeps what an update leaves out, which AWS removes"),
+          repair="the emulator keeps settings that an update leaves out, and AWS removes them"),
     loose("a program may say where a user comes from", ONE, "EnablePropagateAdditionalUserContextData", True),
     loose("refresh tokens are no longer rotated", TWO, "RefreshTokenRotation",
           lambda old: {"RefreshTokenRotation": {"Feature": "DISABLED", "RetryGracePeriodSeconds": 0}}, stack="hardened",

@@ -351,7 +351,7 @@ HOLES = [
          [UPDATE_AUTHORIZER + "<identitySource>"], API,
          change_authorizer("AGAuthorizer2", patch("/identitySource", "method.request.header.X-Stranger")),
          of_authorizer("AGAuthorizer2"), weakens=None),
-    Hole("an authorizer's answer counts for an hour", "tutorial",
+    Hole("an authorizer's answer is cached for an hour", "tutorial",
          [UPDATE_AUTHORIZER + "<authorizerResultTtlInSeconds>|<identityValidationExpression>"], API,
          change_authorizer("AGAuthorizer1", patch("/authorizerResultTtlInSeconds", "3600")), of_authorizer("AGAuthorizer1"),
          emulator="it stores a text in place of the number"),

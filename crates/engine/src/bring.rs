@@ -47,7 +47,7 @@ pub(super) async fn bring(
                 found.map_or(Start::Create, Start::Have)
             }
             Start::Create | Start::Update(..) if task.stopping() => {
-                return Err(Failure::new(Cause::Stopped, "stopped before it was begun"));
+                return Err(Failure::new(Cause::Stopped, "stopped before the resource was changed"));
             }
             Start::Create => {
                 created += 1;
@@ -108,7 +108,7 @@ pub(super) async fn read_often(
     let pauses: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
     for pause in pauses {
         if !task.pause(Duration::from_millis(pause * u64::from(created))).await {
-            return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
+            return Err(Failure::new(Cause::Stopped, "stopped while checking whether the resource was created"));
         }
         if let Some(observed) = provider.read(key.clone(), None, task.clone()).await? {
             return Ok(Some(observed));

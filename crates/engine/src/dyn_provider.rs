@@ -328,5 +328,5 @@ pub(super) fn write<T: Serialize>(value: &T) -> Value {
 }
 
 fn mismatch(kind: &str) -> Failure {
-    Failure::new(Cause::Refused, format!("a {kind} was described as something else; this is a bug"))
+    Failure::new(Cause::Refused, format!("the description of a {kind} has the wrong type; this is a bug"))
 }

@@ -260,7 +260,7 @@ impl Graph {
     /// # Panics
     /// If `first` was added after `then`: such waits could form a cycle.
     pub fn order_after<T: Resource, F: Resource>(&mut self, then: Handle<T>, first: Handle<F>) {
-        assert!(first.index < then.index, "what is waited for is added first");
+        assert!(first.index < then.index, "`first` must be added to the graph before `then`");
         self.nodes[then.index].after.push(first.index);
     }
 

@@ -219,7 +219,8 @@ impl Removal<'_> {
                     continue;
                 }
                 (Err(failure), Some(_)) => {
-                    let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
+                    let context =
+                        format!("deleted, but the check that it no longer exists failed: {}", failure.context);
                     Some(Failure { context, ..failure.clone() })
                 }
                 (Err(failure), None) => reason(done, id).or_else(|| Some(failure.clone())),
@@ -284,7 +285,7 @@ fn reason(done: &Summary, id: &Id) -> Option<Failure> {
     let skipped = || done.skipped.iter().find(|(skipped, _)| skipped == id);
     failed.or_else(|| {
         let (_, because) = skipped()?;
-        Some(Failure::refused(format!("not begun, because {because} could not be removed")))
+        Some(Failure::refused(format!("not started, because {because} could not be removed")))
     })
 }
 

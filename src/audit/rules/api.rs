@@ -216,14 +216,13 @@ pub(super) fn backend_certificate(estate: &Estate<'_>) -> Vec<Finding> {
     estate.each(apigateway::Stage::KIND, |stage| match stage.value("clientCertificateId") {
         None => not_tried(stage.id, "clientCertificateId was not read"),
         Some("none") if servers(stage) => {
-            let observed = "clientCertificateId: none, although servers answer routes: they cannot tell this API's \
-                            requests from others. The program makes no certificates";
+            let observed = "clientCertificateId: none, although servers answer routes: they cannot distinguish this API's requests from others. The program makes no certificates";
             found(stage.id, false, observed, Fix::Accept)
         }
         Some("none") => not_applicable(
             stage.id,
             "clientCertificateId: none. Lambda functions answer every route, and API Gateway shows them no certificate. \
-             The source of this control reports a failure all the same",
+             The source of this control nevertheless reports a failure",
         ),
         Some(id) => found(stage.id, true, format!("clientCertificateId: {id}"), Fix::Up),
     })
@@ -238,7 +237,7 @@ pub(super) fn private(estate: &Estate<'_>) -> Vec<Finding> {
             api.id,
             format!(
                 "endpointConfiguration.types: {types}. The API is public on purpose, and its routes ask for a token or \
-                 a signature. The source of this control reports a failure all the same"
+                 a signature. The source of this control nevertheless reports a failure"
             ),
         ),
     })

@@ -307,7 +307,8 @@ impl ApiKeys {
             return Ok(None);
         };
         let value = key.value.filter(|value| !value.is_empty()).map(SecretValue::new);
-        let none = || Failure::refused(format!("could not read the value of the API key {name}: AWS sent none"));
+        let none =
+            || Failure::refused(format!("could not read the value of the API key {name}: AWS returned no value"));
         value.map(Some).ok_or_else(none)
     }
 }

@@ -72,8 +72,8 @@ impl LiveGatewayResponse {
         }
     }
 
-    /// Whether it has a success status, repeats a part of the request or data of the caller, or lets pages of other
-    /// origins read it than the wanted response does. Other headers and other texts do not weaken.
+    /// Whether it has a success status, repeats a part of the request or data of the caller, or lets pages of
+    /// origins read it that may not read the wanted response. Other headers and other texts do not weaken.
     pub(super) fn weakens(&self, want: &BTreeMap<String, String>) -> bool {
         let refuses = self.status_code.as_deref().is_none_or(|code| code.starts_with(['4', '5']));
         let copies = self.parameters.values().any(|value| !value.starts_with('\''));
@@ -188,7 +188,7 @@ impl Described for GatewayResponses {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "API",
-            holds: "its own answers let pages of the wanted origins read them, and no others",
+            holds: "pages of the wanted origins, and no others, may read its gateway responses",
             read: "GetGatewayResponses",
         },
     };

@@ -117,7 +117,7 @@ impl Described for LambdaAuthorizer {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "authorizer {}",
-            holds: "it asks only its own function, by the wanted parts of a request",
+            holds: "it calls only its own function, with the wanted identity sources",
             read: "GetAuthorizers",
         },
     };

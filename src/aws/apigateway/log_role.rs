@@ -199,7 +199,7 @@ impl Described for LogRole {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "account",
-            holds: "API Gateway has a role to write logs with",
+            holds: "API Gateway has a role for writing logs",
             read: "GetAccount",
         },
     };

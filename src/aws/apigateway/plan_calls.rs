@@ -111,7 +111,7 @@ impl ApiGateway {
     pub(super) async fn take_key_from_plan(&self, plan: &str, key: &str, task: &Task) -> Result<(), Failure> {
         let deleted = settled(task, &[], || async {
             let call = self.client.delete_usage_plan_key().usage_plan_id(plan).key_id(key);
-            call.send().await.or_fail(&format!("take the API key {key} from the usage plan {plan}"))
+            call.send().await.or_fail(&format!("remove the API key {key} from the usage plan {plan}"))
         });
         deleted.await.or_absent().map(drop)
     }

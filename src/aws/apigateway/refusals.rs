@@ -100,7 +100,7 @@ waits! {
     /// AWS deletes one REST API per 30 s and account.
     API_DELETE_RATE = wait(
         "deleting-rest-apis",
-        "AWS deletes one REST API in 30 s",
+        "AWS deletes at most one REST API every 30 seconds",
         &["apigateway DeleteRestApi"],
         &["TooManyRequestsException"],
     )

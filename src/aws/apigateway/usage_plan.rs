@@ -166,7 +166,8 @@ impl UsagePlan {
 
     fn quota_mends(&self, mends: Mends, live: &LiveUsagePlan) -> Mends {
         let shown = live.quota.as_ref().map_or("no limit".to_owned(), |quota| {
-            let less = if quota.offset == 0 { String::new() } else { format!(", {} fewer at first", quota.offset) };
+            let less =
+                if quota.offset == 0 { String::new() } else { format!(", {} fewer in the first period", quota.offset) };
             format!("{} a {}{less}", quota.requests, quota.per)
         });
         let Some(want) = self.quota else {

@@ -113,7 +113,7 @@ impl Resource for UsagePlanKey {
         let key = &self.key_id;
         let failure = Failure::refused(format!("somebody put the API key {key} into usage plans of others: {theirs}"));
         Some(failure.hint(format!(
-            "take it from them, then run the same command again: \
+            "remove the key from these plans, then run the same command again: \
              aws apigateway delete-usage-plan-key --key-id {key} --usage-plan-id {}",
             theirs.split(' ').next().unwrap_or_default()
         )))

@@ -58,7 +58,7 @@ impl Resource for HttpDefaultEndpoint {
 impl Described for HttpDefaultEndpoint {
     const ABOUT: Kind = Kind {
         service: SERVICE,
-        label: "closed host name of an HTTP API",
+        label: "disabled default endpoint of an HTTP API",
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],

@@ -293,7 +293,7 @@ impl Provider<DomainName> for ApiGatewayV2 {
         let Some(answer) = self.domain(&key.name).await? else { return Ok(None) };
         if !self.owns(answer.tags()) {
             return Err(Failure::foreign("the custom domain name", &key.name)
-                .hint("remove it from API Gateway, or choose another name for the domain; it was not touched"));
+                .hint("remove the domain name from API Gateway, or choose another one; nothing was changed"));
         }
         Ok(Some(found(&key.name, answer)))
     }

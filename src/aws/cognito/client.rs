@@ -324,7 +324,7 @@ impl Provider<AppClient> for Cognito {
         }
         if found.live.overrides {
             let call = self.client.set_risk_configuration().user_pool_id(&seen.pool_id).client_id(&seen.client_id);
-            let reset = call.send().await.or_fail(&format!("reset the reactions to risks of {}", want.name));
+            let reset = call.send().await.or_fail(&format!("reset the risk configuration of {}", want.name));
             unless_unsupported(self.emulator, reset)?;
         }
         if let (Some(name), Some(secret)) = (&want.secret_name, &found.live.secret) {

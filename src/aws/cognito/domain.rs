@@ -52,7 +52,7 @@ pub struct PoolDomainLive {
 }
 
 /// The drift's field if no run gave the pool its live domain.
-const THEIRS: &str = "Domain of somebody else";
+const THEIRS: &str = "Domain that no run created";
 
 /// The drift's field if the pool has the wanted domain, but an interrupted run left the old domain in the state.
 const RECORDED: &str = "recorded Domain";
@@ -162,7 +162,7 @@ impl Described for PoolDomain {
         check: SettingsCheck {
             layer: Layer::Authentication,
             subject: "domain of {}",
-            holds: "it is that of the stack file",
+            holds: "the domain matches the stack file",
             read: "DescribeUserPool",
         },
     };
@@ -193,7 +193,7 @@ impl Cognito {
     async fn is_free(&self, want: &PoolDomain) -> Result<(), Failure> {
         let of_another = self.pool_of_domain(&want.domain).await?.filter(|(pool, _)| *pool != want.pool_id);
         let Some((pool, _)) = of_another else { return Ok(()) };
-        Err(Failure::refused(format!("the domain {} is that of the user pool {pool}", want.domain)).hint(ANOTHER))
+        Err(Failure::refused(format!("the domain {} belongs to the user pool {pool}", want.domain)).hint(ANOTHER))
     }
 
     /// Waits until AWS can delete a domain of a pool, deletes it, and waits until its name is free. It is no failure if
@@ -360,7 +360,7 @@ mod tests {
         let theirs = r#"{"DomainDescription":{"UserPoolId":"p9","Status":"ACTIVE"}}"#;
         let (calls, made) = updated(&[(200, theirs)]).await;
         assert_eq!(calls, ["DescribeUserPoolDomain"]);
-        assert!(made.expect_err("refused").to_string().contains("that of the user pool p9"));
+        assert!(made.expect_err("refused").to_string().contains("belongs to the user pool p9"));
     }
 
     #[tokio::test]

@@ -160,7 +160,7 @@ impl Described for UserPool {
             layer: Layer::Authentication,
             subject: "{}",
             holds: "settings match the stack file",
-            read: "DescribeUserPool and the lists of what belongs to the pool",
+            read: "DescribeUserPool and the lists of the pool's clients, groups, identity providers and resource servers",
         },
     };
 }

@@ -116,17 +116,14 @@ pub(super) fn unchangeable(want: &UserPool, drift: &[Drift]) -> Option<Failure> 
     let pool = &want.name;
     if live == "there" {
         return Some(Failure::refused(format!("AWS cannot remove the attribute {name} of the user pool {pool}")).hint(
-            "leave it in the stack file: without `writable = true` users cannot set it. Only a new pool is without it: \
-             give the pool another name in the stack file, and `securelambda up --remove-pool NAME` removes the old pool \
-             and deletes its users",
+            "keep the attribute in the stack file: without `writable = true` users cannot set it. Only a new pool can lack the attribute: give the pool another name in the stack file, and `securelambda up --remove-pool NAME` removes the old pool and deletes its users",
         ));
     }
     let (name, member) = name.rsplit_once('.').unwrap_or((name, ""));
     let what =
         format!("AWS cannot change {member} of the attribute {name} of the user pool {pool} from {live} to {wanted}");
     Some(Failure::refused(what).hint(
-        "write the attribute as it is, or give a custom attribute another name: `securelambda up` adds that one. Only a \
-         new pool can have the same attribute with other settings",
+        "change the stack file to the pool's settings of the attribute, or give a custom attribute another name: `securelambda up` then adds the new attribute. Only a new pool can have the same attribute with other settings",
     ))
 }
 

@@ -86,7 +86,7 @@ impl Resource for ServiceUser {
 
     fn compare(&self, live: &ServiceUserLive) -> Comparison {
         let matches = live.current.is_some() && live.version == live.current;
-        let password = if matches { "the one in the secret" } else { "another" };
+        let password = if matches { "the one in the secret" } else { "a different password" };
         Comparison::default().plain("Enabled", true, live.enabled).plain("UserStatus", "CONFIRMED", &live.status).plain(
             "password",
             "the one in the secret",
@@ -175,7 +175,10 @@ impl ServiceUsers {
         let mark = attributes(&[(VERSION, &version)])?;
         let marked = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.users.client.admin_update_user_attributes().user_pool_id(pool_id).username(username);
-            call.set_user_attributes(Some(mark.clone())).send().await.or_fail(&format!("mark the user {username}"))
+            call.set_user_attributes(Some(mark.clone()))
+                .send()
+                .await
+                .or_fail(&format!("write the secret's version to the user {username}"))
         });
         marked.await.map(drop)
     }

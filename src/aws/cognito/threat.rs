@@ -265,7 +265,7 @@ impl Cognito {
             let call = call.compromised_credentials_risk_configuration(stolen.clone());
             let call = call.account_takeover_risk_configuration(takeover.clone());
             let call = call.set_risk_exception_configuration(exceptions.clone());
-            call.send().await.or_fail(&format!("set the reactions to risks of the user pool {}", want.name))
+            call.send().await.or_fail(&format!("set the risk configuration of the user pool {}", want.name))
         });
         unless_unsupported(self.emulator, set.await).map(drop)
     }

@@ -32,7 +32,7 @@ const ADVICE: [(&Refusal, &str); 20] = [
     (&USED_PASSWORD, "choose a password that was not used before"),
     (
         &USER_EXISTS,
-        "if it was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token`",
+        "if the user was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token`",
     ),
     (
         &PAST_INVITATION,
@@ -40,10 +40,9 @@ const ADVICE: [(&Refusal, &str); 20] = [
     ),
     (
         &NOT_BY_SCHEMA,
-        "give the attribute a value with `--attribute NAME=VALUE`: one that the pool requires, one of the right type, or \
-         none that cannot be changed",
+        "set attributes with `--attribute NAME=VALUE`: every attribute that the pool requires, with a value of the right type, and no attribute that cannot be changed",
     ),
-    (&HOOK_REFUSED, "a function that the pool calls refused it: see `hooks` of the pool in the stack file"),
+    (&HOOK_REFUSED, "a function that the pool calls refused the request: see `hooks` of the pool in the stack file"),
     (
         &HOOK_FAILED,
         "a function that the pool calls failed: `securelambda logs FUNCTION` shows why; see `hooks` of the pool",

@@ -85,7 +85,7 @@ impl DynamoDb {
     /// The attribute by which items expire; `None` for a table that does not exist.
     pub(super) async fn ttl(&self, name: &str) -> Result<Option<Option<String>>, Failure> {
         let answer = self.client.describe_time_to_live().table_name(name).send().await;
-        let answer = answer.or_fail(&format!("read when items of {name} expire")).or_absent()?;
+        let answer = answer.or_fail(&format!("read the time to live of the table {name}")).or_absent()?;
         let on = |status: Option<&TimeToLiveStatus>| {
             matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
         };
@@ -121,7 +121,7 @@ impl DynamoDb {
     /// The Kinesis data streams that receive the table's changes; `None` for a table that does not exist.
     async fn destinations(&self, name: &str) -> Result<Option<Vec<String>>, Failure> {
         let answer = self.client.describe_kinesis_streaming_destination().table_name(name).send().await;
-        let answer = answer.or_fail(&format!("read who receives the changes of {name}")).or_absent()?;
+        let answer = answer.or_fail(&format!("read the Kinesis destinations of the table {name}")).or_absent()?;
         let off = |status: Option<&DestinationStatus>| {
             matches!(
                 status,

@@ -117,7 +117,7 @@ impl DynamoDb {
             self.remove_copy(name, region, task).await?;
         }
         for stream in live.destinations.iter().filter(|_| differs(drift, DESTINATIONS)) {
-            let doing = format!("stop the changes of {name} going to {stream}");
+            let doing = format!("stop sending the changes of the table {name} to {stream}");
             let call = self.client.disable_kinesis_streaming_destination().table_name(name).stream_arn(stream);
             call.send().await.or_fail(&doing).or_absent()?;
         }
@@ -237,7 +237,7 @@ impl DynamoDb {
         match set.await {
             Err(failure) if TTL_UNCHANGED.is(&failure) => Ok(()),
             Err(failure) if TTL_TOO_SOON.is(&failure) => {
-                Err(failure.hint("AWS takes one change of `ttl` an hour: run it again in an hour"))
+                Err(failure.hint("AWS accepts one change of `ttl` an hour: run the same command again in an hour"))
             }
             set => set.map(drop),
         }
@@ -247,7 +247,7 @@ impl DynamoDb {
         use aws_sdk_dynamodb::types::{DeleteReplicationGroupMemberAction, ReplicationGroupUpdate};
         let gone = built(DeleteReplicationGroupMemberAction::builder().region_name(region).build())?;
         let update = ReplicationGroupUpdate::builder().delete(gone).build();
-        let doing = format!("remove the copy in {region}");
+        let doing = format!("remove the replica in {region}");
         self.change(name, &doing, task, |call| call.replica_updates(update.clone())).await.map(drop)
     }
 

@@ -9,7 +9,7 @@ use crate::engine::{Failure, Task};
 
 impl Iam {
     pub(super) async fn trust(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let doing = format!("set who may assume the role {}", want.name);
+        let doing = format!("set the trust policy of the role {}", want.name);
         let set = settled(task, &[&IAM_BUSY], || async {
             let call = self.client.update_assume_role_policy().role_name(&want.name);
             call.policy_document(want.trust.to_string()).send().await.or_fail(&doing)
@@ -29,7 +29,7 @@ impl Iam {
 
     /// Sets the description and the longest session in one call.
     pub(super) async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let doing = format!("describe the role {}", want.name);
+        let doing = format!("set the description and the longest session of the role {}", want.name);
         let set = settled(task, &[&IAM_BUSY], || async {
             let call = self.client.update_role().role_name(&want.name).description(&want.description);
             call.max_session_duration(MAX_SESSION_S).send().await.or_fail(&doing)

@@ -20,7 +20,7 @@ waits! {
             .pace(500, 2000, 60);
 
     /// Conflicts inside IAM.
-    IAM_BUSY = wait("roles", "IAM is changing it already", &["iam"], &["ConcurrentModification", "ServiceFailure"]);
+    IAM_BUSY = wait("roles", "IAM is still making an earlier change", &["iam"], &["ConcurrentModification", "ServiceFailure"]);
 }
 
 #[cfg(test)]

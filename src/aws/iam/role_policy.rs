@@ -85,7 +85,7 @@ impl Described for RolePolicy {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "role {}",
-            holds: "its policy is the derived policy",
+            holds: "its policy equals the policy that the program derives",
             read: "GetRolePolicy",
         },
     };

@@ -126,7 +126,7 @@ impl Access {
 
 impl Kms {
     pub(super) async fn rotate(&self, arn: &str, want: &Key, waits: &[&Wait], task: &Task) -> Result<(), Failure> {
-        let doing = format!("let AWS rotate the key {}", want.alias);
+        let doing = format!("enable the rotation of the key {}", want.alias);
         let set = settled(task, waits, || async {
             let call = self.client.enable_key_rotation().key_id(arn).rotation_period_in_days(want.rotation_days);
             call.send().await.or_fail(&doing)
@@ -135,7 +135,7 @@ impl Kms {
     }
 
     pub(super) async fn name(&self, arn: &str, want: &Key, waits: &[&Wait], task: &Task) -> Result<(), Failure> {
-        let doing = format!("give the key the name {}", want.alias);
+        let doing = format!("create the alias {} for the key", want.alias);
         let named = settled(task, waits, || async {
             self.once.create_alias().alias_name(&want.alias).target_key_id(arn).send().await.or_fail(&doing)
         });
@@ -152,7 +152,7 @@ impl Kms {
 
     /// Cancels the deletion of a key and uses it again.
     pub(super) async fn bring_back(&self, arn: String, want: &Key, task: &Task) -> Result<KeyOutputs, Failure> {
-        task.note("cancelling its deletion");
+        task.note("cancelling the key's deletion");
         let doing = format!("cancel the deletion of the key {arn}");
         match self.client.cancel_key_deletion().key_id(&arn).send().await.or_fail(&doing) {
             // Somebody else has already cancelled the deletion.

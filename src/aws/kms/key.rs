@@ -163,7 +163,7 @@ impl Resource for Key {
     fn requires_replacement(&self, drift: &[crate::engine::Drift]) -> Option<Failure> {
         drift.iter().any(|setting| setting.field == FORM).then(|| {
             Failure::refused(format!("the key {} is not symmetric, and AWS cannot change that", self.alias))
-                .hint("it was not made by this program: remove its tags, or give the stack another name")
+                .hint("another tool created this key: remove the stack's tags from it, or give the stack another name")
         })
     }
 }
@@ -363,7 +363,7 @@ impl Provider<Key> for Kms {
         }
         if differs(DESCRIPTION) {
             let call = self.client.update_key_description().key_id(arn).description(&want.description);
-            call.send().await.or_fail(&format!("describe the key {}", want.alias))?;
+            call.send().await.or_fail(&format!("set the description of the key {}", want.alias))?;
         }
         Ok(found.outputs.clone())
     }

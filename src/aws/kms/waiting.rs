@@ -30,7 +30,7 @@ impl Kms {
             // The longest period is safe in any case.
             Err(failure) => {
                 tracing::info!("the secrets that need {key} could not be listed: {failure}");
-                task.note("deleted in 30 days: the secrets that may need it could not be listed");
+                task.note("the key is deleted in 30 days: the secrets that may need it could not be listed");
                 return Ok(LONGEST);
             }
         };
@@ -38,18 +38,17 @@ impl Kms {
             secrets.iter().filter(|secret| secret.until.is_none()).map(|secret| secret.name.as_str()).collect();
         if !in_use.is_empty() {
             let message = format!("the key {key} is kept, because it encrypts the secrets {}", in_use.join(", "));
-            return Err(
-                Failure::refused(message).hint("encrypt them with another key or delete them, then run it again")
-            );
+            return Err(Failure::refused(message)
+                .hint("encrypt these secrets with another key or delete them, then run the same command again"));
         }
         if !secrets.is_empty() {
-            task.note("deleted in 30 days, because deleted secrets need it to be restored");
+            task.note("the key is deleted in 30 days, because it is needed to restore deleted secrets");
             return Ok(LONGEST);
         }
         match self.removal {
             RemovalOf::Stack => Ok(SHORTEST),
             RemovalOf::Part => {
-                task.note("deleted in 30 days: until then, log events that it encrypted can be read");
+                task.note("the key is deleted in 30 days: until then, log events that it encrypted can be read");
                 Ok(LONGEST)
             }
         }

@@ -242,7 +242,9 @@ impl Lambda {
             return Ok(None);
         };
         let parsed = Policy::parse(&policy);
-        parsed.map(Some).map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))
+        parsed.map(Some).map_err(|error| {
+            Failure::refused(format!("could not {doing}: Lambda's answer is not a policy document: {error}"))
+        })
     }
 
     async fn urls(&self, function: &str) -> Result<Vec<Url>, Failure> {
@@ -304,7 +306,7 @@ impl Lambda {
 
     async fn runtime_updates(&self, function: &str) -> Result<Reading, Failure> {
         let read = self.client.get_runtime_management_config().function_name(function).send().await;
-        let read = match read.or_fail(&format!("read how {function} gets a new runtime")).or_absent() {
+        let read = match read.or_fail(&format!("read the mode of runtime updates of {function}")).or_absent() {
             Err(refused) if NO_MANAGED_RUNTIME.is(&refused) => return Ok(Err(NOT_MANAGED)),
             read => read?,
         };

@@ -163,7 +163,7 @@ impl Lambda {
     /// The settings of the version that the alias points to.
     async fn version(&self, function: &str) -> Result<Option<FunctionLive>, Failure> {
         let read = self.client.get_function().function_name(function).qualifier(LIVE).send().await;
-        let read = read.or_fail(&format!("read the version of the function {function} that {LIVE} leads to"));
+        let read = read.or_fail(&format!("read the version of the function {function} that {LIVE} points to"));
         let Some(read) = read.or_absent()? else { return Ok(None) };
         let settings = read.configuration.as_ref();
         Ok(settings.map(|config| FunctionLive::new((config, read.code.as_ref()), None, Access::unread(), &self.today)))
@@ -176,12 +176,12 @@ impl Lambda {
             self.client.publish_version().function_name(function).send().await.or_fail(&doing)
         });
         let version = published.await?.version;
-        version.ok_or_else(|| Failure::refused(format!("could not {doing}: the answer names none")))
+        version.ok_or_else(|| Failure::refused(format!("could not {doing}: the answer contains no version")))
     }
 
     /// Points the alias to a version, or, with `None`, removes its additional versions.
     async fn lead(&self, function: &str, version: Option<&str>, task: &Task) -> Result<(), Failure> {
-        let doing = format!("let the alias {LIVE} of the function {function} lead to one version");
+        let doing = format!("point the alias {LIVE} of the function {function} to one version");
         let nothing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let moved = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.update_alias().function_name(function).name(LIVE);

@@ -190,8 +190,7 @@ impl Described for EventSourceMapping {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "{}",
-            holds: "the function is called with the messages of its queue or the records of its stream, as the stack file \
-                    says, and nobody else receives them",
+            holds: "the mapping calls the function with the messages of its queue or the records of its stream, and its settings match the stack file",
             read: "ListEventSourceMappings",
         },
     };
@@ -269,7 +268,8 @@ impl Provider<EventSourceMapping> for Lambda {
     }
 
     async fn create(&self, want: &EventSourceMapping, task: &Task) -> Result<MappingOutputs, Failure> {
-        let doing = format!("let {} call the function {}", want.source_arn, want.function);
+        let doing =
+            format!("create the event source mapping from {} to the function {}", want.source_arn, want.function);
         let made = settled(task, &[&ROLE, &STREAM_READER, &FUNCTION_VISIBLE], || async {
             let call = self.once.create_event_source_mapping().function_name(want.target(&self.scope));
             let call = call.event_source_arn(&want.source_arn).batch_size(want.batch_size);

@@ -111,8 +111,7 @@ impl Resource for Function {
         let Drift { live, want, .. } = fixed;
         let message = format!("AWS cannot change {PACKAGE} of the function {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
-            "only a new function can have it: give it another name in the stack file, or remove it with another tool; \
-             `up` then creates it again",
+            "only a new function can have this package type: give the function another name in the stack file, or remove the function with another tool; `up` then creates it again",
         ))
     }
 }
@@ -245,7 +244,7 @@ impl Described for Function {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "{}",
-            holds: "code and settings match the stack file, and nothing else can call it or receive what it handles",
+            holds: "code and settings match the stack file, and nothing else can call the function or receive its events and results",
             read: "GetFunction, GetPolicy, ListFunctionUrlConfigs, ListFunctionEventInvokeConfigs, \
                    ListEventSourceMappings, ListAliases, ListVersionsByFunction, GetRuntimeManagementConfig, \
                    GetFunctionRecursionConfig",

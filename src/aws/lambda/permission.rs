@@ -124,7 +124,7 @@ impl Described for Permission {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "{}",
-            holds: "the permission to call the function is limited to it",
+            holds: "the permission to call the function is limited to its source",
             read: "GetPolicy",
         },
     };

@@ -59,7 +59,7 @@ impl ProvisionedLive {
     /// The failure for instances that do not start.
     pub(super) fn failure(&self, function: &str) -> Failure {
         Failure::refused(format!("instances of the function {function} do not start: {}", self.reason))
-            .hint("the function's log says more; after a mend, run `up` again")
+            .hint("the function's log shows the reason; fix the function, then run `up` again")
     }
 
     fn status(&self) -> String {
@@ -136,7 +136,7 @@ impl Described for ProvisionedConcurrency {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "{}",
-            holds: "as many instances as the stack file says are ready before they are called",
+            holds: "the number of ready instances matches the stack file",
             read: "GetProvisionedConcurrencyConfig",
         },
     };
@@ -216,7 +216,7 @@ impl Provider<ProvisionedConcurrency> for Lambda {
     }
 
     async fn delete(&self, gone: &ProvisionedOutputs, task: &Task) -> Result<(), Failure> {
-        let doing = format!("keep no instance of the function {} ready", gone.function);
+        let doing = format!("remove the provisioned concurrency of the function {}", gone.function);
         let deleted = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.delete_provisioned_concurrency_config().function_name(&gone.function);
             call.qualifier(LIVE).send().await.or_fail(&doing)

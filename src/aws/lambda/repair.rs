@@ -131,7 +131,7 @@ impl Lambda {
     }
 
     pub(super) async fn stop_recursion(&self, want: &Function, task: &Task) -> Result<(), Failure> {
-        let doing = format!("stop the function {} when it calls itself in a loop", want.name);
+        let doing = format!("set the recursive loop detection of the function {}", want.name);
         let put = settled(task, &[&FUNCTION_BUSY], || async {
             let call = self.client.put_function_recursion_config().function_name(&want.name);
             call.recursive_loop(RecursiveLoop::Terminate).send().await.or_fail(&doing)

@@ -157,7 +157,7 @@ impl Described for Record {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "DNS record",
-            holds: "it leads to the API's domain, and no other record does",
+            holds: "the record points to the API's domain name, and the name has no other records",
             read: "ListResourceRecordSets",
         },
     };

@@ -151,7 +151,7 @@ impl Described for ScheduleGroup {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "schedule group",
-            holds: "it is the stack's own, and has only its schedules",
+            holds: "the group belongs to the stack and contains only the stack's schedules",
             read: "GetScheduleGroup, ListTagsForResource and ListSchedules",
         },
     };

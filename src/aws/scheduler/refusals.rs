@@ -20,7 +20,7 @@ waits! {
     /// A group of that name is still being deleted.
     GROUP_GOING = wait(
         "schedules",
-        "a group of that name is not gone yet",
+        "a schedule group of that name is still being deleted",
         &["scheduler CreateScheduleGroup"],
         &["ConflictException"],
     )

@@ -33,7 +33,7 @@ waits! {
     /// After RestoreSecret, other calls may not see the restored secret yet.
     SECRET_BACK = wait(
         "deletion-and-recovery",
-        "the secret is not back yet",
+        "the restored secret is not visible everywhere yet",
         &[
             "secretsmanager DeleteSecret",
             "secretsmanager PutSecretValue",
@@ -52,7 +52,7 @@ waits! {
     /// The permission to invoke the function was just added.
     ROTATION = wait(
         "rotation",
-        "Secrets Manager may not invoke the function yet",
+        "Secrets Manager is not allowed to invoke the function yet",
         &["secretsmanager RotateSecret"],
         &["AccessDeniedException"],
     )

@@ -154,7 +154,7 @@ impl Provider<Rotation> for SecretsManager {
     async fn create(&self, want: &Rotation, task: &Task) -> Result<RotationOutputs, Failure> {
         // This call can be repeated: it sets the rotation, and without an immediate rotation it does not replace the
         // value.
-        let doing = format!("let {} rotate {}", want.function_arn, want.secret_arn);
+        let doing = format!("set {} as the rotation function of {}", want.function_arn, want.secret_arn);
         let rules = RotationRulesType::builder().automatically_after_days(want.days).build();
         let set = settled(task, &[&ROTATION, &SECRET_BACK], || async {
             let call = self.client.rotate_secret().secret_id(&want.secret_arn).rotate_immediately(false);

@@ -99,7 +99,7 @@ impl Secret {
             None => Ok(()),
             Some((key, _)) => {
                 let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
-                Err(Failure::refused(message).hint("run it again"))
+                Err(Failure::refused(message).hint("run the command again"))
             }
         }
     }
@@ -197,7 +197,7 @@ impl Resource for Secret {
             return compared.plain("value", ours, ours);
         }
         if self.rotated {
-            return compared.judged("value", ours, "a version of the rotation function's", Effect::Same);
+            return compared.judged("value", ours, "a version that the rotation function wrote", Effect::Same);
         }
         // If the version is the recorded one, the stack file has changed.
         let changed_elsewhere = live.recorded.is_some() && live.recorded != live.current;
@@ -301,7 +301,7 @@ impl Described for Secret {
         check: SettingsCheck {
             layer: Layer::Secrets,
             subject: "secret {}",
-            holds: "its value is the one that the stack wrote, and nobody else may read or replace it",
+            holds: "the stack wrote its value, and nobody else may read or replace it",
             read: "DescribeSecret and GetResourcePolicy",
         },
     };

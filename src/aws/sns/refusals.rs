@@ -13,7 +13,7 @@ refusals! {
 
 waits! {
     /// Tags of a deleted topic of the same name, concurrent changes, and too many calls.
-    SNS_BUSY = wait("topics", "SNS is still changing it", &["sns"], &["StaleTag", "ConcurrentAccess", "Throttled"])
+    SNS_BUSY = wait("topics", "SNS is still changing the topic", &["sns"], &["StaleTag", "ConcurrentAccess", "Throttled"])
             .pace(2000, 10_000, 120);
 }
 

@@ -154,7 +154,7 @@ impl Described for Subscription {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "{}",
-            holds: "it is subscribed to its topic, and receives every message",
+            holds: "the subscription exists and delivers every message of its topic",
             read: "ListSubscriptionsByTopic and GetSubscriptionAttributes",
         },
     };

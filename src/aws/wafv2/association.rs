@@ -229,7 +229,7 @@ impl Target for OfPool {
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Firewall,
-            subject: "web ACL before the pool",
+            subject: "web ACL of the user pool",
             holds: "it is attached to the user pool",
             read: "GetWebACLForResource",
         },

@@ -61,7 +61,7 @@ fn one(
         let labels: Vec<&str> = rule.rule_labels().iter().map(types::Label::name).collect();
         if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }
     };
-    let immunity = |some: bool| if some { "an immunity time of its own" } else { "none" };
+    let immunity = |some: bool| if some { "a custom immunity time" } else { "none" };
     let compared = compared
         .plain(name("RuleLabels"), labels(want), labels(live))
         .plain(name("CaptchaConfig"), "none", immunity(live.captcha_config().is_some()))

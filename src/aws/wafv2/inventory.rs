@@ -91,7 +91,7 @@ impl Wafv2 {
         // Without a type, AWS lists load balancers only.
         let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);
         let answer = call.resource_type(kind).send().await;
-        let answer = answer.or_fail(&format!("list what {acl_arn} is associated with")).or_absent()?;
+        let answer = answer.or_fail(&format!("list the resources that {acl_arn} is associated with")).or_absent()?;
         Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
     }
 }

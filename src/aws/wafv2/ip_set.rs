@@ -132,7 +132,10 @@ impl Resource for IpSet {
         let fixed = drift.iter().find(|drift| drift.field == FAMILY)?;
         let Drift { live, want, .. } = fixed;
         let message = format!("AWS cannot change the IP set {} from {live} to {want}", self.name);
-        Some(Failure::refused(message).hint("only a new one can have it: `securelambda down`, then `up`"))
+        Some(
+            Failure::refused(message)
+                .hint("only a new IP set can have this address version: run `securelambda down`, then `up`"),
+        )
     }
 }
 

@@ -62,7 +62,7 @@ impl fmt::Display for LoggingLive {
             Self::None => f.write_str("none"),
             Self::Unsupported => f.write_str(UNSUPPORTED),
             Self::Some(live) => {
-                write!(f, "{} without {}", destinations(live), redacted(live.redacted_fields()).join(", "))
+                write!(f, "{}, redacted: {}", destinations(live), redacted(live.redacted_fields()).join(", "))
             }
         }
     }
@@ -246,7 +246,7 @@ impl Wafv2 {
         // The call replaces the whole configuration, so it may be repeated.
         let put = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
             let call = self.client.put_logging_configuration().logging_configuration(config.clone());
-            call.send().await.or_fail(&format!("log the requests to {}", want.web_acl_arn))
+            call.send().await.or_fail(&format!("turn on the logging of the web ACL {}", want.web_acl_arn))
         });
         unless_unsupported(self.emulator, put.await)?;
         Ok(LoggingOutputs { web_acl_arn: want.web_acl_arn.clone() })

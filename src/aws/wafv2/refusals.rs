@@ -26,7 +26,7 @@ waits! {
     /// A removed association still counts as use.
     WAF_IN_USE = wait(
         "associations",
-        "it still counts as in use",
+        "the resource still counts as in use",
         &["wafv2"],
         &["WAFAssociatedItemException", "WAFUnavailableEntityException"],
     )
@@ -35,7 +35,7 @@ waits! {
     /// Somebody else changed the resource. The caller reads the lock token again before each attempt.
     WAF_LOCK = wait(
         "web-acls",
-        "its lock token is stale",
+        "the lock token of the IP set or web ACL is out of date",
         &["wafv2 UpdateIPSet", "wafv2 DeleteIPSet", "wafv2 UpdateWebACL", "wafv2 DeleteWebACL"],
         &["WAFOptimisticLockException"],
     )

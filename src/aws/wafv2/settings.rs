@@ -27,9 +27,9 @@ fn none_or<T>(value: Option<T>, words: impl Fn(T) -> String) -> String {
 /// The default action in words, with its custom headers or response, if any.
 fn default_action(action: &types::DefaultAction) -> String {
     match (action.allow(), action.block()) {
-        (Some(allow), None) if allow.custom_request_handling().is_some() => "Allow with request headers of its own",
+        (Some(allow), None) if allow.custom_request_handling().is_some() => "Allow with custom request headers",
         (Some(_), None) => "Allow",
-        (None, Some(block)) if block.custom_response().is_some() => "Block with a response of its own",
+        (None, Some(block)) if block.custom_response().is_some() => "Block with a custom response",
         (None, Some(_)) => "Block",
         _ => "none",
     }

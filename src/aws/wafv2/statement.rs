@@ -51,11 +51,11 @@ pub(super) fn action(rule: &types::Rule) -> String {
 /// An action in words, with its custom headers or response, if any.
 pub(super) fn action_words(action: &types::RuleAction) -> String {
     let with = |name: &str, custom: bool, what: &str| {
-        if custom { format!("{name} with {what} of its own") } else { name.to_owned() }
+        if custom { format!("{name} with {what}") } else { name.to_owned() }
     };
-    let request = "request headers";
+    let request = "custom request headers";
     if let Some(block) = action.block() {
-        return with("Block", block.custom_response().is_some(), "a response");
+        return with("Block", block.custom_response().is_some(), "a custom response");
     }
     if let Some(allow) = action.allow() {
         return with("Allow", allow.custom_request_handling().is_some(), request);
@@ -176,7 +176,7 @@ fn listed<T>(all: &[T], word: impl Fn(&T) -> String) -> String {
 /// A statement in words.
 pub(super) fn words(statement: &types::Statement) -> String {
     // The sender of a request chooses its headers.
-    let forwarded = |is: bool| if is { ", by a header" } else { "" };
+    let forwarded = |is: bool| if is { ", read from a header" } else { "" };
     if let Some(set) = statement.ip_set_reference_statement() {
         let by = forwarded(set.ip_set_forwarded_ip_config().is_some());
         return format!("addresses of {}{by}", set.arn());
@@ -237,9 +237,9 @@ pub(super) fn words(statement: &types::Statement) -> String {
 fn rate_words(rate: &types::RateBasedStatement) -> String {
     let of = match rate.aggregate_key_type() {
         AggregateKey::Ip => "one address",
-        AggregateKey::ForwardedIp => "one address, by a header",
+        AggregateKey::ForwardedIp => "one address, read from a header",
         AggregateKey::Constant => "all senders together",
-        _ => "one sender, by other keys",
+        _ => "one sender, by other aggregation keys",
     };
     let only = rate.scope_down_statement().map(|down| format!(", only {}", words(down))).unwrap_or_default();
     format!("over {} requests in {} s from {of}{only}", rate.limit(), rate.evaluation_window_sec())

@@ -105,7 +105,7 @@ fn explained(failure: Failure) -> Failure {
         return failure;
     }
     Failure::refused("this endpoint keeps no samples of requests")
-        .hint("AWS does; an emulator may store a firewall's rules without filtering by them")
+        .hint("AWS keeps samples; an emulator may store a web ACL's rules without applying them")
 }
 
 fn sample(sample: &SampledHttpRequest) -> Sample {

@@ -241,7 +241,7 @@ impl Wafv2 {
     /// Removes all associations of a web ACL that is being deleted. It is ours, so nobody else's protection is lost.
     async fn release(&self, acl: &Outputs, task: &Task) -> Result<(), Failure> {
         for stage in self.stages(&acl.arn).await? {
-            task.note(format!("taking it off {stage}"));
+            task.note(format!("removing the web ACL from {stage}"));
             self.detach(&stage, &acl.arn).await?;
         }
         Ok(())
@@ -465,7 +465,7 @@ mod tests {
         let table: Vec<(String, Value, &str, &str, bool)> = vec![
             ("/DefaultAction".into(), json!({"Block": {}}), "DefaultAction", "Block", false),
             ("/DefaultAction/Allow".into(), json!({"CustomRequestHandling": {"InsertHeaders": [{"Name": "a", "Value": "b"}]}}),
-                "DefaultAction", "Allow with request headers of its own", false),
+                "DefaultAction", "Allow with custom request headers", false),
             ("/VisibilityConfig/MetricName".into(), json!("other"), "VisibilityConfig.MetricName", "other", false),
             ("/VisibilityConfig/CloudWatchMetricsEnabled".into(), json!(false), "VisibilityConfig.CloudWatchMetricsEnabled", "false", false),
             ("/VisibilityConfig/SampledRequestsEnabled".into(), json!(false), "VisibilityConfig.SampledRequestsEnabled", "false", false),
@@ -490,11 +490,11 @@ mod tests {
             ("/Rules/1/Action".into(), json!({"Allow": {}}), "Rules.office.Action", "Allow", true),
             ("/Rules/1/Action".into(), json!({"Captcha": {}}), "Rules.office.Action", "Captcha", true),
             ("/Rules/1/Action".into(), json!({"Block": {"CustomResponse": {"ResponseCode": 200}}}), "Rules.office.Action",
-                "Block with a response of its own", false),
+                "Block with a custom response", false),
             ("/Rules/1/Name".into(), json!("door"), "Rules.office", "no such rule", true),
             ("/Rules/1/Statement/IPSetReferenceStatement/ARN".into(), json!("arn:x"), "Rules.office.Statement", "addresses of arn:x", true),
             ("/Rules/1/Statement/IPSetReferenceStatement/IPSetForwardedIPConfig".into(), forwarded, "Rules.office.Statement",
-                "addresses of arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/3-4, by a header", true),
+                "addresses of arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/3-4, read from a header", true),
             ("/Rules/1/Statement".into(), json!({"AndStatement": {"Statements": [{"IPSetReferenceStatement": {"ARN": SET}}, scoped]}}),
                 "Rules.office.Statement", "all of (addresses of arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/3-4, countries DE)", true),
             ("/Rules/1/VisibilityConfig/MetricName".into(), json!("x"), "Rules.office.VisibilityConfig.MetricName", "x", false),
@@ -503,7 +503,7 @@ mod tests {
             (format!("{rate}/EvaluationWindowSec"), json!(60), "Rules.rate.Statement", "over 500 requests in 60 s from one address", true),
             (format!("{rate}/EvaluationWindowSec"), json!(600), "Rules.rate.Statement", "over 500 requests in 600 s from one address", false),
             (format!("{rate}/AggregateKeyType"), json!("FORWARDED_IP"), "Rules.rate.Statement",
-                "over 500 requests in 300 s from one address, by a header", true),
+                "over 500 requests in 300 s from one address, read from a header", true),
             (format!("{rate}/ScopeDownStatement"), scoped.clone(), "Rules.rate.Statement",
                 "over 500 requests in 300 s from one address, only countries DE", true),
         ];

@@ -108,7 +108,7 @@ fn program(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), 
 }
 
 /// The pool to sign in to: the given one, or the route's.
-fn pool_of<'a>(args: &'a args::Call, target: &Target<'a>) -> Option<&'a str> {
+pub(super) fn pool_of<'a>(args: &'a args::Call, target: &Target<'a>) -> Option<&'a str> {
     match (&args.pool, &target.route.auth) {
         (Some(pool), _) | (None, Auth::Pool(pool)) => Some(pool),
         (None, _) => None,

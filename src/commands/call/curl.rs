@@ -1,5 +1,6 @@
 //! Writes the request of `call` as a curl command. It contains no secret, but a shell variable for each.
 
+use super::caller::pool_of;
 use super::content::Content;
 use super::route::Target;
 use crate::args;
@@ -64,11 +65,9 @@ fn proof(args: &args::Call, session: &Session, outputs: &Outputs, target: &Targe
         (None, Some(client)) => format!("--client {}", quoted(client)),
         (None, None) => return Ok(Proof::Nothing),
     };
-    let pool = match (&args.pool, &target.route.auth) {
-        (Some(pool), _) | (None, Auth::Pool(pool)) => format!(" --pool {}", quoted(pool)),
-        _ => String::new(),
-    };
-    Ok(Proof::Token(Some(command(&format!("token {holder}{pool}")))))
+    let pool = pool_of(args, target).map(|pool| format!(" --pool {}", quoted(pool))).unwrap_or_default();
+    let access = if args.user.is_some() && !target.route.scopes.is_empty() { " --access" } else { "" };
+    Ok(Proof::Token(Some(command(&format!("token {holder}{pool}{access}")))))
 }
 
 fn script(

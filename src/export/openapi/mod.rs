@@ -193,7 +193,7 @@ fn api_key_scheme() -> Value {
         "type": "apiKey",
         "in": "header",
         "name": "x-api-key",
-        "description": "The API key of a partner. It says who calls, and authorizes nobody",
+        "description": "The API key of a partner. It identifies the caller, but it does not authorize requests",
     })
 }
 
@@ -270,7 +270,8 @@ fn scheme_object((stack, api): (&Stack, &Api), route: &Route, urls: &Urls<'_>) -
                 Identity::Header(part) => ("header", part),
                 Identity::Query(part) => ("query", part),
             };
-            let description = format!("What the function of the authorizer {name} knows a caller by");
+            let description =
+                format!("The part of the request by which the function of the authorizer {name} identifies the caller");
             Some(json!({ "type": "apiKey", "in": place, "name": part, "description": description }))
         }
         Auth::Iam => Some(json!({

@@ -37,7 +37,7 @@ pub(super) fn operation(api: &Api, id: &str) -> Value {
         "operationId": id,
         "summary": "A browser's preflight request",
         "security": [],
-        "responses": { "204": { "description": "Which pages may send which requests", "headers": headers } },
+        "responses": { "204": { "description": "The origins, methods and headers that the API allows in requests from browsers", "headers": headers } },
     })
 }
 

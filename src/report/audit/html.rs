@@ -129,7 +129,7 @@ fn not_tried(audit: &Audit) -> Markup {
         @if !reasons.is_empty() {
             section.untried {
                 h2 { "Not tried " span { "(" (audit.count(Outcome::NotTried)) ")" } }
-                p { "Nothing that was read decides these controls. They neither failed nor passed." }
+                p { "The values that were read are not enough to decide these controls. They neither failed nor passed." }
                 dl {
                     @for (reason, controls) in reasons {
                         dt { (Visible(reason)) }
@@ -211,8 +211,8 @@ fn footer() -> Markup {
         footer {
             p {
                 "Each value was read from the live stack. "
-                strong { "Accepted" } " means that the control fails and that the stack file gives the reason why it may. "
-                strong { "Not tried" } " means that nothing that was read decides the control; the reason is shown. "
+                strong { "Accepted" } " means that the control fails, but the stack file accepts this and gives a reason. "
+                strong { "Not tried" } " means that the values that were read are not enough to decide the control; the reason is shown. "
                 strong { "N/A" } " means that the control cannot apply to this stack. This page contains no secret."
             }
         }

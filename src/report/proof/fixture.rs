@@ -62,7 +62,7 @@ pub(super) fn proof() -> Verification {
     checks.push(Check {
         layer: Layer::Functions,
         subject: "role ExternalLambda1".to_owned(),
-        claim: "its policy is the derived policy".to_owned(),
+        claim: "its policy equals the policy that the program derives".to_owned(),
         sent: "ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy".to_owned(),
         expected: "no managed policy".to_owned(),
         received: "arn:aws:iam::aws:policy/AmazonSNSFullAccess".to_owned(),

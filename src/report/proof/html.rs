@@ -303,7 +303,7 @@ mod tests {
     fn failures_come_first_with_all_details() {
         let page = proof_html(&fixture::proof());
         assert!(at(&page, "a token of MyUserPool2 is refused") < at(&page, "a user can sign in"));
-        assert!(at(&page, "its policy is the derived policy") < at(&page, "a user can sign in"));
+        assert!(at(&page, "its policy equals the policy that the program derives") < at(&page, "a user can sign in"));
         assert_snapshot!(readable(failure(&fixture::check(Verdict::Fail))));
     }
 

@@ -131,7 +131,7 @@ fn statement(proof: &Verification) -> String {
     match (broken.as_slice(), holding.len(), untried) {
         ([], 0, _) => "Nothing was verified".to_owned(),
         ([], 5, 0) => "Every layer holds".to_owned(),
-        ([], 5, _) => format!("What was tried holds in every layer; {untried} {checks} not tried"),
+        ([], 5, _) => format!("Every check that was tried passed; {untried} {checks} not tried"),
         ([], holding, 0) => format!("{holding} of 5 layers hold, the others were not verified"),
         ([], holding, _) => {
             format!("{holding} of 5 layers hold as far as they were tried; {untried} {checks} not tried")
@@ -167,7 +167,7 @@ mod tests {
         let mut proof = fixture::sound();
         assert_eq!(statement(&proof), "4 of 5 layers hold as far as they were tried; 1 check was not tried");
         proof.checks.push(Check { layer: Layer::Secrets, ..fixture::check(Verdict::Pass) });
-        assert_eq!(statement(&proof), "What was tried holds in every layer; 1 check was not tried");
+        assert_eq!(statement(&proof), "Every check that was tried passed; 1 check was not tried");
         proof.checks.retain(|check| check.verdict == Verdict::Pass);
         assert_eq!(statement(&proof), "Every layer holds");
         proof.checks.clear();

@@ -175,7 +175,7 @@ mod tests {
         Secrets  not checked
 
         Functions  1 failed
-          ✗ role ExternalLambda1: its policy is the derived policy
+          ✗ role ExternalLambda1: its policy equals the policy that the program derives
             sent      ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy
             expected  no managed policy
             received  arn:aws:iam::aws:policy/AmazonSNSFullAccess

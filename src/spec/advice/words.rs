@@ -163,7 +163,7 @@ pub(super) const WORDS: &[Word] = &[
         FUNCTION,
         &["auth", "authorizer", "pool"],
         &["api.routes.pool"],
-        "who may call is a key of the route: `pool` in [[api.routes]]",
+        "authorization belongs to the route: write `pool` in [[api.routes]]",
     ),
     text(FUNCTION, &["cors"], &["api.cors"], "CORS holds for a whole API: write it as `cors` under [api]"),
     text(
@@ -188,7 +188,7 @@ pub(super) const WORDS: &[Word] = &[
         API,
         &["authorizer", "authorizers", "auth", "pool"],
         &["api.routes.pool", "api.routes.authorizer"],
-        "who may call is a key of each route: `pool` in [[api.routes]], or `authorizer` for an entry of [authorizers]",
+        "authorization belongs to each route: write `pool` in [[api.routes]], or `authorizer` for an entry of [authorizers]",
     ),
     text(
         ROUTE,
@@ -308,7 +308,7 @@ pub(super) const WORDS: &[Word] = &[
         QUEUE,
         &["visibility", "visibilitytimeout"],
         &["functions.timeout_s"],
-        "it follows from `timeout_s` of the function that reads the queue",
+        "the visibility timeout follows from `timeout_s` of the function that reads the queue",
     ),
     name(IDENTITY_POOL, &["userpool", "userpools", "provider"], &["identity_pools.pool"]),
     name(IDENTITY_POOL, &["routes", "apis"], &["identity_pools.invokes"]),

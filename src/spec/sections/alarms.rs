@@ -19,7 +19,7 @@ section! {
     ALARMS: AlarmKeys = "alarms";
     notify: Text = form(
         "^([^@\\s]+@[^@\\s]+|arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})$",
-        "Who is notified when an alarm goes off and when it ends: an e-mail address, which has to confirm it, or the ARN of a topic in the same region, which must let CloudWatch publish to it. Left out, or with an address: a topic of the stack.",
+        "The recipient of notifications when an alarm starts and ends: an e-mail address, whose owner must confirm the subscription, or the ARN of a topic in the same region, which must let CloudWatch publish to it. Left out, or with an address: a topic of the stack.",
     );
     errors: Number = range(0, 1_000_000, 1, "How many calls of a function fail in a period.");
     throttles: Number = range(
@@ -37,7 +37,7 @@ section! {
     missing_data: Word<MissingData> = of(
         &["not-breaching", "breaching", "ignore", "missing"],
         &[MissingData::NotBreaching, MissingData::Breaching, MissingData::Ignore, MissingData::Missing],
-        "What a period without values means: that all is well, that the alarm goes off, that it stays as it is, or that nothing is known.",
+        "How the alarm treats a period without values: as within the threshold, as a breach, by keeping its state (ignore), or as insufficient data (missing).",
     );
 }
 
@@ -119,8 +119,10 @@ impl Part for Option<Alarms> {
     fn check(&self, checks: &mut Checks) {
         let own = self.as_ref().is_some_and(|alarms| !matches!(alarms.notify, Some(Notify::Topic(_))));
         if own && checks.stack.topics.contains_key(ALARMS_TOPIC) {
-            let flaw =
-                Diagnostic::new(format!("topics.{ALARMS_TOPIC}"), "the topic that the alarms tell has this name");
+            let flaw = Diagnostic::new(
+                format!("topics.{ALARMS_TOPIC}"),
+                "this name is reserved for the topic that the alarms notify",
+            );
             checks.report([flaw.help("give it another name, or set alarms.notify to the ARN of a topic".to_owned())]);
         }
     }

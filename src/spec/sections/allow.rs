@@ -20,10 +20,10 @@ pub(in crate::spec) use self::references::{Kind, Reference, pools_in, with_pool}
 section! {
     ALLOW: AllowKeys = "an entry of allow";
     actions: List = required(
-        "The actions, as in \"s3:GetObject\". They must be in AWS's service authorization reference. A wildcard needs `because`, and so does an action with which one could gain or give further permissions.",
+        "The actions, as in \"s3:GetObject\". They must be in AWS's service authorization reference. A wildcard needs `because`, and so does an action that could gain or grant further permissions.",
     );
     resources: List = required(
-        "The ARNs of what they are allowed on, as in \"arn:{partition}:s3:::photos/*\". `up` fills in {partition}, {region} and {account}, and the ARNs of what the stack has: \"{pool.NAME}\", \"{table.NAME}\", \"{queue.NAME}\", \"{topic.NAME}\" and \"{function.NAME}\", which something may follow, as in \"{table.notes}/index/*\". IAM's own variables such as ${aws:PrincipalTag/team} stay. An ARN that stands for everything of a kind, or for any region or account, needs `because`. \"*\" is for actions that AWS allows on nothing else.",
+        "The ARNs of the resources on which the actions are allowed, as in \"arn:{partition}:s3:::photos/*\". `up` fills in {partition}, {region} and {account}, and the ARNs of resources of the stack: \"{pool.NAME}\", \"{table.NAME}\", \"{queue.NAME}\", \"{topic.NAME}\" and \"{function.NAME}\", which may be followed by a part of the resource, as in \"{table.notes}/index/*\". IAM's own variables such as ${aws:PrincipalTag/team} stay. An ARN that stands for everything of a kind, or for any region or account, needs `because`. \"*\" is for actions that AWS allows on nothing else.",
     );
     conditions: Conditions = of(
         "The conditions under which they are allowed, as in { StringEquals = { \"s3:prefix\" = \"photos/\" } }.",

@@ -73,7 +73,7 @@ section! {
         "The oldest version of TLS that the API accepts. REST APIs only.",
     );
     logs: Nested<ApiLogsKeys> = table(
-        &API_LOGS, "What API Gateway logs. REST APIs only: an HTTP API always writes an access log.",
+        &API_LOGS, "The logs of API Gateway. REST APIs only: an HTTP API always writes an access log.",
     );
     tracing: Flag = hardened(
         false, true, "Whether X-Ray traces requests, which costs money. REST APIs only.",
@@ -82,7 +82,7 @@ section! {
         "The content types of bodies that are passed on as bytes, as in image/*. Functions get and return them in Base64. REST APIs only: an HTTP API passes on every body as it is.",
     );
     cors: Nested<CorsKeys> = table(
-        &CORS, "Which pages of other origins may call the API. Left out: none. A preflight request never meets an authorizer.",
+        &CORS, "The origins whose pages may call the API. Left out: none. Preflight requests need no authorization.",
     );
     domain: Nested<DomainKeys> = table(
         &DOMAIN, "A domain name of your own, by which the API can be called. It accepts TLS 1.2 or later.",
@@ -93,7 +93,7 @@ section! {
         "Whether the API can also be called by the host name that AWS gives it. False only with a domain, also with the hardened posture.",
     );
     allow_from: Nested<AllowFromKeys> = table(
-        &ALLOW_FROM, "From where and for whom the API can be called. Left out: from everywhere. REST APIs only.",
+        &ALLOW_FROM, "The networks and accounts that can call the API. Left out: all networks. REST APIs only.",
     );
     routes: Nested<RouteKeys> = tables(&ROUTE, "The routes that can be called.");
 }
@@ -107,7 +107,7 @@ section! {
         &["off", "error", "info"],
         &[ExecutionLog::Off, ExecutionLog::Error, ExecutionLog::Info],
         1,
-        "What is logged about the execution of requests. Bodies and tokens never are.",
+        "The level of the execution log. Bodies and tokens are never logged.",
     );
 }
 

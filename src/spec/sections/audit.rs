@@ -9,7 +9,7 @@ use crate::spec::reader::{Reader, Table};
 use crate::spec::section::section;
 use crate::spelling::nearest;
 
-static KEY: Nested<AuditKeys> = Nested::table("audit", &AUDIT, "What `audit` accepts.");
+static KEY: Nested<AuditKeys> = Nested::table("audit", &AUDIT, "Controls that `audit` accepts although they fail.");
 
 section! {
     AUDIT: AuditKeys = "audit";

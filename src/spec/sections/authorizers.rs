@@ -20,10 +20,10 @@ section! {
         "The function that decides. For a REST API it returns a policy, and for an HTTP API { isAuthorized: true } or false.",
     );
     identity: List = required(
-        "What a request must have, as in header:X-Partner or query:key. A request without it gets 401, and the function is not asked.",
+        "The parts of a request that identify the caller, as in header:X-Partner or query:key. A request without them gets 401, and the function is not called.",
     );
     cache_s: Number = range(
-        0, 3600, 0, "How long an answer holds for further requests with the same identity. In a REST API the policy must then name all routes that the caller may call: others get 403. In an HTTP API an answer holds for one route.",
+        0, 3600, 0, "How many seconds API Gateway caches an answer for the same identity. For a REST API, the policy must then name all routes that the caller may call: requests to other routes get 403. For an HTTP API, an answer is cached for one route.",
     );
 }
 
@@ -83,7 +83,11 @@ fn authorizer(reader: &mut Reader, table: &Table) -> LambdaAuthorizer {
     let given = reader.list(table, identity);
     if let Some(span) = Reader::nothing_in(table, identity) {
         let help = "write identity = [\"header:X-Partner\"]".to_owned();
-        reader.diagnostic(&span, format!("{} does not say by what it knows a caller", table.what), Some(help));
+        reader.diagnostic(
+            &span,
+            format!("{} has no `identity`, the part of a request that identifies the caller", table.what),
+            Some(help),
+        );
     }
     let mut parts = Vec::new();
     for (text, span) in &given {
@@ -148,9 +152,9 @@ mod tests {
             (SOUND, "authorizer = \"Partners\"", "there is no authorizer called Partners"),
             (SOUND, "authorizer = \"Partner\"\npool = \"P\"", "not both"),
             (SOUND, "authorizer = \"Partner\"\nauth = \"none\"", "not both"),
-            (SOUND, "", "does not say who may call it"),
+            (SOUND, "", "does not declare its authorization"),
             ("function = \"Chek\"\nidentity = [\"header:X\"]", "authorizer = \"Partner\"", "there is no function"),
-            ("function = \"Check\"\nidentity = []", "authorizer = \"Partner\"", "by what it knows a caller"),
+            ("function = \"Check\"\nidentity = []", "authorizer = \"Partner\"", "has no `identity`"),
             ("function = \"Check\"\nidentity = [\"X-Partner\"]", "authorizer = \"Partner\"", "no part of a request"),
         ] {
             let mistakes = file(authorizer, route).expect_err(says);

@@ -57,8 +57,8 @@ section! {
     image: Text = any(
         "Instead of `source`: a container image in a private repository of Amazon ECR, in the stack's region, with its digest: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/resize@sha256:….",
     );
-    trigger: Nested<TriggerKeys> = table(&TRIGGER, "What calls the function besides routes, if it is one thing.");
-    triggers: Nested<TriggerKeys> = some_tables(&TRIGGER, "The same, if it is several things.");
+    trigger: Nested<TriggerKeys> = table(&TRIGGER, "The trigger that calls the function besides routes, if there is only one.");
+    triggers: Nested<TriggerKeys> = some_tables(&TRIGGER, "The triggers that call the function besides routes, if there are several.");
     secrets: List = texts(
         "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
     );
@@ -80,14 +80,14 @@ section! {
     handler: TextOr = form(
         "^\\S{1,128}$",
         "index.handler",
-        "What Lambda calls: the file without its extension, a dot, and the function. With java it is package.Class::method, with dotnet Assembly::Namespace.Class::Method; both are required. With provided, the default is bootstrap.",
+        "The handler that Lambda calls: the file without its extension, a dot, and the function. With java it is package.Class::method, with dotnet Assembly::Namespace.Class::Method; both are required. With provided, the default is bootstrap.",
     );
     bundler: OptionalWord<Bundler> = of(
         &code::BUNDLERS, &[Bundler::Esbuild],
-        "Makes one file of the handler's file, in TypeScript or JavaScript, and of what it imports.",
+        "Bundles the handler's file, in TypeScript or JavaScript, and everything that it imports into one file.",
     );
     layers: List = texts(
-        "The ARNs of up to 5 layers, each with its version. Their code runs in the function; of two layers with the same file, the later one counts.",
+        "The ARNs of up to 5 layers, each with its version. Their code runs in the function; if two layers contain the same file, the one in the later layer is used.",
     );
     architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
     memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
@@ -95,7 +95,7 @@ section! {
     timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
     reserved_concurrency: OptionalNumber = range(
         1, 10_000,
-        "How many calls it may handle at the same time. Lambda reserves them for it; at least 100 of the account must remain unreserved, which `doctor` checks. Without it, the function shares the unreserved ones of the account.",
+        "How many calls it may handle at the same time. Lambda reserves them for it; at least 100 of the account must remain unreserved, which `doctor` checks. Without this key, the function shares the account's unreserved concurrency.",
     );
     provisioned_concurrency: OptionalNumber = range(
         1, 10_000,

@@ -22,13 +22,13 @@ pub(super) static KEY: Nested<IdentityPoolKeys> =
 
 section! {
     IDENTITY_POOL: IdentityPoolKeys = "an identity pool";
-    pool: Required = text("The pool whose users get temporary credentials.");
+    pool: Required = text("The user pool whose users get temporary credentials.");
     invokes: List = texts(
         "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route. Optional beside `allow`.",
     );
     allow: Nested<AllowKeys> = some_tables(
         &ALLOW,
-        "What else these credentials may do at AWS. IAM's variables tell users apart: ${cognito-identity.amazonaws.com:sub} is the id that the identity pool gives a user.",
+        "Further permissions of these credentials. IAM's variables distinguish users: ${cognito-identity.amazonaws.com:sub} is the id that the identity pool gives a user.",
     );
 }
 
@@ -118,7 +118,7 @@ fn opened_beside(stack: &Stack, name: &str, identity: &IdentityPool) -> Vec<Diag
             invoked.iter().map(|route| (route.method.as_str(), route.path.as_str())).collect();
         for opened in api.requests_opened_by(&allowed, &signed) {
             let message = format!(
-                "the role would also allow {}: the route {} answers it, and what the policy has to allow for {} covers it",
+                "the role would also allow {}, which the route {} answers: the resource that the policy must allow for {} covers it",
                 opened.request, opened.signed, opened.allowed_for
             );
             let help = "in policies `*` stands for slashes too: add the route to `invokes`, move it to an API of its own, \

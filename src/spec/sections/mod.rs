@@ -143,7 +143,8 @@ pub(super) struct Root;
 
 pub(super) static ROOT: Root = Root;
 
-static STACK: Nested<StackKeys> = Nested::table("stack", &STACK_KEYS, "The stack's name and what holds for all of it.");
+static STACK: Nested<StackKeys> =
+    Nested::table("stack", &STACK_KEYS, "The stack's name and the settings for the whole stack.");
 
 section! {
     STACK_KEYS: StackKeys = "stack";
@@ -166,7 +167,7 @@ section! {
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
         &[Posture::Baseline, Posture::Hardened],
-        "Which defaults the other keys have. hardened: those that auditors expect; `plan` shows what costs money.",
+        "The set of defaults for the other keys. hardened: the defaults that auditors expect; `plan` shows which of them cost money.",
     );
 }
 

@@ -237,6 +237,6 @@ mod tests {
     fn a_key_identifies_and_never_authorizes() {
         let keyed = "[[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nkey = true";
         let mistakes = file("[plans.p]\nkeys = [\"acme\"]", keyed).expect_err("nobody is authorized");
-        assert!(mistakes[0].message.contains("does not say who may call it"), "{mistakes:?}");
+        assert!(mistakes[0].message.contains("does not declare its authorization"), "{mistakes:?}");
     }
 }

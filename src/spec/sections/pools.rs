@@ -35,7 +35,7 @@ section! {
     POOL: PoolKeys = "a pool";
     existing: Text = form(
         "^[a-z0-9-]+_[A-Za-z0-9]+$",
-        "The id of a pool that somebody else looks after, as in eu-central-1_AbCdEfGhI. It is only read: `up` adds an app client of its own, and `down` removes that one again. Beside it stand only client_id, authorizer, tokens and flows.",
+        "The id of an existing pool outside of the stack, as in eu-central-1_AbCdEfGhI. The stack only reads it: `up` adds an app client of the stack's own, and `down` removes this client. Only client_id, authorizer, tokens and flows are allowed beside this key.",
     );
     client_id: Text = form(
         "^[A-Za-z0-9_+]{1,128}$",
@@ -71,13 +71,13 @@ section! {
         &[SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword, SignInFlow::Custom],
         &["srp", "password", "admin-password"],
         &["srp", "password"],
-        "How users may sign in. With custom, the functions of `hooks` ask for something of their own. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
+        "How users may sign in. With custom, the functions of `hooks` define their own challenges. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
     );
     sign_in: WordList<SignIn> = of(
         &["email", "phone", "username"],
         &[SignIn::Email, SignIn::Phone, SignIn::Username],
         &["email"],
-        "What users sign in with. With username, each user has a name, and the others are other names of theirs. Case does not matter. AWS cannot change it later.",
+        "The identifiers that users can sign in with. With username, each user has a username, and email and phone are aliases. Case does not matter. AWS cannot change it later.",
     );
     attributes: Nested<AttributeKeys> = named(
         ATTRIBUTE_NAME,
@@ -88,7 +88,7 @@ section! {
         "Groups that users can belong to, by name: 1 to 64 of A-Z, a-z, 0-9 and _ . @ + = -. `add-user --group` adds a user to one, and tokens name the groups of a user. A group has no role.",
     );
     scopes: Lists = of(
-        "What programs can be allowed to do, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain only those that the function of `hooks.pre_token` adds.",
+        "The scopes that programs can be granted, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain only those that the function of `hooks.pre_token` adds.",
     );
     clients: Nested<ClientKeys> = named(
         NAME, &CLIENT, "Further app clients, by name, beside the one that `token`, `call` and `verify` use.",
@@ -110,7 +110,7 @@ section! {
 
 section! {
     PASSWORD: PasswordKeys = "a password rule";
-    minimum_length: Number = hardened(6, 99, 12, 14, "The least number of characters.");
+    minimum_length: Number = hardened(6, 99, 12, 14, "The minimum number of characters.");
     history: Number = hardened(
         0, 24, 0, 24, "How many earlier passwords a user cannot choose again. Needs the plan essentials or plus.",
     );

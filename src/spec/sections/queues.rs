@@ -25,11 +25,11 @@ section! {
     QUEUE: QueueKeys = "a queue";
     dead_letter_after: OptionalNumber = range(
         1, 1000,
-        "After how many failed deliveries a message moves to the dead-letter queue. Its name is that of this queue with -dead behind it. `up` creates it; it keeps messages for 14 days, unless it has a section of its own. Without this key, a message that cannot be handled is delivered again until it is too old.",
+        "The number of failed deliveries after which a message moves to the dead-letter queue. The name of the dead-letter queue is the name of this queue followed by -dead. `up` creates it. It keeps messages for 14 days, unless it has a section of its own. Without this key, a message that cannot be handled is delivered again until it is too old.",
     );
     fifo: Flag = or(
         false,
-        "Whether it is a FIFO queue, which keeps the order of the messages of a group. Senders give each message a group and a deduplication id. AWS cannot change this later: `up` makes a new queue and deletes the old one with its messages, and says before how many there are.",
+        "Whether it is a FIFO queue, which keeps the order of the messages of a group. Senders give each message a group and a deduplication id. AWS cannot change this later: `up` first says how many messages the old queue has, then makes a new queue and deletes the old one with its messages.",
     );
     retention_days: Number = range(1, LONGEST, 4, "How many days a message is kept.");
 }

@@ -40,12 +40,12 @@ section! {
     SETTINGS_KEYS: SettingsKeys = "a secret's settings";
     resource_policy: Flag = hardened(false, true, RESOURCE_POLICY);
     administrators: List = texts(
-        "ARNs of roles and users. With a resource policy, everybody else but the functions that may read the secret is denied everything. Whoever runs `up` must be among them.",
+        "ARNs of roles and users. With a resource policy, only they and the functions that may read the secret have access; the policy denies everything to all others. The caller of `up` must be in the list.",
     );
     rotation: Nested<RotationKeys> = table(&ROTATION, "How the value is replaced regularly.");
     existing: Text = form(
         "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$",
-        "The ARN of a secret that somebody else looks after, instead of a value. Functions may read it; it is never changed or deleted.",
+        "The ARN of a secret that somebody else manages, instead of a value. Functions may read the secret; the program never changes or deletes it.",
     );
 }
 

@@ -37,14 +37,14 @@ section! {
         ATTRIBUTE,
         "The attribute by which items are found. It is text; \"userId:N\" is a number and \"userId:B\" is binary. AWS cannot change it later, nor `sort`.",
     );
-    sort: Text = form(ATTRIBUTE, "The attribute by which items of one key are told apart and sorted, in the same form.");
+    sort: Text = form(ATTRIBUTE, "The sort key: the attribute that distinguishes and sorts items with the same `key`. Written like `key`.");
     ttl: Text = any(
-        "The attribute with the time at which an item expires, in seconds since 1970. DynamoDB deletes it some time later. AWS takes one change of this an hour.",
+        "The attribute with the time at which an item expires, in seconds since 1970. DynamoDB deletes it some time later. AWS accepts one change of this key in an hour.",
     );
     stream: OptionalWord<StreamView> = of(
         &["new-and-old", "new", "old", "keys"],
         &[StreamView::NewAndOld, StreamView::New, StreamView::Old, StreamView::Keys],
-        "What the table's stream contains of each changed item. Without this key, the table has no stream.",
+        "The parts of a changed item that the table's stream contains. Without this key, the table has no stream.",
     );
     indexes: Nested<IndexKeys> = named(
         INDEX_NAME, &INDEX, "Further keys by which items are found, by the index's name. They are added and removed one at a time.",
@@ -62,7 +62,7 @@ section! {
     key: Required = form(ATTRIBUTE, "The attribute by which items are found, as in `[tables.NAME]`.");
     sort: Text = form(ATTRIBUTE, "The attribute by which items of one key are sorted.");
     projection: Word<bool> = of(
-        &["all", "keys"], &[true, false], "Which attributes of its items it has: all, or those of the keys.",
+        &["all", "keys"], &[true, false], "The attributes that the index contains: all, or only the keys.",
     );
     include: List = texts("Attributes that it has beside the keys. Only with projection = \"keys\".");
 }

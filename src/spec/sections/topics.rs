@@ -25,7 +25,7 @@ section! {
     );
     subscribers: Nested<SubscriberKeys> = some_tables(
         &SUBSCRIBER,
-        "Who gets its messages beside the functions that have it as a trigger. `up` ends all other subscriptions.",
+        "The subscribers of the topic, besides the functions that have it as a trigger. `up` ends all other subscriptions.",
     );
 }
 
@@ -35,7 +35,7 @@ section! {
     queue: Text = any("A queue of the stack, which the topic may then send to. FIFO queues get no messages of topics.");
     https: Text = form(
         HTTPS,
-        "An address that begins with https://. Whoever answers there must confirm the subscription. It has no user, password or query: they would be secrets.",
+        "An address that begins with https://. The server at this address must confirm the subscription. The address must not contain a user, a password or a query, because these would be secrets.",
     );
     raw: Flag = or(
         false,
@@ -196,7 +196,7 @@ fn address(url: &str) -> Result<(), (&'static str, &'static str)> {
     let Some(rest) = url.strip_prefix("https://") else {
         return Err((
             "the address does not begin with https://",
-            "SNS could send messages without encryption otherwise",
+            "write https://…: SNS would send messages to other addresses without encryption",
         ));
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

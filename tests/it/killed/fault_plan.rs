@@ -177,7 +177,8 @@ impl Inner {
             let state = self.state();
             let mut rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
             if !rows.any(|row| row["kind"] == kind.name && row["status"] == "deleting") {
-                self.violations.push(format!("{address} came when its record was gone, or did not say that it goes"));
+                self.violations
+                    .push(format!("{address} was sent although no record of its kind has the status `deleting`"));
             }
             return;
         }
@@ -201,7 +202,9 @@ impl Inner {
                 && (asked.path.contains(id.as_str()) || body.contains(id.as_str()))
                 && !outputs.contains(id.as_str())
             {
-                self.violations.push(format!("{address} was made before the id of what it needs, a {of}, was on disk"));
+                self.violations.push(format!(
+                    "{address} was sent before the state file contained the id of the {of} that the request names"
+                ));
             }
         }
     }

@@ -123,12 +123,12 @@ pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
                 excluded
                     .entry(from)
                     .or_default()
-                    .push((call.address, "asks once more what was answered with \"not yet\""));
+                    .push((call.address, "repeats a read whose answer was \"not ready yet\""));
             } else if from == Start::AfterDown && !waits {
                 excluded
                     .entry(from)
                     .or_default()
-                    .push((call.address, "as in `up`: only the secret and the key are found differently"));
+                    .push((call.address, "same as after `up`: only the secret and the key are found differently"));
             } else {
                 kept.push(call.address);
             }
@@ -373,7 +373,7 @@ pub fn table(undisturbed: &Undisturbed, report: &Report) -> String {
             text += &format!("  not cut: {count} ({reason})\n");
         }
     }
-    text += "\nA call that only reads is killed before it: after it leaves the account and the record alike.\n";
+    text += "\nFor a call that only reads, the program is killed only before the call. A kill after the call would leave the same account and the same state file.\n";
     text += &format!("\n{:<10} {:<14} {:<6} {:>6} {:>9}\n", "run", "cut", "then", "cases", "failures");
     let (mut cases, mut failures) = (0, 0);
     for ((from, cut, then), row) in &report.rows {

@@ -72,7 +72,7 @@ reads = ["notes"]
 writes = ["notes"]
 on_failure = { queue = "dead" }
 sends = ["work"]
-environment = { QUEUE = { queue = "work" }, POOL = { pool = "People" } }
+environment = { QUEUE = { queue = "work" }, POOL = { pool_id = "People" } }
 layers = ["arn:aws:lambda:eu-central-1:210987654321:layer:tools:3"]
 ephemeral_mb = 1024
 provisioned_concurrency = 1

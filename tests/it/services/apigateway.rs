@@ -12,7 +12,7 @@ const PART: &str = "it is part of its parent, whose id identifies it";
 const IN_API: &str = "its API lists it";
 const WITH_API: &str = "it goes with its API";
 const NOT_PLAYED: &str = "only the lists of APIs lag in these runs";
-const SHOWN_WITH_API: &str = "it goes with its API, whose name its own begins with";
+const SHOWN_WITH_API: &str = "its name begins with the name of its API, and API Gateway deletes it with the API";
 
 pub const SERVICE: Service = Service {
     name: "apigateway",

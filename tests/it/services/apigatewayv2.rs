@@ -9,7 +9,7 @@ use super::{Host, Kind, Lag, List, Reads, Service};
 const IN_API: &str = "its API lists it";
 const WITH_API: &str = "it goes with its API";
 const NOT_PLAYED: &str = "only the lists of APIs lag in these runs";
-const SHOWN_WITH_API: &str = "it goes with its API, whose name its own begins with";
+const SHOWN_WITH_API: &str = "its name begins with the name of its API, and API Gateway deletes it with the API";
 const REPLAYED: &str = "another tool has changed it; replayed exchanges test the call";
 
 pub const SERVICE: Service = Service {

@@ -45,8 +45,8 @@ pub const SERVICE: Service = Service {
     needs,
     unused: &[("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool")],
     unseen: &[
-        ("GetCredentialsForIdentity", "not signed, so nobody is told whose it is"),
-        ("GetId", "not signed, so nobody is told whose it is"),
+        ("GetCredentialsForIdentity", "the call is not signed, so it has no account"),
+        ("GetId", "the call is not signed, so it has no account"),
     ],
     refusals: Refusals {
         throttled: "cognito-throttled",

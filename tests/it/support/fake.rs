@@ -424,7 +424,11 @@ impl Inner {
         match used.chain(&want.under).find(|id| !self.toys.contains_key(*id)) {
             None => Ok(()),
             Some(missing) => {
-                self.violations.push(format!("{}.{} is made from {missing}, which is not there", K::NAME, want.name));
+                self.violations.push(format!(
+                    "{}.{} is created with {missing}, which does not exist",
+                    K::NAME,
+                    want.name
+                ));
                 Err(Failure::refused(format!("{missing} does not exist")))
             }
         }
@@ -515,7 +519,7 @@ impl<K: Kind> Provider<Toy<K>> for Cloud {
             if let Some(real) = inner.toys.get(&gone.id)
                 && !real.ours
             {
-                inner.violations.push(format!("a stranger's {} is deleted", gone.id));
+                inner.violations.push(format!("the program deleted {}, which another owner created", gone.id));
             }
             let uses = |(setting, id): (&String, &String)| setting.starts_with("uses ") && tree.contains(id);
             let depends = |(id, real): &(&String, &StoredToy)| {

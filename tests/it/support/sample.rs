@@ -45,7 +45,7 @@ pub fn broken() -> Verification {
     fail(&mut proof, "POST /lambda2", "garbage is refused", HOSTILE);
     let wide = "an inline policy securelambda-ExternalLambda1 and the managed policy \
                 arn:aws:iam::aws:policy/service-role/AmazonSNSFullAccessToEverythingThereIsInThisAccountAndBeyond";
-    fail(&mut proof, "role ExternalLambda1", "its policy is the derived policy", wide);
+    fail(&mut proof, "role ExternalLambda1", "its policy equals the policy that the program derives", wide);
     proof
 }
 
@@ -211,7 +211,12 @@ fn functions(list: &mut List) {
     };
     for function in ["InternalLambda", "ExternalLambda1", "ExternalLambda2"] {
         let sent = "ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy";
-        pass(&format!("role {function}"), "its policy is the derived policy", sent, "one inline policy, 3 statements");
+        pass(
+            &format!("role {function}"),
+            "its policy equals the policy that the program derives",
+            sent,
+            "one inline policy, 3 statements",
+        );
         let role = format!("role {function}");
         pass(&role, "only Lambda may assume it", "GetRole", "lambda.amazonaws.com, from this account");
         let function = format!("function {function}");

@@ -115,7 +115,7 @@ fn asked<'a>(reader: &mut Reader, name: &'a str, span: &'a Range<usize>, excused
         let message = format!("{name:?} stands for {} actions", actions.len());
         reader.diagnostic(span, message, Some("name the actions, or give the reason with `because`".into()));
     } else if !excused && actions.iter().any(|action| action.escalates(prefix)) {
-        let message = format!("with {name} one could gain or give further permissions");
+        let message = format!("a role with {name} could gain or grant further permissions");
         reader.diagnostic(span, message, Some("leave it out, or give the reason with `because`".into()));
     }
     Some(asked)
@@ -131,7 +131,7 @@ fn plain(arn: &str) -> Cow<'_, str> {
 fn whole(resource: &str) -> Result<(), (String, String)> {
     match Reference::of(resource) {
         Some(Reference { kind, name, rest }) if !rest.is_empty() && !rest.starts_with(['/', ':']) => {
-            let message = format!("{resource:?} would be something else than the {} {name}", kind.word());
+            let message = format!("{resource:?} would name another resource than the {} {name}", kind.word());
             Err((message, "continue with / or :, or write the ARN".into()))
         }
         _ => Ok(()),
@@ -250,7 +250,7 @@ fn condition(reader: &mut Reader, Condition { operator, key, .. }: &Condition, a
         let near = asked.first().and_then(|one| one.service.nearest_key(key));
         let services: BTreeSet<&str> = asked.iter().map(|one| one.prefix).collect();
         let services = services.into_iter().collect::<Vec<_>>().join(" and ");
-        let message = format!("{services} has no condition key {key:?}, and neither have all services");
+        let message = format!("neither {services} nor the global condition keys of IAM include {key:?}");
         reader.diagnostic(span, message, near.map(|near| format!("did you mean `{near}`?")));
     }
 }

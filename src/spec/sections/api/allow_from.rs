@@ -91,8 +91,7 @@ pub(super) fn check(api: &Api) -> Vec<Diagnostic> {
     // APIs).
     for OpenedRequest { request, signed, allowed_for } in api.requests_opened() {
         let message = format!(
-            "the resource policy would allow {request} to everybody who signs: the route {signed} answers it, and what the \
-             policy has to allow for {allowed_for} covers it"
+            "the resource policy would allow {request} to everybody with a signature: the route {signed} answers it, and the resource that the policy has to allow for {allowed_for} covers it"
         );
         let help = "in policies `*` stands for slashes too: move the signed routes to an API of their own, \
                     [apis.NAME], or give them a path that the other route's does not cover";

@@ -70,7 +70,7 @@ pub(super) fn auth(
             if by_pool.is_none() && by_auth.is_none() {
                 let help = "name a `pool`, or with `authorizer` a function that decides; for a route that anyone may call, write \
                             `auth = \"none\"`";
-                reader.diagnostic(&table.span, format!("{name} does not say who may call it"), Some(help.into()));
+                reader.diagnostic(&table.span, format!("{name} does not declare its authorization"), Some(help.into()));
             }
             None
         }

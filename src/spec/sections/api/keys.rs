@@ -18,7 +18,7 @@ pub(super) fn without_effect(api: &Api) -> Vec<Diagnostic> {
     let flaw = |(index, _)| {
         let message = "`key`: AWS has no API keys for HTTP APIs";
         let help =
-            "use `kind = \"rest\"` for the API, or remove the key and know partners by an entry of [authorizers]";
+            "use `kind = \"rest\"` for the API, or remove the key and identify partners by an entry of [authorizers]";
         Diagnostic::new(format!("routes.{index}.key"), message).help(help)
     };
     keyed.map(flaw).collect()

@@ -46,7 +46,7 @@ pub(super) fn without_effect(api: &Api) -> Vec<Diagnostic> {
     let given = |route: &super::Route| api.kind == ApiKind::Http && !route.parameters.is_empty();
     let routes = api.routes.iter().enumerate().filter(|(_, route)| given(route));
     let flaw = |(index, _)| {
-        let message = "`parameters`: an HTTP API does not look for parameters";
+        let message = "`parameters`: an HTTP API does not validate parameters";
         let help = "use `kind = \"rest\"` for the API, or remove the key and look for them in the function";
         Diagnostic::new(format!("routes.{index}.parameters"), message).help(help)
     };

@@ -47,7 +47,7 @@ section! {
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
     );
     parameters: Nested<ParametersKeys> = table(
-        &PARAMETERS, "What a request must have; without it, the gateway answers 400. REST APIs only.",
+        &PARAMETERS, "The query parameters and headers that a request must have. Without them, the gateway answers 400. REST APIs only.",
     );
     rate_limit: OptionalNumber = range(
         1, 10_000, "Requests a second that this route allows, instead of the API's `rate_limit`.",
@@ -58,7 +58,7 @@ section! {
     timeout_s: OptionalNumber = range(
         1,
         30,
-        "How long API Gateway waits for the answer. Left out: 29, or 30 for an HTTP API, which are the most that they allow. A function that takes longer runs on, and its caller gets 504, or 503.",
+        "How long API Gateway waits for the answer. Default and maximum: 29 for a REST API, 30 for an HTTP API. If the function takes longer, it continues to run, and the caller gets 504 or 503.",
     );
     verify: Flag = or(
         false,

@@ -107,7 +107,7 @@ pub(super) fn target(
     if given.is_none() && table.get(&function.key).is_none() {
         let help = "name its `function`; or write integration = { http = \"https://…\" } for a server, or \
                     integration = { mock = { status = 200, body = \"ok\" } } for a fixed answer";
-        reader.diagnostic(&table.span, format!("{name} does not say what answers"), Some(help.into()));
+        reader.diagnostic(&table.span, format!("{name} has neither `function` nor `integration`"), Some(help.into()));
         return none();
     }
     match (by_function, within) {
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn exactly_one_of_them_answers() {
         for (kind, text, says) in [
-            ("rest", "", "does not say what answers"),
+            ("rest", "", "has neither `function` nor `integration`"),
             ("rest", "function = \"F\"\nintegration = { mock = {} }", "either `function` or `integration`"),
             ("rest", "integration = {}", "exactly one of `mock` and `http`"),
             ("rest", "integration = { mock = {}, http = \"https://example.com\" }", "exactly one of `mock` and `http`"),

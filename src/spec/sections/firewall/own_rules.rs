@@ -17,21 +17,21 @@ section! {
     action: Word<FirewallAction> = of(
         &["block", "count", "allow"],
         &[FirewallAction::Block, FirewallAction::Count, FirewallAction::Allow],
-        "What happens to a request that meets all conditions below. allow: it passes, and no later rule sees it.",
+        "The action for a request that meets all conditions below. allow: the request passes, and WAF evaluates no later rule.",
     );
     path: Text = form(
-        "^/\\S*$", "Its path without the stage, as in \"/admin/*\". An asterisk stands for any characters.",
+        "^/\\S*$", "The path of the request without the stage, as in \"/admin/*\". An asterisk stands for any characters.",
     );
     header: Text = form(
         "^[A-Za-z0-9-]+: ?\\S",
         "A header with its value, as in \"X-Client: beta*\". An asterisk stands for any characters.",
     );
-    method: Text = form("^[A-Z]+$", "Its method, as in DELETE.");
-    body_over_kb: OptionalNumber = range(1, 64, "Its body is longer than this many KB.");
+    method: Text = form("^[A-Z]+$", "The method of the request, as in DELETE.");
+    body_over_kb: OptionalNumber = range(1, 64, "The body of the request is longer than this many KB.");
     label: Text = form(
-        "^[0-9A-Za-z_:-]+$", "A managed rule group, or another rule before it, gave it this label.",
+        "^[0-9A-Za-z_:-]+$", "A managed rule group or an earlier rule gave the request this label.",
     );
-    unless_address: List = texts("It comes from none of these IPv4 and IPv6 networks, given as CIDR.");
+    unless_address: List = texts("The request comes from none of these IPv4 and IPv6 networks, given as CIDR.");
 }
 
 /// A rule of the stack's own. It matches a request that meets all of its conditions; there is at least one.

@@ -178,7 +178,8 @@ pub(super) fn stream(
 
 /// Checks the ARN of a stream outside of the stack.
 fn stream_of(arn: &str) -> Result<(), (String, &'static str)> {
-    let example = "as in arn:aws:kinesis:eu-central-1:123456789012:stream/clicks, or what DynamoDB says of a table as LatestStreamArn";
+    let example =
+        "as in arn:aws:kinesis:eu-central-1:123456789012:stream/clicks, or LatestStreamArn of a DynamoDB table";
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, service, region, account, name] = parts.as_slice() else {
         return Err((format!("{arn:?} is not an ARN"), example));
@@ -194,7 +195,7 @@ fn stream_of(arn: &str) -> Result<(), (String, &'static str)> {
             named(table) && !time.is_empty() && time.chars().all(|c| c.is_ascii_digit() || "T:.-".contains(c))
         }
         ("dynamodb", ["table", _]) => {
-            let help = "name its stream: DynamoDB says it of the table as LatestStreamArn";
+            let help = "name the stream of the table, which is LatestStreamArn in the output of DescribeTable";
             return Err((format!("{arn} is a table"), help));
         }
         _ => false,
@@ -308,7 +309,7 @@ mod tests {
         wrong(&trigger("stream = \"note\""), "there is no table called note");
         wrong(&trigger("stream = \"plain\""), "the table plain has no stream");
         wrong(&trigger("stream = \"notes\"\nconcurrency = 2"), "a trigger with `stream` has no `concurrency`");
-        wrong(&trigger("stream = \"notes\"\nfilters = [\"INSERT\"]"), "is not an object in JSON");
+        wrong(&trigger("stream = \"notes\"\nfilters = [\"INSERT\"]"), "must be a JSON object");
         wrong(&trigger("stream = \"notes\"\nmax_age_s = 59"), "from 60 to 604800");
         wrong(&trigger("stream = \"notes\"\non_failure = { queue = \"ordered\" }"), "is a FIFO queue");
         wrong(&trigger("stream = \"notes\"\non_failure = { topic = \"faild\" }"), "there is no topic called faild");

@@ -27,20 +27,20 @@ pub(super) fn check(pattern: &str) -> Result<(), Flaw> {
     }
     let help = "write an object in JSON, in single quotes: '{\"eventName\": [\"INSERT\"]}'";
     let read: Result<Map<String, Value>, _> = serde_json::from_str(pattern);
-    members(&read.map_err(|error| (format!("a filter that is not an object in JSON: {error}"), help.into()))?, None)
+    members(&read.map_err(|error| (format!("a filter must be a JSON object: {error}"), help.into()))?, None)
 }
 
 /// The members of a pattern, or of the object `within` it.
 fn members(object: &Map<String, Value>, within: Option<&str>) -> Result<(), Flaw> {
     if object.is_empty() {
         let what = within.map_or("a filter".to_owned(), |name| format!("`{name}` in a filter"));
-        let help = "name what must fit, as in '{\"eventName\": [\"INSERT\"]}', or leave the filter out";
+        let help = "name the members that must match, as in '{\"eventName\": [\"INSERT\"]}', or leave the filter out";
         return Err((format!("{what} is empty"), help.into()));
     }
     object.iter().try_for_each(|(name, value)| match value {
         Value::Object(inner) => members(inner, Some(name)),
         Value::Array(choices) if choices.is_empty() => {
-            let help = format!("name what fits, as in {{\"{name}\": [\"…\"]}}");
+            let help = format!("name the values that match, as in {{\"{name}\": [\"…\"]}}");
             Err((format!("`{name}` in a filter has an empty list"), help))
         }
         Value::Array(patterns) if name == OR => patterns.iter().try_for_each(|pattern| match pattern {
@@ -49,7 +49,7 @@ fn members(object: &Map<String, Value>, within: Option<&str>) -> Result<(), Flaw
         }),
         Value::Array(choices) => choices.iter().try_for_each(|choice| of_value(name, choice)),
         scalar => {
-            let help = format!("write a list of what fits: {{\"{name}\": [{scalar}]}}");
+            let help = format!("write a list of the values that match: {{\"{name}\": [{scalar}]}}");
             Err((format!("`{name}` in a filter is not a list"), help))
         }
     })
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn what_lambda_refuses_is_a_mistake() {
         for (pattern, says) in [
-            ("INSERT", "not an object in JSON"),
-            ("[]", "not an object in JSON"),
+            ("INSERT", "must be a JSON object"),
+            ("[]", "must be a JSON object"),
             ("{}", "a filter is empty"),
             (r#"{"eventName": "INSERT"}"#, "`eventName` in a filter is not a list"),
             (r#"{"body": {"x": []}}"#, "`x` in a filter has an empty list"),

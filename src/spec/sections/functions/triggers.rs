@@ -39,7 +39,7 @@ section! {
         "With `queue`, `stream` and `stream_arn`: whether the function answers which messages or changes of a call it could not handle, as { batchItemFailures: [{ itemIdentifier }] }. Otherwise all of a failed call are delivered again.",
     );
     filters: List = texts(
-        "With `queue`, `stream` and `stream_arn`: up to 5 patterns in JSON, as in '{\"eventName\": [\"INSERT\"]}'. The function gets what fits one of them. Other messages of a queue are deleted.",
+        "With `queue`, `stream` and `stream_arn`: up to 5 patterns in JSON, as in '{\"eventName\": [\"INSERT\"]}'. The function gets messages or changes that match one of them. Other messages of a queue are deleted.",
     );
     concurrency: OptionalNumber = range(
         2, 1000, "With `queue`: how many calls are made at the same time at most.",
@@ -47,7 +47,7 @@ section! {
     start: Word<StreamStart> = of(
         &["oldest", "latest"],
         &[StreamStart::Oldest, StreamStart::Latest],
-        "With `stream` and `stream_arn`: where reading begins when `up` makes the trigger. oldest (TRIM_HORIZON): with everything that the stream still has. latest (LATEST): with what comes afterwards; what comes in the minutes in which the trigger is made may be missed. If the key changes later, nothing else changes.",
+        "With `stream` and `stream_arn`: where reading begins when `up` makes the trigger. oldest (TRIM_HORIZON): with everything that the stream still has. latest (LATEST): with later records; records that arrive in the minutes in which the trigger is created may be missed. A later change of this key has no effect.",
     );
     parallel: Number = range(
         1, 10, 1,
@@ -59,7 +59,7 @@ section! {
     );
     max_age_s: OptionalNumber = range(
         60, 604_800,
-        "With `stream` and `stream_arn`: after how many seconds a change is too old to be handled. Left out: when the stream forgets it, for a table after a day.",
+        "With `stream` and `stream_arn`: after how many seconds a change is too old to be handled. Left out: when the stream no longer has the change; for a table, this is after a day.",
     );
     bisect: Flag = or(
         false,
@@ -71,18 +71,18 @@ section! {
     );
     schedule: Text = form(
         "^(rate|cron|at)\\(.+\\)$",
-        "When the function is called: rate(5 minutes), cron(0 8 ? * MON-FRI *) or at(2027-01-31T08:00:00), as EventBridge Scheduler takes it. The event is empty. `on_failure` gets what the function could not handle.",
+        "When the function is called: rate(5 minutes), cron(0 8 ? * MON-FRI *) or at(2027-01-31T08:00:00), as EventBridge Scheduler takes it. The event is empty. `on_failure` of the function gets the events that it could not handle.",
     );
     timezone: TextOr = form(
         "^[A-Za-z0-9_+/-]{1,50}$", "UTC", "With `schedule`: the time zone of cron and at, as in Europe/Berlin.",
     );
     service: Text = form(
         "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$",
-        "The service that calls the function for something that another tool made, as in s3.amazonaws.com. `up` only permits the call; the other tool sets up what leads to it.",
+        "The service that calls the function on behalf of a resource that another tool made, as in s3.amazonaws.com. `up` only permits the call; the other tool configures the resource to make it.",
     );
     source_arn: Text = form(
         "^arn:[a-z-]+:[a-z0-9-]+:",
-        "With `service`: the ARN of that something, as in arn:aws:s3:::photos. An ARN without an account stands for something of this account.",
+        "With `service`: the ARN of the resource on whose behalf the service calls, as in arn:aws:s3:::photos. An ARN without an account means a resource of this account.",
     );
     because: Text = any("With `service`: why `source_arn` has a wildcard. Without a reason it must not have one.");
 }
@@ -318,8 +318,9 @@ fn outside_caller(
         reader.diagnostic(&span, why, help);
     }
     let Some((source_arn, span)) = source else {
-        let help = "name what it calls the function for, as in source_arn = \"arn:aws:s3:::photos\"";
-        reader.diagnostic(&table.span, format!("{service} may not call for everything"), Some(help.into()));
+        let help =
+            "name the resource on whose behalf it calls the function, as in source_arn = \"arn:aws:s3:::photos\"";
+        reader.diagnostic(&table.span, format!("{service} needs a `source_arn`"), Some(help.into()));
         return None;
     };
     if !is_arn(&source_arn) {
@@ -437,7 +438,7 @@ mod tests {
             (caller("s3", "arn:aws:s3:::photos"), "is not a service"),
             (caller("s3.amazonaws.com", "photos"), "is not an ARN"),
             (caller("events.amazonaws.com", any), "has a wildcard"),
-            (entries(&["service = \"s3.amazonaws.com\""]), "may not call for everything"),
+            (entries(&["service = \"s3.amazonaws.com\""]), "needs a `source_arn`"),
         ] {
             assert!(wrong.as_ref().is_err_and(|mistakes| mistakes.contains(why)), "{wrong:?}");
         }

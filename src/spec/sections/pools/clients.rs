@@ -36,7 +36,7 @@ section! {
             None,
         ],
         &["srp"],
-        "How it gets tokens. With client-credentials, alone, it is a program that gets access tokens for itself, with its secret; with the others, users sign in.",
+        "The ways to get tokens. With client-credentials, which cannot be combined with others, the client is a program that gets access tokens for itself with its secret. With the other flows, users sign in.",
     );
     scopes: List = texts("The scopes that a program may ask for, as in orders/read. Only with client-credentials.");
 }
@@ -45,7 +45,7 @@ section! {
     LOGIN: LoginKeys = "a login";
     domain: Required = form(
         DOMAIN,
-        "The first part of the pool's domain, DOMAIN.auth.REGION.amazoncognito.com, at which programs get their tokens. It must be unlike that of every other pool of the region.",
+        "The first part of the pool's domain, DOMAIN.auth.REGION.amazoncognito.com, at which programs get their tokens. It must be unique among all pools of the region, in all accounts.",
     );
 }
 
@@ -155,7 +155,7 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
                 );
             }
         } else if !wanted.scopes.is_empty() {
-            let help = "remove `scopes`: tokens of users who sign in with a password name none of them";
+            let help = "remove `scopes`: tokens of users who sign in with a password contain no scopes of the pool";
             flaw(".scopes", "only a client with client-credentials can have scopes", help);
         }
     }

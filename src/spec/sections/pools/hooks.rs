@@ -23,7 +23,7 @@ section! {
     pre_token_version: Number = one_of(
         &[1, 2, 3],
         1,
-        "What pre_token is told and can change. 1: ID tokens. 2: access tokens of users and their scopes too. 3: also access tokens of programs. 2 and 3 need the plan essentials or plus.",
+        "The version of the event for pre_token, which decides the tokens that it can change. 1: ID tokens. 2: access tokens of users and their scopes too. 3: also access tokens of programs. 2 and 3 need the plan essentials or plus.",
     );
     custom_message: Text = any("Called before a message is sent. It can replace the subject and the text.");
     define_auth_challenge: Text = any(

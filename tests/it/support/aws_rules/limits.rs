@@ -8,7 +8,7 @@ const RETENTION: [i64; 22] =
 
 pub const RULES: &[Rule] = &[
     Rule {
-        name: "CloudWatch Logs: days that are none of the allowed",
+        name: "CloudWatch Logs: a retention that is not one of the allowed numbers of days",
         status: 400,
         code: "InvalidParameterException",
         message: "1 validation error detected: Value at 'retentionInDays' failed to satisfy constraint: Member must \
@@ -20,7 +20,7 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "Lambda: instances that are kept ready of what is no version",
+        name: "Lambda: provisioned concurrency without a version or an alias",
         status: 400,
         code: "InvalidParameterValueException",
         message: "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",

@@ -72,7 +72,7 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "Cognito: names and other names at once",
+        name: "Cognito: aliasAttributes together with usernameAttributes",
         status: 400,
         code: "",
         message: "Only one of the aliasAttributes or usernameAttributes can be set in a user pool.",

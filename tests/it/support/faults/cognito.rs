@@ -83,8 +83,8 @@ fn is_set(value: &Value) -> bool {
 impl ConsistencyRule for Resets {
     fn name(&self) -> &'static str {
         match self.update {
-            "UpdateUserPool" => "Cognito: UpdateUserPool resets what it is not told",
-            _ => "Cognito: UpdateUserPoolClient resets what it is not told",
+            "UpdateUserPool" => "Cognito: UpdateUserPool resets the fields that the request leaves out",
+            _ => "Cognito: UpdateUserPoolClient resets the fields that the request leaves out",
         }
     }
 
