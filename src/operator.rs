@@ -82,6 +82,9 @@ const THEIR_POOLS: &str = "{their-pools}";
 /// Stands for the ARNs of the user pools that the stack does not manage but in which it has an app client.
 const WITH_OUR_CLIENTS: &str = "{pools-with-our-clients}";
 
+/// Stands for the ARNs of the roles of groups' members in templates.
+const MEMBER_ROLES: &str = "{member-roles}";
+
 /// Stands for each custom domain of the stack file in templates.
 const DOMAIN: &str = "{domain}";
 /// Stands for the ARNs of the stack file's topics with subscribed addresses, and of those with subscribed queues.
@@ -112,6 +115,8 @@ pub struct Named {
     pub layers: BTreeSet<String>,
     /// The ARNs of the repositories of its functions' images.
     pub images: BTreeSet<String>,
+    /// The ARNs of the roles that identity pools give to the members of groups.
+    pub member_roles: BTreeSet<String>,
     /// The ARNs of the user pools that the stack does not manage.
     pub their_pools: BTreeSet<String>,
     /// The ARNs of the user pools that the stack does not manage but in which it has an app client of its own.
@@ -163,13 +168,15 @@ impl Wanted<'_> {
 
     /// The ARNs of the stack file that a pattern stands for, if it does.
     fn arns(&self, pattern: &str) -> Option<BTreeSet<String>> {
-        let Named { layers, images, their_pools, with_our_clients, told_topics, queued_topics, .. } = self.named;
+        let Named { layers, images, member_roles, their_pools, with_our_clients, told_topics, queued_topics, .. } =
+            self.named;
         let topics = |names: &BTreeSet<String>| {
             names.iter().map(|name| self.scope.arn("sns", &self.scope.physical(name))).collect()
         };
         match pattern {
             LAYERS => Some(layers.clone()),
             IMAGES => Some(images.clone()),
+            MEMBER_ROLES => Some(member_roles.clone()),
             THEIR_POOLS => Some(their_pools.clone()),
             WITH_OUR_CLIENTS => Some(with_our_clients.clone()),
             TOLD_TOPICS => Some(topics(told_topics)),

@@ -194,6 +194,15 @@ pub struct IdentityPool {
     pub id: String,
     /// The role of its users.
     pub role_arn: String,
+    /// The roles of the members of groups, by the group's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupRole>,
+}
+
+/// The role that the members of a group get from an identity pool.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupRole {
+    pub role_arn: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -281,9 +290,14 @@ impl Outputs {
             });
             Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url, domain })
         };
-        let identity_pool = |name: &String| {
+        let identity_pool = |(name, wanted): (&String, &spec::IdentityPool)| {
             let (pool, role) = (ids::identity_pool(name).recorded(state)?, ids::caller(name).recorded(state)?);
-            Some((name.clone(), IdentityPool { id: pool.id, role_arn: role.arn }))
+            let of_group = |group: &spec::GroupAllow| {
+                let role = ids::member(name, &group.group).recorded(state)?;
+                Some((group.group.clone(), GroupRole { role_arn: role.arn }))
+            };
+            let groups = wanted.groups.iter().filter_map(of_group).collect();
+            Some((name.clone(), IdentityPool { id: pool.id, role_arn: role.arn, groups }))
         };
         let pool = |(name, wanted): (&String, &spec::Pool)| {
             let (pool, client) = (ids::pool(name).recorded(state)?, ids::client(name).recorded(state)?);
@@ -341,7 +355,7 @@ impl Outputs {
             region: scope.region.clone(),
             api: stack.api.as_ref().and_then(|one| api((None, one))),
             apis: stack.apis.iter().filter_map(|(name, one)| Some((name.clone(), api((Some(name), one))?))).collect(),
-            identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
+            identity_pools: stack.identity_pools.iter().filter_map(identity_pool).collect(),
             pools: stack.pools.iter().filter_map(pool).chain(stack.existing_pools.iter().filter_map(theirs)).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),

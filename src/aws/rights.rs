@@ -124,6 +124,7 @@ pub enum Sid {
     /// would make anybody's resource ours.
     TagWhatIsMade,
     PassRolesToIdentityPools,
+    PassRolesToGroups,
     RequestValidators,
     FirstApi,
     OwnHttpApis,
@@ -189,6 +190,7 @@ impl Sid {
             Self::MakeUserPools => "MakeUserPools",
             Self::TagWhatIsMade => "TagWhatIsMade",
             Self::PassRolesToIdentityPools => "PassRolesToIdentityPools",
+            Self::PassRolesToGroups => "PassRolesToGroups",
             Self::RequestValidators => "RequestValidators",
             Self::FirstApi => "FirstApi",
             Self::OwnHttpApis => "OwnHttpApis",
@@ -233,7 +235,16 @@ impl Sid {
             | Self::HttpApiParts
             | Self::DomainParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole | Self::UseLayers | Self::UseImages | Self::UseTheirPools | Self::ClientsInTheirPools => &[],
+            Self::OnAnything
+            | Self::FirstApi
+            | Self::DeliverAccessLogs
+            | Self::SetApiLogRole
+            | Self::UseLayers
+            | Self::UseImages
+            | Self::UseTheirPools
+            | Self::ClientsInTheirPools
+            // The service that AWS would name here is not documented. The roles trust identity pools alone.
+            | Self::PassRolesToGroups => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis | Self::OwnApiKeys | Self::OwnUsagePlans | Self::OwnDomains => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],

@@ -3,10 +3,13 @@
 pub mod refusals;
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::error::OrFail;
 use super::retries::client;
 use super::service::AwsService;
+use super::sigv4::Keys;
 use crate::engine::Failure;
 use crate::regions::Service;
 
@@ -38,6 +41,17 @@ impl CallerIdentity {
     pub fn is_root(&self) -> bool {
         self.arn.ends_with(":root")
     }
+}
+
+/// The principal that owns these credentials. The call needs no permission.
+///
+/// # Errors
+/// The credentials are not valid, or AWS did not answer.
+pub async fn caller_with(sdk: &SdkConfig, keys: &Keys) -> Result<CallerIdentity, Failure> {
+    let session = keys.session.as_ref().map(|session| session.reveal().to_owned());
+    let credentials = Credentials::new(&keys.id, keys.secret.reveal(), session, None, "identity pool");
+    let sdk = sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    caller(&sdk).await
 }
 
 /// The principal that owns the credentials of `sdk`. The call needs no permission.

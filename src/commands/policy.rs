@@ -140,6 +140,7 @@ pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
         outside_callers: stack.outside_callers(),
         layers: stack.layers(),
         images: stack.image_repositories(),
+        member_roles: stack.member_roles().map(|role| scope.role_arn(&scope.physical(&role))).collect(),
         their_pools: stack.existing_pools.values().map(|pool| pool.arn(scope)).collect(),
         with_our_clients: clients.map(|pool| pool.arn(scope)).collect(),
         domains: stack.domains().map(|domain| domain.name.clone()).collect(),

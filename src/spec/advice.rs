@@ -80,6 +80,7 @@ fn exists(path: &str) -> bool {
             Holds::Table(inner)
             | Holds::Tables(inner)
             | Holds::Named(_, inner)
+            | Holds::NamedTables(inner)
             | Holds::Variables(inner)
             | Holds::Auth(_, inner) => vec![inner],
             _ => Vec::new(),

@@ -2,6 +2,7 @@
 //! JSON schema and docs/stack-file.md follow from the declaration.
 
 mod lists;
+mod nested;
 mod words;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use super::rules::Names;
 use super::section::Section;
 
 pub(super) use lists::Lists;
+pub(super) use nested::Nested;
 pub(super) use words::{OptionalWord, Word, WordList};
 
 /// A key, for the schema and the documentation.
@@ -48,6 +50,8 @@ pub(super) enum Holds {
     Tables(&'static dyn Section),
     /// Names chosen by the user, each with a table.
     Named(Names, &'static dyn Section),
+    /// Names of other entries, each with a list of tables.
+    NamedTables(&'static dyn Section),
     /// Ids of controls, each with a reason as text.
     Reasons,
     /// Names chosen by the user, each with a list of text.
@@ -298,49 +302,6 @@ impl List {
 
     pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Texts, about).required() }
-    }
-}
-
-/// One or more tables.
-pub(super) struct Nested<S: 'static> {
-    pub key: Key,
-    pub section: &'static S,
-}
-
-impl<S: Section> Nested<S> {
-    const fn of(key: Key, section: &'static S) -> Self {
-        Self { key, section }
-    }
-
-    pub(super) const fn table(name: &'static str, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Table(section), about), section)
-    }
-
-    /// A list of tables that must be given.
-    pub(super) const fn tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Tables(section), about).required(), section)
-    }
-
-    /// A list of tables that can be left out.
-    pub(super) const fn some_tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Tables(section), about), section)
-    }
-
-    pub(super) const fn named(name: &'static str, names: Names, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Named(names, section), about), section)
-    }
-
-    pub(super) const fn secrets(
-        name: &'static str,
-        section: &'static S,
-        settings: &'static dyn Section,
-        about: &'static str,
-    ) -> Self {
-        Self::of(Key::new(name, Holds::Secrets(section, settings), about), section)
-    }
-
-    pub(super) const fn variables(name: &'static str, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Variables(section), about).or(Fallback::EmptyTable), section)
     }
 }
 

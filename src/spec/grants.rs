@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::sections::{pools_in, with_pool};
-use super::{Allowed, Block, Function, IdentityPool, Stack, Variable};
+use super::{Allowed, Block, Function, GroupAllow, IdentityPool, Stack, Variable};
 use crate::scope::Scope;
 
 /// A permission of a role.
@@ -59,7 +59,16 @@ pub fn pools_of(allow: &[Allowed]) -> impl Iterator<Item = &str> {
 
 /// Everything that the entry of an identity pool grants in `allow`. A user pool has a placeholder instead of its ARN.
 pub fn granted_to_callers(wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Vec<Grant> {
-    wanted.allow.iter().enumerate().map(|(at, allowed)| allowed_by(at, allowed, (stack, scope))).collect()
+    let allow = wanted.allow.iter().enumerate();
+    allow.map(|(at, allowed)| allowed_by("allow", at, allowed, (stack, scope))).collect()
+}
+
+/// Everything that the entry of an identity pool grants to the members of a group: the permissions of all users, and
+/// those of the group.
+pub fn granted_to_members(wanted: &IdentityPool, group: &GroupAllow, stack: &Stack, scope: &Scope) -> Vec<Grant> {
+    let further = group.allow.iter().enumerate();
+    let further = further.map(|(at, allowed)| allowed_by("groups", wanted.allow.len() + at, allowed, (stack, scope)));
+    granted_to_callers(wanted, stack, scope).into_iter().chain(further).collect()
 }
 
 /// Everything that the entry of a function grants. Grants without resources are left out. A user pool has a placeholder
@@ -70,7 +79,7 @@ pub fn grants(stack: &Stack, wanted: &Function, scope: &Scope) -> Vec<Grant> {
     grants.extend(parameters(wanted, scope));
     grants.extend(their_secrets(stack, wanted, scope));
     let allow = wanted.rights.allow.iter().enumerate();
-    grants.extend(allow.map(|(at, allowed)| allowed_by(at, allowed, (stack, scope))));
+    grants.extend(allow.map(|(at, allowed)| allowed_by("allow", at, allowed, (stack, scope))));
     grants.retain(|grant| !grant.resources.is_empty());
     grants
 }
@@ -150,9 +159,9 @@ fn their_secrets(stack: &Stack, wanted: &Function, scope: &Scope) -> [Grant; 2] 
     ]
 }
 
-fn allowed_by(at: usize, allowed: &Allowed, (stack, scope): (&Stack, &Scope)) -> Grant {
+fn allowed_by(key: &'static str, at: usize, allowed: &Allowed, (stack, scope): (&Stack, &Scope)) -> Grant {
     Grant {
-        key: "allow",
+        key,
         sid: format!("Allow{}", at + 1),
         actions: allowed.actions.clone(),
         resources: allowed.resources(stack, scope),

@@ -12,6 +12,11 @@ pub fn caller_role(identity_pool: &str) -> String {
     format!("{identity_pool}-caller")
 }
 
+/// The name of the role of a group's members, without the stack's name. No other role has a dot in its name.
+pub fn member_role(identity_pool: &str, group: &str) -> String {
+    format!("{identity_pool}.{group}")
+}
+
 /// The name of API Gateway's model for a body schema: `LambdasExternalRequestSchema` for
 /// `lambdas/external/request.schema.json`. API Gateway allows letters and digits only.
 pub fn body_model(file: &Path) -> String {

@@ -179,16 +179,6 @@ impl Reader {
         all
     }
 
-    /// The tables in a list of tables; `None` if the key is left out.
-    pub(super) fn tables<'a, S: Section>(&mut self, table: &Table<'a>, key: &Nested<S>) -> Option<Vec<Item<'a>>> {
-        let item = table.get(&key.key)?;
-        let DeValue::Array(items) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a list of tables in double brackets");
-            return None;
-        };
-        Some(items.iter().collect())
-    }
-
     /// The text of a value whose key the user chose.
     pub(super) fn string(&mut self, item: Item, name: &str) -> Option<String> {
         if let DeValue::String(text) = item.get_ref() {

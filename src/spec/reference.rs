@@ -43,6 +43,7 @@ fn add(found: &mut Vec<Found>, path: &str, section: &'static dyn Section) {
         match key.holds {
             Holds::Table(section) => add(found, &format!("[{inner}]"), section),
             Holds::Tables(section) => add(found, &format!("[[{inner}]]"), section),
+            Holds::NamedTables(section) => add(found, &format!("[[{inner}.NAME]]"), section),
             Holds::Named(_, section) => add(found, &format!("[{inner}.NAME]"), section),
             Holds::Variables(section) => add(found, &format!("[{inner}.VARIABLE]"), section),
             Holds::Secrets(section, settings) => {
@@ -77,6 +78,7 @@ fn value(key: &Key) -> String {
         Holds::Conditions => "for each operator of IAM, a table of condition keys with their values".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),
         Holds::Tables(_) => "a list of tables (below)".to_owned(),
+        Holds::NamedTables(_) => "for each name, a list of tables (below)".to_owned(),
         Holds::Named(_, section) if section.keys().is_empty() => "an empty table for each name".to_owned(),
         Holds::Named(..) => "a table for each name (below)".to_owned(),
         Holds::Secrets(..) => "for each name, a table for each key (below)".to_owned(),

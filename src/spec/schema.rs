@@ -73,6 +73,10 @@ fn property(key: &Key) -> Value {
         }
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
+        Holds::NamedTables(section) => {
+            let list = json!({ "type": "array", "items": table(section), "minItems": 1 });
+            json!({ "type": "object", "additionalProperties": list })
+        }
         Holds::Named(names, section) => named(&table(section), names.form),
         Holds::Secrets(value, settings) => {
             let either = json!({ "anyOf": [table(value), table(settings)] });

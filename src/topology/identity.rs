@@ -71,9 +71,14 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
     for (name, wanted) in &stack.pools {
         let pool = user_pool(from, name, wanted);
         let handle = ids::pool(name).add(graph, (), move |()| pool.clone());
-        for group in &wanted.groups {
+        // `identity_pools` adds the others after their roles.
+        for group in wanted.groups.iter().filter(|group| !stack.groups_with_roles(name).any(|of| of == *group)) {
             let (id, group) = (ids::group(name, group), group.clone());
-            id.add_under(graph, handle, handle, move |pool| UserGroup { pool_id: pool.id, name: group.clone() });
+            id.add_under(graph, handle, handle, move |pool| UserGroup {
+                pool_id: pool.id,
+                name: group.clone(),
+                role: None,
+            });
         }
         if let Some(domain) = wanted.login.clone() {
             ids::domain(name)

@@ -6,21 +6,20 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Input;
-use super::identity::Pools;
+use super::identity::{self, Pools};
 use super::messaging::{self, Secrets, secret_policy};
 use super::source::Source;
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
-use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, UserPool, placeholders, provider};
+use crate::aws::cognito::{
+    GroupRole, IdentityPool, IdentityPoolRoles, ServiceUser, UserGroup, UserPool, placeholders, provider,
+};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
-use crate::scope::Scope;
-use crate::spec::grants::{granted_to_callers, pools_of};
-use crate::spec::names::{caller_role, service_username};
-use crate::spec::policies;
-use crate::spec::{IdentityPool as Wanted, Stack};
+use crate::spec::grants::{granted_to_callers, granted_to_members, pools_of};
+use crate::spec::{GroupAllow, IdentityPool as Wanted, names, policies};
 
 /// The ids of the resources that this file adds.
 pub(crate) mod ids {
@@ -47,6 +46,15 @@ pub(crate) mod ids {
 
     pub(crate) fn caller_policy(identity_pool: &str) -> IdOf<RolePolicy> {
         IdOf::new("caller-policy", identity_pool)
+    }
+
+    /// The role of the members of a group.
+    pub(crate) fn member(identity_pool: &str, group: &str) -> IdOf<Role> {
+        IdOf::new("member", &format!("{identity_pool}/{group}"))
+    }
+
+    pub(crate) fn member_policy(identity_pool: &str, group: &str) -> IdOf<RolePolicy> {
+        IdOf::new("member-policy", &format!("{identity_pool}/{group}"))
     }
 }
 
@@ -85,7 +93,7 @@ pub(super) fn service_users(
             kms_key: Encryption::default(),
         };
         let secret = id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() });
-        let username = service_username(name, &scope.stack);
+        let username = names::service_username(name, &scope.stack);
         let attributes = stack.pools.get(&wanted.pool).map(|pool| placeholders(&pool.attributes, &username));
         let attributes = attributes.unwrap_or_default();
         ids::service_user(name).add_under(graph, pool, (pool, secret), move |(pool, secret)| ServiceUser {
@@ -99,13 +107,14 @@ pub(super) fn service_users(
     secrets
 }
 
-/// The identity pools and their roles.
+/// The identity pools, their roles, and the groups of users that have such a role.
 pub(super) fn identity_pools(
     graph: &mut Graph,
-    Input { stack, scope, .. }: Input<'_>,
+    from: Input<'_>,
     pools: &Pools,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> BTreeMap<String, PoolCaller> {
+    let Input { stack, scope, .. } = from;
     let mut callers = BTreeMap::new();
     for (name, wanted) in &stack.identity_pools {
         let (Some(users), Some(client)) = (pools.pools.get(&wanted.pool), pools.clients.get(&wanted.pool)) else {
@@ -119,36 +128,104 @@ pub(super) fn identity_pools(
             provider: provider(&home, &users.id),
             client_id: client.client_id,
         });
-        let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
-        let policy = policy(graph, (name, wanted), role, (stack, scope), pools, apis);
+        let (role, policy) = caller_role(graph, from, (name, wanted), pool, Whose::AllUsers, (pools, apis));
+        if let Some(users) = users.own() {
+            members(graph, from, (name, wanted), (users, pool), (pools, apis));
+        }
         let id = ids::identity_pool_roles(name);
-        let home = scope.clone();
-        let roles = id.add_under(graph, pool, (pool, role, users.clone()), move |(pool, role, users)| {
-            IdentityPoolRoles { pool_id: pool.id, role_arn: role.arn, provider: provider(&home, &users.id) }
+        let (home, by_token) = (scope.clone(), !wanted.groups.is_empty());
+        let needs = (pool, role, users.clone(), client.clone());
+        let roles = id.add_under(graph, pool, needs, move |(pool, role, users, client)| IdentityPoolRoles {
+            pool_id: pool.id,
+            role_arn: role.arn,
+            roles_from: by_token.then_some(client.client_id),
+            provider: provider(&home, &users.id),
         });
         callers.insert(name.clone(), PoolCaller { pool, policy, roles });
     }
     callers
 }
 
-fn role(
+/// The groups whose members get a role of their own from this identity pool.
+fn members(
     graph: &mut Graph,
-    name: &str,
+    from: Input<'_>,
+    (name, wanted): (&str, &Wanted),
+    (users, pool): (Handle<UserPool>, Handle<IdentityPool>),
+    (pools, apis): (&Pools, &BTreeMap<Option<String>, Handle<RestApi>>),
+) {
+    for (precedence, group) in (0..).zip(&wanted.groups) {
+        let (role, _) = caller_role(graph, from, (name, wanted), pool, Whose::Members(group), (pools, apis));
+        let (id, group) = (identity::ids::group(&wanted.pool, &group.group), group.group.clone());
+        id.add_under(graph, users, (users, role), move |(pool, role)| UserGroup {
+            pool_id: pool.id,
+            name: group.clone(),
+            role: Some(GroupRole { arn: role.arn, precedence }),
+        });
+    }
+}
+
+/// The users of an identity pool that a role is for.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// The users who are in no group with a role.
+    AllUsers,
+    Members(&'a GroupAllow),
+}
+
+/// A role of an identity pool's users, and its policy.
+fn caller_role(
+    graph: &mut Graph,
+    Input { stack, scope, .. }: Input<'_>,
+    (name, wanted): (&str, &Wanted),
     pool: Handle<IdentityPool>,
-    scope: &Scope,
-    boundary: Option<&String>,
-) -> Handle<Role> {
-    let id = ids::caller(name);
-    let role = Role {
-        id: id.to_string(),
-        name: scope.physical(&caller_role(name)),
+    whose: Whose<'_>,
+    (pools, apis): (&Pools, &BTreeMap<Option<String>, Handle<RestApi>>),
+) -> (Handle<Role>, Handle<RolePolicy>) {
+    let (role, policy, role_name, users) = match whose {
+        Whose::AllUsers => {
+            (ids::caller(name), ids::caller_policy(name), names::caller_role(name), "the users".to_owned())
+        }
+        Whose::Members(GroupAllow { group, .. }) => (
+            ids::member(name, group),
+            ids::member_policy(name, group),
+            names::member_role(name, group),
+            format!("the members of {group}"),
+        ),
+    };
+    let desired = Role {
+        id: role.to_string(),
+        name: scope.physical(&role_name),
         trust: Policy::default(),
-        description: format!("Permissions of the users of the identity pool {name} of the stack {}", scope.stack),
-        boundary: boundary.cloned(),
+        description: format!("Permissions of {users} of the identity pool {name} of the stack {}", scope.stack),
+        boundary: stack.permissions_boundary.clone(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
     let principal = scope.identity_pools_principal();
-    id.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..role.clone() })
+    let role = role.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..desired.clone() });
+    let (granted, further) = match whose {
+        Whose::AllUsers => (granted_to_callers(wanted, stack, scope), [].as_slice()),
+        Whose::Members(group) => (granted_to_members(wanted, group, stack, scope), group.allow.as_slice()),
+    };
+    let named = pools_of(&wanted.allow).chain(pools_of(further));
+    let named = named.filter_map(|pool| Some((pool.to_owned(), pools.pools.get(pool)?.clone())));
+    let named: BTreeMap<String, Source<UserPool>> = named.collect();
+    let found = stack.opened(&wanted.invokes).filter_map(|(invoke, api, route)| {
+        Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
+    });
+    let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
+    let scope = scope.clone();
+    let policy = policy.add_under(graph, role, (role, apis, named), move |(role, apis, named)| {
+        let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
+            let api: crate::aws::apigateway::RestApiOutputs = api;
+            scope.execute_api_arn(&api.id, stage, method, path)
+        };
+        let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
+        let pool = |name: &str| named.get(name).map(|pool| pool.arn.clone());
+        let granted = granted.iter().map(|grant| grant.clone().with_pools(&pool).statement());
+        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: policies::callers(&arns, granted) }
+    });
+    (role, policy)
 }
 
 /// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
@@ -167,37 +244,10 @@ fn trust(principal: &str, identity_pool: &str) -> Policy {
     })])
 }
 
-fn policy(
-    graph: &mut Graph,
-    (name, wanted): (&str, &Wanted),
-    role: Handle<Role>,
-    (stack, scope): (&Stack, &Scope),
-    pools: &Pools,
-    apis: &BTreeMap<Option<String>, Handle<RestApi>>,
-) -> Handle<RolePolicy> {
-    let found = stack.opened(&wanted.invokes).filter_map(|(invoke, api, route)| {
-        Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
-    });
-    let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
-    let named = pools_of(&wanted.allow).filter_map(|pool| Some((pool.to_owned(), pools.pools.get(pool)?.clone())));
-    let named: BTreeMap<String, Source<UserPool>> = named.collect();
-    let granted = granted_to_callers(wanted, stack, scope);
-    let scope = scope.clone();
-    ids::caller_policy(name).add_under(graph, role, (role, apis, named), move |(role, apis, named)| {
-        let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
-            let api: crate::aws::apigateway::RestApiOutputs = api;
-            scope.execute_api_arn(&api.id, stage, method, path)
-        };
-        let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
-        let pool = |name: &str| named.get(name).map(|pool| pool.arn.clone());
-        let granted = granted.iter().map(|grant| grant.clone().with_pools(&pool).statement());
-        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: policies::callers(&arns, granted) }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Scope;
     use crate::spec::{blueprints, parse};
     use crate::topology::{SecretValues, desired};
 

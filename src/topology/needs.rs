@@ -19,9 +19,10 @@ pub fn needs(stack: &Stack) -> Needs {
         ..Scope::default()
     };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default(), None);
+    let callers = stack.identity_pools.keys().map(|pool| caller_role(pool));
     Needs {
         services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([sts::SERVICE]).collect(),
-        assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),
+        assumed_by_pools: callers.chain(stack.member_roles()).map(|role| anywhere.physical(&role)).collect(),
     }
 }
 

@@ -21,6 +21,7 @@ mod evidence;
 mod expiry;
 mod firewall;
 mod functions;
+mod group_roles;
 mod groups;
 mod lambda_authorizers;
 mod parameters;

@@ -10,16 +10,21 @@ use super::expiry::{self, ShortClients};
 use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions, groups,
-    lambda_authorizers, parameters, past_gateway, programs, reach, secrets, settings, signed, throttle, unlisted,
+    Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions,
+    group_roles, groups, lambda_authorizers, parameters, past_gateway, programs, reach, secrets, settings, signed,
+    throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
 use crate::engine::{CancellationToken, Failure, StopLevel};
 use crate::error::{Error, Kind};
 use crate::spec::{Api, Limits};
 
-/// The maximum number of parallel checks.
+/// The maximum number of parallel checks at AWS.
 const AT_ONCE: usize = 16;
+
+/// The maximum number of parallel checks at an emulator. It starts a process for each parallel call of a function. With too
+/// many of them, a small machine exceeds the functions' timeouts.
+const AT_ONCE_ON_EMULATOR: usize = 4;
 
 /// How long a stopped proof waits for test users that are being added. A half-added user could not be removed.
 const GRACE: Duration = Duration::from_secs(3);
@@ -170,6 +175,7 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         signed::units(context),
         lambda_authorizers::units(context),
         groups::units(context),
+        group_roles::units(context),
         api_keys::units(context),
         past_gateway::units(context),
         secrets::units(context),
@@ -179,7 +185,8 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
     ];
     // Collect the checks as they end: a check that waits for a message must not delay the next ones.
     let numbered = units.into_iter().flatten().enumerate().map(|(at, unit)| unit.map(move |checks| (at, checks)));
-    let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(AT_ONCE).collect().await;
+    let at_once = if context.at_aws() { AT_ONCE } else { AT_ONCE_ON_EMULATOR };
+    let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(at_once).collect().await;
     found.sort_by_key(|(at, _)| *at);
     checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
     checks.extend(expiry::checks(context, &short_tokens).await);

@@ -17,6 +17,7 @@ use crate::aws::iam::Iam;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::{Answer, HeaderNames, Request};
+use crate::secret::SecretValue;
 use crate::spec::grants::granted_to_callers;
 use crate::spec::{Auth, IdentityPool};
 use crate::topology::ids;
@@ -75,7 +76,7 @@ async fn callers(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     };
     let guest = guest.by(guest_gets(&identities, &known.id, context.at_aws())).await;
     let began = std::time::Instant::now();
-    let keys = keys(context, &identities, &known.id, pool).await;
+    let keys = keys(context, &identities, &known.id, (pool, context.id_token(&pool.pool))).await;
     let result = keys.as_ref().map_or_else(Clone::clone, |keys| {
         CheckResult::pass(format!("temporary credentials, AccessKeyId beginning with {:.4}", keys.id))
     });
@@ -101,13 +102,14 @@ async fn granted(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     rights::checks(context, role, context.at_aws().then_some(&iam), policies).await
 }
 
-async fn keys(
+/// The credentials that the identity pool with this id gives to the user with this ID token.
+pub(super) async fn keys(
     context: &VerifyContext<'_>,
     identities: &Identities,
     identity_pool: &str,
-    pool: &IdentityPool,
+    (pool, token): (&IdentityPool, Result<&SecretValue, CheckResult>),
 ) -> Result<Keys, CheckResult> {
-    let token = context.id_token(&pool.pool)?;
+    let token = token?;
     let users = context.subject.outputs.pools.get(&pool.pool);
     let users = users.ok_or_else(|| CheckResult::not_tried("because the user pool does not exist"))?;
     loop {

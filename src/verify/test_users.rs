@@ -1,7 +1,7 @@
 //! Temporary users, one for each pool and one for each group that a route is for, with a random address and a random
 //! password. They exist only during a proof.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -134,8 +134,9 @@ impl TestUsers {
         // `verify` creates no user in an existing pool.
         let own = pools.iter().filter(|(_, pool)| !pool.existing);
         let of_pool = |(name, pool): (&String, &Pool)| -> Vec<TestUser> {
-            let members = stack.groups_of_routes(name).into_iter().map(Some);
-            std::iter::once(None).chain(members).map(|group| user((name, pool), group)).collect()
+            let groups: BTreeSet<String> =
+                stack.groups_of_routes(name).into_iter().chain(stack.groups_with_roles(name).cloned()).collect();
+            std::iter::once(None).chain(groups.into_iter().map(Some)).map(|group| user((name, pool), group)).collect()
         };
         Self { users, all: own.flat_map(of_pool).collect() }
     }

@@ -78,6 +78,10 @@ ephemeral_mb = 2048
 [pools.Customers]
 mfa = "optional"
 firewall = true
+[identity_pools.Files]
+pool = "Staff"
+allow = [{ actions = ["s3:GetObject"], resources = ["arn:{partition}:s3:::photos/*"] }]
+groups = { staff = [{ actions = ["s3:PutObject"], resources = ["arn:{partition}:s3:::photos/*"] }] }
 [pools.Staff]
 hooks = { post_confirmation = "News", pre_authentication = "Listener" }
 groups = ["staff", "old"]
@@ -285,6 +289,8 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "FirstApi",
         "MakeEventSourceMappings",
         "OwnFunctionsEvents",
+        "PassRolesToGroups",
+        "PassRolesToIdentityPools",
         "PassRolesToLambda",
         "PassRolesToScheduler",
         "DeliverAccessLogs",

@@ -35,7 +35,35 @@ def hole(name, sets, at, plant, read, **more):
     return Hole(name, "groups", sets, at, plant, read, **more)
 
 
+def foreign_role(s):
+    """The emulator has no UpdateGroup."""
+    key = {"UserPoolId": s.pool("Users"), "GroupName": "staff"}
+    s.idp.delete_group(**key)
+    s.idp.create_group(**key, RoleArn=s.foreign_role(), Precedence=0)
+
+
+def role(s):
+    return s.idp.get_group(UserPoolId=s.pool("Users"), GroupName="staff")["Group"].get("RoleArn")
+
+
+def files(s):
+    return s.identity.get_identity_pool_roles(IdentityPoolId=s.identity_pool("Files"))
+
+
+def rule(s):
+    old = files(s)
+    by_rule = {"Type": "Rules", "AmbiguousRoleResolution": "Deny", "RulesConfiguration": {"Rules": [
+        {"Claim": "email_verified", "MatchType": "Equals", "Value": "true", "RoleARN": s.foreign_role()}]}}
+    s.identity.set_identity_pool_roles(IdentityPoolId=s.identity_pool("Files"), Roles=old["Roles"],
+                                       RoleMappings={provider: by_rule for provider in old["RoleMappings"]})
+
+
 HOLES = [
+    hole("the members of a group get a foreign role", ["cognito-idp CreateGroup RoleArn"], ["group.Users/staff"],
+         foreign_role, role),
+    hole("a rule chooses the role that the group should decide",
+         ["cognito-identity SetIdentityPoolRoles RoleMappings{}.Type|RoleMappings{}.RulesConfiguration.Rules[].RoleARN"],
+         ["identity-pool-roles.Files"], rule, lambda s: files(s).get("RoleMappings")),
     hole("another group may call a route for one", [VARIABLES], ON_CHECKER, of_rules('["staff"]', '["staff","cooks"]'),
          configuration(CHECKER, "Environment", "Variables")),
     hole("the tokens of a stranger's pool pass where a group is needed", [VARIABLES], ON_CHECKER,

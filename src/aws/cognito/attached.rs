@@ -72,8 +72,8 @@ impl Attached {
         self.resource_servers.iter().filter(move |server| !is_ours(server))
     }
 
-    /// The groups that the stack file does not name. For a named group, `UserGroup` itself reports a role. No run gives
-    /// a group a role, so the groups in the state lose theirs too.
+    /// The groups that the stack file does not name. For a named group, `UserGroup` itself reports another role. Groups
+    /// that only the state names lose their roles too: the stack file gives them none.
     fn foreign_groups<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a Group> {
         self.groups.iter().filter(|group| !want.groups.contains(&group.name))
     }

@@ -1,4 +1,4 @@
-//! Groups of a user pool that the stack file names. Runs manage the groups, which have no role, but not their members.
+//! Groups of a user pool that the stack file names. Runs manage the groups and their roles, but not their members.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
 /// A group of a pool. Tokens of its members name it.
@@ -16,6 +16,16 @@ use crate::layer::Layer;
 pub struct UserGroup {
     pub pool_id: String,
     pub name: String,
+    /// The role that an identity pool gives to the members.
+    pub role: Option<GroupRole>,
+}
+
+/// The role of a group's members.
+#[derive(Debug, Clone)]
+pub struct GroupRole {
+    pub arn: String,
+    /// The rank of the group. Of several groups with a role, a user has the role of the group with the lowest number.
+    pub precedence: i32,
 }
 
 /// A group has no id and no tags: its name is unique in its pool, and it is ours if the pool is ours. The outputs are
@@ -55,7 +65,18 @@ impl Resource for UserGroup {
     }
 
     fn compare(&self, live: &UserGroupLive) -> Comparison {
-        Comparison::default().nothing_else("RoleArn", &live.group.role)
+        let Some(GroupRole { arn, precedence }) = &self.role else {
+            return Comparison::default().nothing_else("RoleArn", &live.group.role);
+        };
+        let effect = match &live.group.role {
+            // The members then get the role of the other users.
+            None => Effect::Differs,
+            Some(role) => Effect::weakens_unless(role == arn),
+        };
+        let role = live.group.role.as_deref().unwrap_or("none");
+        let rank = live.group.precedence.map_or_else(|| "none".to_owned(), |rank| rank.to_string());
+        // Whatever the rank, a user gets the role of one of the user's own groups.
+        Comparison::default().judged("RoleArn", arn, role, effect).plain("Precedence", precedence.to_string(), rank)
     }
 }
 
@@ -77,7 +98,7 @@ impl Described for UserGroup {
                 on: POOLS,
                 rights: &[
                     Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateGroup"] },
-                    // A group's role can be removed only by creating the group again, with its members.
+                    // A role is set in place. It can be removed only by creating the group again, with its members.
                     Permissions {
                         needs: &[Usage::Update],
                         actions: &[
@@ -85,6 +106,7 @@ impl Described for UserGroup {
                             "cognito-idp:CreateGroup",
                             "cognito-idp:DeleteGroup",
                             "cognito-idp:ListUsersInGroup",
+                            "cognito-idp:UpdateGroup",
                         ],
                     },
                     // The members are counted before a group is deleted.
@@ -94,6 +116,12 @@ impl Described for UserGroup {
                     },
                 ],
             },
+            // Whether AWS demands this permission for a group's role is not documented (docs/aws.md, Identity pools).
+            StatementTemplate {
+                sid: Sid::PassRolesToGroups,
+                on: &["{member-roles}"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["iam:PassRole"] }],
+            },
         ],
         rates: &[
             Rate::per_second(20, Calls::Operations(TARGET, &["GetGroup"])),
@@ -102,7 +130,7 @@ impl Described for UserGroup {
         check: SettingsCheck {
             layer: Layer::Authentication,
             subject: "group {}",
-            holds: "the group has no role",
+            holds: "its role matches the stack file",
             read: "GetGroup",
         },
     };
@@ -124,8 +152,13 @@ impl Provider<UserGroup> for Cognito {
     }
 
     async fn create(&self, want: &UserGroup, task: &Task) -> Result<UserGroupOutputs, Failure> {
-        // A group that exists already is in our pool, so it is ours. The next run removes its role.
-        self.create_group(&want.pool_id, &Group::named(&want.name), task).await?;
+        // A group that exists already is in our pool, so it is ours. The next run corrects its role.
+        let group = Group::named(&want.name);
+        let group = match &want.role {
+            Some(role) => group.with_role(&role.arn, role.precedence),
+            None => group,
+        };
+        self.create_group(&want.pool_id, &group, task).await?;
         Ok(want.key())
     }
 
@@ -135,7 +168,10 @@ impl Provider<UserGroup> for Cognito {
         found: &Found<UserGroup>,
         task: &Task,
     ) -> Result<UserGroupOutputs, Failure> {
-        self.take_roles(&want.pool_id, std::slice::from_ref(&found.live.group), task).await?;
+        match &want.role {
+            Some(role) => self.set_role(&want.pool_id, &found.live.group, role, task).await?,
+            None => self.take_roles(&want.pool_id, std::slice::from_ref(&found.live.group), task).await?,
+        }
         Ok(want.key())
     }
 
@@ -151,7 +187,11 @@ mod tests {
     use crate::engine::Drift;
 
     fn want() -> UserGroup {
-        UserGroup { pool_id: "p1".into(), name: "staff".into() }
+        UserGroup { pool_id: "p1".into(), name: "staff".into(), role: None }
+    }
+
+    fn with_role() -> UserGroup {
+        UserGroup { role: Some(GroupRole { arn: "arn:aws:iam::123456789012:role/s".into(), precedence: 1 }), ..want() }
     }
 
     async fn read(answer: (u16, &'static str)) -> Result<Option<Found<UserGroup>>, Failure> {
@@ -183,6 +223,51 @@ mod tests {
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         let once = ["CreateGroup", "ListUsersInGroup", "DeleteGroup"];
         assert_eq!(calls, [once, once].concat());
+    }
+
+    #[tokio::test]
+    async fn another_role_weakens_and_no_role_or_another_rank_differs() {
+        for (group, expected) in [
+            (r#""RoleArn":"arn:aws:iam::123456789012:role/s","Precedence":1"#, vec![]),
+            (
+                r#""RoleArn":"arn:aws:iam::123456789012:role/x","Precedence":1"#,
+                vec![Drift::weakening(
+                    "RoleArn",
+                    "arn:aws:iam::123456789012:role/s",
+                    "arn:aws:iam::123456789012:role/x",
+                )],
+            ),
+            (r#""Precedence":1"#, vec![Drift::new("RoleArn", "arn:aws:iam::123456789012:role/s", "none")]),
+            (
+                r#""RoleArn":"arn:aws:iam::123456789012:role/s","Precedence":0"#,
+                vec![Drift::new("Precedence", "1", "0")],
+            ),
+        ] {
+            let answer = format!(r#"{{"Group":{{"GroupName":"staff",{group}}}}}"#);
+            let (clients, _) = replay(vec![(200, &answer)]);
+            let key = want().key();
+            let found = Provider::<UserGroup>::read(&Cognito::new(&clients), &key, None, &Task::detached("x")).await;
+            assert_eq!(with_role().drift(&found.expect("an answer").expect("a group").live), expected, "{group}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_is_set_in_place_and_the_description_stays() {
+        let found = read((200, r#"{"Group":{"GroupName":"staff","Description":"The staff"}}"#)).await;
+        let found = found.expect("an answer").expect("a group");
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+        let (cognito, task) = (Cognito::new(&clients), Task::detached("x"));
+        Provider::<UserGroup>::create(&cognito, &with_role(), &task).await.expect("created");
+        cognito.update(&with_role(), &found, &task).await.expect("updated");
+        let asked = asked(&http);
+        let sent = |at: usize| serde_json::from_str::<serde_json::Value>(&asked[at].1).expect("JSON");
+        let role = serde_json::json!({
+            "GroupName": "staff", "UserPoolId": "p1", "RoleArn": "arn:aws:iam::123456789012:role/s", "Precedence": 1,
+        });
+        assert_eq!((asked[0].0.as_str(), sent(0)), ("CreateGroup", role.clone()));
+        let mut kept = role;
+        kept["Description"] = "The staff".into();
+        assert_eq!((asked[1].0.as_str(), sent(1)), ("UpdateGroup", kept));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Groups of a user pool that have a role: their members' tokens name the role, and identity pools may give it to them.
+//! The roles of groups of a user pool: members' tokens name the role, and identity pools may give it to them.
 //!
 //! `UpdateGroup` keeps the role if the request leaves it out, and accepts no empty role (docs/aws.md, What belongs to a
 //! pool). So a group loses its role only if it is deleted and created again. Its members are copied to another group
@@ -8,8 +8,9 @@
 use aws_sdk_cognitoidentityprovider::types::GroupType;
 
 use super::refusals::{COGNITO_BUSY, NO_USER};
-use super::{Cognito, members};
+use super::{Cognito, GroupRole, members};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::refusals::UNKNOWN_CALL;
 use crate::aws::settle::settled;
 use crate::choices::GROUP_COPY as COPY;
 use crate::engine::{Cause, Failure, Task};
@@ -23,7 +24,7 @@ pub(super) struct Group {
     /// The ARN of the role that its members may get.
     pub role: Option<String>,
     description: Option<String>,
-    precedence: Option<i32>,
+    pub precedence: Option<i32>,
 }
 
 impl From<GroupType> for Group {
@@ -41,6 +42,10 @@ impl Group {
     /// A group without anything but its name.
     pub(super) fn named(name: &str) -> Self {
         Self { name: name.to_owned(), role: None, description: None, precedence: None }
+    }
+
+    pub(super) fn with_role(self, arn: &str, precedence: i32) -> Self {
+        Self { role: Some(arn.to_owned()), precedence: Some(precedence), ..self }
     }
 
     /// The name of the group that this one is a copy of.
@@ -67,11 +72,7 @@ impl Cognito {
     /// Members, description and precedence stay.
     pub(super) async fn take_roles(&self, pool_id: &str, groups: &[Group], task: &Task) -> Result<(), Failure> {
         for group in groups.iter().filter(|group| group.role.is_some()) {
-            let copy = group.copy()?;
-            self.create_group(pool_id, &copy, task).await?;
-            self.copy_members(pool_id, &group.name, &copy.name, task).await?;
-            self.delete_group(pool_id, &group.name, task).await?;
-            self.restore(pool_id, &copy, task).await?;
+            self.recreate(pool_id, group, &Group { role: None, ..group.clone() }, task).await?;
         }
         let with_role = |name: &str| groups.iter().any(|group| group.name == name && group.role.is_some());
         for copy in groups.iter().filter(|group| group.copy_of().is_some_and(|name| !with_role(name))) {
@@ -80,20 +81,57 @@ impl Cognito {
         Ok(())
     }
 
+    /// Deletes a group and creates it again as `wanted`, with the same members.
+    async fn recreate(&self, pool_id: &str, group: &Group, wanted: &Group, task: &Task) -> Result<(), Failure> {
+        let copy = group.copy()?;
+        self.create_group(pool_id, &copy, task).await?;
+        self.copy_members(pool_id, &group.name, &copy.name, task).await?;
+        self.delete_group(pool_id, &group.name, task).await?;
+        self.replace_copy(pool_id, &copy, wanted, task).await
+    }
+
     /// Creates the group that `copy` is a copy of, with its members, and then deletes the copy.
     async fn restore(&self, pool_id: &str, copy: &Group, task: &Task) -> Result<(), Failure> {
         let Some(name) = copy.copy_of() else { return Ok(()) };
-        let group = Group { name: name.to_owned(), ..copy.clone() };
-        self.create_group(pool_id, &group, task).await?;
-        self.copy_members(pool_id, &copy.name, name, task).await?;
+        self.replace_copy(pool_id, copy, &Group { name: name.to_owned(), ..copy.clone() }, task).await
+    }
+
+    async fn replace_copy(&self, pool_id: &str, copy: &Group, wanted: &Group, task: &Task) -> Result<(), Failure> {
+        self.create_group(pool_id, wanted, task).await?;
+        self.copy_members(pool_id, &copy.name, &wanted.name, task).await?;
         self.delete_group(pool_id, &copy.name, task).await
     }
 
-    /// Creates a group without a role, if there is none of this name.
+    /// Sets the role of a group. The members and the description stay.
+    pub(super) async fn set_role(
+        &self,
+        pool_id: &str,
+        group: &Group,
+        role: &GroupRole,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let set = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.update_group().user_pool_id(pool_id).group_name(&group.name);
+            let call = call.set_description(group.description.clone());
+            let call = call.role_arn(&role.arn).precedence(role.precedence);
+            call.send().await.or_fail(&format!("set the role of the group {}", group.name))
+        });
+        match set.await {
+            // Some emulators have no `UpdateGroup`.
+            Err(failure) if self.emulator && UNKNOWN_CALL.is(&failure) => {
+                let wanted = group.clone().with_role(&role.arn, role.precedence);
+                self.recreate(pool_id, group, &wanted, task).await
+            }
+            set => set.map(drop),
+        }
+    }
+
+    /// Creates a group, if there is none of this name.
     pub(super) async fn create_group(&self, pool_id: &str, group: &Group, task: &Task) -> Result<(), Failure> {
         let made = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.create_group().user_pool_id(pool_id).group_name(&group.name);
             let call = call.set_description(group.description.clone()).set_precedence(group.precedence);
+            let call = call.set_role_arn(group.role.clone());
             call.send().await.or_fail(&format!("create the group {}", group.name))
         });
         match made.await {

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cognitoidentity::operation::get_identity_pool_roles::GetIdentityPoolRolesOutput;
-use aws_sdk_cognitoidentity::types::RoleMapping;
+use aws_sdk_cognitoidentity::types::{AmbiguousRoleResolutionType, RoleMapping, RoleMappingType};
 use serde::{Deserialize, Serialize};
 
 use super::refusals::{IDENTITY_BUSY, IDENTITY_ROLES, NO_PRINCIPAL_TAGS};
 use super::{CognitoIdentity, IDENTITY_POOLS};
 use crate::aws::cognito::COGNITO_IDENTITY;
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
@@ -20,7 +20,10 @@ use crate::layer::Layer;
 #[derive(Debug, Clone)]
 pub struct IdentityPoolRoles {
     pub pool_id: String,
+    /// The role of the users who are in no group with a role.
     pub role_arn: String,
+    /// The app client whose tokens name the role of a user's group; `None` if all users get `role_arn`.
+    pub roles_from: Option<String>,
     /// The user pool, as the identity pool knows it: `cognito-idp.<region>.amazonaws.com/<pool>`.
     pub provider: String,
 }
@@ -38,10 +41,44 @@ pub struct IdentityPoolRolesOutputs {
 pub struct IdentityPoolRolesLive {
     /// The ARN of the role by type of identity: `authenticated` or `unauthenticated`.
     pub roles: BTreeMap<String, String>,
-    /// The mappings that give other roles by token or by rules: the provider and the type of mapping.
-    pub mappings: Vec<String>,
+    /// The mappings that give other roles by token or by rules, by provider and app client: [`BY_TOKEN`], or another
+    /// type of mapping.
+    pub mappings: BTreeMap<String, String>,
     /// The principal tags that sessions get from claims of tokens, as `tag: claim`. Policies may trust them.
     pub tags: Vec<String>,
+}
+
+/// The mapping of groups with roles: a token names the role, and without a role in it the user gets the role of all
+/// users.
+const BY_TOKEN: &str = "Token, otherwise AuthenticatedRole";
+
+impl IdentityPoolRoles {
+    /// The provider whose tokens name roles.
+    fn mapped(&self) -> Option<String> {
+        Some(format!("{}:{}", self.provider, self.roles_from.as_ref()?))
+    }
+
+    /// The comparison of the wanted mapping, and the mappings that should not exist.
+    fn compare_mappings<'a>(&self, live: &'a IdentityPoolRolesLive) -> (Comparison, Vec<&'a String>) {
+        let Some(wanted) = self.mapped() else { return (Comparison::default(), live.mappings.keys().collect()) };
+        let effect = match live.mappings.get(&wanted).map(String::as_str) {
+            Some(BY_TOKEN) => Effect::Same,
+            // Fewer users get the role of a group, or any role.
+            None => Effect::Differs,
+            Some(other) => Effect::of_difference(!other.starts_with(RoleMappingType::Token.as_str())),
+        };
+        let is = live.mappings.get(&wanted).map_or("none", String::as_str);
+        let others = live.mappings.keys().filter(|provider| **provider != wanted).collect();
+        (Comparison::default().judged("RoleMappings.Type", BY_TOKEN, is, effect), others)
+    }
+}
+
+/// A mapping in words.
+fn mapping_words(mapping: &RoleMapping) -> String {
+    match (mapping.r#type(), mapping.ambiguous_role_resolution()) {
+        (kind @ RoleMappingType::Token, Some(otherwise)) => format!("{kind}, otherwise {otherwise}"),
+        (kind, _) => kind.to_string(),
+    }
 }
 
 impl Resource for IdentityPoolRoles {
@@ -75,10 +112,12 @@ impl Resource for IdentityPoolRoles {
             _ => Effect::Weakens,
         };
         let role = role.first().map_or("none", |(_, role)| role.as_str());
-        Comparison::default()
+        let (compared, others_mapped) = self.compare_mappings(live);
+        let mapping = |provider: &String| format!("{provider} by {}", live.mappings[provider]);
+        compared
             .judged("Roles.authenticated", &self.role_arn, role, effect)
             .nothing_else("Roles", others.into_iter().map(|(who, role)| format!("{who}: {role}")))
-            .nothing_else("RoleMappings", &live.mappings)
+            .nothing_else("RoleMappings", others_mapped.into_iter().map(mapping))
             .nothing_else("PrincipalTags", &live.tags)
     }
 }
@@ -120,7 +159,7 @@ impl Described for IdentityPoolRoles {
         check: SettingsCheck {
             layer: Layer::Authentication,
             subject: "identity pool {}",
-            holds: "it gives users only its own role",
+            holds: "it gives users only its own roles",
             read: "GetIdentityPoolRoles, GetPrincipalTagAttributeMap",
         },
     };
@@ -163,10 +202,15 @@ impl CognitoIdentity {
     }
 
     async fn set_roles(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
+        let by_token = RoleMapping::builder()
+            .r#type(RoleMappingType::Token)
+            .ambiguous_role_resolution(AmbiguousRoleResolutionType::AuthenticatedRole);
+        let by_token = built(by_token.build())?;
+        let mappings: Option<HashMap<_, _>> = want.mapped().map(|provider| [(provider, by_token)].into());
         // The call replaces all roles, so it may be repeated.
         let set = settled(task, &[&IDENTITY_ROLES], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&want.pool_id);
-            let call = call.roles("authenticated", &want.role_arn);
+            let call = call.roles("authenticated", &want.role_arn).set_role_mappings(mappings.clone());
             call.send().await.or_fail(&format!("set the roles of the identity pool {}", want.pool_id))
         });
         set.await?;
@@ -183,8 +227,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
     ) -> Result<Option<Found<IdentityPoolRoles>>, Failure> {
         let (roles, tags) = tokio::join!(self.roles(&key.pool_id), self.principal_tags(key));
         let Some(read) = roles? else { return Ok(None) };
-        let mapping =
-            |(provider, mapping): (String, RoleMapping)| format!("{provider} by {}", mapping.r#type().as_str());
+        let mapping = |(provider, mapping): (String, RoleMapping)| (provider, mapping_words(&mapping));
         let live = IdentityPoolRolesLive {
             roles: read.roles.unwrap_or_default().into_iter().collect(),
             mappings: read.role_mappings.unwrap_or_default().into_iter().map(mapping).collect(),
@@ -231,7 +274,8 @@ mod tests {
     use crate::engine::Cause;
 
     fn want() -> IdentityPoolRoles {
-        IdentityPoolRoles { pool_id: "r:1".into(), role_arn: "arn:r".into(), provider: "cognito-idp.x/p".into() }
+        let (pool_id, role_arn, provider) = ("r:1".into(), "arn:r".into(), "cognito-idp.x/p".into());
+        IdentityPoolRoles { pool_id, role_arn, roles_from: None, provider }
     }
 
     fn task() -> Task {
@@ -301,6 +345,35 @@ mod tests {
         assert_eq!((asked[0].0.as_str(), asked[1].0.as_str()), ("SetPrincipalTagAttributeMap", "SetIdentityPoolRoles"));
         let sent: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
         assert_eq!((&sent["UseDefaults"], &sent["PrincipalTags"]), (&false.into(), &serde_json::json!({})));
+    }
+
+    #[tokio::test]
+    async fn tokens_of_the_stacks_client_choose_the_role_of_a_group_and_no_other_rule_does() {
+        let want = IdentityPoolRoles { roles_from: Some("c".into()), ..want() };
+        let roles =
+            |mappings: &str| format!(r#"{{"Roles":{{"authenticated":"arn:r"}},"RoleMappings":{{{mappings}}}}}"#);
+        let ours = r#""cognito-idp.x/p:c":{"Type":"Token","AmbiguousRoleResolution":"AuthenticatedRole"}"#;
+        let deny = r#""cognito-idp.x/p:c":{"Type":"Token","AmbiguousRoleResolution":"Deny"}"#;
+        let by_rule = r#""cognito-idp.x/p:c":{"Type":"Rules","AmbiguousRoleResolution":"Deny"}"#;
+        let other = format!(r#"{ours},"cognito-idp.x/p:d":{{"Type":"Token","AmbiguousRoleResolution":"Deny"}}"#);
+        for (mappings, field, live, weakens) in [
+            ("", "RoleMappings.Type", "none", false),
+            (deny, "RoleMappings.Type", "Token, otherwise Deny", false),
+            (by_rule, "RoleMappings.Type", "Rules", true),
+            (other.as_str(), "RoleMappings", "cognito-idp.x/p:d by Token, otherwise Deny", true),
+        ] {
+            let drift = want.drift(&read(&roles(mappings), (400, NO_TAGS)).await.expect("found").live);
+            let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
+            assert_eq!(told, [(field, live, weakens)]);
+        }
+        assert_eq!(want.drift(&read(&roles(ours), (400, NO_TAGS)).await.expect("found").live), vec![]);
+        let (clients, http) = replay(vec![(200, "{}")]);
+        Provider::<IdentityPoolRoles>::create(&CognitoIdentity::new(&clients), &want, &task()).await.expect("set");
+        let sent: serde_json::Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
+        let expected = serde_json::json!({
+            "cognito-idp.x/p:c": { "Type": "Token", "AmbiguousRoleResolution": "AuthenticatedRole" },
+        });
+        assert_eq!(sent["RoleMappings"], expected);
     }
 
     #[tokio::test]

@@ -50,7 +50,7 @@ pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
 pub use client_settings::{ClientAttributes, TokenRules};
 pub use domain::{PoolDomain, PoolDomainKey, PoolDomainLive, PoolDomainOutputs, token_url};
 pub use enrolment::SignedIn;
-pub use group::{UserGroup, UserGroupLive, UserGroupOutputs};
+pub use group::{GroupRole, UserGroup, UserGroupLive, UserGroupOutputs};
 pub use hooks::{HookFunction, PoolHooks, PoolHooksOutputs};
 pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};

@@ -146,6 +146,7 @@ impl Described for UserPool {
                     &[
                         "AddCustomAttributes",
                         "CreateGroup",
+                        "UpdateGroup",
                         "DeleteGroup",
                         "DeleteIdentityProvider",
                         "DeleteResourceServer",

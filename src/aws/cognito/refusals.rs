@@ -140,7 +140,7 @@ pub(in crate::aws) mod tests {
                 verb: |clients, task| {
                     let want = cognito::IdentityPoolRoles {
                         pool_id: "r:1".into(),
-                        role_arn: "arn:r".into(),
+                        role_arn: "arn:r".into(), roles_from: None,
                         provider: "p".into(),
                     };
                     async move {

@@ -312,6 +312,7 @@ pub(super) const WORDS: &[Word] = &[
     ),
     name(IDENTITY_POOL, &["userpool", "userpools", "provider"], &["identity_pools.pool"]),
     name(IDENTITY_POOL, &["routes", "apis"], &["identity_pools.invokes"]),
+    name(IDENTITY_POOL, &["rolemappings", "rolemapping", "rules", "grouproles"], &["identity_pools.groups"]),
     text(
         IDENTITY_POOL,
         &["policy", "role", "permissions", "statements", "authenticatedrole"],

@@ -1,4 +1,4 @@
-//! Reads keys that have lists of text.
+//! Reads keys that have lists of text or of tables.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,7 +6,8 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::{Item, Located, Reader, Table, joined};
-use crate::spec::field::{Fallback, List, Lists};
+use crate::spec::field::{Fallback, List, Lists, Nested};
+use crate::spec::section::Section;
 
 impl Reader {
     /// The texts of a list. Duplicates are reported. The place of a text is the list's place and the text, as in
@@ -49,6 +50,53 @@ impl Reader {
     pub(in crate::spec) fn nothing_in(table: &Table, key: &List) -> Option<Range<usize>> {
         let Some(item) = table.get(&key.key) else { return Some(table.span.clone()) };
         matches!(item.get_ref(), DeValue::Array(items) if items.is_empty()).then(|| item.span())
+    }
+
+    /// The tables in a list of tables; `None` if the key is left out.
+    pub(in crate::spec) fn tables<'a, S: Section>(
+        &mut self,
+        table: &Table<'a>,
+        key: &Nested<S>,
+    ) -> Option<Vec<Item<'a>>> {
+        self.list_of_tables(table.get(&key.key)?, key.key.name)
+    }
+
+    fn list_of_tables<'a>(&mut self, item: Item<'a>, name: &str) -> Option<Vec<Item<'a>>> {
+        let DeValue::Array(items) = item.get_ref() else {
+            self.wrong(item, name, "a list of tables in double brackets");
+            return None;
+        };
+        Some(items.iter().collect())
+    }
+
+    /// The lists of tables in a key, by name, in the order of the stack file. Reports lists without a table. The names
+    /// are those of other entries, so they are not checked here.
+    pub(in crate::spec) fn named_tables<'a, S: Section>(
+        &mut self,
+        table: &Table<'a>,
+        key: &Nested<S>,
+    ) -> Vec<(String, Vec<Item<'a>>)> {
+        let Some(item) = table.get(&key.key) else { return Vec::new() };
+        let place = table.at(&key.key);
+        let DeValue::Table(lists) = item.get_ref() else {
+            self.wrong(item, key.key.name, "a table with a list of tables for each name");
+            return Vec::new();
+        };
+        let mut lists: Vec<_> = lists.iter().collect();
+        lists.sort_by_key(|(name, _)| name.span().start);
+        let mut found = Vec::new();
+        for (name, item) in lists {
+            self.remember(joined(&place, name.get_ref()), name.span());
+            match self.list_of_tables(item, name.get_ref()) {
+                Some(items) if items.is_empty() => {
+                    let help = format!("write at least {}, or remove the name", key.section.what());
+                    self.diagnostic(&item.span(), format!("the list of {} is empty", name.get_ref()), Some(help));
+                }
+                Some(items) => found.push((name.get_ref().to_string(), items)),
+                None => {}
+            }
+        }
+        found
     }
 
     fn texts(&mut self, item: Item, name: &str, place: &str) -> Vec<Located> {

@@ -85,10 +85,11 @@ fn filled_in(text: &str, Scope { partition, account, region, .. }: &Scope) -> St
 impl Stack {
     /// Reports entries of `allow` with ARNs of another partition. Such ARNs match no resource in this partition.
     pub fn of_other_partitions(&self, partition: &str) -> Vec<Diagnostic> {
-        let functions = self.functions.iter().map(|(name, function)| ("functions", name, &function.rights.allow));
-        let callers = self.identity_pools.iter().map(|(name, identity)| ("identity_pools", name, &identity.allow));
-        let entries = functions.chain(callers).flat_map(|(section, name, allow)| {
-            allow.iter().enumerate().map(move |(at, allowed)| (format!("{section}.{name}.allow.{at}"), allowed))
+        let functions = self.functions.iter();
+        let functions = functions.map(|(name, function)| (format!("functions.{name}.allow"), &function.rights.allow));
+        let callers = self.identity_pools.iter().flat_map(|(name, identity)| identity.allowed(name));
+        let entries = functions.chain(callers).flat_map(|(place, allow)| {
+            allow.iter().enumerate().map(move |(at, allowed)| (format!("{place}.{at}"), allowed))
         });
         let flaw = |(place, allowed): (String, &Allowed)| {
             let other = allowed.other_partition(partition)?;
@@ -99,12 +100,12 @@ impl Stack {
     }
 }
 
-/// Reports placeholders for resources that the stack does not have. Places begin with `within`.
-pub(super) fn check(within: &str, allow: &[Allowed], checks: &mut Checks) {
+/// Reports placeholders for resources that the stack does not have. `place` is the key with these entries.
+pub(super) fn check(place: &str, allow: &[Allowed], checks: &mut Checks) {
     for (at, allowed) in allow.iter().enumerate() {
         for resource in &allowed.resources {
             if let Some(reference) = Reference::of(resource) {
-                exists(format!("{within}.allow.{at}.resources.{resource}"), reference, checks);
+                exists(format!("{place}.{at}.resources.{resource}"), reference, checks);
             }
         }
     }
@@ -123,10 +124,21 @@ fn exists(place: String, Reference { kind, name, .. }: Reference<'_>, checks: &m
 
 /// Reads the entries. Reports entries that AWS would not accept or that allow too much.
 pub(super) fn read(reader: &mut Reader, table: &Table, key: &Nested<AllowKeys>) -> Vec<Allowed> {
-    let place = table.at(&key.key);
+    let items = reader.tables(table, key).unwrap_or_default();
+    read_items(reader, items, &table.at(&key.key), key)
+}
+
+/// Reads entries by name, in the order of the stack file.
+pub(super) fn read_by_name(reader: &mut Reader, table: &Table, key: &Nested<AllowKeys>) -> Vec<(String, Vec<Allowed>)> {
+    let named = reader.named_tables(table, key);
+    let place = |name: &str| joined(&table.at(&key.key), name);
+    named.into_iter().map(|(name, items)| (name.clone(), read_items(reader, items, &place(&name), key))).collect()
+}
+
+fn read_items(reader: &mut Reader, items: Vec<Item>, place: &str, key: &Nested<AllowKeys>) -> Vec<Allowed> {
     let mut entries = Vec::new();
-    for (number, item) in reader.tables(table, key).unwrap_or_default().into_iter().enumerate() {
-        let path = joined(&place, &number.to_string());
+    for (number, item) in items.into_iter().enumerate() {
+        let path = joined(place, &number.to_string());
         reader.remember(path.clone(), item.span());
         if let Some(table) = reader.open(item, "an entry of `allow`", path, key.section) {
             entries.push(entry(reader, &table));

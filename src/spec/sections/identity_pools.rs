@@ -7,8 +7,8 @@ use super::{Api, ApiKind, Auth, Part, Route, Stack, api, pools};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, List, Nested, Required};
-use crate::spec::grants::granted_to_callers;
-use crate::spec::names::caller_role;
+use crate::spec::grants::{Grant, granted_to_callers, granted_to_members};
+use crate::spec::names::{caller_role, member_role};
 use crate::spec::policies;
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::rules::Names;
@@ -30,6 +30,10 @@ section! {
         &ALLOW,
         "Further permissions of these credentials. IAM's variables distinguish users: ${cognito-identity.amazonaws.com:sub} is the id that the identity pool gives a user.",
     );
+    groups: Nested<AllowKeys> = named_tables(
+        &ALLOW,
+        "Further permissions of the members of a group of the pool, by the group's name. Members also have all permissions of the other users. A user in several of these groups has the permissions of the first one in the stack file.",
+    );
 }
 
 /// Temporary credentials for a pool's users.
@@ -40,6 +44,30 @@ pub struct IdentityPool {
     pub invokes: Vec<Invoke>,
     /// The further permissions of the credentials.
     pub allow: Vec<Allowed>,
+    /// The further permissions of the members of groups. A user in several of the groups has those of the first one.
+    pub groups: Vec<GroupAllow>,
+}
+
+/// The further permissions of the members of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAllow {
+    /// The name of a group of the user pool.
+    pub group: String,
+    pub allow: Vec<Allowed>,
+}
+
+impl IdentityPool {
+    /// The keys of the entry `name` with permissions, each with its place.
+    pub(super) fn allowed(&self, name: &str) -> impl Iterator<Item = (String, &Vec<Allowed>)> {
+        let groups = self.groups.iter().map(|of| (of.group.as_str(), &of.allow));
+        let groups: Vec<_> = groups.map(|(group, allow)| (format!("{}.{group}", groups_of(name)), allow)).collect();
+        std::iter::once((format!("identity_pools.{name}.allow"), &self.allow)).chain(groups)
+    }
+}
+
+/// The place of the key `groups` of an identity pool.
+fn groups_of(name: &str) -> String {
+    format!("identity_pools.{name}.groups")
 }
 
 /// A reference to a route, as in `Age GET /age`.
@@ -51,6 +79,18 @@ pub struct Invoke {
 }
 
 impl Stack {
+    /// The groups of this pool whose members get a role of an identity pool.
+    pub fn groups_with_roles<'a>(&'a self, pool: &'a str) -> impl Iterator<Item = &'a String> {
+        let identities = self.identity_pools.values().filter(move |identity| identity.pool == pool);
+        identities.flat_map(|identity| identity.groups.iter().map(|of| &of.group))
+    }
+
+    /// The names of the roles of groups' members, without the stack's name.
+    pub fn member_roles(&self) -> impl Iterator<Item = String> {
+        let identities = self.identity_pools.iter();
+        identities.flat_map(|(name, identity)| identity.groups.iter().map(move |of| member_role(name, &of.group)))
+    }
+
     /// The routes that an identity pool's credentials may call, each with its API. Entries without such a route are
     /// left out; reading the file reports them.
     pub fn opened<'a>(&'a self, invokes: &'a [Invoke]) -> impl Iterator<Item = (&'a Invoke, &'a Api, &'a Route)> {
@@ -77,11 +117,57 @@ impl Part for BTreeMap<String, IdentityPool> {
             for (index, invoke) in identity.invokes.iter().enumerate() {
                 self::invoke(checks, format!("identity_pools.{name}.invokes.{index}"), invoke);
             }
-            allow::check(&format!("identity_pools.{name}"), &identity.allow, checks);
+            for (place, allow) in identity.allowed(name) {
+                allow::check(&place, allow, checks);
+            }
+            groups(name, identity, checks);
             checks.report(opened_beside(checks.stack, name, identity));
             checks.report(too_large(checks, name, identity));
         }
         twins(self, checks);
+        groups_with_two_roles(self, checks);
+    }
+}
+
+/// How many characters the names of an identity pool and of one of its groups may have together. IAM allows 64 for the
+/// name of a role. The stack's name, a hyphen and a dot take up to 26 of them.
+const POOL_AND_GROUP: usize = 38;
+
+/// Checks the groups whose members get a role of their own.
+fn groups(name: &str, identity: &IdentityPool, checks: &mut Checks) {
+    let place = |group: &str| format!("{}.{group}", groups_of(name));
+    let stack = checks.stack;
+    let known = stack.pools.get(&identity.pool).map(|pool| pool.groups.iter().map(String::as_str).collect::<Vec<_>>());
+    for GroupAllow { group, .. } in &identity.groups {
+        if stack.existing_pools.contains_key(&identity.pool) {
+            let message = format!("{} is only read, so its groups cannot get roles", identity.pool);
+            checks.report([Diagnostic::new(place(group), message).help("remove `groups`")]);
+            continue;
+        }
+        if let Some(known) = &known {
+            checks.one_of(place(group), "group", group, known);
+        }
+        if name.len() + group.len() > POOL_AND_GROUP {
+            let message = format!(
+                "the name of the role of {group}'s members would be too long: {name} and {group} may have \
+                 {POOL_AND_GROUP} characters together"
+            );
+            checks.report([Diagnostic::new(place(group), message).help("give one of them a shorter name")]);
+        }
+    }
+}
+
+/// Reports groups to which two identity pools would give a role: a group has at most one.
+fn groups_with_two_roles(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for (name, identity) in all {
+        for GroupAllow { group, .. } in &identity.groups {
+            if let Some(other) = first.insert((&identity.pool, group), name) {
+                let message = format!("the members of {group} already get a role of the identity pool {other}");
+                let help = "AWS gives a group one role: leave the group out of one of the identity pools";
+                checks.report([Diagnostic::new(format!("{}.{group}", groups_of(name)), message).help(help)]);
+            }
+        }
     }
 }
 
@@ -136,6 +222,15 @@ fn twins(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
     let functions: BTreeMap<String, &String> =
         checks.stack.functions.keys().map(|name| (name.to_lowercase(), name)).collect();
     let mut callers: BTreeMap<String, &str> = BTreeMap::new();
+    let mut members: BTreeMap<String, String> = BTreeMap::new();
+    for (name, group) in all.iter().flat_map(|(name, of)| of.groups.iter().map(move |of| (name, &of.group))) {
+        let role = member_role(name, group);
+        if let Some(twin) = members.insert(role.to_lowercase(), role.clone()) {
+            let message = format!("the roles {twin} and {role} would have the same name: IAM ignores case");
+            let place = format!("{}.{group}", groups_of(name));
+            checks.report([Diagnostic::new(place, message).help("rename one of the groups")]);
+        }
+    }
     for name in all.keys() {
         let role = caller_role(name).to_lowercase();
         let message = if let Some(twin) = functions.get(&role) {
@@ -149,20 +244,32 @@ fn twins(all: &BTreeMap<String, IdentityPool>, checks: &mut Checks) {
     }
 }
 
-fn too_large(checks: &Checks, name: &str, wanted: &IdentityPool) -> Option<Diagnostic> {
+/// Reports roles whose policy would be too large.
+fn too_large(checks: &Checks, name: &str, wanted: &IdentityPool) -> Vec<Diagnostic> {
     let opened = checks.stack.opened(&wanted.invokes);
     let arns: Vec<String> = opened.map(|(_, api, route)| api::invoke_arn(api, route, &checks.longest)).collect();
-    let granted = granted_to_callers(wanted, checks.stack, &checks.longest);
-    let granted = granted.iter().map(|grant| grant.clone().with_pools(&|_| Some(longest_pool(checks))).statement());
-    let size = policies::callers(&arns, granted).to_string().len();
-    (size > policies::MAX_POLICY).then(|| {
-        let message = format!(
-            "the role of the identity pool {name} would need a policy of {size} characters; IAM allows {}",
-            policies::MAX_POLICY
-        );
-        Diagnostic::new(format!("identity_pools.{name}"), message)
-            .help("allow fewer routes, or a greedy route such as ANY /files/{proxy+}")
-    })
+    let size = |granted: Vec<Grant>| {
+        let granted = granted.into_iter().map(|grant| grant.with_pools(&|_| Some(longest_pool(checks))).statement());
+        policies::callers(&arns, granted).to_string().len()
+    };
+    let of_all = granted_to_callers(wanted, checks.stack, &checks.longest);
+    let of_all = (format!("identity_pools.{name}"), format!("the identity pool {name}"), of_all);
+    let of_group = |group: &GroupAllow| {
+        let granted = granted_to_members(wanted, group, checks.stack, &checks.longest);
+        (format!("{}.{}", groups_of(name), group.group), format!("the members of {}", group.group), granted)
+    };
+    let roles = std::iter::once(of_all).chain(wanted.groups.iter().map(of_group));
+    let flaw = |(place, whose, granted)| {
+        let size = size(granted);
+        (size > policies::MAX_POLICY).then(|| {
+            let message = format!(
+                "the role of {whose} would need a policy of {size} characters; IAM allows {}",
+                policies::MAX_POLICY
+            );
+            Diagnostic::new(place, message).help("allow fewer routes, or a greedy route such as ANY /files/{proxy+}")
+        })
+    };
+    roles.filter_map(flaw).collect()
 }
 
 /// A sample ARN with the greatest length that a pool's ARN can have.
@@ -171,7 +278,7 @@ fn longest_pool(checks: &Checks) -> String {
 }
 
 fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPool {
-    let IdentityPoolKeys { pool, invokes, allow } = &IDENTITY_POOL;
+    let IdentityPoolKeys { pool, invokes, allow, groups } = &IDENTITY_POOL;
     let pool = reader.required_or(table, pool);
     let routes = reader.list(table, invokes);
     if let Some(span) = Reader::nothing_in(table, invokes)
@@ -182,6 +289,8 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
         reader.diagnostic(&span, "the credentials of this identity pool may do nothing", Some(help.into()));
     }
     let allow = allow::read(reader, table, allow);
+    let groups = allow::read_by_name(reader, table, groups);
+    let groups = groups.into_iter().map(|(group, allow)| GroupAllow { group, allow }).collect();
     let mut opened = Vec::new();
     for (text, span) in routes {
         reader.remember(joined(&table.at(&invokes.key), &opened.len().to_string()), span);
@@ -192,7 +301,7 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
         };
         opened.push(Invoke { api, route });
     }
-    IdentityPool { pool, invokes: opened, allow }
+    IdentityPool { pool, invokes: opened, allow, groups }
 }
 
 #[cfg(test)]
@@ -234,6 +343,59 @@ mod tests {
         assert_eq!(mistakes(&format!("allow = {unknown}"), &["GET /a"]), ["there is no table called notes"]);
         let wide = "[{ actions = [\"s3:*\"], resources = [\"arn:{partition}:s3:::photos/*\"] }]";
         assert!(mistakes(&format!("allow = {wide}"), &["GET /a"])[0].contains("stands for"));
+    }
+
+    #[test]
+    fn mistakes_of_groups_are_reported() {
+        const PHOTOS: &str = "[{ actions = [\"s3:GetObject\"], resources = [\"arn:{partition}:s3:::photos/*\"] }]";
+        let long = "g".repeat(38);
+        let pool = format!("groups = [\"staff\", \"Staff\", \"{long}\"]");
+        let said = |pools: &str, identities: &str| {
+            let text = format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n{pools}\n{identities}\n\
+                 [[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nauth = \"iam\"\n"
+            );
+            parse(&text).err().unwrap_or_default().into_iter().map(|flaw| flaw.message).collect::<Vec<_>>()
+        };
+        let own = format!("[pools.P]\n{pool}");
+        let identity = |name: &str, groups: &str| {
+            format!("[identity_pools.{name}]\npool = \"P\"\ninvokes = [\"GET /a\"]\ngroups = {{ {groups} }}\n")
+        };
+        let staff = format!("staff = {PHOTOS}");
+        assert_eq!(said(&own, &identity("I", &staff)), Vec::<String>::new());
+        for (pools, identities, says) in [
+            (own.as_str(), identity("I", &format!("stuff = {PHOTOS}")), "there is no group called stuff"),
+            ("[pools.P]\nexisting = \"eu-central-1_AbCdEfGhI\"", identity("I", &staff), "P is only read"),
+            (&own, identity("I", &staff) + &identity("J", &staff), "already get a role of the identity pool I"),
+            (&own, identity("I", &format!("{staff}, Staff = {PHOTOS}")), "the roles I.staff and I.Staff would have"),
+            (&own, identity("I", &format!("{long} = {PHOTOS}")), "may have 38 characters together"),
+            (&own, identity("I", "staff = []"), "the list of staff is empty"),
+            (&own, identity("I", "staff = \"x\""), "a list of tables"),
+            (
+                &own,
+                identity("I", "staff = [{ actions = [\"sqs:SendMessage\"], resources = [\"{queue.q}\"] }]"),
+                "there is no queue called q",
+            ),
+        ] {
+            let found = said(pools, &identities);
+            assert!(found.len() == 1 && found[0].contains(says), "{says}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_in_several_groups_has_the_role_of_the_first_one_in_the_file() {
+        let photos = "[{ actions = [\"s3:GetObject\"], resources = [\"arn:{partition}:s3:::photos/*\"] }]";
+        let text = format!(
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\ngroups = [\"a\", \"b\"]\n\
+             [identity_pools.I]\npool = \"P\"\nallow = {photos}\ngroups.b = {photos}\ngroups.a = {photos}\n[api]\n\
+             [[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nauth = \"none\"\n"
+        );
+        let stack = parse(&text).expect("a sound file");
+        let identity = &stack.identity_pools["I"];
+        assert_eq!(identity.groups.iter().map(|of| of.group.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        let granted = granted_to_members(identity, &identity.groups[0], &stack, &crate::scope::Scope::default());
+        let sids: Vec<&str> = granted.iter().map(|grant| grant.sid.as_str()).collect();
+        assert_eq!(sids, ["Allow1", "Allow2"]);
     }
 
     #[test]

@@ -85,7 +85,7 @@ section! {
         "Attributes of users, by name: Cognito's standard ones, such as family_name, and your own, which Cognito calls custom:NAME. Tokens contain them. AWS adds one to a pool and never removes it.",
     );
     groups: List = texts(
-        "Groups that users can belong to, by name: 1 to 64 of A-Z, a-z, 0-9 and _ . @ + = -. `add-user --group` adds a user to one, and tokens name the groups of a user. A group has no role.",
+        "Groups that users can belong to, by name: 1 to 64 of A-Z, a-z, 0-9 and _ . @ + = -. `add-user --group` adds a user to one, and tokens name the groups of a user. `groups` of an identity pool gives the members of a group a role.",
     );
     scopes: Lists = of(
         "The scopes that programs can be granted, by the name of an API: { orders = [\"read\"] } is the scope orders/read, which `scopes` of clients and of routes name. Tokens of users who sign in with a password contain only those that the function of `hooks.pre_token` adds.",

@@ -49,8 +49,8 @@ enum Blueprint {
     Edge,
 }
 
-/// A stack with a key of its own, a table, queues, event source mappings, a layer, an image and alarms, which no blueprint
-/// has.
+/// A stack with resources that no blueprint has: a key of its own, a table, queues, event source mappings, a layer, an
+/// image, hooks, a group with a role, and alarms.
 const WATCHED: &str = r#"
 [stack]
 name = "securelambda"
@@ -88,7 +88,12 @@ on_failure = { topic = "news" }
 [functions.Pictures]
 image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pictures@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 [pools.People]
+groups = ["staff"]
 hooks = { post_confirmation = "Reader", post_authentication = "Pictures" }
+[identity_pools.Files]
+pool = "People"
+allow = [{ actions = ["s3:GetObject"], resources = ["arn:{partition}:s3:::photos/*"] }]
+groups = { staff = [{ actions = ["s3:PutObject"], resources = ["arn:{partition}:s3:::photos/*"] }] }
 [queues.work]
 dead_letter_after = 3
 [alarms]

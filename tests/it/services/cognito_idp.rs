@@ -105,6 +105,7 @@ pub const SERVICE: Service = Service {
         ("cognito-idp:DeleteIdentityProvider", "another tool has added an identity provider"),
         ("cognito-idp:DescribeRiskConfiguration", "pools with threat protection"),
         ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
+        ("cognito-idp:UpdateGroup", "a group gets another role"),
         ("cognito-idp:DeleteUserPoolClientSecret", "the emulator knows no further secrets; replayed exchanges test it"),
     ],
     unseen: &[
@@ -147,7 +148,9 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
             ];
             let tagged = asked.call.status < 400 || within.contains(&operation);
             let need = asked.need(pool);
-            vec![if tagged { need.with(OURS, asked.stack.stack) } else { need }]
+            let passed = asked.body["RoleArn"].as_str().map(|role| Usage::new("iam:PassRole", role));
+            let need = if tagged { need.with(OURS, asked.stack.stack) } else { need };
+            std::iter::once(need).chain(passed).collect()
         }
     }
 }

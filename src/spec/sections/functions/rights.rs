@@ -76,7 +76,7 @@ pub(super) fn check(name: &str, rights: &Rights, checks: &mut Checks) {
             checks.exists(format!("functions.{name}.{key}.{table}"), "table", table, &[&tables::KEY.key]);
         }
     }
-    allow::check(&format!("functions.{name}"), &rights.allow, checks);
+    allow::check(&format!("functions.{name}.allow"), &rights.allow, checks);
     for function in &rights.invokes {
         let place = format!("functions.{name}.invokes_functions.{function}");
         checks.exists(place, "function", function, &[&KEY.key]);

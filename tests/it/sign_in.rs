@@ -1,0 +1,158 @@
+//! One application with everything that decides who may call: groups, scopes, a program, a hook, an attribute of its own,
+//! and an identity pool with a role for each group.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::support::botocore::{accepted, call};
+use crate::support::default_account::default_account;
+use crate::support::drift;
+use crate::support::emulator::endpoint;
+use crate::support::inventory::inventory;
+use crate::support::program::User;
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+
+const STACK: &str = r#"
+[stack]
+name = "bureau"
+[functions.Desk]
+source = "desk"
+[functions.Claims]
+source = "claims"
+[pools.Users]
+groups = ["staff", "cooks"]
+attributes = { tenant = {} }
+scopes = { orders = ["read", "write"] }
+hooks = { pre_token = "Claims" }
+login = { domain = "bureau-login" }
+[pools.Users.clients.partner]
+secret = true
+flows = ["client-credentials"]
+scopes = ["orders/read"]
+[identity_pools.Files]
+pool = "Users"
+invokes = ["GET /signed"]
+[[identity_pools.Files.groups.staff]]
+actions = ["s3:PutObject"]
+resources = ["arn:{partition}:s3:::photos/*"]
+[[identity_pools.Files.groups.cooks]]
+actions = ["s3:GetObject"]
+resources = ["arn:{partition}:s3:::recipes/*"]
+[api]
+[[api.routes]]
+route = "GET /staff"
+function = "Desk"
+pool = "Users"
+groups = ["staff"]
+[[api.routes]]
+route = "GET /cooks"
+function = "Desk"
+pool = "Users"
+groups = ["cooks"]
+[[api.routes]]
+route = "GET /orders"
+function = "Desk"
+pool = "Users"
+scopes = ["orders/read"]
+[[api.routes]]
+route = "PUT /orders"
+function = "Desk"
+pool = "Users"
+scopes = ["orders/write"]
+[[api.routes]]
+route = "GET /mine"
+function = "Desk"
+pool = "Users"
+[[api.routes]]
+route = "GET /signed"
+function = "Desk"
+auth = "iam"
+"#;
+
+/// Each caller, with the routes that it may call.
+const CALLERS: [(&str, &[&str]); 5] = [
+    ("ada@example.com", &["GET /staff", "GET /mine", "GET /signed"]),
+    ("bob@example.com", &["GET /cooks", "GET /mine", "GET /signed"]),
+    ("eve@example.com", &["GET /mine", "GET /signed"]),
+    ("partner", &["GET /orders"]),
+    ("nobody", &[]),
+];
+
+const ROUTES: [&str; 6] = ["GET /staff", "GET /cooks", "GET /orders", "PUT /orders", "GET /mine", "GET /signed"];
+
+/// The routes that answer a caller with success. A program does not call `GET /mine`, because the emulator's REST APIs
+/// accept access tokens there, unlike AWS.
+fn answered(user: &User, caller: &str) -> Vec<&'static str> {
+    let passes = |route: &&str| {
+        let as_user = ["call", route, "--as", caller, "--pool", "Users", "--password-stdin"];
+        let code = match caller {
+            "partner" => user.run(&["call", route, "--client", "partner"]).code,
+            "nobody" => user.run(&["call", route, "--anonymous"]).code,
+            _ => user.run_with(PASSWORD, &as_user).code,
+        };
+        code == 0
+    };
+    let tried = |route: &&str| !(caller == "partner" && *route == "GET /mine");
+    ROUTES.into_iter().filter(tried).filter(passes).collect()
+}
+
+fn claims(user: &User, name: &str) -> Value {
+    let token = user.run_with(PASSWORD, &["token", name, "--pool", "Users", "--password-stdin"]).ends(0).stdout;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+#[test]
+fn every_caller_of_an_application_passes_where_it_may_and_nowhere_else() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    user.write("securelambda.toml", STACK);
+    user.write("desk/index.mjs", "export const handler = async () => ({ statusCode: 200, body: \"{}\" });\n");
+    let claim = "event.response = { claimsOverrideDetails: { claimsToAddOrOverride: { desk: 'north' } } };";
+    user.write("claims/index.mjs", &format!("export const handler = async (event) => {{ {claim} return event; }};\n"));
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    for (name, group) in [("ada", Some("staff")), ("bob", Some("cooks")), ("eve", None)] {
+        let name = format!("{name}@example.com");
+        let add = ["add-user", &name, "--pool", "Users", "--password-stdin", "--attribute", "tenant=acme"];
+        let group = group.map(|group| ["--group", group]).unwrap_or_default();
+        let group: Vec<&str> = group.into_iter().filter(|word| !word.is_empty()).collect();
+        user.run_with(PASSWORD, &[&add[..], &group].concat()).ends(0);
+    }
+    let ada = claims(&user, "ada@example.com");
+    assert_eq!((&ada["custom:tenant"], &ada["desk"]), (&json!("acme"), &json!("north")), "{ada}");
+    for (caller, expected) in CALLERS {
+        assert_eq!(answered(&user, caller), expected, "{caller}");
+    }
+    user.run(&["verify"]).ends(0);
+
+    // Somebody lets cooks in where staff is, and another function decides about tokens.
+    let checker = outputs["functions"]["UsersGroups"]["name"].as_str().unwrap();
+    let before = call(&user, "lambda", "get_function_configuration", &json!({ "FunctionName": checker }));
+    let mut variables = before["Environment"]["Variables"].clone();
+    let rules = variables["RULES_0"].as_str().unwrap().replace(r#"["staff"]"#, r#"["staff","cooks"]"#);
+    variables["RULES_0"] = rules.into();
+    let change = json!({ "FunctionName": checker, "Environment": { "Variables": variables } });
+    accepted(&user, "lambda", "update_function_configuration", &change);
+    assert!(drift(&user, &[]).iter().any(|(id, _, weakens)| id == "function.UsersGroups" && *weakens));
+    assert!(answered(&user, "bob@example.com").contains(&"GET /staff"));
+    user.run(&["verify"]).ends(5);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user, &[]), []);
+    user.run(&["verify"]).ends(0);
+
+    // The stack file lets cooks in where staff is, takes a scope away from the program, and gives it the other one.
+    let changed = STACK.replace("groups = [\"staff\"]\n", "groups = [\"cooks\", \"staff\"]\n");
+    let changed = changed.replace("scopes = [\"orders/read\"]\n[identity", "scopes = [\"orders/write\"]\n[identity");
+    assert_ne!(changed, STACK);
+    user.write("securelambda.toml", &changed);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(drift(&user, &[]), []);
+    assert_eq!(answered(&user, "bob@example.com"), ["GET /staff", "GET /cooks", "GET /mine", "GET /signed"]);
+    assert_eq!(answered(&user, "partner"), ["PUT /orders"]);
+    assert_eq!(answered(&user, "ada@example.com"), CALLERS[0].1);
+    user.run(&["verify"]).ends(0);
+    user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
