@@ -1,5 +1,6 @@
 //! The DNS record that points a custom domain to API Gateway.
 
+use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
@@ -215,10 +216,17 @@ impl Record {
 }
 
 impl Route53 {
-    async fn change(&self, zone_id: &str, name: &str, changes: Vec<Change>, task: &Task) -> Result<(), Failure> {
+    /// Sends changes. `client` decides whether the call is repeated if its answer is lost.
+    async fn change(
+        &self,
+        client: &Client,
+        (zone_id, name): (&str, &str),
+        changes: Vec<Change>,
+        task: &Task,
+    ) -> Result<(), Failure> {
         let batch = built(ChangeBatch::builder().set_changes(Some(changes)).build())?;
         let sent = settled(task, &[&ZONE_BUSY], || async {
-            let call = self.once.change_resource_record_sets().hosted_zone_id(zone_id).change_batch(batch.clone());
+            let call = client.change_resource_record_sets().hosted_zone_id(zone_id).change_batch(batch.clone());
             call.send().await.or_fail(&format!("change the DNS record of {name}")).map(drop)
         });
         sent.await
@@ -267,7 +275,7 @@ impl Provider<Record> for Route53 {
     async fn create(&self, want: &Record, task: &Task) -> Result<RecordOutputs, Failure> {
         let zone_id = self.zone(&want.zone).await?;
         let made = want.creation()?;
-        self.change(&zone_id, &want.name, vec![made], task).await?;
+        self.change(&self.once, (&zone_id, &want.name), vec![made], task).await?;
         let Record { name, target, target_zone, .. } = want.clone();
         Ok(RecordOutputs { zone_id, name, target, target_zone, evaluates_health: false })
     }
@@ -276,7 +284,7 @@ impl Provider<Record> for Route53 {
     async fn update(&self, want: &Record, found: &Found<Record>, task: &Task) -> Result<RecordOutputs, Failure> {
         let RecordOutputs { zone_id, name, target, target_zone, evaluates_health } = &found.outputs;
         let gone = change(ChangeAction::Delete, set(name, alias(target, target_zone, *evaluates_health)?)?)?;
-        self.change(zone_id, name, vec![gone, want.creation()?], task).await?;
+        self.change(&self.once, (zone_id, name), vec![gone, want.creation()?], task).await?;
         let Record { target, target_zone, .. } = want.clone();
         Ok(RecordOutputs { target, target_zone, evaluates_health: false, ..found.outputs.clone() })
     }
@@ -294,7 +302,8 @@ impl Provider<Record> for Route53 {
             return Ok(());
         };
         let change = change(ChangeAction::Delete, own)?;
-        self.change(zone_id, name, vec![change], task).await.or_absent().map(drop)
+        // A repeated deletion finds no record any more, which is no failure.
+        self.change(&self.client, (zone_id, name), vec![change], task).await.or_absent().map(drop)
     }
 }
 
