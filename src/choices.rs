@@ -92,6 +92,10 @@ pub enum SignIn {
     Username,
 }
 
+/// What Cognito replaces in the texts of e-mails: by the code or the temporary password, and by the user's name.
+pub const CODE: &str = "{####}";
+pub const USERNAME: &str = "{username}";
+
 /// The type of an attribute of a pool's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserAttributeType {

@@ -1,11 +1,15 @@
 //! The minimal IAM policies for running this program: the permissions that the given commands need for the kinds
 //! of resources in the stack, as the kinds describe them. Pure functions.
 
+mod named;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
+pub use self::named::Named;
+use self::named::{DOMAIN, KEY};
 use crate::aws::account::SimulationRequest;
 use crate::aws::cognito::PoolHooks;
 use crate::aws::rights::{Condition, Grant, Sid, StatementTemplate, Usage, grants};
@@ -67,30 +71,6 @@ impl CommandName {
     }
 }
 
-/// Stands for the ARN of the stack file's key in templates.
-const KEY: &str = "{kms-key}";
-
-/// Stands for the ARNs of the stack file's layers in templates.
-const LAYERS: &str = "{layers}";
-
-/// Stands for the ARNs of the repositories of the stack file's images in templates.
-const IMAGES: &str = "{images}";
-
-/// Stands for the ARNs of the user pools that the stack does not manage in templates.
-const THEIR_POOLS: &str = "{their-pools}";
-
-/// Stands for the ARNs of the user pools that the stack does not manage but in which it has an app client.
-const WITH_OUR_CLIENTS: &str = "{pools-with-our-clients}";
-
-/// Stands for the ARNs of the roles of groups' members in templates.
-const MEMBER_ROLES: &str = "{member-roles}";
-
-/// Stands for each custom domain of the stack file in templates.
-const DOMAIN: &str = "{domain}";
-/// Stands for the ARNs of the stack file's topics with subscribed addresses, and of those with subscribed queues.
-const TOLD_TOPICS: &str = "{told-topics}";
-const QUEUED_TOPICS: &str = "{queued-topics}";
-
 /// The stack and the commands for which the policies must suffice.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -100,37 +80,6 @@ pub struct Wanted<'a> {
     /// The kinds of resources in the stack file and the state.
     pub kinds: &'a BTreeSet<String>,
     pub named: &'a Named,
-}
-
-/// The names and ARNs in the stack file that the policies contain, and the settings that add permissions.
-#[derive(Debug, Clone, Default)]
-pub struct Named {
-    /// The permissions boundary that every role must have.
-    pub boundary: Option<String>,
-    /// The ARN of the key that encrypts the stack's data.
-    pub key: Option<String>,
-    /// The services that call functions on behalf of resources that another tool made.
-    pub outside_callers: BTreeSet<String>,
-    /// The ARNs of the layers of its functions.
-    pub layers: BTreeSet<String>,
-    /// The ARNs of the repositories of its functions' images.
-    pub images: BTreeSet<String>,
-    /// The ARNs of the roles that identity pools give to the members of groups.
-    pub member_roles: BTreeSet<String>,
-    /// The ARNs of the user pools that the stack does not manage.
-    pub their_pools: BTreeSet<String>,
-    /// The ARNs of the user pools that the stack does not manage but in which it has an app client of its own.
-    pub with_our_clients: BTreeSet<String>,
-    /// The custom domains of its APIs.
-    pub domains: BTreeSet<String>,
-    /// The names of its topics with subscribed addresses.
-    pub told_topics: BTreeSet<String>,
-    /// The names of its topics with subscribed queues.
-    pub queued_topics: BTreeSet<String>,
-    /// Whether a topic has a subscription with the protocol HTTPS.
-    pub https: bool,
-    /// Whether resources carry, or once carried, tags that the user chose.
-    pub tags: bool,
 }
 
 impl Wanted<'_> {
@@ -151,7 +100,8 @@ impl Wanted<'_> {
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
         let is_on = |what: &str| template.on.contains(&what);
         let lacks_key = self.named.key.is_none() && is_on(KEY);
-        let lacks_arns = template.on.iter().any(|on| self.arns(on).is_some_and(|arns| arns.is_empty()));
+        let lacks_arns =
+            template.on.iter().any(|on| self.named.arns(self.scope, on).is_some_and(|arns| arns.is_empty()));
         let lacks_tags = !self.named.tags && [Sid::Retag, Sid::RetagOwn].contains(&template.sid);
         let names_domains =
             template.on.iter().any(|pattern| pattern.contains(DOMAIN)) || template.sid == Sid::OwnRecords;
@@ -166,28 +116,9 @@ impl Wanted<'_> {
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
     }
 
-    /// The ARNs of the stack file that a pattern stands for, if it does.
-    fn arns(&self, pattern: &str) -> Option<BTreeSet<String>> {
-        let Named { layers, images, member_roles, their_pools, with_our_clients, told_topics, queued_topics, .. } =
-            self.named;
-        let topics = |names: &BTreeSet<String>| {
-            names.iter().map(|name| self.scope.arn("sns", &self.scope.physical(name))).collect()
-        };
-        match pattern {
-            LAYERS => Some(layers.clone()),
-            IMAGES => Some(images.clone()),
-            MEMBER_ROLES => Some(member_roles.clone()),
-            THEIR_POOLS => Some(their_pools.clone()),
-            WITH_OUR_CLIENTS => Some(with_our_clients.clone()),
-            TOLD_TOPICS => Some(topics(told_topics)),
-            QUEUED_TOPICS => Some(topics(queued_topics)),
-            _ => None,
-        }
-    }
-
     /// The resources that a pattern stands for.
     fn resources(&self, pattern: &str) -> Vec<String> {
-        match self.arns(pattern) {
+        match self.named.arns(self.scope, pattern) {
             Some(arns) => arns.into_iter().collect(),
             None if pattern.contains(DOMAIN) => {
                 self.named.domains.iter().map(|domain| self.filled_in(&pattern.replace(DOMAIN, domain))).collect()

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::{domain_url, http_stage_url};
-use crate::aws::cognito::token_url;
+use crate::aws::cognito::{sign_in_url, token_url};
 use crate::aws::sqs::queue_url;
 use crate::scope::Scope;
 use crate::spec::{self, ApiKind, Auth, RouteTarget, Stack};
@@ -174,6 +174,9 @@ pub struct Pool {
     /// Where programs get their tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_url: Option<String>,
+    /// The URL to which an application sends a user to sign in, if the pool has sign-in pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in_url: Option<String>,
     /// Whether the pool is not managed by the stack, so that it is only read.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub existing: bool,
@@ -307,11 +310,13 @@ impl Outputs {
                 Some((client.clone(), PoolClient { client_id, secret_arn }))
             };
             let domain = ids::domain(name).recorded(state).map(|domain| domain.domain);
+            let pages = wanted.login.as_ref().is_some_and(spec::Login::has_pages);
             let pool = Pool {
                 id: pool.id,
                 arn: pool.arn,
                 client_id: client.client_id,
                 clients: wanted.clients.keys().filter_map(further).collect(),
+                sign_in_url: domain.as_deref().filter(|_| pages).map(|domain| sign_in_url(endpoint, scope, domain)),
                 token_url: domain.map(|domain| token_url(endpoint, scope, &domain)),
                 existing: false,
             };

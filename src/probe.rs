@@ -1,5 +1,6 @@
 //! Requests to the deployed API, as any client sends them: without AWS credentials or the SDK.
 
+pub mod authorization_code;
 mod client_credentials;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use crate::proxies::{Proxies, Proxy};
 use crate::reach::{NoWay, Unreached};
 use crate::secret::SecretValue;
 
+pub use authorization_code::{CodeGrant, UserTokens};
 pub use client_credentials::{ClientCredentials, Granted};
 
 /// The header with an API key, in lower case.

@@ -18,6 +18,10 @@ pub enum UserCommand {
     ExportUsers(ExportUsers),
     /// Add the users of a CSV file to a pool
     ImportUsers(ImportUsers),
+    /// Sign in at the pool's pages in a browser, so that `token` and `call` need no password
+    Login(Login),
+    /// End the session of `login`
+    Logout(Logout),
     /// Sign in and print the user's ID token, or get a token for a program
     Token(Token),
 }
@@ -125,10 +129,34 @@ pub struct ImportUsers {
     pub invite: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "One of the pool's `login.callbacks` must be an address of this machine, such as http://localhost:8976/callback.
+The session is kept in the cache folder, in a file that only you can read.
+
+Example:
+  securelambda login --pool Users"
+)]
+pub struct Login {
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// Print the address of the page without opening a browser
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Logout {
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+}
+
 /// How to obtain the user's password.
 #[derive(Debug, Args)]
 pub struct SignIn {
-    /// Read the password from standard input instead of asking for it
+    /// Read the password, and in a second line the code of an authenticator app, from standard input
     #[arg(long)]
     pub password_stdin: bool,
 }

@@ -98,7 +98,7 @@ services! {
     route53 { Route53: Record; }
     cognito {
         CognitoIdentity: IdentityPool, IdentityPoolRoles;
-        Cognito: UserPool, AppClient, UserGroup, ResourceServer, PoolDomain, PoolHooks;
+        Cognito: UserPool, AppClient, UserGroup, ResourceServer, IdentityProvider, PoolDomain, PoolHooks;
         ServiceUsers: ServiceUser;
     }
     wafv2 { Wafv2: IpSet, WebAcl, Association, PoolAssociation, Logging; }
@@ -138,7 +138,7 @@ mod tests {
         };
         let (pools, identities, all) = in_region("eu-central-1");
         assert!(pools && identities);
-        assert_eq!(in_region("cn-north-1"), (false, true, all - 7), "user pools and what belongs to them");
-        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 9), "and identity pools, and their roles");
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 8), "user pools and what belongs to them");
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 10), "and identity pools, and their roles");
     }
 }

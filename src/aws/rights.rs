@@ -125,6 +125,8 @@ pub enum Sid {
     TagWhatIsMade,
     PassRolesToIdentityPools,
     PassRolesToGroups,
+    /// The tags of sessions. AWS cannot limit this permission to an identity pool.
+    TagSessions,
     RequestValidators,
     FirstApi,
     OwnHttpApis,
@@ -138,6 +140,8 @@ pub enum Sid {
     MakeLogRole,
     AllowApiLogs,
     SetApiLogRole,
+    /// Cognito creates a role of its own with an account's first pool that sends e-mails with SES.
+    FirstMailSender,
     PassRoleToApiGateway,
     /// `cognito-idp:AssociateWebACL` on web ACLs. The resources of this statement include no user pools.
     PutBeforePools,
@@ -151,6 +155,8 @@ pub enum Sid {
     UseTheirPools,
     /// The user pools that the stack does not manage but in which it has an app client.
     ClientsInTheirPools,
+    /// The secrets of the stack file that identity providers of its pools need.
+    ReadProvidersSecrets,
     /// A key has no id yet when IAM checks its creation.
     MakeKeys,
     /// A key's ARN contains only its id, which says nothing about the stack. A key with an alias is already in use.
@@ -191,6 +197,7 @@ impl Sid {
             Self::TagWhatIsMade => "TagWhatIsMade",
             Self::PassRolesToIdentityPools => "PassRolesToIdentityPools",
             Self::PassRolesToGroups => "PassRolesToGroups",
+            Self::TagSessions => "TagSessions",
             Self::RequestValidators => "RequestValidators",
             Self::FirstApi => "FirstApi",
             Self::OwnHttpApis => "OwnHttpApis",
@@ -202,6 +209,7 @@ impl Sid {
             Self::MakeLogRole => "MakeLogRole",
             Self::AllowApiLogs => "AllowApiLogs",
             Self::SetApiLogRole => "SetApiLogRole",
+            Self::FirstMailSender => "FirstMailSender",
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
             Self::PutBeforePools => "PutBeforePools",
             Self::UseKey => "UseKey",
@@ -209,6 +217,7 @@ impl Sid {
             Self::UseImages => "UseImages",
             Self::UseTheirPools => "UseTheirPools",
             Self::ClientsInTheirPools => "ClientsInTheirPools",
+            Self::ReadProvidersSecrets => "ReadProvidersSecrets",
             Self::MakeKeys => "MakeKeys",
             Self::TagNewKeys => "TagNewKeys",
             Self::UseOwnKey => "UseOwnKey",
@@ -239,14 +248,21 @@ impl Sid {
             | Self::FirstApi
             | Self::DeliverAccessLogs
             | Self::SetApiLogRole
+            | Self::FirstMailSender
             | Self::UseLayers
             | Self::UseImages
             | Self::UseTheirPools
+            | Self::TagSessions
             | Self::ClientsInTheirPools
             // The service that AWS would name here is not documented. The roles trust identity pools alone.
             | Self::PassRolesToGroups => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
-            Self::OwnByTag | Self::OwnHttpApis | Self::OwnApiKeys | Self::OwnUsagePlans | Self::OwnDomains => &[TagCarried],
+            Self::OwnByTag
+            | Self::OwnHttpApis
+            | Self::OwnApiKeys
+            | Self::OwnUsagePlans
+            | Self::OwnDomains
+            | Self::ReadProvidersSecrets => &[TagCarried],
             Self::MakeUserPools | Self::MakeKeys => &[TagGiven],
             Self::TagNewKeys => &[TagGiven, NotAnothers, Absent("kms:ResourceAliases")],
             Self::UseOwnKey => &[TagCarried, IsLike("kms:ViaService", "*.{region}.amazonaws.com*")],

@@ -53,6 +53,20 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     Ok(Some(asked.await?))
 }
 
+/// Asks for the code of an authenticator app.
+pub(super) async fn factor(output: Output, question: &str) -> Result<SecretValue, Error> {
+    if !output.can_ask {
+        let hint = "write the password and, in a second line, the code to standard input, with --password-stdin";
+        return Err(Error::usage(
+            "a code of the authenticator app is required, and there is no terminal (or CI is set)",
+        )
+        .hint(hint));
+    }
+    let question = question.to_owned();
+    let asked = asked(move || Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text());
+    Ok(SecretValue::from(asked.await?.trim()))
+}
+
 /// Reads all of standard input; the error names it with `what`. The read may block for ever, so it runs on a thread of
 /// its own: Ctrl-C must still work.
 pub(super) async fn all_of_standard_input(what: &str) -> Result<Vec<u8>, Error> {

@@ -52,7 +52,7 @@ pub(super) async fn taken(session: &Session, state: &State, plan: &Plan) -> Resu
         state.resources.values().filter_map(|record| record.outputs.as_ref()?["id"].as_str()).collect();
     let cognito = &Cognito::new(&session.clients);
     let wanted = session.config.stack.pools.iter().filter_map(|(name, pool)| Some((name, pool.login.as_ref()?)));
-    let wanted = wanted.map(|(name, domain)| (Id::from(ids::domain(name)), domain)).filter(|(id, _)| changes(id));
+    let wanted = wanted.map(|(name, login)| (Id::from(ids::domain(name)), &login.domain)).filter(|(id, _)| changes(id));
     let reads = wanted.map(|(id, domain)| async move { (id, domain, cognito.pool_with(domain).await) });
     let mut taken = Vec::new();
     for (id, domain, pool) in join_all(reads).await {

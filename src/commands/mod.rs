@@ -22,6 +22,7 @@ mod init;
 mod interrupted;
 mod loaded;
 mod local;
+mod login;
 mod logs;
 mod manual;
 mod next;
@@ -46,6 +47,7 @@ mod up;
 mod user_attributes;
 mod user_files;
 mod user_rows;
+mod user_session;
 mod users;
 mod values;
 mod verify;
@@ -108,6 +110,8 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             UserCommand::ImportUsers(args) => {
                 run.until_ctrl_c(async |config, _| user_files::import(args, config).await).await
             }
+            UserCommand::Login(args) => run.until_ctrl_c(async |config, _| login::login(args, config).await).await,
+            UserCommand::Logout(args) => run.until_ctrl_c(async |config, _| login::logout(args, config).await).await,
             UserCommand::Token(args) => run.until_ctrl_c(async |config, _| token::run(args, config).await).await,
         },
         Command::Traffic(command) => match command {

@@ -143,9 +143,12 @@ pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
         member_roles: stack.member_roles().map(|role| scope.role_arn(&scope.physical(&role))).collect(),
         their_pools: stack.existing_pools.values().map(|pool| pool.arn(scope)).collect(),
         with_our_clients: clients.map(|pool| pool.arn(scope)).collect(),
+        provider_secrets: stack.provider_secrets().map(str::to_owned).collect(),
         domains: stack.domains().map(|domain| domain.name.clone()).collect(),
         told_topics: topics(stack, Topic::tells_addresses),
         queued_topics: topics(stack, |topic| topic.queues().next().is_some()),
+        mail: stack.pools.values().any(|pool| pool.mail.sender.is_some()),
+        session_tags: stack.identity_pools.values().any(|pool| !pool.tags.is_empty()),
         https: stack.topics.values().any(Topic::tells_https),
         tags: !stack.tags.is_empty(),
     }

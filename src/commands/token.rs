@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::add_user::{check_name, pool_of};
 use super::session::{Session, Sources};
+use super::user_session::UserSession;
 use super::{Ending, ask, programs};
 use crate::args;
-use crate::aws::cognito::{Tokens, Users};
+use crate::aws::cognito::{FirstStep, Tokens, Users};
 use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Pool;
@@ -62,17 +63,33 @@ async fn of_program(args: &args::Token, client: &str, config: Config) -> Result<
     Ok(Ending::Done)
 }
 
-/// Signs in as a client does, with a password from standard input or a prompt.
+/// Signs in as a client does: with the session of `login`, or with a password, and the code of an authenticator app if
+/// the user has one. Both come from standard input or a prompt.
 pub(super) async fn sign_in(
     session: &Session,
     (name, pool): (&str, &Pool),
     email: &str,
     how: &args::SignIn,
 ) -> Result<Tokens, Error> {
+    if !how.password_stdin
+        && let Some(kept) = UserSession::find(session, pool)?.filter(|kept| kept.is_of(email))
+    {
+        return kept.tokens(session, pool).await;
+    }
     let password = if how.password_stdin {
         ask::standard_input("password").await?
     } else {
         ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin").await?
     };
-    Ok(Users::new(&session.clients).sign_in(&pool.client_id, name, email, password).await?)
+    let users = Users::new(&session.clients);
+    let step = match users.begin_sign_in(&pool.client_id, name, email, &password).await? {
+        FirstStep::Done(tokens) => return Ok(tokens),
+        FirstStep::NeedsCode(step) => step,
+    };
+    let code = if how.password_stdin {
+        ask::standard_input("second line with the code of the authenticator app").await?
+    } else {
+        ask::factor(session.config.output, &format!("Code of {email}'s authenticator app")).await?
+    };
+    Ok(users.finish_sign_in(&pool.client_id, name, email, &step, &code).await?)
 }

@@ -40,13 +40,14 @@ impl Route {
 }
 
 impl Stack {
-    /// The callers from the pool whose tokens a route accepts. Tokens of users have scopes only if a function adds
-    /// them, and programs are in no group.
+    /// The callers from the pool whose tokens a route accepts. Tokens of users have scopes only if a function adds them
+    /// or the users sign in at the pool's domain, and programs are in no group.
     pub fn holders(&self, pool: &str, route: &Route) -> String {
-        let who = match self.gives_scopes(pool) {
+        let users = self.gives_scopes(pool).is_some() || self.pages_give_scopes(pool, route);
+        let who = match users {
             _ if route.scopes.is_empty() || !route.groups.is_empty() => "users",
-            None => "programs",
-            Some(_) => "users and programs",
+            false => "programs",
+            true => "users and programs",
         };
         format!("{who} of {pool}{}", route.membership())
     }
@@ -54,6 +55,12 @@ impl Stack {
     /// The function that can give users of the pool scopes.
     pub fn gives_scopes(&self, pool: &str) -> Option<&String> {
         self.pools.get(pool)?.hooks.gives_scopes()
+    }
+
+    /// Whether users who sign in at the pool's domain can get a token with a scope of the route.
+    pub fn pages_give_scopes(&self, pool: &str, route: &Route) -> bool {
+        let login = self.pools.get(pool).and_then(|pool| pool.login.as_ref());
+        login.is_some_and(|login| !login.scopes.is_disjoint(&route.scopes))
     }
 
     /// The machine clients that may ask for a token that the route accepts.
@@ -70,7 +77,17 @@ impl Stack {
         let programs: Vec<&str> = self.programs(pool, route).filter(|_| route.groups.is_empty()).collect();
         let program = (!programs.is_empty()).then(|| format!("--client {}", programs.join(" or ")));
         let ways: Vec<String> = user.into_iter().chain(program).collect();
+        let pages = self.pages_give_scopes(pool, route);
         match (ways.as_slice(), route.groups.is_empty()) {
+            ([], _) if pages => {
+                "pass --token-stdin with the access token of a user who signed in at the pool's domain".to_owned()
+            }
+            (ways @ [_, ..], _) if pages => {
+                format!(
+                    "pass {}, or --token-stdin with the token of a user who signed in at the pool's domain",
+                    ways.join(", ")
+                )
+            }
             ([], true) => {
                 format!(
                     "no app client may request such a token: name the scope in `scopes` of an entry of [pools.{pool}.clients]"
@@ -123,6 +140,30 @@ mod tests {
 
     const POOL: &str = "[pools.Users]\ngroups = [\"staff\", \"cooks\"]\nscopes = { orders = [\"read\", \"write\"] }\nlogin = { domain = \"demo\" }\n\
         [pools.Users.clients.partner]\nsecret = true\nflows = [\"client-credentials\"]\nscopes = [\"orders/read\"]\n";
+
+    #[test]
+    fn users_who_sign_in_at_the_domain_can_get_its_scopes() {
+        let file = |scopes: &str, clients: &str| {
+            let text = format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.Users]\n\
+                 scopes = {{ orders = [\"read\", \"write\"] }}\n\
+                 login = {{ domain = \"d\", callbacks = [\"https://a.example\"], scopes = [{scopes}] }}\n{clients}\n\
+                 [[api.routes]]\nroute = \"GET /o\"\nfunction = \"F\"\npool = \"Users\"\nscopes = [\"orders/read\"]\n"
+            );
+            let stack = parse(&text).expect("sound");
+            let route = stack.api.as_ref().expect("an API").routes[0].clone();
+            (stack.holders("Users", &route), stack.token_source("Users", &route))
+        };
+        let (holders, source) = file("\"openid\", \"orders/read\"", "");
+        assert_eq!(holders, "users and programs of Users");
+        assert!(source.starts_with("pass --token-stdin with the access token of a user"), "{source}");
+        let partner = "[pools.Users.clients.partner]\nsecret = true\nflows = [\"client-credentials\"]\n\
+                       scopes = [\"orders/read\"]\n";
+        let (_, source) = file("\"openid\", \"orders/read\"", partner);
+        assert!(source.starts_with("pass --client partner, or --token-stdin"), "{source}");
+        let (holders, _) = file("\"openid\", \"orders/write\"", "");
+        assert_eq!(holders, "programs of Users");
+    }
 
     #[test]
     fn everything_that_a_route_demands_of_its_caller_is_said() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::rules::Names;
 use super::section::Section;
 
-pub(super) use lists::Lists;
+pub(super) use lists::{Lists, NamedTexts};
 pub(super) use nested::Nested;
 pub(super) use words::{OptionalWord, Word, WordList};
 
@@ -56,6 +56,8 @@ pub(super) enum Holds {
     Reasons,
     /// Names chosen by the user, each with a list of text.
     Lists,
+    /// Names chosen by the user, each with text.
+    NamedTexts,
     /// Keys chosen by the user, each with text.
     Tags,
     /// Conditions in IAM's form: values by operator and key.

@@ -12,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::advice;
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Text,
-    TextOr, Word, WordList,
+    AuthKey, Flag, Holds, Key, List, NamedTexts, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
+    Required, Text, TextOr, Word, WordList,
 };
 use super::section::Section;
 use super::{Posture, rules};
@@ -283,21 +283,30 @@ impl Reader {
 
     /// The reasons in a key, by the id that each is given for. An empty reason is a mistake.
     pub(super) fn reasons(&mut self, table: &Table, key: &Reasons) -> BTreeMap<String, Located> {
-        let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
+        self.texts_by_name(table, &key.key, "the reason, as text")
+    }
+
+    /// The texts in a key, by name. An empty text is a mistake.
+    pub(super) fn named_texts(&mut self, table: &Table, key: &NamedTexts) -> BTreeMap<String, Located> {
+        self.texts_by_name(table, &key.key, "text")
+    }
+
+    fn texts_by_name(&mut self, table: &Table, key: &Key, wanted: &str) -> BTreeMap<String, Located> {
+        let Some(item) = table.get(key) else { return BTreeMap::new() };
         let DeValue::Table(entries) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a table");
+            self.wrong(item, key.name, "a table");
             return BTreeMap::new();
         };
-        let mut reasons = BTreeMap::new();
-        for (id, reason) in entries {
-            match reason.get_ref() {
-                DeValue::String(text) if !text.trim().is_empty() => {
-                    reasons.insert(id.get_ref().to_string(), (text.to_string(), id.span()));
+        let mut texts = BTreeMap::new();
+        for (name, text) in entries {
+            match text.get_ref() {
+                DeValue::String(value) if !value.trim().is_empty() => {
+                    texts.insert(name.get_ref().to_string(), (value.to_string(), name.span()));
                 }
-                _ => self.wrong(reason, id.get_ref(), "the reason, as text"),
+                _ => self.wrong(text, name.get_ref(), wanted),
             }
         }
-        reasons
+        texts
     }
 
     /// The value that a word stands for. `None` if the key is left out or wrong.

@@ -74,6 +74,7 @@ fn value(key: &Key) -> String {
         Holds::Variables(_) => "for each variable, text or a table (below)".to_owned(),
         Holds::Reasons => "for each control, the reason as text".to_owned(),
         Holds::Lists => "for each name, a list of text".to_owned(),
+        Holds::NamedTexts => "for each name, text".to_owned(),
         Holds::Tags => "for each tag, its value as text".to_owned(),
         Holds::Conditions => "for each operator of IAM, a table of condition keys with their values".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),

@@ -24,9 +24,43 @@ pub(super) fn name(section: &str, name: &str, Names { longest, .. }: Names) -> R
     Ok(())
 }
 
+/// The form of an HTTPS URL without a user, a query or a fragment, which may be secrets.
+pub(super) const HTTPS: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^?#@ ]*)?$";
+
+/// Whether a URL has the form [`HTTPS`].
+pub(super) fn is_https(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://") else { return false };
+    let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = place.split_once(':').unwrap_or((place, "0"));
+    let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    let is_port = (1..=5).contains(&port.len()) && port.chars().all(|c| c.is_ascii_digit());
+    is_host && is_port && !path.contains(['?', '#', '@']) && !path.contains(char::is_whitespace)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_have_a_host_and_no_secret() {
+        for url in ["https://a.example.com", "https://a.example.com/", "https://a.example.com:8443/b/c"] {
+            assert!(is_https(url), "{url}");
+        }
+        for url in [
+            "http://a.example.com",
+            "https://",
+            "https:///a",
+            "https://me@a.example.com",
+            "https://a.example.com/b?c",
+            "https://a.example.com/b#c",
+            "https://a.example.com/b c",
+            "https://a.example.com:",
+            "https://a.example.com:80x/",
+            "https://a_b.example.com",
+        ] {
+            assert!(!is_https(url), "{url}");
+        }
+    }
 
     #[test]
     fn names_have_at_most_the_length_that_fits_into_every_name_at_aws() {

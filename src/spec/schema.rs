@@ -55,7 +55,9 @@ fn property(key: &Key) -> Value {
         Holds::Words(words) => json!({ "type": "array", "items": { "enum": words }, "uniqueItems": true }),
         Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
         Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
-        Holds::Reasons => json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } }),
+        Holds::Reasons | Holds::NamedTexts => {
+            json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } })
+        }
         Holds::Lists => {
             let list = json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true });
             json!({ "type": "object", "additionalProperties": list })

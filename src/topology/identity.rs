@@ -1,13 +1,14 @@
 //! User pools and their app clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Input;
+use super::messaging::Secrets;
 use super::source::Source;
+use super::{Input, identity_providers};
 use crate::aws::Encryption;
 use crate::aws::cognito::{
-    AppClient, AppClientOutputs, ClientAttributes, HookFunction, PasswordPolicy, PoolDomain, ResourceServer,
-    TokenRules, UserGroup, UserPool, UserPoolOutputs,
+    AppClient, AppClientOutputs, ClientAttributes, HookFunction, MailSender, MailText, PasswordPolicy, PoolDomain,
+    PoolMail, ResourceServer, SignInPages, TokenRules, UserGroup, UserPool, UserPoolOutputs,
 };
 use crate::aws::secretsmanager::Secret;
 use crate::choices::{Hook, SignIn, ThreatProtection, TokenEvent};
@@ -65,7 +66,7 @@ pub(super) struct Pools {
     pub further: BTreeMap<(String, String), Handle<AppClient>>,
 }
 
-pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
+pub(super) fn pools(graph: &mut Graph, from: Input<'_>, secrets: &Secrets) -> Pools {
     let Input { stack, scope, .. } = from;
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
@@ -80,14 +81,23 @@ pub(super) fn pools(graph: &mut Graph, from: Input<'_>) -> Pools {
                 role: None,
             });
         }
-        if let Some(domain) = wanted.login.clone() {
+        if let Some(domain) = wanted.login.as_ref().map(|login| login.domain.clone()) {
             ids::domain(name)
                 .add_under(graph, handle, handle, move |pool| PoolDomain { pool_id: pool.id, domain: domain.clone() });
         }
         let servers = resource_servers(graph, name, wanted, handle);
-        let client = AppClient { name: first_client(scope, name), flows: wanted.flows.clone(), ..app_client(wanted) };
+        let client = AppClient {
+            name: first_client(scope, name),
+            flows: wanted.flows.clone(),
+            pages: pages(wanted),
+            ..app_client(wanted)
+        };
+        // A client can name only scopes and providers that exist.
+        let asked = client.pages.iter().flat_map(|pages| &pages.scopes);
+        let providers = identity_providers::of_pool(graph, secrets, (name, wanted), handle);
+        let needs = (handle, servers_of(asked, &servers), providers.into_values().collect::<Vec<_>>());
         let client = ids::client(name)
-            .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, ..client.clone() });
+            .add_under(graph, handle, needs, move |(pool, _, _)| AppClient { pool_id: pool.id, ..client.clone() });
         for (client, of_client) in &wanted.clients {
             let handle = further(graph, from, (name, handle), (client, of_client), wanted, &servers);
             pools.further.insert((name.clone(), client.clone()), handle);
@@ -130,10 +140,12 @@ pub(super) fn user_pool(Input { stack, scope, .. }: Input<'_>, name: &str, wante
         clients: std::iter::once(first_client(scope, name)).chain(others).collect(),
         groups: wanted.groups.clone(),
         resource_servers: wanted.scopes.keys().cloned().collect(),
+        identity_providers: wanted.providers.keys().cloned().collect(),
         has_domain: wanted.login.is_some(),
         attributes: wanted.attributes.clone(),
         sign_in: wanted.sign_in.clone(),
         hooks: wanted.hooks.functions.iter().map(hook).collect(),
+        mail: mail(&wanted.mail),
     }
 }
 
@@ -153,6 +165,7 @@ fn client_of_theirs(
         name: first_client(scope, name),
         flows: theirs.flows.clone(),
         scopes: Vec::new(),
+        pages: None,
         secret_name: None,
         tokens: tokens(theirs.tokens),
         attributes: ClientAttributes::of(&[], &[SignIn::Email]),
@@ -179,6 +192,7 @@ fn app_client(pool: &spec::Pool) -> AppClient {
         name: String::new(),
         flows: Vec::new(),
         scopes: Vec::new(),
+        pages: None,
         secret_name: None,
         tokens: tokens(pool.tokens),
         attributes: ClientAttributes::of(&pool.attributes, &pool.sign_in),
@@ -228,14 +242,32 @@ fn further(
         ..base
     };
     let secret = wanted.secret.then(|| client_secret(graph, from, pool_name, name));
-    let asks_for = |(server, _): &(&String, &Handle<ResourceServer>)| {
-        wanted.scopes.iter().any(|scope| scope.rsplit_once('/').is_some_and(|(of, _)| of == *server))
-    };
-    let servers: Vec<_> = servers.iter().filter(asks_for).map(|(_, server)| *server).collect();
+    let servers = servers_of(&wanted.scopes, servers);
     // The client can be read while the secret is missing. It is created only after the secret.
     let needs = (pool, servers, secret.map(Deferred));
     ids::further_client(pool_name, name)
         .add_under(graph, pool, needs, move |(pool, _, _)| AppClient { pool_id: pool.id, ..client.clone() })
+}
+
+/// The resource servers that have these scopes.
+fn servers_of<'a>(
+    scopes: impl IntoIterator<Item = &'a String>,
+    servers: &BTreeMap<String, Handle<ResourceServer>>,
+) -> Vec<Handle<ResourceServer>> {
+    let named: BTreeSet<&str> =
+        scopes.into_iter().filter_map(|scope| scope.rsplit_once('/')).map(|(server, _)| server).collect();
+    servers.iter().filter(|(server, _)| named.contains(server.as_str())).map(|(_, server)| *server).collect()
+}
+
+/// The settings of Cognito's sign-in pages, if the pool has some.
+fn pages(pool: &spec::Pool) -> Option<SignInPages> {
+    let login = pool.login.as_ref().filter(|login| login.has_pages())?;
+    Some(SignInPages {
+        callbacks: login.callbacks.clone(),
+        logouts: login.logouts.clone(),
+        scopes: login.scopes.iter().cloned().collect(),
+        providers: pool.providers.keys().cloned().collect(),
+    })
 }
 
 fn client_secret(
@@ -259,6 +291,20 @@ fn client_secret(
         kms_key: Encryption::default(),
     };
     id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() })
+}
+
+fn mail(wanted: &spec::Mail) -> PoolMail {
+    let text = |mail: &spec::MailText| MailText { subject: mail.subject.clone(), text: mail.text.clone() };
+    let sender = |sender: &spec::MailSender| MailSender {
+        ses: sender.ses.clone(),
+        from: sender.from.clone(),
+        reply_to: sender.reply_to.clone(),
+    };
+    PoolMail {
+        sender: wanted.sender.as_ref().map(sender),
+        verification: wanted.verification.as_ref().map(text),
+        invitation: wanted.invitation.as_ref().map(text),
+    }
 }
 
 fn password(wanted: &spec::Password) -> PasswordPolicy {

@@ -133,13 +133,14 @@ pub(super) fn identity_pools(
             members(graph, from, (name, wanted), (users, pool), (pools, apis));
         }
         let id = ids::identity_pool_roles(name);
-        let (home, by_token) = (scope.clone(), !wanted.groups.is_empty());
+        let (home, by_token, tags) = (scope.clone(), !wanted.groups.is_empty(), wanted.tags.clone());
         let needs = (pool, role, users.clone(), client.clone());
         let roles = id.add_under(graph, pool, needs, move |(pool, role, users, client)| IdentityPoolRoles {
             pool_id: pool.id,
             role_arn: role.arn,
             roles_from: by_token.then_some(client.client_id),
             provider: provider(&home, &users.id),
+            tags: tags.clone(),
         });
         callers.insert(name.clone(), PoolCaller { pool, policy, roles });
     }
@@ -202,7 +203,9 @@ fn caller_role(
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
     let principal = scope.identity_pools_principal();
-    let role = role.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..desired.clone() });
+    let tagged = !wanted.tags.is_empty();
+    let role =
+        role.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id, tagged), ..desired.clone() });
     let (granted, further) = match whose {
         Whose::AllUsers => (granted_to_callers(wanted, stack, scope), [].as_slice()),
         Whose::Members(group) => (granted_to_members(wanted, group, stack, scope), group.allow.as_slice()),
@@ -231,12 +234,16 @@ fn caller_role(
 /// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
 /// any account could. The names of the condition keys begin with the principal (docs/aws.md, What differs between
 /// partitions). `aws:SourceAccount` cannot be used here: no AWS service calls, so the request has no such key.
-fn trust(principal: &str, identity_pool: &str) -> Policy {
+///
+/// Sessions with tags need a second action, without which nobody gets credentials.
+fn trust(principal: &str, identity_pool: &str, tagged: bool) -> Policy {
+    const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
+    let action = if tagged { json!([ASSUME, "sts:TagSession"]) } else { json!(ASSUME) };
     let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
     Policy::new([json!({
         "Effect": "Allow",
         "Principal": { "Federated": principal },
-        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Action": action,
         "Condition": {
             "StringEquals": { audience: identity_pool },
             "ForAnyValue:StringLike": { methods: "authenticated" },
@@ -288,7 +295,10 @@ mod tests {
 
     #[test]
     fn only_signed_in_users_of_the_identity_pool_can_assume_the_role() {
-        let trust = trust("cognito-identity.amazonaws.com", "eu-central-1:a").to_string();
+        let with_tags = trust("cognito-identity.amazonaws.com", "eu-central-1:a", true).to_string();
+        assert!(with_tags.contains("sts:TagSession"), "{with_tags}");
+        let trust = trust("cognito-identity.amazonaws.com", "eu-central-1:a", false).to_string();
+        assert!(!trust.contains("sts:TagSession"), "{trust}");
         assert!(trust.contains(r#""Federated":"cognito-identity.amazonaws.com""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");

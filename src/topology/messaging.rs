@@ -62,8 +62,12 @@ pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Polic
         function.secrets.iter().any(|read| read == secret) || rotator == Some(*name)
     };
     let readers = stack.functions.iter().filter(reads).map(|(name, _)| scope.role_arn(&scope.physical(name)));
-    let readers: Vec<String> = readers.collect();
-    policies::secret(&scope.account, &readers, settings.map_or(&[], |settings| settings.administrators.as_slice()))
+    let administrators = settings.map_or(&[][..], |settings| &settings.administrators);
+    // `up` itself reads the secret of an identity provider.
+    let of_provider = stack.provider_secrets().any(|name| name == secret);
+    let operators = administrators.iter().filter(|_| of_provider).cloned();
+    let readers: Vec<String> = readers.chain(operators).collect();
+    policies::secret(&scope.account, &readers, administrators)
 }
 
 /// The rotations of secrets by functions. Secrets Manager asks the function to replace the value, so the permission to

@@ -13,6 +13,7 @@ mod http_api;
 mod id;
 mod identity;
 mod identity_pools;
+mod identity_providers;
 mod messaging;
 mod needs;
 mod plans;
@@ -101,7 +102,7 @@ pub fn desired(
     messaging::subscriptions(&mut all, from, (&topics, &queues));
     let mut secrets = messaging::secrets(&mut all, from, &topics);
     let tables = tables::tables(&mut all, from);
-    let pools = identity::pools(&mut all, from);
+    let pools = identity::pools(&mut all, from, &secrets);
     secrets.extend(identity_pools::service_users(&mut all, from, &pools));
     let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &rest_apis);
     let references = References::new(from, pools, identity_pools, (&rest_apis, &http_apis), queues.clone());

@@ -5,9 +5,8 @@ use futures_util::FutureExt;
 use super::check_spec::{CheckResult, CheckSpec};
 use super::context::{CheckFuture, VerifyContext};
 use super::signed::keys;
-use super::{Check, Layer, rights, secrets, settings};
+use super::{Check, Layer, rights, settings};
 use crate::aws::cognito::Identities;
-use crate::aws::iam::Iam;
 use crate::aws::sts;
 use crate::spec::grants::granted_to_members;
 use crate::spec::{GroupAllow, IdentityPool};
@@ -66,15 +65,12 @@ fn is_session_of(session: &str, role: &str) -> bool {
 async fn granted(context: &VerifyContext<'_>, (name, pool, group): (&str, &IdentityPool, &GroupAllow)) -> Vec<Check> {
     let known = context.subject.outputs.identity_pools.get(name);
     let Some(role) = known.and_then(|known| known.groups.get(&group.group)) else { return Vec::new() };
-    let iam = Iam::new(context.subject.clients);
     let grants = granted_to_members(pool, group, context.subject.stack, &context.subject.clients.scope);
     let subject = format!("role of the members of {} of {name}", group.group);
-    let role = rights::Role { subject, arn: &role.role_arn, grants };
-    let (of_role, policy) = (ids::member(name, &group.group), ids::member_policy(name, &group.group));
-    let (of_role, policy) = (of_role.into(), policy.into());
-    let policies = || secrets::policies(context, &of_role, &policy);
+    let ids = (ids::member(name, &group.group).into(), ids::member_policy(name, &group.group).into());
+    let role = rights::Role { subject, arn: &role.role_arn, ids, grants };
     // Some endpoints simulate nothing.
-    rights::checks(context, role, context.at_aws().then_some(&iam), policies).await
+    rights::checks(context, role, context.at_aws()).await
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod functions;
 mod group_roles;
 mod groups;
 mod lambda_authorizers;
+mod pages;
 mod parameters;
 mod past_gateway;
 mod paths;

@@ -4,10 +4,10 @@
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::context::VerifyContext;
-use super::{Check, Layer};
+use super::{Check, Layer, settings};
 use crate::authorization::Service;
 use crate::aws::iam::{Iam, Request, RequestKey};
-use crate::engine::Failure;
+use crate::engine::{Drift, Failure, Id};
 use crate::policy::covers;
 use crate::spec::grants::Grant;
 
@@ -46,28 +46,30 @@ pub(super) struct Role<'a> {
     /// The name of the role in checks.
     pub subject: String,
     pub arn: &'a str,
+    /// The ids of the role and of its policy.
+    pub ids: (Id, Id),
     pub grants: Vec<Grant>,
 }
 
-/// The checks of a role's grants. `iam` is `None` if the endpoint does not simulate policies; then `policies` compares
-/// the live policies with the derived ones.
-pub(super) async fn checks(
-    context: &VerifyContext<'_>,
-    role: Role<'_>,
-    iam: Option<&Iam>,
-    policies: impl Fn() -> CheckResult,
-) -> Vec<Check> {
+/// The checks of a role's grants. If the endpoint does not simulate policies, they compare the live policies with the
+/// derived ones.
+pub(super) async fn checks(context: &VerifyContext<'_>, role: Role<'_>, simulates: bool) -> Vec<Check> {
+    let iam = Iam::new(context.subject.clients);
+    let (of_role, of_policy) = &role.ids;
     let mut checks = Vec::new();
     for Question { claim, request, allowed } in questions(&with_pools(context, role.grants)) {
         let claim = CheckSpec::new(Layer::Functions, &role.subject, claim);
-        let check = match (request, iam) {
-            (Err(why), _) => claim.known(CheckResult::not_tried(why)),
-            (Ok(_), None) => {
+        let check = match request {
+            Err(why) => claim.known(CheckResult::not_tried(why)),
+            Ok(_) if !simulates => {
                 let sent = "the role's live policies, compared with the derived policy (this endpoint does not \
                             simulate policies)";
-                claim.sent(sent).expects("the derived policy and no other policy").known(policies())
+                claim
+                    .sent(sent)
+                    .expects("the derived policy and no other policy")
+                    .known(policies(context, of_role, of_policy))
             }
-            (Ok(request), Some(iam)) => {
+            Ok(request) => {
                 let sent = format!("SimulatePrincipalPolicy {} on {}", request.actions.join(", "), request.resource);
                 let claim = claim.sent(sent).expects(if allowed { "allowed" } else { "denied" });
                 let decided = iam.simulate_all(role.arn, &request).await;
@@ -78,6 +80,28 @@ pub(super) async fn checks(
         checks.push(check);
     }
     checks
+}
+
+/// Whether the live policies of a role are the derived ones.
+pub(super) fn policies(context: &VerifyContext<'_>, role: &Id, policy: &Id) -> CheckResult {
+    let drift = |id: &Id| settings::drift(context.subject.seen, id.as_str());
+    same_policies(drift(role).as_deref(), drift(policy).as_deref())
+}
+
+/// Checks that a role and its policy have no differences that could allow more. The derived policy allows access only
+/// to the function's own resources.
+fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResult {
+    let (Some(role), Some(policy)) = (role, policy) else {
+        return CheckResult::not_tried("because the role or its policy does not exist or could not be read");
+    };
+    let other = role.iter().filter(|drift| ["PolicyNames", "AttachedPolicies"].contains(&drift.field.as_str()));
+    let wider: Vec<String> =
+        other.chain(policy).map(|Drift { field, live, .. }| format!("{field} is {live}")).collect();
+    if wider.is_empty() {
+        CheckResult::pass("the derived policy and no other policy")
+    } else {
+        CheckResult::fail(wider.join("; "))
+    }
 }
 
 /// The grants with the ARNs of the pools.
@@ -229,7 +253,7 @@ mod tests {
     use crate::scope::Scope;
     use crate::spec::grants::grants;
     use crate::spec::parse;
-    use crate::verify::Verdict::{Fail, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
 
     fn asked(entry: &str) -> Vec<Question> {
         let text = format!(
@@ -322,5 +346,20 @@ mod tests {
         assert_eq!(judged(decided(true, false), true), CheckResult::fail("denied: b"));
         assert_eq!(judged(decided(true, false), false), CheckResult::fail("allowed: a"));
         assert_eq!(judged(Ok(None), false).verdict, Fail);
+    }
+
+    #[test]
+    fn any_other_policy_fails() {
+        assert_eq!(same_policies(Some(&[]), Some(&[])).verdict, Pass);
+        assert_eq!(same_policies(Some(&[Drift::new("Description", 1, 2)]), Some(&[])).verdict, Pass);
+        let wider = [
+            (vec![Drift::weakening("PolicyNames", "no others", "more")], vec![]),
+            (vec![Drift::weakening("AttachedPolicies", "none", "arn:admin")], vec![]),
+            (vec![], vec![Drift::weakening("PolicyDocument", "{}", "{*}")]),
+        ];
+        for (role, policy) in wider {
+            assert_eq!(same_policies(Some(&role), Some(&policy)).verdict, Fail);
+        }
+        assert_eq!(same_policies(None, Some(&[])).verdict, NotTried);
     }
 }

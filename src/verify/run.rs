@@ -11,8 +11,8 @@ use super::prober::Prober;
 use super::test_users::{Leftover, TestUsers};
 use super::{
     Check, allow_from, api_keys, authentication, authorization, bodies, cors, domains, firewall, functions,
-    group_roles, groups, lambda_authorizers, parameters, past_gateway, programs, reach, secrets, settings, signed,
-    throttle, unlisted,
+    group_roles, groups, lambda_authorizers, pages, parameters, past_gateway, programs, reach, secrets, settings,
+    signed, throttle, unlisted,
 };
 use crate::aws::cognito::{TestClients, Users};
 use crate::engine::{CancellationToken, Failure, StopLevel};
@@ -174,6 +174,7 @@ async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check>
         allow_from::units(context),
         signed::units(context),
         lambda_authorizers::units(context),
+        pages::units(context),
         groups::units(context),
         group_roles::units(context),
         api_keys::units(context),

@@ -76,14 +76,16 @@ async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     // Some endpoints deny everything. The answer to an allowed action shows whether the simulation works.
     let log = format!("{}:*", context.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
-    let policies = || policies(context, &ids::role(name).into(), &ids::policy(name).into());
+    let (of_role, of_policy) = (Id::from(ids::role(name)), Id::from(ids::policy(name)));
+    let policies = || rights::policies(context, &of_role, &of_policy);
     let simulates = matches!(control, Ok(Some(true)));
     let role = rights::Role {
         subject: format!("role {name}"),
         arn: &live.role_arn,
+        ids: (of_role.clone(), of_policy.clone()),
         grants: grants(stack, function, &context.subject.clients.scope),
     };
-    let mut checks = rights::checks(context, role, simulates.then_some(&iam), policies).await;
+    let mut checks = rights::checks(context, role, simulates).await;
     for forbidden in secrets.chain(topics).chain(queues).chain(messages).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
@@ -116,28 +118,6 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
         Ok(Some(false)) => CheckResult::pass("denied"),
         Ok(None) => CheckResult::fail("the simulation returned no result"),
         Err(failure) => CheckResult::fail(failure.to_string()),
-    }
-}
-
-/// Whether the live policies of a role are the derived ones.
-pub(super) fn policies(context: &VerifyContext<'_>, role: &Id, policy: &Id) -> CheckResult {
-    let drift = |id: &Id| settings::drift(context.subject.seen, id.as_str());
-    same_policies(drift(role).as_deref(), drift(policy).as_deref())
-}
-
-/// Checks that a role and its policy have no differences that could allow more. The derived policy allows access only
-/// to the function's own resources.
-fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResult {
-    let (Some(role), Some(policy)) = (role, policy) else {
-        return CheckResult::not_tried("because the role or its policy does not exist or could not be read");
-    };
-    let other = role.iter().filter(|drift| ["PolicyNames", "AttachedPolicies"].contains(&drift.field.as_str()));
-    let wider: Vec<String> =
-        other.chain(policy).map(|Drift { field, live, .. }| format!("{field} is {live}")).collect();
-    if wider.is_empty() {
-        CheckResult::pass("the derived policy and no other policy")
-    } else {
-        CheckResult::fail(wider.join("; "))
     }
 }
 
@@ -192,21 +172,6 @@ mod tests {
         for wrong in [Ok(Some(true)), Ok(None), Err(Failure::refused("no"))] {
             assert_eq!(simulated(wrong).verdict, Fail);
         }
-    }
-
-    #[test]
-    fn any_other_policy_fails() {
-        assert_eq!(same_policies(Some(&[]), Some(&[])).verdict, Pass);
-        assert_eq!(same_policies(Some(&[Drift::new("Description", 1, 2)]), Some(&[])).verdict, Pass);
-        let wider = [
-            (vec![Drift::weakening("PolicyNames", "no others", "more")], vec![]),
-            (vec![Drift::weakening("AttachedPolicies", "none", "arn:admin")], vec![]),
-            (vec![], vec![Drift::weakening("PolicyDocument", "{}", "{*}")]),
-        ];
-        for (role, policy) in wider {
-            assert_eq!(same_policies(Some(&role), Some(&policy)).verdict, Fail);
-        }
-        assert_eq!(same_policies(None, Some(&[])).verdict, NotTried);
     }
 
     #[test]

@@ -10,10 +10,9 @@ use super::classify::{accepted_by, no_route_or_permission, signature_refused};
 use super::context::{CheckFuture, VerifyContext};
 use super::prober::Patience;
 use super::target::Target;
-use super::{Check, Layer, paths, rights, secrets, settings};
+use super::{Check, Layer, paths, rights, settings};
 use crate::aws::cognito::Identities;
 use crate::aws::cognito::refusals::{NO_GUESTS, NOT_TRUSTED};
-use crate::aws::iam::Iam;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::{Answer, HeaderNames, Request};
@@ -94,12 +93,11 @@ async fn granted(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
     let Some(known) = context.subject.outputs.identity_pools.get(name).filter(|_| !pool.allow.is_empty()) else {
         return Vec::new();
     };
-    let iam = Iam::new(context.subject.clients);
     let grants = granted_to_callers(pool, context.subject.stack, &context.subject.clients.scope);
-    let role = rights::Role { subject: format!("role of the users of {name}"), arn: &known.role_arn, grants };
-    let policies = || secrets::policies(context, &ids::caller(name).into(), &ids::caller_policy(name).into());
+    let (subject, arn) = (format!("role of the users of {name}"), known.role_arn.as_str());
+    let ids = (ids::caller(name).into(), ids::caller_policy(name).into());
     // Some endpoints simulate nothing.
-    rights::checks(context, role, context.at_aws().then_some(&iam), policies).await
+    rights::checks(context, rights::Role { subject, arn, ids, grants }, context.at_aws()).await
 }
 
 /// The credentials that the identity pool with this id gives to the user with this ID token.

@@ -14,6 +14,7 @@ use crate::support::edge::{STACK, write};
 use crate::support::emulator::{account, endpoint, without_proxy};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::routes::passed;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -47,8 +48,7 @@ fn a_stack_with_every_setting_of_the_edge_is_built_proved_and_removed() {
         ("a request without an identity is refused", 2),
         ("a request with a wrong identity is refused", 2),
     ] {
-        let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
-        assert_eq!(passed.count(), routes, "{claim}\n{}", proof.stdout);
+        assert_eq!(passed(&proof.stdout, claim), routes, "{claim}\n{}", proof.stdout);
     }
     // An admitted caller reaches the function. The authorizer's answer, cached for a minute, opens no other route.
     let urls = outputs["api"]["routes"]

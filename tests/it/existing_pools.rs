@@ -28,7 +28,10 @@ fn their_pool(user: &User) -> (String, String) {
             "AutoVerifiedAttributes": ["email"],
             "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
             "Policies": { "PasswordPolicy": { "MinimumLength": 10 } },
-            "Schema": [{ "Name": "tenant", "AttributeDataType": "String", "Mutable": true }],
+            "Schema": [
+                { "Name": "tenant", "AttributeDataType": "String", "Mutable": true },
+                { "Name": "name", "AttributeDataType": "String", "Mutable": true, "Required": true },
+            ],
             "UserPoolTags": { "team": "people" },
         }),
     );
@@ -42,7 +45,7 @@ fn their_pool(user: &User) -> (String, String) {
     );
     make("create_group", json!({ "UserPoolId": id, "GroupName": "staff", "Description": "Everybody here" }));
     for name in ["ada@example.com", "bob@example.com"] {
-        let attributes = json!([{ "Name": "email", "Value": name }, { "Name": "email_verified", "Value": "true" }]);
+        let attributes = json!([{ "Name": "email", "Value": name }, { "Name": "email_verified", "Value": "true" }, { "Name": "name", "Value": "A" }]);
         make(
             "admin_create_user",
             json!({
@@ -211,6 +214,10 @@ fn a_change_of_the_client_is_repaired(user: &User, known: &Value) {
         "UserPoolId": known["id"], "ClientId": known["client_id"],
         "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     });
+    // The pool requires the attribute `name`, so the client may set it, and nothing else beside the address.
+    let key = json!({ "UserPoolId": known["id"], "ClientId": known["client_id"] });
+    let client = accepted(user, "cognito-idp", "describe_user_pool_client", &key)["UserPoolClient"].clone();
+    assert_eq!(client["WriteAttributes"], json!(["email", "name"]));
     accepted(user, "cognito-idp", "update_user_pool_client", &change);
     let status = user.run(&["status"]).stdout;
     assert!(status.contains("ExplicitAuthFlows"), "{status}");

@@ -57,7 +57,13 @@ provisioned_concurrency = 2
 source    = "lambdas/external"
 secrets   = ["LambdaSNSTopicARN"]
 publishes = ["greetings"]
+[secrets.Google]
+client_secret = { generate = 32 }
 [pools.MyUserPool1]
+login = { domain = "weather-of-the-faults", callbacks = ["https://app.example.com/"] }
+[pools.MyUserPool1.providers.Google]
+client_id = "app"
+client_secret = { secret = "Google", key = "client_secret" }
 [pools.MyUserPool2]
 [plans.partner]
 keys = ["acme"]
@@ -306,7 +312,7 @@ fn down_names_a_foreign_domain_that_keeps_a_pool() {
     let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
     let (_proxy, user) = user_behind(&rules, STACK);
     user.run(&["up", "--yes"]).ends(0);
-    let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
+    let pool = user.run(&["outputs", "pools.MyUserPool2.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
     assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
     let ran = user

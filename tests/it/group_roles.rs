@@ -152,3 +152,55 @@ fn another_role_or_another_way_to_choose_one_weakens_and_members_stay() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), ["iam.role role/somebodys"]);
 }
+
+/// A pool with an attribute that users cannot set, and an identity pool whose sessions carry it as a tag.
+const TAGGED: &str = r#"
+[stack]
+name = "tagged"
+[pools.Users]
+attributes = { tenant = {} }
+[identity_pools.Files]
+pool = "Users"
+allow = [{ actions = ["s3:GetObject"], resources = ["arn:{partition}:s3:::photos/${aws:PrincipalTag/tenant}/*"] }]
+tags = { tenant = "custom:tenant" }
+"#;
+
+#[test]
+fn sessions_carry_the_tags_of_the_stack_file_and_no_others() {
+    let user = User::of(&account(), &endpoint());
+    user.write("securelambda.toml", TAGGED);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    let files = &outputs["identity_pools"]["Files"];
+    let provider =
+        format!("cognito-idp.eu-central-1.amazonaws.com/{}", outputs["pools"]["Users"]["id"].as_str().unwrap());
+    let key = json!({ "IdentityPoolId": files["id"], "IdentityProviderName": provider });
+    let tags = || call(&user, "cognito-identity", "get_principal_tag_attribute_map", &key)["PrincipalTags"].clone();
+    assert_eq!(tags(), json!({ "tenant": "custom:tenant" }));
+    let role = files["role_arn"].as_str().unwrap().rsplit('/').next().unwrap();
+    let trust =
+        call(&user, "iam", "get_role", &json!({ "RoleName": role }))["Role"]["AssumeRolePolicyDocument"].clone();
+    let actions = json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]);
+    assert_eq!(trust["Statement"][0]["Action"], actions, "{trust}");
+    for (theirs, weakens) in [
+        (json!({ "tenant": "email" }), true),
+        (json!({ "tenant": "custom:tenant", "role": "custom:role" }), true),
+        (json!({}), false),
+    ] {
+        let mut change = key.clone();
+        change["PrincipalTags"] = theirs;
+        accepted(&user, "cognito-identity", "set_principal_tag_attribute_map", &change);
+        let expected = ("identity-pool-roles.Files".to_owned(), "PrincipalTags".to_owned(), weakens);
+        assert_eq!(drift(&user, &[]), [expected]);
+        user.run(&["up", "--yes"]).ends(0);
+        assert_eq!((drift(&user, &[]), tags()), (vec![], json!({ "tenant": "custom:tenant" })));
+    }
+    // Without tags, sessions have none, and the role is not trusted for them.
+    let bare =
+        TAGGED.replace("tags = { tenant = \"custom:tenant\" }\n", "").replace("${aws:PrincipalTag/tenant}", "open");
+    user.write("securelambda.toml", &bare);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!((drift(&user, &[]), tags()), (vec![], json!({})));
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}

@@ -13,7 +13,7 @@ use crate::support::drift;
 use crate::support::emulator::endpoint;
 use crate::support::inventory::inventory;
 use crate::support::program::User;
-use crate::support::routes::{ask, urls};
+use crate::support::routes::{ask, passed, urls};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -154,8 +154,7 @@ fn a_user_calls_what_the_group_opens_and_an_answer_that_is_kept_opens_nothing_el
         ("a token of Users with a group of the route passes", 5),
         ("a tampered signature is refused", 6),
     ] {
-        let passed = proof.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
-        assert_eq!(passed.count(), count, "{claim}\n{proof}");
+        assert_eq!(passed(&proof, claim), count, "{claim}\n{proof}");
     }
     assert!(user.run(&["users"]).ends(0).stdout.lines().filter(|line| line.contains("verify")).count() == 0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");

@@ -1,7 +1,5 @@
 //! Groups of user pools: an edit of the stack file never loses members, and a group has no role.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::botocore::{accepted, call};
@@ -9,6 +7,7 @@ use crate::support::default_account::default_account;
 use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::routes::claims;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -30,11 +29,6 @@ fn members(user: &User, pool: &Value, group: &str) -> Vec<String> {
         attributes.iter().find(|one| one["Name"] == "email").unwrap()["Value"].as_str().unwrap().to_owned()
     };
     listed["Users"].as_array().unwrap().iter().map(email).collect()
-}
-
-/// The payload of a token.
-fn claims(token: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
 #[test]

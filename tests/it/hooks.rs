@@ -1,7 +1,5 @@
 //! The functions that pools call: Cognito may call them, calls them, and calls no others.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::botocore::{accepted, call};
@@ -10,6 +8,7 @@ use crate::support::drift;
 use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::routes::claims;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -99,11 +98,6 @@ fn statements(user: &User, function: &str, alias: Option<&str>) -> Vec<Value> {
     let answer = call(user, "lambda", "get_policy", &key);
     let Some(policy) = answer["Policy"].as_str() else { return Vec::new() };
     serde_json::from_str::<Value>(policy).unwrap()["Statement"].as_array().unwrap().clone()
-}
-
-fn claims(token: &str) -> Value {
-    let middle = token.trim().split('.').nth(1).unwrap();
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(middle).unwrap()).unwrap()
 }
 
 #[test]

@@ -87,7 +87,8 @@ hooks = { post_confirmation = "News", pre_authentication = "Listener" }
 groups = ["staff", "old"]
 attributes = { tenant = { mutable = false } }
 scopes = { orders = ["read"], old = ["all"] }
-login = { domain = "larger-of-the-tests" }
+login = { domain = "larger-of-the-tests", callbacks = ["https://app.example.com/callback"] }
+providers = { Google = { client_id = "app", client_secret = { secret = "Other", key = "KEY" } } }
 clients = { partner = { secret = true, flows = ["client-credentials"], scopes = ["orders/read"] }, app = {} }
 [plans.partner]
 quota = { requests = 1000, per = "day" }
@@ -300,6 +301,7 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "OwnRecords",
         "OwnUsagePlans",
         "PutBeforePools",
+        "ReadProvidersSecrets",
         "RequestValidators",
         "SubscribeAddresses",
         "SubscribeFunctions",
@@ -397,7 +399,7 @@ impl Life<'_> {
                 .replace("groups = [\"staff\", \"old\"]", "groups = [\"staff\"]\nself_sign_up = false")
                 .replace("orders = [\"read\"], old = [\"all\"]", "orders = [\"read\", \"write\"]")
                 .replace("app = {} }", "web = { flows = [\"srp\"] } }")
-                .replace("login = { domain = \"larger-of-the-tests\" }", "login = { domain = \"larger-of-the-test\" }")
+                .replace("larger-of-the-tests", "larger-of-the-test")
                 .replace("tenant = { mutable = false }", "tenant = { mutable = false }, colour = {}")
                 .replace("https://app.example.com", "https://www.example.com")
                 .replace("stage = \"live\"", "stage = \"live\"\nrate_limit = 70");

@@ -11,7 +11,7 @@ use crate::support::drift;
 use crate::support::emulator::{account, endpoint};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
-use crate::support::routes::{ask, urls};
+use crate::support::routes::{ask, passed, urls};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -147,8 +147,7 @@ fn a_program_calls_what_its_scopes_open_and_nothing_else() {
         ("the client partner gets a token for exactly its scopes", 1),
         ("the client stock gets a token for exactly its scopes", 1),
     ] {
-        let passed = proof.stdout.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\""));
-        assert_eq!(passed.count(), count, "{claim}\n{}", proof.stdout);
+        assert_eq!(passed(&proof.stdout, claim), count, "{claim}\n{}", proof.stdout);
     }
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());

@@ -1,8 +1,6 @@
 //! One application with everything that decides who may call: groups, scopes, a program, a hook, an attribute of its own,
 //! and an identity pool with a role for each group.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::botocore::{accepted, call};
@@ -11,6 +9,7 @@ use crate::support::drift;
 use crate::support::emulator::endpoint;
 use crate::support::inventory::inventory;
 use crate::support::program::User;
+use crate::support::routes;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
@@ -99,8 +98,7 @@ fn answered(user: &User, caller: &str) -> Vec<&'static str> {
 }
 
 fn claims(user: &User, name: &str) -> Value {
-    let token = user.run_with(PASSWORD, &["token", name, "--pool", "Users", "--password-stdin"]).ends(0).stdout;
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    routes::claims(&user.run_with(PASSWORD, &["token", name, "--pool", "Users", "--password-stdin"]).ends(0).stdout)
 }
 
 #[test]
@@ -154,5 +152,44 @@ fn every_caller_of_an_application_passes_where_it_may_and_nowhere_else() {
     assert_eq!(answered(&user, "ada@example.com"), CALLERS[0].1);
     user.run(&["verify"]).ends(0);
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+/// The code of six digits that an authenticator app with this key shows, computed by Python.
+fn code_of_app(key: &str) -> String {
+    const PROGRAM: &str = "import base64, hashlib, hmac, struct, sys, time\n\
+        key = base64.b32decode(sys.argv[1] + '=' * (-len(sys.argv[1]) % 8))\n\
+        digest = hmac.new(key, struct.pack('>Q', int(time.time()) // 30), hashlib.sha1).digest()\n\
+        at = digest[-1] & 15\n\
+        print('%06d' % ((struct.unpack('>I', digest[at:at + 4])[0] & 0x7fffffff) % 1000000))\n";
+    let output = std::process::Command::new("python3").args(["-c", PROGRAM, key]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_user_with_an_authenticator_app_signs_in_with_its_code() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    user.write("securelambda.toml", "[stack]\nname = \"factor\"\n[pools.Users]\nmfa = \"optional\"\n");
+    user.run(&["up", "--yes"]).ends(0);
+    let ada = ["ada@example.com", "--password-stdin"];
+    user.run_with(PASSWORD, &[&["add-user"], &ada[..]].concat()).ends(0);
+    let token = |lines: &str| user.run_with(lines, &[&["token", "--access"], &ada[..]].concat());
+    let access = token(PASSWORD).ends(0).stdout.trim().to_owned();
+    let begun = accepted(&user, "cognito-idp", "associate_software_token", &json!({ "AccessToken": access }));
+    let key = begun["SecretCode"].as_str().unwrap();
+    let verified = json!({ "AccessToken": access, "UserCode": code_of_app(key) });
+    accepted(&user, "cognito-idp", "verify_software_token", &verified);
+    let preference = json!({
+        "AccessToken": access, "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": true },
+    });
+    accepted(&user, "cognito-idp", "set_user_mfa_preference", &preference);
+    let lines = |code: &str| format!("{}\n{code}\n", PASSWORD.trim());
+    token(PASSWORD).ends(2).says("second line with the code");
+    token(&lines("000000")).ends(1).says("enter the code that the authenticator app shows now");
+    let signed_in = token(&lines(&code_of_app(key))).ends(0);
+    assert_eq!(routes::claims(&signed_in.stdout)["token_use"], "access");
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-"""Holes in the checks that limit routes to the users of a group."""
+"""Holes in the checks that limit routes to the users of a group, in sign-in pages and in identity providers."""
 
 from ..hole import Hole
 from .authorizers import change_http, change_method, change_rest, change_route, http_authorized, of_http, of_rest, rest_method
@@ -58,7 +58,87 @@ def rule(s):
                                        RoleMappings={provider: by_rule for provider in old["RoleMappings"]})
 
 
+CLIENT = "cognito-idp UpdateUserPoolClient "
+SETTINGS = ["ClientName", "ExplicitAuthFlows", "ReadAttributes", "WriteAttributes", "AllowedOAuthFlows", "AllowedOAuthScopes",
+            "AllowedOAuthFlowsUserPoolClient", "CallbackURLs", "SupportedIdentityProviders", "PreventUserExistenceErrors",
+            "EnableTokenRevocation", "AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity", "TokenValidityUnits",
+            "AuthSessionValidity"]
+
+
+def client(s):
+    key = {"UserPoolId": s.pool("Users"), "ClientId": s.app_client("Users")}
+    return key, s.idp.describe_user_pool_client(**key)["UserPoolClient"]
+
+
+def pages(**new):
+    """Changes the client's settings of the sign-in pages."""
+    def plant(s):
+        key, old = client(s)
+        s.idp.update_user_pool_client(**key, **{**{name: old[name] for name in SETTINGS if name in old}, **new})
+    return plant
+
+
+def of_client(member):
+    return lambda s: sorted(client(s)[1].get(member, []))
+
+
+PROVIDER = "cognito-idp UpdateIdentityProvider "
+
+
+def provider(s, name):
+    key = {"UserPoolId": s.pool("Users"), "ProviderName": name}
+    return key, s.idp.describe_identity_provider(**key)["IdentityProvider"]
+
+
+def change_provider(name, change):
+    """Changes the settings of an identity provider. `change` gets the old settings."""
+    def plant(s):
+        key, old = provider(s, name)
+        s.idp.update_identity_provider(**key, **change(old))
+    return plant
+
+
+def detail(name, value):
+    return lambda old: {"ProviderDetails": {**old["ProviderDetails"], name: value}}
+
+
+def of_provider(name, member):
+    return lambda s: provider(s, name)[1].get(member)
+
+
+def server(s):
+    return s.idp.describe_resource_server(UserPoolId=s.pool("Users"), Identifier="orders")["ResourceServer"]
+
+
 HOLES = [
+    hole("programs can get a further scope of an API", ["cognito-idp UpdateResourceServer Scopes[].ScopeName"],
+         ["resource-server.Users/orders"],
+         lambda s: s.idp.update_resource_server(
+             UserPoolId=s.pool("Users"), Identifier="orders", Name=server(s)["Name"],
+             Scopes=[*server(s)["Scopes"], {"ScopeName": "write", "ScopeDescription": "write"}]),
+         lambda s: sorted(one["ScopeName"] for one in server(s)["Scopes"])),
+    hole("users of a stranger's application at Google sign in", [PROVIDER + "ProviderDetails{}"],
+         ["identity-provider.Users/Google"], change_provider("Google", detail("client_id", "stranger")),
+         of_provider("Google", "ProviderDetails")),
+    hole("a stranger's directory decides who signs in", [PROVIDER + "ProviderDetails{}"], ["identity-provider.Users/Corp"],
+         change_provider("Corp", detail("MetadataURL", "https://stranger.example.org/metadata")),
+         of_provider("Corp", "ProviderDetails")),
+    hole("a directory may sign users in whom nobody asked", [PROVIDER + "ProviderDetails{}"],
+         ["identity-provider.Users/Corp"], change_provider("Corp", detail("IDPInit", "true")),
+         of_provider("Corp", "ProviderDetails")),
+    hole("a name that users choose becomes their address", [PROVIDER + "AttributeMapping{}"],
+         ["identity-provider.Users/Google"],
+         change_provider("Google", lambda old: {"AttributeMapping": {**old["AttributeMapping"], "email": "name"}}),
+         of_provider("Google", "AttributeMapping")),
+    hole("an identity provider signs in the users of a domain", [PROVIDER + "IdpIdentifiers[]"],
+         ["identity-provider.Users/Corp"], change_provider("Corp", lambda old: {"IdpIdentifiers": ["example.org"]}),
+         of_provider("Corp", "IdpIdentifiers")),
+    hole("the sign-in page sends codes to a stranger", [CLIENT + "CallbackURLs[]"], ["client.Users"],
+         pages(CallbackURLs=["https://app.example.com/callback", "https://stranger.example.org/"]), of_client("CallbackURLs")),
+    hole("the sign-in page puts tokens into a browser's address", [CLIENT + "AllowedOAuthFlows[]"], ["client.Users"],
+         pages(AllowedOAuthFlows=["code", "implicit"]), of_client("AllowedOAuthFlows")),
+    hole("the sign-in page gives a scope for everything about a user", [CLIENT + "AllowedOAuthScopes[]"], ["client.Users"],
+         pages(AllowedOAuthScopes=["openid", "aws.cognito.signin.user.admin"]), of_client("AllowedOAuthScopes")),
     hole("the members of a group get a foreign role", ["cognito-idp CreateGroup RoleArn"], ["group.Users/staff"],
          foreign_role, role),
     hole("a rule chooses the role that the group should decide",

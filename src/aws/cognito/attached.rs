@@ -6,7 +6,7 @@ use aws_sdk_cognitoidentityprovider::types::UserPoolType;
 
 use super::groups::Group;
 use super::refusals::COGNITO_BUSY;
-use super::{AppClient, Cognito, PAGE, PoolDomain, ResourceServer, UserPool};
+use super::{AppClient, Cognito, IdentityProvider, PAGE, PoolDomain, ResourceServer, UserPool};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::settled;
 use crate::engine::{Comparison, Failure, Task};
@@ -35,6 +35,8 @@ pub(super) struct Recorded {
     clients: Vec<String>,
     /// The identifiers of resource servers.
     resource_servers: Vec<String>,
+    /// The names of identity providers.
+    identity_providers: Vec<String>,
     has_domain: bool,
 }
 
@@ -42,9 +44,11 @@ impl Recorded {
     fn of(pool_id: &str, task: &Task) -> Self {
         let clients = task.recorded_parts::<AppClient>().filter(|key| key.pool_id == pool_id);
         let servers = task.recorded_parts::<ResourceServer>().filter(|key| key.pool_id == pool_id);
+        let providers = task.recorded_parts::<IdentityProvider>().filter(|key| key.pool_id == pool_id);
         Self {
             clients: clients.map(|key| key.name).collect(),
             resource_servers: servers.map(|key| key.identifier).collect(),
+            identity_providers: providers.map(|key| key.name).collect(),
             has_domain: task.recorded_parts::<PoolDomain>().any(|key| key.pool_id == pool_id),
         }
     }
@@ -72,6 +76,14 @@ impl Attached {
         self.resource_servers.iter().filter(move |server| !is_ours(server))
     }
 
+    /// The identity providers that neither the stack file nor the state names.
+    fn foreign_providers<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a String> {
+        let is_ours = |provider: &String| {
+            want.identity_providers.contains(provider) || self.recorded.identity_providers.contains(provider)
+        };
+        self.identity_providers.iter().filter(move |provider| !is_ours(provider))
+    }
+
     /// The groups that the stack file does not name. For a named group, `UserGroup` itself reports another role. Groups
     /// that only the state names lose their roles too: the stack file gives them none.
     fn foreign_groups<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a Group> {
@@ -85,7 +97,7 @@ impl Attached {
         Comparison::default()
             .nothing_else("UserPoolClients", clients)
             .nothing_else("ResourceServers", self.foreign_servers(want))
-            .nothing_else("IdentityProviders", &self.identity_providers)
+            .nothing_else("IdentityProviders", self.foreign_providers(want))
             .nothing_else("Domains", self.foreign_domains(want, pool))
             .nothing_else("Groups.RoleArn", self.foreign_groups(want).filter_map(role))
             .plain("Groups", "complete", if copies.is_empty() { "complete".into() } else { unfinished(&copies) })
@@ -155,12 +167,8 @@ impl Cognito {
         for (client, _) in attached.foreign_clients(want) {
             self.delete_client(id, client, task).await?;
         }
-        for provider in &attached.identity_providers {
-            let deleted = settled(task, &[&COGNITO_BUSY], || async {
-                let call = self.client.delete_identity_provider().user_pool_id(id).provider_name(provider);
-                call.send().await.or_fail(&format!("delete the identity provider {provider}"))
-            });
-            deleted.await.or_absent()?;
+        for provider in attached.foreign_providers(want) {
+            self.delete_identity_provider(id, provider, task).await?;
         }
         for server in attached.foreign_servers(want) {
             self.delete_resource_server(id, server, task).await?;

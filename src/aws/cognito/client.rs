@@ -4,7 +4,7 @@ use aws_sdk_cognitoidentityprovider::types::{PreventUserExistenceErrorTypes, Use
 use serde::{Deserialize, Serialize};
 
 use super::client_secret::{self, ClientSecretLive};
-use super::client_settings::{self, ClientAttributes, SESSION_MINUTES, TokenRules, units};
+use super::client_settings::{self, ClientAttributes, OWN_PROVIDER, SESSION_MINUTES, SignInPages, TokenRules, units};
 use super::refusals::COGNITO_BUSY;
 use super::threat::Risk;
 use super::{Cognito, POOLS};
@@ -29,6 +29,8 @@ pub struct AppClient {
     pub flows: Vec<SignInFlow>,
     /// The scopes that such a program may request, for example `orders/read`.
     pub scopes: Vec<String>,
+    /// `None`: users cannot sign in at the pool's domain with this client.
+    pub pages: Option<SignInPages>,
     /// The name of the secret that gets `{"client_id", "client_secret"}`. `None`: the client is public and has no secret.
     pub secret_name: Option<String>,
     pub tokens: TokenRules,
@@ -51,6 +53,9 @@ pub struct AppClientKey {
     /// Whether to read its risk configuration.
     #[serde(default)]
     pub(super) watched: bool,
+    /// Whether somebody else manages the pool, whose required attributes are then read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) in_their_pool: bool,
     /// The name of the Secrets Manager secret that contains a copy of the client's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret_name: Option<String>,
@@ -72,6 +77,8 @@ pub struct AppClientLive {
     pub(super) twins: Vec<String>,
     /// Whether it has its own risk configuration, instead of the pool's.
     pub(super) overrides: bool,
+    /// The attributes that the pool of somebody else requires of every user.
+    pub(super) required: Vec<String>,
     /// `None` if it has no secret, or should have none.
     pub(super) secret: Option<ClientSecretLive>,
     /// Whether an emulator gave the answer.
@@ -93,6 +100,7 @@ impl Resource for AppClient {
             pool_id: self.pool_id.clone(),
             name: self.name.clone(),
             watched: self.watched,
+            in_their_pool: self.in_their_pool,
             secret_name: self.secret_name.clone(),
         }
     }
@@ -223,10 +231,13 @@ impl Cognito {
         (self.emulator || !list.is_empty()).then(|| list.to_vec())
     }
 
-    /// The pool itself as the only identity provider, if the client names it.
-    fn providers(&self, live: &UserPoolClientType) -> Option<Vec<String>> {
-        let own: Vec<String> =
-            live.supported_identity_providers().iter().filter(|name| *name == "COGNITO").cloned().collect();
+    /// The identity providers to send in an update. A client without sign-in pages keeps the pool itself, if it names it.
+    fn providers(&self, want: &AppClient, live: &UserPoolClientType) -> Option<Vec<String>> {
+        if let Some(wanted) = want.providers() {
+            return Some(wanted.into_iter().collect());
+        }
+        let named = live.supported_identity_providers().iter();
+        let own: Vec<String> = named.filter(|name| *name == OWN_PROVIDER).cloned().collect();
         (self.emulator || !own.is_empty()).then_some(own)
     }
 
@@ -237,8 +248,12 @@ impl Cognito {
         id: &str,
         clients: impl Future<Output = Result<Vec<(String, String)>, Failure>>,
     ) -> Result<Option<Found<AppClient>>, Failure> {
-        let (client, clients, overrides) =
-            tokio::join!(self.app_client(&key.pool_id, id), clients, self.overrides_risks(key, id));
+        let (client, clients, overrides, required) = tokio::join!(
+            self.app_client(&key.pool_id, id),
+            clients,
+            self.overrides_risks(key, id),
+            self.required_by_others(key),
+        );
         let Some(client) = client? else { return Ok(None) };
         let secret = match &key.secret_name {
             Some(name) if client.client_secret().is_some() => Some(self.secret_of(&client, name).await?),
@@ -251,7 +266,8 @@ impl Cognito {
             name: client.client_name().unwrap_or_default().to_owned(),
         };
         let twins = twins.map(|(id, _)| id).collect();
-        let live = AppClientLive { client, twins, overrides: overrides?, secret, emulator: self.emulator };
+        let (overrides, required) = (overrides?, required?);
+        let live = AppClientLive { client, twins, overrides, required, secret, emulator: self.emulator };
         Ok(Some(Found { outputs, live }))
     }
 }
@@ -280,15 +296,19 @@ impl Provider<AppClient> for Cognito {
 
     async fn create(&self, want: &AppClient, task: &Task) -> Result<AppClientOutputs, Failure> {
         let rotation = want.tokens.rotate.then(|| want.rotation()).transpose()?;
+        let writes = want.writes(&self.required_by_others(&want.key()).await?);
         let made = settled(task, &[&COGNITO_BUSY], || async {
             self.once
                 .create_user_pool_client()
                 .user_pool_id(&want.pool_id)
                 .client_name(&want.name)
                 .generate_secret(want.secret_name.is_some())
-                .set_allowed_o_auth_flows_user_pool_client(want.is_machine().then_some(true))
-                .set_allowed_o_auth_flows(want.is_machine().then(|| want.grants().to_vec()))
-                .set_allowed_o_auth_scopes(want.is_machine().then(|| want.scopes.clone()))
+                .set_allowed_o_auth_flows_user_pool_client(want.uses_domain().then_some(true))
+                .set_allowed_o_auth_flows(want.uses_domain().then(|| want.grants().to_vec()))
+                .set_allowed_o_auth_scopes(want.uses_domain().then(|| want.granted_scopes().to_vec()))
+                .set_callback_urls(want.pages.as_ref().map(|pages| pages.callbacks.clone()))
+                .set_logout_urls(want.pages.as_ref().map(|pages| pages.logouts.clone()))
+                .set_supported_identity_providers(want.providers().map(|wanted| wanted.into_iter().collect()))
                 .set_explicit_auth_flows(Some(want.flows()))
                 .prevent_user_existence_errors(PreventUserExistenceErrorTypes::Enabled)
                 .enable_token_revocation(true)
@@ -298,7 +318,7 @@ impl Provider<AppClient> for Cognito {
                 .token_validity_units(units())
                 .set_refresh_token_rotation(rotation.clone())
                 .set_read_attributes(Some(want.attributes.read.clone()))
-                .set_write_attributes(Some(want.attributes.write.clone()))
+                .set_write_attributes(Some(writes.clone()))
                 .send()
                 .await
                 .or_fail(&format!("create the app client {}", want.name))
@@ -350,16 +370,15 @@ impl Provider<AppClient> for Cognito {
                 .token_validity_units(units())
                 .set_refresh_token_rotation(rotation.clone())
                 .set_read_attributes(Some(want.attributes.read.clone()))
-                .set_write_attributes(Some(want.attributes.write.clone()))
+                .set_write_attributes(Some(want.writes(&found.live.required)))
                 .auth_session_validity(SESSION_MINUTES)
                 .enable_propagate_additional_user_context_data(false)
-                // There is no hosted sign-in, no analysis and no other provider, so these settings are left out and
-                // reset.
-                .allowed_o_auth_flows_user_pool_client(want.is_machine())
-                .set_supported_identity_providers(self.providers(live))
-                .set_callback_urls(self.emulator.then(Vec::new))
-                .set_logout_urls(self.emulator.then(Vec::new))
-                .set_allowed_o_auth_scopes(self.unless_empty(&want.scopes))
+                // There is no analysis and no other provider, so these settings are left out and reset.
+                .allowed_o_auth_flows_user_pool_client(want.uses_domain())
+                .set_supported_identity_providers(self.providers(want, live))
+                .set_callback_urls(self.unless_empty(want.pages.as_ref().map_or(&[], |pages| &pages.callbacks)))
+                .set_logout_urls(self.unless_empty(want.pages.as_ref().map_or(&[], |pages| &pages.logouts)))
+                .set_allowed_o_auth_scopes(self.unless_empty(want.granted_scopes()))
                 .set_allowed_o_auth_flows(self.unless_empty(want.grants()))
                 .send()
                 .await
@@ -389,6 +408,7 @@ mod tests {
             name: "demo-client".into(),
             flows: vec![SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword],
             scopes: Vec::new(),
+            pages: None,
             secret_name: None,
             tokens: TokenRules { id_minutes: 60, access_minutes: 60, refresh_days: 30, rotate: false },
             attributes: ClientAttributes::of(&[], &[SignIn::Email]),
@@ -621,6 +641,28 @@ mod tests {
             assert_eq!(asked(&http).len(), 1 + expected);
             let reset = r#"{"UserPoolId":"p1","ClientId":"c1"}"#;
             assert!(expected == 0 || asked(&http)[0].1 == reset, "{:?}", asked(&http));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_in_a_pool_of_somebody_else_may_set_what_that_pool_requires() {
+        const POOL: &str = r#"{"UserPool": {"Id": "p1", "SchemaAttributes": [{"Name": "sub", "Required": true},
+            {"Name": "name", "Required": true}, {"Name": "email", "Required": false}]}}"#;
+        let want = AppClient { in_their_pool: true, ..want() };
+        let (clients, http) = replay(vec![(200, POOL), (200, r#"{"UserPoolClient": {"ClientId": "c1"}}"#)]);
+        Cognito::new(&clients).create(&want, &Task::detached("x")).await.expect("created");
+        let sent: Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
+        assert_eq!(sent["WriteAttributes"], json!(["email", "name"]));
+        for (written, weakens) in
+            [(json!(["name", "email"]), None), (json!(["name", "email", "phone_number"]), Some(true))]
+        {
+            let mut answer = got();
+            answer["UserPoolClient"]["WriteAttributes"] = written;
+            let (clients, _) = replay(vec![LISTED, (200, &answer.to_string()), (200, POOL)]);
+            let cognito = Cognito::new(&clients);
+            let found = Provider::<AppClient>::read(&cognito, &want.key(), None, &Task::detached("x")).await;
+            let drift = want.drift(&found.expect("an answer").expect("a client").live);
+            assert_eq!(drift.iter().map(|one| one.weakens).collect::<Vec<_>>(), Vec::from_iter(weakens));
         }
     }
 }

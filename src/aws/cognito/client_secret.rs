@@ -50,7 +50,7 @@ impl ClientSecretLive {
     }
 }
 
-/// Compares whether there is a secret, whether a different secret one was added, and whether the copy is equal.
+/// Compares whether there is a secret, whether another one was added, and whether the copy is equal.
 pub(super) fn compare(found: Comparison, want: &AppClient, live: &AppClientLive) -> Comparison {
     let (wanted, has) = (want.secret_name.is_some(), live.client.client_secret().is_some());
     let word = |set: bool| if set { "set" } else { "none" };
@@ -144,7 +144,7 @@ pub(super) fn unchangeable(want: &AppClient, has_secret: bool) -> Failure {
     let message = match (want.secret_name.is_some(), has_secret) {
         (false, _) => format!("the app client {} has a secret, which AWS cannot remove", want.name),
         (true, false) => format!("the app client {} has no secret, and AWS cannot give it one", want.name),
-        (true, true) => format!("the secret of the app client {} was replaced by a different secret tool", want.name),
+        (true, true) => format!("the secret of the app client {} was replaced by another tool", want.name),
     };
     Failure::refused(message).hint("delete the app client, and run `securelambda up` again to create it")
 }

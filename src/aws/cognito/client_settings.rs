@@ -16,6 +16,9 @@ use crate::engine::{Comparison, Effect, Failure};
 /// The minutes for which the session of a sign-in with several steps is valid: AWS's minimum and default.
 pub(super) const SESSION_MINUTES: i32 = 3;
 
+/// Cognito's name of the pool itself as an identity provider.
+pub(super) const OWN_PROVIDER: &str = "COGNITO";
+
 /// For how many seconds a refresh token that was used can be used again, in case the answer got lost.
 const GRACE_SECONDS: i32 = 10;
 
@@ -31,6 +34,20 @@ pub struct TokenRules {
     pub refresh_days: u16,
     /// Whether a refresh token can be used once.
     pub rotate: bool,
+}
+
+/// The settings of Cognito's sign-in pages for a client. A page sends the user back with a code, which the application
+/// exchanges for tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInPages {
+    /// The addresses to which a page may send a user with a code: at least one.
+    pub callbacks: Vec<String>,
+    /// The addresses to which a user may be sent after signing out.
+    pub logouts: Vec<String>,
+    /// The scopes that the application may ask for.
+    pub scopes: Vec<String>,
+    /// The identity providers of the pool whose users can sign in, beside the users with a password.
+    pub providers: BTreeSet<String>,
 }
 
 /// The user attributes that an app client gives access to, by Cognito's names.
@@ -63,9 +80,35 @@ impl AppClient {
         self.flows.is_empty()
     }
 
+    /// Whether it gets tokens at the pool's domain.
+    pub(super) fn uses_domain(&self) -> bool {
+        self.is_machine() || self.pages.is_some()
+    }
+
     /// The OAuth grants with which it gets tokens at the pool's domain.
     pub(super) fn grants(&self) -> &'static [OAuthFlowType] {
-        if self.is_machine() { &[OAuthFlowType::ClientCredentials] } else { &[] }
+        match (self.is_machine(), &self.pages) {
+            (true, _) => &[OAuthFlowType::ClientCredentials],
+            (false, Some(_)) => &[OAuthFlowType::Code],
+            (false, None) => &[],
+        }
+    }
+
+    /// The scopes that tokens from the pool's domain may have.
+    pub(super) fn granted_scopes(&self) -> &[String] {
+        self.pages.as_ref().map_or(&self.scopes, |pages| &pages.scopes)
+    }
+
+    /// The pool itself and the identity providers whose users can sign in at the pages. `None`: there are no pages.
+    pub(super) fn providers(&self) -> Option<BTreeSet<String>> {
+        let pages = self.pages.as_ref()?;
+        Some(std::iter::once(OWN_PROVIDER.to_owned()).chain(pages.providers.iter().cloned()).collect())
+    }
+
+    /// The attributes that users may set. AWS refuses a client that cannot set those that the pool requires.
+    pub(super) fn writes(&self, required: &[String]) -> Vec<String> {
+        let all: BTreeSet<&String> = self.attributes.write.iter().chain(required).collect();
+        all.into_iter().cloned().collect()
     }
 
     /// The flows by AWS's names. If refresh tokens are rotated, AWS does not allow the flow that renews tokens without
@@ -125,10 +168,10 @@ fn limited(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTree
 }
 
 pub(super) fn compare(want: &AppClient, seen: &AppClientLive) -> Comparison {
-    let AppClientLive { client: live, twins, overrides, emulator, secret: _ } = seen;
+    let AppClientLive { client: live, twins, overrides, required, emulator, secret: _ } = seen;
     let (flows, has_flows) = (set(&want.flows()), set(live.explicit_auth_flows()));
     let found = limited(Comparison::default(), "ExplicitAuthFlows", &flows, &has_flows);
-    let (read, write) = (set(&want.attributes.read), set(&want.attributes.write));
+    let (read, write) = (set(&want.attributes.read), set(&want.writes(required)));
     let found = limited(found, "ReadAttributes", &read, &set(live.read_attributes()));
     let found = limited(found, "WriteAttributes", &write, &set(live.write_attributes()));
     let hidden = live.prevent_user_existence_errors().map_or("LEGACY", PreventUserExistenceErrorTypes::as_str);
@@ -187,21 +230,25 @@ fn at_most(found: Comparison, field: &str, want: &BTreeSet<String>, live: &BTree
     found.judged(field, words(want), words(live), effect)
 }
 
-/// Compares the OAuth settings of the pool's domain, which gives tokens only to programs. No stack uses Cognito's
-/// hosted sign-in pages.
+/// Compares the OAuth settings of the pool's domain, which gives tokens to programs and to users of sign-in pages.
 fn hosted(found: Comparison, want: &AppClient, live: &UserPoolClientType) -> Comparison {
-    let (machine, has) = (want.is_machine(), live.allowed_o_auth_flows_user_pool_client() == Some(true));
-    let effect = if machine == has { Effect::Same } else { Effect::of_difference(has) };
-    let found = found.judged("AllowedOAuthFlowsUserPoolClient", machine, has, effect);
+    let (uses, has) = (want.uses_domain(), live.allowed_o_auth_flows_user_pool_client() == Some(true));
+    let effect = if uses == has { Effect::Same } else { Effect::of_difference(has) };
+    let found = found.judged("AllowedOAuthFlowsUserPoolClient", uses, has, effect);
     let found = at_most(found, "AllowedOAuthFlows", &set(want.grants()), &set(live.allowed_o_auth_flows()));
-    let found = at_most(found, "AllowedOAuthScopes", &set(&want.scopes), &set(live.allowed_o_auth_scopes()));
-    let others = live.supported_identity_providers().iter().filter(|provider| *provider != "COGNITO");
-    let redirect = live.default_redirect_uri().filter(|url| !url.is_empty());
-    found
-        .nothing_else("SupportedIdentityProviders", others)
-        .nothing_else("CallbackURLs", live.callback_urls())
-        .nothing_else("LogoutURLs", live.logout_urls())
-        .nothing_else("DefaultRedirectURI", redirect)
+    let found = at_most(found, "AllowedOAuthScopes", &set(want.granted_scopes()), &set(live.allowed_o_auth_scopes()));
+    let (callbacks, logouts) =
+        want.pages.as_ref().map(|pages| (set(&pages.callbacks), set(&pages.logouts))).unwrap_or_default();
+    let found = at_most(found, "CallbackURLs", &callbacks, &set(live.callback_urls()));
+    let found = at_most(found, "LogoutURLs", &logouts, &set(live.logout_urls()));
+    let providers = live.supported_identity_providers();
+    let found = if let Some(wanted) = want.providers() {
+        at_most(found, "SupportedIdentityProviders", &wanted, &set(providers))
+    } else {
+        // The pool itself has no effect without pages.
+        found.nothing_else("SupportedIdentityProviders", providers.iter().filter(|provider| *provider != OWN_PROVIDER))
+    };
+    found.nothing_else("DefaultRedirectURI", live.default_redirect_uri().filter(|url| !url.is_empty()))
 }
 
 /// The wanted and the live validity of each kind of token, in seconds. Missing or 0 means AWS's default.

@@ -69,11 +69,21 @@ fn domain_of(pool_id: &str, domain: &str) -> PoolDomainOutputs {
 /// The hint for a domain that belongs to another pool.
 const ANOTHER: &str = "choose another `login.domain`; this one may be another account's";
 
-/// The URL at which programs get tokens of the pool with this domain. On an emulator, all pools have the same address.
+/// The URL at which applications and programs get tokens of the pool with this domain.
 pub fn token_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
+    format!("{}/oauth2/token", address(endpoint, scope, domain))
+}
+
+/// The URL to which an application sends a user to sign in.
+pub fn sign_in_url(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
+    format!("{}/oauth2/authorize", address(endpoint, scope, domain))
+}
+
+/// The address of a domain. On an emulator, all pools have the same address.
+fn address(endpoint: Option<&str>, scope: &Scope, domain: &str) -> String {
     match endpoint {
-        Some(endpoint) => format!("{}/oauth2/token", endpoint.trim_end_matches('/')),
-        None => format!("https://{domain}.{}/oauth2/token", scope.sign_in_pages()),
+        Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+        None => format!("https://{domain}.{}", scope.sign_in_pages()),
     }
 }
 

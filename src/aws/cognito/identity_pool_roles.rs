@@ -1,7 +1,7 @@
 //! The role that an identity pool gives to its users. AWS refuses a role for a while after its creation (docs/aws.md,
 //! Identity pools).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_cognitoidentity::operation::get_identity_pool_roles::GetIdentityPoolRolesOutput;
 use aws_sdk_cognitoidentity::types::{AmbiguousRoleResolutionType, RoleMapping, RoleMappingType};
@@ -26,6 +26,8 @@ pub struct IdentityPoolRoles {
     pub roles_from: Option<String>,
     /// The user pool, as the identity pool knows it: `cognito-idp.<region>.amazonaws.com/<pool>`.
     pub provider: String,
+    /// The claim of the ID token from which the tag of a session gets its value, by the tag.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The outputs are also the key.
@@ -45,7 +47,7 @@ pub struct IdentityPoolRolesLive {
     /// type of mapping.
     pub mappings: BTreeMap<String, String>,
     /// The principal tags that sessions get from claims of tokens, as `tag: claim`. Policies may trust them.
-    pub tags: Vec<String>,
+    pub tags: BTreeSet<String>,
 }
 
 /// The mapping of groups with roles: a token names the role, and without a role in it the user gets the role of all
@@ -113,12 +115,22 @@ impl Resource for IdentityPoolRoles {
         };
         let role = role.first().map_or("none", |(_, role)| role.as_str());
         let (compared, others_mapped) = self.compare_mappings(live);
+        let wanted: BTreeSet<String> = self.tags.iter().map(|(tag, claim)| format!("{tag}: {claim}")).collect();
+        // With fewer tags, fewer conditions hold.
+        let tags = match (wanted == live.tags, live.tags.is_subset(&wanted)) {
+            (true, _) => Effect::Same,
+            (false, fewer) => Effect::of_difference(!fewer),
+        };
+        let words = |tags: &BTreeSet<String>| match tags.iter().cloned().collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "none".to_owned(),
+            tags => tags,
+        };
         let mapping = |provider: &String| format!("{provider} by {}", live.mappings[provider]);
         compared
             .judged("Roles.authenticated", &self.role_arn, role, effect)
             .nothing_else("Roles", others.into_iter().map(|(who, role)| format!("{who}: {role}")))
             .nothing_else("RoleMappings", others_mapped.into_iter().map(mapping))
-            .nothing_else("PrincipalTags", &live.tags)
+            .judged("PrincipalTags", words(&wanted), words(&live.tags), tags)
     }
 }
 
@@ -138,9 +150,18 @@ impl Described for IdentityPoolRoles {
                     actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
                 }],
             },
-            // `SetPrincipalTagAttributeMap`, which removes another tool's tags, is left out: AWS cannot limit it to a
-            // pool, so it would allow changing the tags of every pool (docs/least-privilege.md). AWS cannot limit
-            // `SetIdentityPoolRoles` to a pool either, but the permission to pass roles limits which roles it can set.
+            // AWS cannot limit `SetPrincipalTagAttributeMap` to a pool, so it would allow changing the tags of every
+            // pool (docs/least-privilege.md). Only stacks with tags of their own get this permission; without it, `up`
+            // cannot remove another tool's tags. AWS cannot limit `SetIdentityPoolRoles` to a pool either, but the
+            // permission to pass roles limits which roles it can set.
+            StatementTemplate {
+                sid: Sid::TagSessions,
+                on: &["{session-tags}"],
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update],
+                    actions: &["cognito-identity:SetPrincipalTagAttributeMap"],
+                }],
+            },
             StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],
@@ -172,31 +193,25 @@ impl CognitoIdentity {
     }
 
     /// The principal tags that sessions get from the user pool's tokens, as text.
-    async fn principal_tags(&self, key: &IdentityPoolRolesOutputs) -> Result<Vec<String>, Failure> {
+    async fn principal_tags(&self, key: &IdentityPoolRolesOutputs) -> Result<BTreeSet<String>, Failure> {
         let call = self.client.get_principal_tag_attribute_map().identity_pool_id(&key.pool_id);
         let answer = call.identity_provider_name(&key.provider).send().await;
         let answer = match answer.or_fail(&format!("read the principal tags of the identity pool {}", key.pool_id)) {
-            Err(failure) if NO_PRINCIPAL_TAGS.is(&failure) => return Ok(Vec::new()),
+            Err(failure) if NO_PRINCIPAL_TAGS.is(&failure) => return Ok(BTreeSet::new()),
             answer => answer?,
         };
-        let mut tags: Vec<String> = answer
-            .principal_tags
-            .unwrap_or_default()
-            .into_iter()
-            .collect::<BTreeMap<_, _>>()
-            .into_iter()
-            .map(|(tag, claim)| format!("{tag}: {claim}"))
-            .collect();
+        let tags = answer.principal_tags.unwrap_or_default();
+        let mut tags: BTreeSet<String> = tags.into_iter().map(|(tag, claim)| format!("{tag}: {claim}")).collect();
         tags.extend((answer.use_defaults == Some(true)).then(|| "AWS's defaults".to_owned()));
         Ok(tags)
     }
 
-    async fn forget_principal_tags(&self, want: &IdentityPoolRoles, task: &Task) -> Result<(), Failure> {
+    async fn set_principal_tags(&self, want: &IdentityPoolRoles, task: &Task) -> Result<(), Failure> {
         let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_principal_tag_attribute_map().identity_pool_id(&want.pool_id);
             let call = call.identity_provider_name(&want.provider).use_defaults(false);
-            let call = call.set_principal_tags(Some(HashMap::new()));
-            call.send().await.or_fail(&format!("remove the principal tags of the identity pool {}", want.pool_id))
+            let call = call.set_principal_tags(Some(want.tags.clone().into_iter().collect()));
+            call.send().await.or_fail(&format!("set the principal tags of the identity pool {}", want.pool_id))
         });
         set.await.map(drop)
     }
@@ -231,7 +246,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         let live = IdentityPoolRolesLive {
             roles: read.roles.unwrap_or_default().into_iter().collect(),
             mappings: read.role_mappings.unwrap_or_default().into_iter().map(mapping).collect(),
-            tags: Vec::new(),
+            tags: BTreeSet::new(),
         };
         // A pool without roles counts as absent.
         if live == IdentityPoolRolesLive::default() {
@@ -241,7 +256,11 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
     }
 
     async fn create(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
-        self.set_roles(want, task).await
+        let outputs = self.set_roles(want, task).await?;
+        if !want.tags.is_empty() {
+            self.set_principal_tags(want, task).await?;
+        }
+        Ok(outputs)
     }
 
     async fn update(
@@ -250,8 +269,8 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         found: &Found<IdentityPoolRoles>,
         task: &Task,
     ) -> Result<IdentityPoolRolesOutputs, Failure> {
-        if !found.live.tags.is_empty() {
-            self.forget_principal_tags(want, task).await?;
+        if want.drift(&found.live).iter().any(|drift| drift.field == "PrincipalTags") {
+            self.set_principal_tags(want, task).await?;
         }
         self.set_roles(want, task).await
     }
@@ -275,7 +294,7 @@ mod tests {
 
     fn want() -> IdentityPoolRoles {
         let (pool_id, role_arn, provider) = ("r:1".into(), "arn:r".into(), "cognito-idp.x/p".into());
-        IdentityPoolRoles { pool_id, role_arn, roles_from: None, provider }
+        IdentityPoolRoles { pool_id, role_arn, roles_from: None, provider, tags: BTreeMap::new() }
     }
 
     fn task() -> Task {
@@ -345,6 +364,27 @@ mod tests {
         assert_eq!((asked[0].0.as_str(), asked[1].0.as_str()), ("SetPrincipalTagAttributeMap", "SetIdentityPoolRoles"));
         let sent: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
         assert_eq!((&sent["UseDefaults"], &sent["PrincipalTags"]), (&false.into(), &serde_json::json!({})));
+    }
+
+    #[tokio::test]
+    async fn wanted_tags_are_set_and_others_weaken() {
+        let tags = BTreeMap::from([("tenant".to_owned(), "custom:tenant".to_owned())]);
+        let want = IdentityPoolRoles { tags, ..want() };
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+        let made = Provider::<IdentityPoolRoles>::create(&CognitoIdentity::new(&clients), &want, &task()).await;
+        assert_eq!(made, Ok(want.key()));
+        let sent: serde_json::Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
+        assert_eq!(sent["PrincipalTags"], serde_json::json!({ "tenant": "custom:tenant" }));
+        for (tags, expected) in [
+            (r#"{"PrincipalTags":{"tenant":"custom:tenant"}}"#, None),
+            (r#"{"PrincipalTags":{}}"#, Some(false)),
+            (r#"{"PrincipalTags":{"tenant":"custom:theirs"}}"#, Some(true)),
+            (r#"{"UseDefaults":true,"PrincipalTags":{"tenant":"custom:tenant"}}"#, Some(true)),
+        ] {
+            let drift = want.drift(&read(ROLES, (200, tags)).await.expect("found").live);
+            let weakens: Vec<bool> = drift.iter().map(|one| one.weakens).collect();
+            assert_eq!(weakens, Vec::from_iter(expected), "{tags}");
+        }
     }
 
     #[tokio::test]

@@ -32,7 +32,13 @@ impl Cognito {
             Err(failure) => (Vec::new(), Some(Unread::new::<AppClient>(format!("of {}", outputs.name), failure))),
         };
         let under = clients.into_iter().map(|(client_id, name)| {
-            let key = AppClientKey { pool_id: id.clone(), name: name.clone(), watched: false, secret_name: None };
+            let key = AppClientKey {
+                pool_id: id.clone(),
+                name: name.clone(),
+                watched: false,
+                in_their_pool: false,
+                secret_name: None,
+            };
             let of = client_id_of(listed.id.parts().1, &pool_name, &name);
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };

@@ -17,8 +17,10 @@ mod hooks;
 mod identities;
 mod identity_pool;
 mod identity_pool_roles;
+mod identity_provider;
 mod identity_tagging;
 mod inventory;
+mod mail;
 mod members;
 mod new_user;
 mod occupancy;
@@ -31,6 +33,7 @@ mod pool_settings;
 pub mod refusals;
 mod resource_server;
 mod schema;
+mod second_factor;
 mod service_user;
 mod tagging;
 mod test_clients;
@@ -47,20 +50,26 @@ use crate::regions::Service;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
-pub use client_settings::{ClientAttributes, TokenRules};
-pub use domain::{PoolDomain, PoolDomainKey, PoolDomainLive, PoolDomainOutputs, token_url};
+pub use client_settings::{ClientAttributes, SignInPages, TokenRules};
+pub use domain::{PoolDomain, PoolDomainKey, PoolDomainLive, PoolDomainOutputs, sign_in_url, token_url};
 pub use enrolment::SignedIn;
 pub use group::{GroupRole, UserGroup, UserGroupLive, UserGroupOutputs};
 pub use hooks::{HookFunction, PoolHooks, PoolHooksOutputs};
 pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
 pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
+pub use identity_provider::{
+    IdentityProvider, IdentityProviderKey, IdentityProviderLive, IdentityProviderOutputs, ProviderClient, ProviderKind,
+    SecretField,
+};
+pub use mail::{MailSender, MailText, PoolMail};
 pub use members::{GroupInfo, Members};
 pub use new_user::{NewUser, is_email, is_phone, is_username, placeholders};
 pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use resource_server::{ResourceServer, ResourceServerLive, ResourceServerOutputs};
+pub use second_factor::{FirstStep, SecondStep};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use test_clients::TestClients;
 pub use their_pool::TheirPool;

@@ -13,7 +13,7 @@ use super::pool_settings::{email_recovery, is_protected, protection, verify_firs
 use super::refusals::COGNITO_BUSY;
 use super::schema::{self, is_attribute};
 use super::threat::{Risk, add_ons, is_risk, tier};
-use super::{Cognito, HookFunction, PasswordPolicy, hooks};
+use super::{Cognito, HookFunction, PasswordPolicy, PoolMail, hooks};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::settled;
 use crate::aws::tags::{self, pairs, tag_map};
@@ -50,6 +50,8 @@ pub struct UserPool {
     pub groups: Vec<String>,
     /// The identifiers of the stack's own resource servers of this pool.
     pub resource_servers: Vec<String>,
+    /// The names of the stack's own identity providers of this pool.
+    pub identity_providers: Vec<String>,
     /// Whether the stack file gives it a domain.
     pub has_domain: bool,
     /// The attributes of its users that the stack file names.
@@ -58,6 +60,8 @@ pub struct UserPool {
     pub sign_in: Vec<SignIn>,
     /// The functions that it calls. `PoolHooks` sets them.
     pub hooks: Vec<HookFunction>,
+    /// The sender and the texts of its e-mails.
+    pub mail: PoolMail,
 }
 
 impl UserPool {
@@ -207,7 +211,9 @@ impl Provider<UserPool> for Cognito {
         let (names, aliases) = want.sign_in_attributes();
         let (names, aliases) = (Some(names).filter(|all| !all.is_empty()), Some(aliases).filter(|all| !all.is_empty()));
         let made = settled(task, &[&COGNITO_BUSY], || async {
-            let invite = AdminCreateUserConfigType::builder().allow_admin_create_user_only(!want.self_sign_up);
+            let invite = AdminCreateUserConfigType::builder()
+                .allow_admin_create_user_only(!want.self_sign_up)
+                .set_invite_message_template(want.mail.invitation_template(None));
             self.once
                 .create_user_pool()
                 .pool_name(&want.name)
@@ -220,6 +226,8 @@ impl Provider<UserPool> for Cognito {
                 .user_attribute_update_settings(verify_first())
                 .account_recovery_setting(recovery.clone())
                 .admin_create_user_config(invite.build())
+                .set_email_configuration(want.mail.email_configuration(None))
+                .set_verification_message_template(want.mail.verification_template(None))
                 .deletion_protection(protection(want.deletion_protection))
                 .set_user_pool_add_ons(add_ons.clone())
                 .set_user_pool_tier(plan.clone())
@@ -318,10 +326,12 @@ impl UserPool {
             clients: Vec::new(),
             groups: Vec::new(),
             resource_servers: Vec::new(),
+            identity_providers: Vec::new(),
             has_domain: false,
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
             hooks: Vec::new(),
+            mail: PoolMail::default(),
         }
     }
 }
@@ -356,10 +366,12 @@ mod tests {
             clients: vec!["demo-MyUserPool1-client".into()],
             groups: vec!["editors".into()],
             resource_servers: vec!["stock".into()],
+            identity_providers: Vec::new(),
             has_domain: false,
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
             hooks: Vec::new(),
+            mail: PoolMail::default(),
         }
     }
 
@@ -818,6 +830,7 @@ mod tests {
             pool_id: pool.into(),
             name: "theirs".into(),
             watched: false,
+            in_their_pool: false,
             secret_name: None,
         };
         let domain = |pool: &str| PoolDomainKey { pool_id: pool.into() };

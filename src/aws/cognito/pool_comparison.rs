@@ -5,12 +5,10 @@ use aws_sdk_cognitoidentityprovider::types::{
     SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType, UsernameConfigurationType,
 };
 
-use super::pool_settings::{is_protected, is_sent_by_another_account, names, protection, recovery};
+use super::pool_settings::{is_protected, names, protection, recovery};
 use super::{PasswordPolicy, UserPool, UserPoolLive, hooks, schema, threat};
 use crate::choices::Mfa;
 use crate::engine::{Comparison, Effect};
-
-const MAIL_SOURCE: &str = "EmailConfiguration.SourceArn";
 
 /// Whether a drift is repaired by `SetUserPoolMfaConfig`.
 pub(super) fn is_factor(field: &str) -> bool {
@@ -24,7 +22,7 @@ pub(super) fn compare(want: &UserPool, live: &UserPoolLive) -> Comparison {
         password(&want.password, &PasswordPolicy::read(pool)),
         factors(want, live),
         functions(want, pool),
-        mail(pool),
+        want.mail.compare(pool),
         threat::compare(want, pool, &live.risk),
         live.attached.compare(want, pool),
         schema::compare(want, pool, &live.recorded),
@@ -156,21 +154,6 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
 /// The functions that Cognito calls besides those of the stack file.
 fn functions(want: &UserPool, pool: &UserPoolType) -> Comparison {
     Comparison::default().nothing_else("LambdaConfig", hooks::foreign(want, pool))
-}
-
-/// Compares the sender of the pool's messages. An address of this account is kept: no key sets one, and without it
-/// Cognito sends only few messages a day. If the address belongs to another account, somebody else decides whether
-/// users get their codes, and sees when they do.
-fn mail(pool: &UserPoolType) -> Comparison {
-    let email = pool.email_configuration();
-    let sender = email.and_then(|email| email.email_sending_account()).map_or("none", |account| account.as_str());
-    let source = email.and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
-    let found = Comparison::default().judged("EmailConfiguration.EmailSendingAccount", sender, sender, Effect::Same);
-    match source {
-        Some(arn) if is_sent_by_another_account(pool) => found.guard(MAIL_SOURCE, "no address of another account", arn),
-        Some(arn) => found.judged(MAIL_SOURCE, "any address of this account", arn, Effect::Same),
-        None => found.plain(MAIL_SOURCE, "none", "none"),
-    }
 }
 
 /// Settings that no key sets and no update changes. They are shown, and never differ.

@@ -96,6 +96,14 @@ impl Described for UserPool {
                 ],
             },
             StatementTemplate {
+                sid: Sid::FirstMailSender,
+                on: &["{mail-sender}"],
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update],
+                    actions: &["iam:CreateServiceLinkedRole"],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::MakeUserPools,
                 on: &["*"],
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPool"] }],

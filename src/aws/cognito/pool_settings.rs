@@ -2,13 +2,13 @@
 
 use aws_sdk_cognitoidentityprovider::types::{
     AccountRecoverySettingType, AdminCreateUserConfigType, AuthFactorType, DeletionProtectionType,
-    DeviceConfigurationType, EmailConfigurationType, EmailSendingAccountType, LambdaConfigType, PasswordPolicyType,
-    RecoveryOptionNameType, RecoveryOptionType, SignInPolicyType, UserAttributeUpdateSettingsType, UserPoolMfaType,
-    UserPoolPolicyType, UserPoolType, VerifiedAttributeType,
+    DeviceConfigurationType, LambdaConfigType, PasswordPolicyType, RecoveryOptionNameType, RecoveryOptionType,
+    SignInPolicyType, UserAttributeUpdateSettingsType, UserPoolMfaType, UserPoolPolicyType, UserPoolType,
+    VerifiedAttributeType,
 };
 
 use super::threat::tier;
-use super::{PasswordPolicy, UserPool};
+use super::{MailText, PasswordPolicy, UserPool};
 use crate::aws::error::built;
 use crate::choices::Mfa;
 use crate::engine::Failure;
@@ -73,13 +73,6 @@ pub(super) fn is_protected(pool: &UserPoolType) -> bool {
     pool.deletion_protection() == Some(&DeletionProtectionType::Active)
 }
 
-/// Whether the pool's messages come from an SES identity of another account.
-pub(super) fn is_sent_by_another_account(pool: &UserPoolType) -> bool {
-    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-    let source = pool.email_configuration().and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
-    source.is_some_and(|source| account(source) != pool.arn().and_then(account))
-}
-
 /// The sorted attributes as text, or `none`.
 pub(super) fn names<T: ToString>(attributes: &[T]) -> String {
     let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
@@ -132,15 +125,13 @@ pub(super) fn update(
     // temporary passwords, AWS accepts only 0 for it.
     let invite = AdminCreateUserConfigType::builder()
         .allow_admin_create_user_only(!want.self_sign_up)
-        .set_invite_message_template(invite.cloned());
+        .set_invite_message_template(want.mail.invitation_template(invite));
     // AWS returns values that it does not accept: its own tags, and empty texts and senders.
     let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let email = if is_sent_by_another_account(live) {
-        let sender = EmailSendingAccountType::CognitoDefault;
-        Some(EmailConfigurationType::builder().email_sending_account(sender).build())
-    } else {
-        live.email_configuration().cloned()
+    let older = |field: &dyn Fn(&MailText) -> &String, live: Option<&str>| match &want.mail.verification {
+        Some(mail) => Some(field(mail).clone()),
+        None => text(live),
     };
     let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());
     client
@@ -154,13 +145,14 @@ pub(super) fn update(
         // Without wanted functions, this is empty, because an emulator keeps the live functions if the member is
         // missing. AWS removes them in both cases.
         .lambda_config(functions)
-        .set_email_configuration(email)
+        .set_email_configuration(want.mail.email_configuration(Some(live)))
         .set_sms_configuration(sms.cloned())
         .set_sms_verification_message(text(live.sms_verification_message()))
         .set_sms_authentication_message(text(live.sms_authentication_message()))
-        .set_email_verification_message(text(live.email_verification_message()))
-        .set_email_verification_subject(text(live.email_verification_subject()))
-        .set_verification_message_template(live.verification_message_template().cloned())
+        // The older names of the two texts in the template. AWS shows the same texts under both.
+        .set_email_verification_message(older(&|mail| &mail.text, live.email_verification_message()))
+        .set_email_verification_subject(older(&|mail| &mail.subject, live.email_verification_subject()))
+        .set_verification_message_template(want.mail.verification_template(live.verification_message_template()))
         // If this is left out, AWS remembers no devices. An emulator resets the setting only if it is empty, which on
         // AWS might mean that devices are remembered.
         .set_device_configuration(emulator.then(|| DeviceConfigurationType::builder().build()))

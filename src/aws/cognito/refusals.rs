@@ -45,6 +45,10 @@ refusals! {
     USED_PASSWORD = Refusal::new(&["cognito-idp"], &["PasswordHistoryPolicyViolationException"]);
     /// The user has already accepted the invitation.
     PAST_INVITATION = Refusal::new(&["cognito-idp"], &["UnsupportedUserStateException"]);
+    /// A wrong code of an authenticator app, or one that was used before.
+    WRONG_FACTOR = Refusal::new(&["cognito-idp RespondToAuthChallenge"], &["CodeMismatchException", "ExpiredCodeException"]);
+    /// The sign-in took too long: its session has ended.
+    OLD_SIGN_IN = Refusal::new(&["cognito-idp RespondToAuthChallenge"], &["NotAuthorizedException"]).words(&["session"]);
     /// A wrong code.
     WRONG_CODE = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
     /// The code has expired.
@@ -142,6 +146,7 @@ pub(in crate::aws) mod tests {
                         pool_id: "r:1".into(),
                         role_arn: "arn:r".into(), roles_from: None,
                         provider: "p".into(),
+                        tags: std::collections::BTreeMap::new(),
                     };
                     async move {
                         cognito::CognitoIdentity::new(&clients).create(&want, &task).await.map(drop)

@@ -287,6 +287,14 @@ impl Users {
         tokens(result, Some(refresh))
     }
 
+    /// Ends a session: Cognito refuses its refresh token from now on, and the access tokens that it granted. Needs no AWS
+    /// credentials.
+    pub async fn revoke(&self, client_id: &str, refresh: &SecretValue) -> Result<(), Failure> {
+        let call = self.client.revoke_token().client_id(client_id).token(refresh.reveal());
+        explained(call.send().await.or_fail("revoke the session")).map_err(without_quotes)?;
+        Ok(())
+    }
+
     /// Whether the pool exists, even if it does not belong to the stack.
     pub(super) async fn pool_is_there(&self, pool_id: &str) -> Result<bool, Failure> {
         let call = self.client.describe_user_pool().user_pool_id(pool_id);
@@ -353,8 +361,8 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
             "set a permanent one: `securelambda add-user` with the same address sets the password",
         ),
         ChallengeNameType::SoftwareTokenMfa | ChallengeNameType::SmsMfa | ChallengeNameType::SelectMfaType => (
-            "the user has a second factor",
-            "sign in with the application instead: this program does not ask for codes of a second factor",
+            "the user has a second factor other than an authenticator app",
+            "sign in with the application, or at the pool's pages with `securelambda login`",
         ),
         ChallengeNameType::MfaSetup => (
             "the pool requires a second factor, and the user has none",
@@ -552,7 +560,7 @@ mod tests {
             (400, error("UserNotConfirmedException", "User is not confirmed."), "--code"),
             (400, error("PasswordResetRequiredException", "Password reset required"), "sets a new password"),
             (200, r#"{"ChallengeName": "NEW_PASSWORD_REQUIRED", "Session": "s"}"#.to_owned(), "sets the password"),
-            (200, r#"{"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": "s"}"#.to_owned(), "second factor"),
+            (200, r#"{"ChallengeName": "SMS_MFA", "Session": "s"}"#.to_owned(), "securelambda login"),
             (200, r#"{"ChallengeName": "MFA_SETUP", "Session": "s"}"#.to_owned(), "mfa = \"optional\""),
             (200, r#"{"ChallengeName": "CUSTOM_CHALLENGE", "Session": "s"}"#.to_owned(), "with the application"),
         ];

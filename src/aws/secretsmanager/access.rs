@@ -7,8 +7,21 @@ use crate::aws::settle::settled;
 use crate::aws::unsupported::unless_unsupported;
 use crate::engine::{Cause, Failure, Task};
 use crate::policy::Policy;
+use crate::secret::SecretValue;
 
 impl SecretsManager {
+    /// A field of this version of a secret.
+    pub(in crate::aws) async fn field(&self, arn: &str, version: &str, key: &str) -> Result<SecretValue, Failure> {
+        let doing = format!("read the secret {arn}");
+        let answer = self.client.get_secret_value().secret_id(arn).version_id(version).send().await.or_fail(&doing)?;
+        let text = answer.secret_string.unwrap_or_default();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let field = document[key].as_str().filter(|value| !value.is_empty());
+        field
+            .map(SecretValue::from)
+            .ok_or_else(|| Failure::refused(format!("the secret {arn} has no text under {key}")))
+    }
+
     /// The resource policy of a secret; without statements if it has none.
     pub(super) async fn policy(&self, name: &str) -> Result<Policy, Failure> {
         let doing = format!("read the resource policy of the secret {name}");

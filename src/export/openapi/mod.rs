@@ -185,7 +185,7 @@ fn security(stack: &Stack, route: &Route) -> Vec<Value> {
 
 /// The first part of the domain at which programs get tokens of this pool.
 fn login<'a>(stack: &'a Stack, pool: &str) -> Option<&'a str> {
-    stack.pools.get(pool)?.login.as_deref()
+    stack.pools.get(pool)?.login.as_ref().map(|login| login.domain.as_str())
 }
 
 fn api_key_scheme() -> Value {

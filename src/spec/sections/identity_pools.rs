@@ -6,7 +6,7 @@ use super::allow::{self, ALLOW, AllowKeys, Allowed};
 use super::{Api, ApiKind, Auth, Part, Route, Stack, api, pools};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Key, List, Nested, Required};
+use crate::spec::field::{Key, List, NamedTexts, Nested, Required};
 use crate::spec::grants::{Grant, granted_to_callers, granted_to_members};
 use crate::spec::names::{caller_role, member_role};
 use crate::spec::policies;
@@ -30,6 +30,9 @@ section! {
         &ALLOW,
         "Further permissions of these credentials. IAM's variables distinguish users: ${cognito-identity.amazonaws.com:sub} is the id that the identity pool gives a user.",
     );
+    tags: NamedTexts = of(
+        "Tags of the credentials' sessions, each with the claim of the ID token that has the value, as in { tenant = \"custom:tenant\" }. In `allow`, ${aws:PrincipalTag/tenant} stands for the value. Users must not be able to set the attribute themselves.",
+    );
     groups: Nested<AllowKeys> = named_tables(
         &ALLOW,
         "Further permissions of the members of a group of the pool, by the group's name. Members also have all permissions of the other users. A user in several of these groups has the permissions of the first one in the stack file.",
@@ -44,6 +47,8 @@ pub struct IdentityPool {
     pub invokes: Vec<Invoke>,
     /// The further permissions of the credentials.
     pub allow: Vec<Allowed>,
+    /// The claim of the ID token from which the tag of a session gets its value, by the tag.
+    pub tags: BTreeMap<String, String>,
     /// The further permissions of the members of groups. A user in several of the groups has those of the first one.
     pub groups: Vec<GroupAllow>,
 }
@@ -121,6 +126,7 @@ impl Part for BTreeMap<String, IdentityPool> {
                 allow::check(&place, allow, checks);
             }
             groups(name, identity, checks);
+            tags(name, identity, checks);
             checks.report(opened_beside(checks.stack, name, identity));
             checks.report(too_large(checks, name, identity));
         }
@@ -153,6 +159,40 @@ fn groups(name: &str, identity: &IdentityPool, checks: &mut Checks) {
                  {POOL_AND_GROUP} characters together"
             );
             checks.report([Diagnostic::new(place(group), message).help("give one of them a shorter name")]);
+        }
+    }
+}
+
+/// How many characters a tag may have (docs/aws.md, Identity pools).
+const LONGEST_TAG: usize = 128;
+
+/// Reports tags that AWS does not take, and those whose value users could choose.
+fn tags(name: &str, identity: &IdentityPool, checks: &mut Checks) {
+    let pool = checks.stack.pools.get(&identity.pool);
+    for (tag, claim) in &identity.tags {
+        let mut flaw = |message: String, help: &str| {
+            checks.report([Diagnostic::new(format!("identity_pools.{name}.tags.{tag}"), message).help(help)]);
+        };
+        let charset = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+        if tag.chars().count() > LONGEST_TAG || !tag.chars().all(charset) || tag.to_lowercase().starts_with("aws:") {
+            let help = "tags have 1 to 128 letters, digits, spaces and _ . : / = + - @, and do not begin with aws:";
+            flaw(format!("{tag:?} is not a valid tag of a session"), help);
+        }
+        if claim == "cognito:groups" {
+            flaw("a tag has one value, and a user may be in several groups".to_owned(), "use `groups` instead");
+        }
+        let Some(pool) = pool else { continue };
+        match pool.attributes.iter().find(|attribute| attribute.name == *claim) {
+            Some(attribute) if attribute.writable || attribute.required => {
+                let message = format!("users could choose their tag {tag}, because they can set {claim} themselves");
+                flaw(message, "remove `writable` and `required` of the attribute, or take another claim");
+            }
+            None if claim.starts_with("custom:") => {
+                let attribute = claim.trim_start_matches("custom:");
+                let help = "add it to `attributes` of the pool";
+                flaw(format!("the pool {} has no attribute {attribute}", identity.pool), help);
+            }
+            _ => {}
         }
     }
 }
@@ -278,7 +318,7 @@ fn longest_pool(checks: &Checks) -> String {
 }
 
 fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPool {
-    let IdentityPoolKeys { pool, invokes, allow, groups } = &IDENTITY_POOL;
+    let IdentityPoolKeys { pool, invokes, allow, tags, groups } = &IDENTITY_POOL;
     let pool = reader.required_or(table, pool);
     let routes = reader.list(table, invokes);
     if let Some(span) = Reader::nothing_in(table, invokes)
@@ -289,6 +329,8 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
         reader.diagnostic(&span, "the credentials of this identity pool may do nothing", Some(help.into()));
     }
     let allow = allow::read(reader, table, allow);
+    let tags = reader.named_texts(table, tags);
+    let tags = tags.into_iter().map(|(tag, (claim, _))| (tag, claim)).collect();
     let groups = allow::read_by_name(reader, table, groups);
     let groups = groups.into_iter().map(|(group, allow)| GroupAllow { group, allow }).collect();
     let mut opened = Vec::new();
@@ -301,7 +343,7 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
         };
         opened.push(Invoke { api, route });
     }
-    IdentityPool { pool, invokes: opened, allow, groups }
+    IdentityPool { pool, invokes: opened, allow, tags, groups }
 }
 
 #[cfg(test)]
@@ -343,6 +385,32 @@ mod tests {
         assert_eq!(mistakes(&format!("allow = {unknown}"), &["GET /a"]), ["there is no table called notes"]);
         let wide = "[{ actions = [\"s3:*\"], resources = [\"arn:{partition}:s3:::photos/*\"] }]";
         assert!(mistakes(&format!("allow = {wide}"), &["GET /a"])[0].contains("stands for"));
+    }
+
+    #[test]
+    fn users_cannot_choose_the_tags_of_their_sessions() {
+        let said = |attributes: &str, tags: &str| {
+            let text = format!(
+                "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\nattributes = {{ {attributes} }}\n\
+                 [identity_pools.I]\npool = \"P\"\ninvokes = [\"GET /a\"]\ntags = {{ {tags} }}\n\
+                 [[api.routes]]\nroute = \"GET /a\"\nfunction = \"F\"\nauth = \"iam\"\n"
+            );
+            parse(&text).map(|stack| stack.identity_pools["I"].tags.clone())
+        };
+        let tags = said("tenant = {}", "tenant = \"custom:tenant\", user = \"sub\"").expect("a sound file");
+        assert_eq!(tags["tenant"], "custom:tenant");
+        for (attributes, tags, expected) in [
+            ("tenant = { writable = true }", "tenant = \"custom:tenant\"", "users could choose their tag tenant"),
+            ("name = { required = true }", "name = \"name\"", "users could choose their tag name"),
+            ("", "tenant = \"custom:tenant\"", "the pool P has no attribute tenant"),
+            ("", "group = \"cognito:groups\"", "a tag has one value"),
+            ("", "\"a,b\" = \"sub\"", "is not a valid tag"),
+            ("", "\"aws:a\" = \"sub\"", "is not a valid tag"),
+            ("", "tenant = 1", "tenant"),
+        ] {
+            let flaws = said(attributes, tags).expect_err(tags);
+            assert!(flaws.len() == 1 && flaws[0].message.contains(expected), "{tags}: {flaws:?}");
+        }
     }
 
     #[test]

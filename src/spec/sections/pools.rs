@@ -4,6 +4,11 @@ mod attributes;
 mod clients;
 mod existing;
 mod hooks;
+mod login;
+mod mail;
+mod password;
+mod providers;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +16,27 @@ use toml::de::DeTable;
 
 use self::attributes::{ATTRIBUTE, ATTRIBUTE_NAME, AttributeKeys};
 pub use self::clients::PoolClient;
-use self::clients::{CLIENT, ClientKeys, LOGIN, LoginKeys};
+use self::clients::{CLIENT, ClientKeys};
 use self::existing::Existing;
 pub use self::existing::ExistingPool;
 pub(super) use self::existing::existing;
 pub use self::hooks::Hooks;
 use self::hooks::{HOOKS, HooksKeys};
+pub use self::login::Login;
+use self::login::{LOGIN, LoginKeys};
+use self::mail::{MAIL, MailKeys};
+pub use self::mail::{Mail, MailSender, MailText};
+pub use self::password::Password;
+use self::password::{PASSWORD, PasswordKeys};
+pub use self::providers::{LoginProvider, OauthClient, ProviderKind, SecretKey};
+use self::providers::{PROVIDER, PROVIDER_NAME, ProviderKeys};
+pub use self::tokens::Tokens;
+use self::tokens::{TOKENS, TokensKeys, short_refresh};
 use super::{Part, service_users};
 use crate::choices::{GROUP_COPY, Mfa, Plan, SignIn, SignInFlow, ThreatProtection, UserAttribute};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, Key, List, Lists, Nested, Number, OptionalWord, Text, Word, WordList};
+use crate::spec::field::{Flag, Key, List, Lists, Nested, OptionalWord, Text, Word, WordList};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::rules::{self, NAME};
 use crate::spec::section::section;
@@ -93,31 +108,13 @@ section! {
     clients: Nested<ClientKeys> = named(
         NAME, &CLIENT, "Further app clients, by name, beside the one that `token`, `call` and `verify` use.",
     );
-    login: Nested<LoginKeys> = table(&LOGIN, "The domain of the pool.");
+    login: Nested<LoginKeys> = table(&LOGIN, "The domain of the pool, and Cognito's sign-in pages there.");
+    providers: Nested<ProviderKeys> = named(
+        PROVIDER_NAME, &PROVIDER, "Identity providers whose users can also sign in at the pages of `login`, by name: Google, a provider of OpenID Connect with `issuer`, or one of SAML with `metadata`.",
+    );
+    mail: Nested<MailKeys> = table(&MAIL, "The sender and the texts of the pool's e-mails.");
     hooks: Nested<HooksKeys> = table(&HOOKS, "The functions that Cognito calls at certain moments. Each must answer within 5 seconds.");
     firewall: Flag = hardened(false, true, "Whether the firewall also filters the requests that sign in to the pool.");
-}
-
-section! {
-    TOKENS: TokensKeys = "tokens";
-    id_minutes: Number = hardened(5, 1440, 60, 15, "How many minutes an ID token is valid.");
-    access_minutes: Number = hardened(5, 1440, 60, 15, "How many minutes an access token is valid.");
-    refresh_days: Number = hardened(1, 3650, 30, 1, "How many days users can get new tokens without signing in again.");
-    rotate: Flag = hardened(
-        false, true, "Whether a refresh token can be used once. Clients then renew tokens with GetTokensFromRefreshToken.",
-    );
-}
-
-section! {
-    PASSWORD: PasswordKeys = "a password rule";
-    minimum_length: Number = hardened(6, 99, 12, 14, "The minimum number of characters.");
-    history: Number = hardened(
-        0, 24, 0, 24, "How many earlier passwords a user cannot choose again. Needs the plan essentials or plus.",
-    );
-    lowercase: Flag = or(true, "At least one of a-z.");
-    uppercase: Flag = or(true, "At least one of A-Z.");
-    numbers: Flag = or(true, "At least one of 0-9.");
-    symbols: Flag = or(true, "At least one of Cognito's symbols.");
 }
 
 /// A user pool.
@@ -146,8 +143,11 @@ pub struct Pool {
     pub scopes: BTreeMap<String, BTreeSet<String>>,
     /// Its app clients beside the first one, by name.
     pub clients: BTreeMap<String, PoolClient>,
-    /// The first part of its domain.
-    pub login: Option<String>,
+    /// Its domain, and its sign-in pages.
+    pub login: Option<Login>,
+    /// The identity providers whose users can also sign in at its pages, by name.
+    pub providers: BTreeMap<String, LoginProvider>,
+    pub mail: Mail,
     pub hooks: Hooks,
     /// Whether the firewall filters the requests that sign in to it.
     pub firewall: bool,
@@ -161,36 +161,6 @@ impl Pool {
     pub fn scope_names(&self) -> impl Iterator<Item = String> + '_ {
         self.scopes.iter().flat_map(|(server, scopes)| scopes.iter().map(move |scope| format!("{server}/{scope}")))
     }
-}
-
-/// How long tokens are valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tokens {
-    /// 5 to 1440.
-    pub id_minutes: u32,
-    /// 5 to 1440.
-    pub access_minutes: u32,
-    /// 1 to 3650.
-    pub refresh_days: u32,
-    /// Whether a refresh token can be used once.
-    pub rotate: bool,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "Cognito's own four flags")]
-pub struct Password {
-    /// 6 to 99.
-    pub minimum_length: u8,
-    /// At least one a-z.
-    pub lowercase: bool,
-    /// At least one A-Z.
-    pub uppercase: bool,
-    /// At least one 0-9.
-    pub numbers: bool,
-    /// At least one of Cognito's symbols.
-    pub symbols: bool,
-    /// How many earlier passwords cannot be chosen again, 0 to 24.
-    pub history: u8,
 }
 
 impl Part for BTreeMap<String, Pool> {
@@ -207,7 +177,7 @@ impl Part for BTreeMap<String, Pool> {
         let (mut authorizers, mut domains) = (BTreeMap::new(), BTreeMap::new());
         check_existing(checks, &mut authorizers);
         for (name, pool) in self {
-            if let Some(domain) = &pool.login
+            if let Some(Login { domain, .. }) = &pool.login
                 && let Some(twin) = domains.insert(domain, name)
             {
                 let message = format!("the pools {twin} and {name} both have the domain {domain}");
@@ -243,16 +213,6 @@ fn check_existing(checks: &mut Checks, authorizers: &mut Authorizers) {
     }
 }
 
-/// Reports refresh tokens that are not valid for longer than the tokens that they renew.
-fn short_refresh(name: &str, tokens: Tokens) -> Option<Diagnostic> {
-    let longest = tokens.id_minutes.max(tokens.access_minutes);
-    (tokens.refresh_days * 24 * 60 <= longest).then(|| {
-        let message = "refresh tokens would not be valid for longer than the tokens that they renew";
-        let help = "set a larger refresh_days, or a smaller id_minutes and access_minutes";
-        Diagnostic::new(format!("pools.{name}.tokens"), message).help(help)
-    })
-}
-
 /// Settings of a user pool that exclude each other.
 fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
     let stack = checks.stack;
@@ -286,6 +246,9 @@ fn contradictions(name: &str, pool: &Pool, checks: &mut Checks) {
         flaw("plan", message, "remove the key, or set history = 0 in the password rule");
     }
     clients::check(name, pool, checks);
+    self::login::check(name, pool, checks);
+    providers::check(name, pool, checks);
+    mail::check(name, pool, checks);
     hooks::check(name, pool, checks);
     attributes::check(name, &pool.attributes, &pool.sign_in, &programs, checks);
     checks.report(short_refresh(name, pool.tokens));
@@ -311,6 +274,8 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         scopes,
         clients,
         login,
+        providers,
+        mail,
         hooks,
         firewall,
     } = &POOL;
@@ -321,7 +286,7 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         reader.diagnostic(span, why, None);
     }
     let none = DeTable::new();
-    let login = reader.table(table, login).map(|table| clients::login(reader, &table));
+    let login = reader.table(table, login).map(|table| self::login::login(reader, &table));
     let empty = || Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
     let password = reader.table(table, password).unwrap_or_else(empty);
     let tokens = reader.table(table, tokens).unwrap_or_else(empty);
@@ -329,13 +294,13 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
     let no_codes = table.get(&mfa.key).is_none() && of_programs;
     Pool {
         authorizer: authorizer.map_or_else(|| format!("{name}Authorizer"), |(authorizer, _)| authorizer),
-        password: self::password(reader, &password),
+        password: self::password::password(reader, &password),
         self_sign_up: reader.flag(table, self_sign_up),
         mfa: if no_codes { Mfa::Off } else { reader.word(table, mfa) },
         deletion_protection: reader.flag(table, deletion_protection),
         threat_protection: reader.word(table, threat_protection),
         plan: reader.optional_word(table, plan),
-        tokens: self::tokens(reader, &tokens),
+        tokens: self::tokens::tokens(reader, &tokens),
         flows: reader.words(table, flows),
         sign_in: reader.words(table, sign_in),
         attributes: reader.each(table, attributes, attributes::attribute).into_values().collect(),
@@ -343,6 +308,8 @@ fn pool(reader: &mut Reader, name: &str, table: &Table, of_programs: bool) -> Po
         scopes: clients::scopes(reader, table, scopes),
         clients: reader.each(table, clients, clients::client),
         login,
+        providers: providers::providers(reader, table, providers),
+        mail: reader.table(table, mail).map(|table| mail::mail(reader, &table)).unwrap_or_default(),
         hooks: reader.table(table, hooks).map(|table| hooks::hooks(reader, &table)).unwrap_or_default(),
         firewall: reader.flag(table, firewall),
         existing,
@@ -369,30 +336,6 @@ fn groups(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
 fn is_group_name(name: &str) -> bool {
     let charset = |c: char| c.is_ascii_alphanumeric() || "_.@+=-".contains(c);
     (1..=LONGEST_GROUP).contains(&name.len()) && name.chars().all(charset)
-}
-
-fn tokens(reader: &mut Reader, table: &Table) -> Tokens {
-    let TokensKeys { id_minutes, access_minutes, refresh_days, rotate } = &TOKENS;
-    Tokens {
-        id_minutes: reader.number(table, id_minutes),
-        access_minutes: reader.number(table, access_minutes),
-        refresh_days: reader.number(table, refresh_days),
-        rotate: reader.flag(table, rotate),
-    }
-}
-
-fn password(reader: &mut Reader, table: &Table) -> Password {
-    let PasswordKeys { minimum_length, history, lowercase, uppercase, numbers, symbols } = &PASSWORD;
-    Password {
-        // The key's range ends at 99.
-        minimum_length: u8::try_from(reader.number(table, minimum_length)).unwrap_or(u8::MAX),
-        lowercase: reader.flag(table, lowercase),
-        uppercase: reader.flag(table, uppercase),
-        numbers: reader.flag(table, numbers),
-        symbols: reader.flag(table, symbols),
-        // The key's range ends at 24.
-        history: u8::try_from(reader.number(table, history)).unwrap_or(u8::MAX),
-    }
 }
 
 #[cfg(test)]

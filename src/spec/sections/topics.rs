@@ -7,7 +7,7 @@ use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, Nested, Number, Text};
 use crate::spec::reader::{Reader, Table, joined};
-use crate::spec::rules::NAME;
+use crate::spec::rules::{HTTPS, NAME, is_https};
 use crate::spec::section::{Choice, section};
 
 pub(super) static KEY: Nested<TopicKeys> =
@@ -42,9 +42,6 @@ section! {
         "With `queue`: whether the queue gets the message alone. Otherwise it gets a document in JSON that has the message in it.",
     );
 }
-
-/// The form of an HTTPS URL without a user, a query or a fragment, which may be secrets.
-const HTTPS: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^?#@ ]*)?$";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
@@ -199,15 +196,13 @@ fn address(url: &str) -> Result<(), (&'static str, &'static str)> {
             "write https://…: SNS would send messages to other addresses without encryption",
         ));
     };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains(['?', '#', '@']) {
         return Err((
             "the address has a user, a query or a fragment",
             "leave it out: it may be a secret, and anybody who may read the topic can see it",
         ));
     }
-    let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
-    if !named || rest.contains(char::is_whitespace) {
+    if !is_https(url) {
         return Err(("this is not an address", "as in https://example.com/messages"));
     }
     Ok(())

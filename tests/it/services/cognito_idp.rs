@@ -68,6 +68,16 @@ pub const SERVICE: Service = Service {
             outlives: Is(Reads { called: "resource server ", with_state: &[], without_state: POOL }),
         },
         Kind {
+            name: "cognito.identity_provider",
+            read: "DescribeIdentityProvider",
+            list: Not("its pool lists it"),
+            create: Is("CreateIdentityProvider"),
+            id: Not("its name identifies it"),
+            lag: Not("its name is unique in its pool"),
+            delete: Not("it goes with its pool; alone only if the stack file no longer names it"),
+            outlives: Is(Reads { called: "identity provider ", with_state: &[], without_state: POOL }),
+        },
+        Kind {
             name: "cognito.domain",
             read: "DescribeUserPoolDomain",
             list: Not("its pool shows it"),

@@ -261,6 +261,12 @@ class Account:
                 if about["UserPoolClient"].get("ClientSecret"):
                     self.named(about["UserPoolClient"]["ClientSecret"], "secret of", pool["Name"], client["ClientName"])
                 yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
+            for provider in self.call("cognito-idp", "list_identity_providers", MaxResults=60, **key)["Providers"]:
+                name = provider["ProviderName"]
+                about = self.call("cognito-idp", "describe_identity_provider", ProviderName=name, **key)
+                if about["IdentityProvider"]["ProviderDetails"].get("client_secret"):
+                    self.named(about["IdentityProvider"]["ProviderDetails"]["client_secret"], "secret of", pool["Name"], name)
+                yield "identity provider " + pool["Name"] + " " + name, about["IdentityProvider"]
             for server in self.call("cognito-idp", "list_resource_servers", MaxResults=50, **key)["ResourceServers"]:
                 about = self.call("cognito-idp", "describe_resource_server", Identifier=server["Identifier"], **key)
                 yield "resource server " + pool["Name"] + " " + server["Identifier"], about["ResourceServer"]

@@ -40,11 +40,18 @@ keys = ["acme", "umbrella"]
 rate_limit = 60
 burst_limit = 60
 keys = ["guest"]
+[secrets.Google]
+client_secret = { generate = 32 }
+[pools.Users.providers.Google]
+client_id = "app"
+client_secret = { secret = "Google", key = "client_secret" }
+[pools.Users.providers.Corp]
+metadata = "https://login.example.com/saml/metadata"
 [pools.Users]
 groups = ["staff"]
 attributes = { tenant = { mutable = false }, colour = { writable = true } }
 scopes = { orders = ["read", "write"] }
-login = { domain = "edge-of-securelambda" }
+login = { domain = "edge-of-securelambda", callbacks = ["https://app.example.com/callback"], scopes = ["openid", "orders/write"] }
 clients = { partner = { secret = true, flows = ["client-credentials"], scopes = ["orders/read"] }, app = {} }
 [api]
 binary = ["image/*"]

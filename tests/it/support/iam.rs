@@ -52,19 +52,18 @@ fn many(values: &Value) -> impl Iterator<Item = &str> {
     all.iter().map(|value| value.as_str().unwrap())
 }
 
-/// In a pattern, `*` matches any text and `${*}` matches an asterisk.
+/// In a pattern, `*` matches any text, `?` matches one character, and `${*}` matches an asterisk.
 fn matches_pattern(pattern: &str, value: &str) -> bool {
-    let (pattern, value) = (pattern.replace("${*}", "\u{1}"), value.replace('*', "\u{1}"));
-    let (pattern, value) = (pattern.as_str(), value.as_str());
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = value.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
+    fn fits(pattern: &[u8], value: &[u8]) -> bool {
+        match pattern {
+            [] => value.is_empty(),
+            [b'*', rest @ ..] => (0..=value.len()).any(|at| fits(rest, &value[at..])),
+            [first, rest @ ..] => {
+                value.split_first().is_some_and(|(one, others)| (first == one || *first == b'?') && fits(rest, others))
+            }
+        }
     }
-    rest.ends_with(last)
+    fits(pattern.replace("${*}", "\u{1}").as_bytes(), value.replace('*', "\u{1}").as_bytes())
 }
 
 /// All policies in one document, without the parts that MiniStack cannot evaluate (see the top of this file).

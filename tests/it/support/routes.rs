@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use securelambda::probe::{Answer, Body, Client, Request};
 use securelambda::proxies::Proxies;
 use securelambda::secret::SecretValue;
@@ -19,4 +21,15 @@ pub fn ask(method: &str, url: &str, authorization: Option<&str>, body: Option<Bo
     let token = authorization.map(|value| SecretValue::new(value.to_owned()));
     let client = runtime.block_on(async { Client::new(&Proxies::default()).unwrap() });
     runtime.block_on(client.send(&Request { method, url, token: token.as_ref(), body })).unwrap()
+}
+
+/// The claims of a token.
+pub fn claims(token: &str) -> Value {
+    let payload = token.trim().split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// How many checks with this claim have passed. `proof` is the standard output of `verify --json`.
+pub fn passed(proof: &str, claim: &str) -> usize {
+    proof.lines().filter(|line| line.contains(claim) && line.contains("\"verdict\":\"pass\"")).count()
 }

@@ -1,4 +1,4 @@
-//! Scopes of a pool's APIs, further app clients, and the domain at which machines get their tokens.
+//! Scopes of a pool's APIs, and further app clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,19 +6,13 @@ use super::Pool;
 use crate::choices::SignInFlow;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{Flag, List, Lists, Required, WordList};
+use crate::spec::field::{Flag, List, Lists, WordList};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::section::section;
 
 /// How many APIs a pool may name, and how many scopes an API may have (docs/aws.md, Scopes and machine clients).
 const MOST_SERVERS: usize = 25;
 const MOST_SCOPES: usize = 100;
-
-/// The form of a domain's first part.
-const DOMAIN: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
-
-/// Words that a domain must not contain.
-const RESERVED: [&str; 3] = ["amazon", "aws", "cognito"];
 
 section! {
     CLIENT: ClientKeys = "a client";
@@ -39,14 +33,6 @@ section! {
         "The ways to get tokens. With client-credentials, which cannot be combined with others, the client is a program that gets access tokens for itself with its secret. With the other flows, users sign in.",
     );
     scopes: List = texts("The scopes that a program may ask for, as in orders/read. Only with client-credentials.");
-}
-
-section! {
-    LOGIN: LoginKeys = "a login";
-    domain: Required = form(
-        DOMAIN,
-        "The first part of the pool's domain, DOMAIN.auth.REGION.amazoncognito.com, at which programs get their tokens. It must be unique among all pools of the region, in all accounts.",
-    );
 }
 
 /// A further app client of a pool.
@@ -79,21 +65,6 @@ pub(super) fn client(reader: &mut Reader, _: &str, table: &Table) -> PoolClient 
         flows,
         scopes: reader.list(table, scopes).into_iter().map(|(scope, _)| scope).collect(),
     }
-}
-
-pub(super) fn login(reader: &mut Reader, table: &Table) -> String {
-    let LoginKeys { domain } = &LOGIN;
-    let Some((domain, span)) = reader.required(table, domain) else { return String::new() };
-    let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let fits = (1..=63).contains(&domain.len()) && domain.chars().all(charset);
-    if !fits || domain.starts_with('-') || domain.ends_with('-') {
-        let help = "it has 1 to 63 characters of a-z, 0-9 and -, and neither begins nor ends with -";
-        reader.diagnostic(&span, format!("{domain:?} is not a valid domain"), Some(help.to_owned()));
-    } else if let Some(word) = RESERVED.iter().find(|word| domain.contains(*word)) {
-        let help = format!("a domain must not contain {}", RESERVED.join(", "));
-        reader.diagnostic(&span, format!("Cognito takes no domain with {word} in it"), Some(help));
-    }
-    domain
 }
 
 /// The scopes of each API that the pool names.
@@ -186,7 +157,7 @@ mod tests {
     fn scopes_clients_and_the_domain_are_read() {
         let pool = read(SOUND);
         assert_eq!(pool.scope_names().collect::<Vec<_>>(), ["orders/read", "orders/write"]);
-        assert_eq!(pool.login.as_deref(), Some("demo-login"));
+        assert_eq!(pool.login.map(|login| login.domain).as_deref(), Some("demo-login"));
         let (partner, app) = (&pool.clients["partner"], &pool.clients["app"]);
         assert!(partner.is_machine() && partner.secret && partner.scopes.contains("orders/read"));
         assert_eq!((app.flows.as_slice(), app.secret, app.is_machine()), (&[SignInFlow::Srp][..], false, false));

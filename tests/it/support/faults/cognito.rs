@@ -15,6 +15,7 @@ pub fn all(_: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn ConsistencyRule>>
         resets("UpdateUserPool", "DescribeUserPool", "UserPool", "UserPoolId", &POOL),
         resets("UpdateUserPoolClient", "DescribeUserPoolClient", "UserPoolClient", "ClientId", &CLIENT),
         Box::new(Domain::default()),
+        Box::new(Providers::default()),
         Box::new(Protected::default()),
     ]
 }
@@ -40,9 +41,13 @@ const POOL: [&str; 17] = [
     "UserPoolTier",
 ];
 
-/// The fields that UpdateUserPoolClient and DescribeUserPoolClient share, without those of hosted sign-in, which stacks
-/// do not use.
-const CLIENT: [&str; 11] = [
+/// The fields that UpdateUserPoolClient and DescribeUserPoolClient share.
+const CLIENT: [&str; 16] = [
+    "AllowedOAuthFlows",
+    "AllowedOAuthFlowsUserPoolClient",
+    "AllowedOAuthScopes",
+    "CallbackURLs",
+    "LogoutURLs",
     "RefreshTokenValidity",
     "AccessTokenValidity",
     "IdTokenValidity",
@@ -180,5 +185,61 @@ impl ConsistencyRule for Protected {
             _ => {}
         }
         false
+    }
+}
+
+/// A client can name only identity providers that its pool has, and AWS adds details to the settings of Google.
+#[derive(Default)]
+struct Providers(HashMap<String, Vec<String>>);
+
+impl ConsistencyRule for Providers {
+    fn name(&self) -> &'static str {
+        "Cognito: a client names only identity providers that exist"
+    }
+
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if !["cognito-idp CreateUserPoolClient", "cognito-idp UpdateUserPoolClient"].contains(&request.name().as_str())
+        {
+            return Verdict::NotConcerned;
+        }
+        let Some(named) = request.field("SupportedIdentityProviders") else { return Verdict::NotConcerned };
+        let pool = request.field("UserPoolId").unwrap();
+        let known = self.0.entry(pool.clone()).or_default();
+        let named: Vec<String> = serde_json::from_str(&named).unwrap();
+        match named.iter().find(|name| *name != "COGNITO" && !known.contains(name)) {
+            Some(name) => refuse(request, "provider-absent", &[("name", name), ("id", &pool)]),
+            None => Verdict::Allows,
+        }
+    }
+
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        const DETAILS: [(&str, &str); 6] = [
+            ("attributes_url", "https://people.googleapis.com/v1/people/me?personFields="),
+            ("attributes_url_add_attributes", "true"),
+            ("authorize_url", "https://accounts.google.com/o/oauth2/v2/auth"),
+            ("oidc_issuer", "https://accounts.google.com"),
+            ("token_request_method", "POST"),
+            ("token_url", "https://www.googleapis.com/oauth2/v4/token"),
+        ];
+        if request.service != "cognito-idp" || !answer.is_success() || !request.operation.ends_with("IdentityProvider")
+        {
+            return false;
+        }
+        let (pool, name) = (request.field("UserPoolId").unwrap(), request.field("ProviderName").unwrap());
+        match request.operation.as_str() {
+            "CreateIdentityProvider" => self.0.entry(pool).or_default().push(name),
+            "DeleteIdentityProvider" => self.0.entry(pool).or_default().retain(|known| *known != name),
+            _ => {}
+        }
+        let mut body = answer.json();
+        if body["IdentityProvider"]["ProviderType"] != "Google" {
+            return false;
+        }
+        for (detail, value) in DETAILS {
+            body["IdentityProvider"]["ProviderDetails"][detail] = value.into();
+        }
+        body["IdentityProvider"]["AttributeMapping"]["username"] = "sub".into();
+        answer.set(&body);
+        true
     }
 }

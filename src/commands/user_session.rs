@@ -1,0 +1,156 @@
+//! The session of a user who signed in with `login`: a refresh token in a file of the cache folder, which only its owner
+//! can read. It is in no state file.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::session::Session;
+use crate::aws::cognito::{Tokens, Users};
+use crate::config::variable;
+use crate::error::Error;
+use crate::local::Local;
+use crate::outputs::Pool;
+use crate::probe::Client;
+use crate::probe::authorization_code::{UserTokens, granted, post, renewal};
+use crate::secret::SecretValue;
+
+/// A user who is signed in to a pool.
+#[derive(Debug)]
+pub(super) struct UserSession {
+    /// The names with which the user can sign in: at least one.
+    names: Vec<String>,
+    refresh: SecretValue,
+    file: PathBuf,
+}
+
+/// The contents of the file. The type exists only to read and to write it, because a secret cannot be serialized.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    names: Vec<String>,
+    refresh_token: String,
+}
+
+const VERSION: u32 = 1;
+
+impl UserSession {
+    /// The session in this pool, if somebody has signed in on this machine.
+    pub(super) fn find(session: &Session, pool: &Pool) -> Result<Option<Self>, Error> {
+        let file = file(session, pool)?;
+        let text = match fs::read(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(&file, &error)),
+        };
+        let stored: Stored = serde_json::from_slice(&text).map_err(|_| damaged(&file))?;
+        if stored.version != VERSION || stored.names.is_empty() {
+            return Err(damaged(&file));
+        }
+        Ok(Some(Self { names: stored.names, refresh: SecretValue::new(stored.refresh_token), file }))
+    }
+
+    /// Keeps the session of a user.
+    pub(super) fn keep(session: &Session, pool: &Pool, names: &[String], refresh: &SecretValue) -> Result<(), Error> {
+        let file = file(session, pool)?;
+        write(&file, names, refresh).map_err(|error| unusable(&file, &error))
+    }
+
+    /// The user's name in messages.
+    pub(super) fn name(&self) -> &str {
+        &self.names[0]
+    }
+
+    /// Whether it is the session of the user who signs in with this name.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own.to_lowercase() == name.to_lowercase())
+    }
+
+    /// New tokens of the user. If Cognito also gives a new refresh token, it replaces the kept one.
+    pub(super) async fn tokens(&self, session: &Session, pool: &Pool) -> Result<Tokens, Error> {
+        let url = token_url(pool)?;
+        let body = renewal(&pool.client_id, &self.refresh);
+        let answer = Client::new(&session.config.connection.proxies)?.send(&post(url, &body)).await?;
+        let tokens = granted(&answer).map_err(|why| {
+            Error::other(format!("the session of {} has ended: {why}", self.name()))
+                .hint("run `securelambda login` again")
+        })?;
+        if let Some(refresh) = &tokens.refresh {
+            write(&self.file, &self.names, refresh).map_err(|error| unusable(&self.file, &error))?;
+        }
+        let UserTokens { id, access, refresh, expires_in } = tokens;
+        let refresh = refresh.unwrap_or_else(|| self.refresh.clone());
+        Ok(Tokens { id, access, refresh, expires_in: i32::try_from(expires_in).unwrap_or(i32::MAX) })
+    }
+
+    /// Ends the session: Cognito refuses its refresh token from now on, and the file goes.
+    pub(super) async fn end(&self, session: &Session, pool: &Pool) -> Result<(), Error> {
+        let ended = Users::new(&session.clients).revoke(&pool.client_id, &self.refresh).await;
+        // The file goes in any case: nobody can use this session from this machine any more.
+        fs::remove_file(&self.file).map_err(|error| unusable(&self.file, &error))?;
+        let words = "the session is forgotten on this machine, but its refresh token stays valid until it expires";
+        ended.map_err(|failure| failure.hint(words).into())
+    }
+}
+
+/// The endpoint at which the pool's domain gives tokens.
+pub(super) fn token_url(pool: &Pool) -> Result<&str, Error> {
+    pool.token_url
+        .as_deref()
+        .ok_or_else(|| Error::other("the pool's domain does not exist yet").hint("run `securelambda up`"))
+}
+
+/// The file of the session in this pool. Its name depends on the endpoint, because emulators may use the same ids.
+fn file(session: &Session, pool: &Pool) -> Result<PathBuf, Error> {
+    let local = Local::from_env(variable).map_err(|error| Error::other(error.to_string()))?;
+    let endpoint = session.endpoint.as_deref().unwrap_or("aws");
+    let digest = Sha256::digest(format!("{endpoint}\n{}\n{}", pool.arn, pool.client_id));
+    let name = hex::encode(&digest[..16]);
+    Ok(local.cache().join("sessions").join(format!("{name}.json")))
+}
+
+/// Replaces the file. Only its owner can read it and its folder.
+fn write(file: &Path, names: &[String], refresh: &SecretValue) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let stored = Stored { version: VERSION, names: names.to_vec(), refresh_token: refresh.reveal().to_owned() };
+    // The crate `tempfile` creates the file with mode 0600.
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(&serde_json::to_vec(&stored)?)?;
+    new.as_file().sync_all()?;
+    new.persist(file).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn unusable(file: &Path, error: &io::Error) -> Error {
+    Error::other(format!("the session file {} cannot be used: {error}", file.display()))
+}
+
+fn damaged(file: &Path) -> Error {
+    Error::other(format!("the session file {} is damaged or of another version", file.display()))
+        .hint("delete it, then run `securelambda login` again")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_the_owner_can_read_a_session() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sessions/a.json");
+        let names = ["ada@example.com".to_owned()];
+        write(&file, &names, &SecretValue::from("old")).expect("written");
+        write(&file, &names, &SecretValue::from("new")).expect("replaced");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+        let stored: Stored = serde_json::from_slice(&fs::read(&file).expect("read")).expect("JSON");
+        assert_eq!((stored.names.as_slice(), stored.refresh_token.as_str()), (names.as_slice(), "new"));
+    }
+}
