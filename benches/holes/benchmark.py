@@ -32,6 +32,7 @@ def chosen(options, holes):
 def run(options, emulator, work):
     holes = planted.holes()
     judged, problems = model.judge(holes)
+    problems += plant.unknown_kinds(holes)
     if options.write_fields:
         model.write_snapshot(judged)
         return 1 if problems else 0

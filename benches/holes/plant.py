@@ -60,8 +60,21 @@ def is_empty(value):
 def names(identity):
     """The subjects of the checks of `verify` for a resource."""
     kind, _, name = identity.partition(".")
+    return subjects(name)[kind]
+
+
+def unknown_kinds(holes):
+    """The problems of holes in kinds that `names` does not know."""
+    kinds = {identity.partition(".")[0] for hole in holes for identity in hole.at}
+    return [f"plant.py does not know the checks of {kind}" for kind in sorted(kinds - subjects("").keys())]
+
+
+def subjects(name):
     return {
         "pool": {name, f"pool {name}"}, "client": {f"app client of {name}"}, "user": {f"service user {name}"},
+        "domain": {"custom domain", f"domain of {name}"}, "api-mapping": {"custom domain"},
+        "plan": {f"plan {name}"}, "plan-key": {f"API key {name}"}, "hooks": {name}, "group": {f"group {name}"}, "resource-server": {f"resource server {name}"},
+        "identity-provider": {f"identity provider {name}"},
         "topic": {f"topic {name}"}, "subscription": {name}, "secret": {f"secret {name}"}, "function": {name},
         "logs": {f"log of {name}"}, "role": {f"role {name}"}, "policy": {f"role {name}"}, "permission": {name},
         "caller": {f"role of the users of {name}"}, "caller-policy": {f"role of the users of {name}"},
@@ -71,7 +84,7 @@ def names(identity):
         "firewall": {"web ACL", f"IP set {name}"}, "key": {"the stack's key"}, "queue": {f"queue {name}", name},
         "table": {f"table {name}"}, "mapping": {name}, "schedule": {name}, "schedules": {"schedule group"},
         "alarm": {"alarm"}, "alias": {name}, "provisioned": {name}, "api": of_api(name),
-    }[kind]
+    }
 
 
 def of_api(name):

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 pub enum StackCommand {
     /// Create a commented stack file and its functions
     Init(Init),
+    /// Check the stack file and the functions' files, without AWS credentials or a network
+    Validate,
     /// Create or update the stack
     #[command(visible_aliases = ["deploy", "apply"])]
     Up(Up),

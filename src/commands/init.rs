@@ -23,7 +23,7 @@ const SCHEMA_FILE: &str = "securelambda.schema.json";
 pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) -> Result<Ending, Error> {
     // The argument parser accepts only known names.
     let blueprint = blueprint.and_then(Blueprint::of).unwrap_or(blueprints::DEFAULT);
-    let files = files(blueprint);
+    let files = files(blueprint, stack_name(&args.folder).as_deref());
     let folder = if args.folder == Path::new(".") { Path::new("") } else { &args.folder };
     let in_the_way = in_the_way(folder, &files);
     if !in_the_way.is_empty() {
@@ -49,11 +49,39 @@ pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) ->
     Ok(Ending::Done)
 }
 
+/// The longest name of a stack.
+const LONGEST: usize = 24;
+
+/// A name for the stack that is made from the folder's name, so that the stacks of two folders have two names. `None` if
+/// the folder's name has no letter that a stack's name may have.
+fn stack_name(folder: &Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let name = absolute.file_name()?.to_string_lossy().to_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let name = words.join("-");
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let name: String = name.chars().take(LONGEST).collect();
+    let name = name.trim_end_matches('-');
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// A blueprint's stack file with this name of the stack.
+fn named(text: &str, stack: &str) -> String {
+    let Some(line) = text.lines().find(|line| line.starts_with("name ")) else { return text.to_owned() };
+    // The comment stays in its column.
+    let new = match line.split_once('#') {
+        Some((before, comment)) => format!("{:<width$}#{comment}", format!("name = {stack:?}"), width = before.len()),
+        None => format!("name = {stack:?}"),
+    };
+    text.replacen(line, &new, 1)
+}
+
 /// The files to write, by their paths within the folder.
-fn files(blueprint: &Blueprint) -> BTreeMap<PathBuf, Vec<u8>> {
+fn files(blueprint: &Blueprint, stack: Option<&str>) -> BTreeMap<PathBuf, Vec<u8>> {
+    let text = stack.map_or_else(|| blueprint.text.to_owned(), |stack| named(blueprint.text, stack));
     let lambdas = bundle::embedded(&blueprint.folders());
     let mut files: BTreeMap<PathBuf, Vec<u8>> = lambdas.into_iter().map(|(path, text)| (path, text.to_vec())).collect();
-    files.insert(DEFAULT_FILE.into(), blueprint.text.as_bytes().to_vec());
+    files.insert(DEFAULT_FILE.into(), text.into_bytes());
     files.insert(SCHEMA_FILE.into(), format!("{}\n", super::pretty(&json_schema())).into_bytes());
     files
 }
@@ -110,4 +138,37 @@ fn next(folder: &Path, output: &Output) -> String {
     next += &format!("  {DEFAULT_FILE}           {}\n", note("explains every key: change it, then run"));
     next += &format!("  securelambda plan --local   {}", note("show the changes that `up` would make"));
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    #[test]
+    fn a_stack_is_named_after_its_folder() {
+        for (folder, name) in [
+            ("/home/ada/my-api", Some("my-api")),
+            ("/home/ada/Orders API (new)", Some("orders-api-new")),
+            ("/home/ada/2026.orders", Some("orders")),
+            ("/home/ada/a-name-that-is-longer-than-a-stacks-name", Some("a-name-that-is-longer-th")),
+            ("/home/ada/twenty-four-characters--x", Some("twenty-four-characters-x")),
+            ("/home/ada/2026", None),
+            ("/home/ada/äöü", None),
+            ("/", None),
+        ] {
+            assert_eq!(stack_name(Path::new(folder)).as_deref(), name, "{folder}");
+        }
+    }
+
+    #[test]
+    fn every_blueprint_can_get_another_name() {
+        for blueprint in blueprints::ALL {
+            let text = named(blueprint.text, "my-api");
+            let (new, old) = (parse(&text).expect("a sound file"), parse(blueprint.text).expect("a sound file"));
+            assert_eq!(new.name, "my-api");
+            assert_eq!(crate::spec::Stack { name: old.name.clone(), ..new }, old);
+            assert_eq!(text.lines().count(), blueprint.text.lines().count());
+        }
+    }
 }

@@ -49,6 +49,7 @@ mod user_files;
 mod user_rows;
 mod user_session;
 mod users;
+mod validate;
 mod values;
 mod verify;
 
@@ -75,6 +76,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
     match &cli.command {
         Command::Stack(command) => match command {
             StackCommand::Init(args) => init::run(args, run.shared.blueprint.as_deref(), output),
+            StackCommand::Validate => validate::run(&run.config()?),
             StackCommand::Up(args) => {
                 run.with_events("up", async |config, stop| up::run(args, config, stop).await).await
             }

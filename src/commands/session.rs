@@ -361,7 +361,7 @@ async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result
 }
 
 /// This machine's date, as in `2026-11-29`.
-fn today() -> String {
+pub(super) fn today() -> String {
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     date(i64::try_from(since_1970.as_secs()).unwrap_or_default())
 }

@@ -143,7 +143,8 @@ The program creates only resources whose callers and permissions it can verify. 
 | Layers from folders | Each function's folder has all its code, and only what `layers` names comes from elsewhere. Publish a layer with another tool. |
 | SSM parameters that the stack writes | Ids and addresses for other tools come from `securelambda outputs --json`, which is never out of date. Functions read parameters of others with `reads_parameters`. |
 | Dashboards, and alarms on other metrics | `[alarms]` watches what shows attacks and failures. Add alarms on the metrics of your own code with another tool. |
-| SES identities, mail texts of user pools | A sender must be verified by its owner. |
+| SES identities | A sender must be verified by its owner. `mail` of a pool sends with one. |
+| Sign-in pages with a domain or a look of your own; Facebook, Amazon and Apple as identity providers | Not yet. Google, OpenID Connect and SAML have keys. |
 | Resources of other regions or accounts | One stack is one account in one region. |
 ";
 

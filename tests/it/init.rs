@@ -43,7 +43,9 @@ fn init_writes_the_built_in_stack() {
     assert!(ran.stdout.lines().any(|line| line == "my-api/securelambda.toml"), "{}", ran.stdout);
     let folder = user.folder.path().join("my-api");
     let text = std::fs::read_to_string(folder.join("securelambda.toml")).unwrap();
-    assert_eq!(spec::parse(&text).unwrap(), spec::parse(spec::BUILTIN).unwrap());
+    // The stack is named after its folder.
+    let builtin = spec::parse(spec::BUILTIN).unwrap();
+    assert_eq!(spec::parse(&text).unwrap(), spec::Stack { name: "my-api".to_owned(), ..builtin });
     assert_eq!(
         graph(&text, &Sources::Folder { root: folder, own: OwnFiles::default() }),
         graph(spec::BUILTIN, &Sources::Embedded)

@@ -78,9 +78,11 @@ ephemeral_mb = 2048
 [pools.Customers]
 mfa = "optional"
 firewall = true
+mail = { ses = "arn:aws:ses:eu-central-1:123456789012:identity/example.com", from = "no-reply@example.com" }
 [identity_pools.Files]
 pool = "Staff"
 allow = [{ actions = ["s3:GetObject"], resources = ["arn:{partition}:s3:::photos/*"] }]
+tags = { tenant = "custom:tenant" }
 groups = { staff = [{ actions = ["s3:PutObject"], resources = ["arn:{partition}:s3:::photos/*"] }] }
 [pools.Staff]
 hooks = { post_confirmation = "News", pre_authentication = "Listener" }
@@ -296,6 +298,7 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "PassRolesToScheduler",
         "DeliverAccessLogs",
         "DomainParts",
+        "FirstMailSender",
         "OwnApiKeys",
         "OwnDomains",
         "OwnRecords",
@@ -306,6 +309,7 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "SubscribeAddresses",
         "SubscribeFunctions",
         "TagNewKeys",
+        "TagSessions",
         "TagWhatIsMade",
         "UseImages",
         "UseLayers",

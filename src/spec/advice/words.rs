@@ -39,6 +39,9 @@ const API: &str = "api";
 const ROUTE: &str = "a route";
 const POOL: &str = "a pool";
 const HOOKS: &str = "hooks";
+const LOGIN: &str = "a login";
+const PROVIDER: &str = "an identity provider";
+const MAIL: &str = "mail";
 const PASSWORD: &str = "a password rule";
 pub(super) const FIREWALL: &str = "firewall";
 const SECRET: &str = "a secret's value";
@@ -262,6 +265,62 @@ pub(super) const WORDS: &[Word] = &[
         &["pools.hooks.custom_message"],
         "a function cannot send the messages itself, because it would get the codes; `custom_message` can change their text",
     ),
+    text(
+        POOL,
+        &[
+            "domain",
+            "userpooldomain",
+            "hostedui",
+            "managedlogin",
+            "callbackurls",
+            "logouturls",
+            "oauth",
+            "oauth2",
+            "callbacks",
+        ],
+        &["pools.login.domain", "pools.login.callbacks"],
+        "write it under `login`: the domain, and the addresses to which the sign-in pages send users back, as `callbacks`",
+    ),
+    text(
+        POOL,
+        &[
+            "identityprovider",
+            "identityproviders",
+            "socialproviders",
+            "supportedidentityproviders",
+            "google",
+            "saml",
+            "oidc",
+        ],
+        &["pools.providers"],
+        "write each identity provider as [pools.NAME.providers.PROVIDER]",
+    ),
+    text(
+        POOL,
+        &[
+            "email",
+            "emailconfiguration",
+            "emailsettings",
+            "ses",
+            "sender",
+            "verificationmessagetemplate",
+            "invitemessagetemplate",
+        ],
+        &["pools.mail"],
+        "write it under `mail`: the sender as `ses` and `from`, the texts as `verification` and `invitation`",
+    ),
+    name(LOGIN, &["callbackurls", "callbackurl", "redirecturis", "callback"], &["pools.login.callbacks"]),
+    name(LOGIN, &["logouturls", "logouturl", "signouturls", "logout"], &["pools.login.logouts"]),
+    name(LOGIN, &["oauthscopes", "allowedoauthscopes", "scope"], &["pools.login.scopes"]),
+    name(PROVIDER, &["clientid"], &["pools.providers.client_id"]),
+    name(PROVIDER, &["clientsecret"], &["pools.providers.client_secret"]),
+    name(PROVIDER, &["oidcissuer", "issuerurl", "authority"], &["pools.providers.issuer"]),
+    name(PROVIDER, &["metadataurl", "metadatafile"], &["pools.providers.metadata"]),
+    name(PROVIDER, &["attributemapping", "mapping", "attributemap"], &["pools.providers.attributes"]),
+    name(PROVIDER, &["authorizescopes", "scope"], &["pools.providers.scopes"]),
+    name(MAIL, &["sourcearn", "sesarn", "identity"], &["pools.mail.ses"]),
+    name(MAIL, &["fromemailaddress", "sender"], &["pools.mail.from"]),
+    name(MAIL, &["replyto", "replytoemailaddress"], &["pools.mail.reply_to"]),
     name(POOL, &["passwordpolicy", "policies"], &["pools.password"]),
     name(POOL, &["mfaconfiguration", "multifactor"], &["pools.mfa"]),
     name(POOL, &["allowadmincreateuseronly", "signup", "allowsignup"], &["pools.self_sign_up"]),
@@ -312,6 +371,7 @@ pub(super) const WORDS: &[Word] = &[
     ),
     name(IDENTITY_POOL, &["userpool", "userpools", "provider"], &["identity_pools.pool"]),
     name(IDENTITY_POOL, &["routes", "apis"], &["identity_pools.invokes"]),
+    name(IDENTITY_POOL, &["principaltags", "attributesforaccesscontrol", "sessiontags"], &["identity_pools.tags"]),
     name(IDENTITY_POOL, &["rolemappings", "rolemapping", "rules", "grouproles"], &["identity_pools.groups"]),
     text(
         IDENTITY_POOL,

@@ -89,10 +89,13 @@ on_failure = { topic = "news" }
 image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pictures@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 [pools.People]
 groups = ["staff"]
+attributes = { tenant = {} }
+mail = { verification = { subject = "Code", text = "{####}" } }
 hooks = { post_confirmation = "Reader", post_authentication = "Pictures" }
 [identity_pools.Files]
 pool = "People"
 allow = [{ actions = ["s3:GetObject"], resources = ["arn:{partition}:s3:::photos/*"] }]
+tags = { tenant = "custom:tenant" }
 groups = { staff = [{ actions = ["s3:PutObject"], resources = ["arn:{partition}:s3:::photos/*"] }] }
 [queues.work]
 dead_letter_after = 3

@@ -60,7 +60,7 @@ pub const SERVICE: Service = Service {
 
 fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     match asked.operation() {
-        "ListIdentityPools" => vec![asked.need("*")],
+        "ListIdentityPools" | "SetPrincipalTagAttributeMap" => vec![asked.need("*")],
         "SetIdentityPoolRoles" => {
             let roles = asked.body["Roles"].as_object().into_iter().flatten();
             let passed = roles.map(|(_, role)| {

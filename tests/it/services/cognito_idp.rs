@@ -137,12 +137,21 @@ pub const SERVICE: Service = Service {
     },
 };
 
+/// With the first pool that sends with SES, Cognito creates a role.
+fn sender(asked: &Asked<'_>) -> Option<Usage> {
+    let sends = asked.body["EmailConfiguration"]["EmailSendingAccount"] == "DEVELOPER";
+    let role = "role/aws-service-role/email.cognito-idp.amazonaws.com/AWSServiceRoleForAmazonCognitoIdpEmailService";
+    let role = format!("arn:aws:iam::{}:{role}", asked.stack.account);
+    sends.then(|| Usage::new("iam:CreateServiceLinkedRole", role))
+}
+
 fn needs(asked: &Asked<'_>) -> Vec<Usage> {
     match asked.operation() {
         "CreateUserPool" => {
             let tags = asked.map_of_tags("UserPoolTags");
             let tag = Usage::new("cognito-idp:TagResource", asked.stack.arn("cognito-idp", "userpool/*"));
-            vec![asked.need("*").with_tags(&tags), tag.with_tags(&tags)]
+            let needs = vec![asked.need("*").with_tags(&tags), tag.with_tags(&tags)];
+            needs.into_iter().chain(sender(asked)).collect()
         }
         "ListUserPools" | "DescribeUserPoolDomain" => vec![asked.need("*")],
         operation => {
@@ -160,7 +169,7 @@ fn needs(asked: &Asked<'_>) -> Vec<Usage> {
             let need = asked.need(pool);
             let passed = asked.body["RoleArn"].as_str().map(|role| Usage::new("iam:PassRole", role));
             let need = if tagged { need.with(OURS, asked.stack.stack) } else { need };
-            std::iter::once(need).chain(passed).collect()
+            std::iter::once(need).chain(passed).chain(sender(asked)).collect()
         }
     }
 }
