@@ -30,6 +30,8 @@ pub enum Kind {
     Stopped = 8,
     /// Another run holds the lock.
     Locked = 9,
+    /// The stack's resources exist, but its state is not here.
+    NoState = 10,
     /// Interrupted without waiting for AWS calls in flight.
     Interrupted = 130,
 }

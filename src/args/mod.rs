@@ -45,6 +45,7 @@ Exit codes:
   7    changes or drift, with --detailed-exitcode
   8    stopped on request; the next run continues
   9    another run holds the lock
+  10   the stack's resources exist, but its state is not here
   130  interrupted"
 )]
 pub struct Cli {

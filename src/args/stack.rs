@@ -43,6 +43,9 @@ pub struct Init {
 
 #[derive(Debug, Args)]
 pub struct Up {
+    /// Take over the resources of a stack whose state is not here, for example because it was lost
+    #[arg(long)]
+    pub adopt: bool,
     /// Rewrite this secret: read variables and prompts again, and generate new values; can be repeated
     #[arg(long, value_name = "SECRET", value_delimiter = ',')]
     pub rotate: Vec<String>,
@@ -65,6 +68,9 @@ pub struct Up {
 
 #[derive(Debug, Args)]
 pub struct Down {
+    /// Take over the resources of a stack whose state is not here, for example because it was lost
+    #[arg(long)]
+    pub adopt: bool,
     /// Delete secrets permanently, without a recovery window; also deletes secrets that are already in one
     #[arg(long)]
     pub purge: bool,
@@ -90,6 +96,9 @@ pub struct Sweep {
 
 #[derive(Debug, Args)]
 pub struct Plan {
+    /// Take over the resources of a stack whose state is not here, for example because it was lost
+    #[arg(long)]
+    pub adopt: bool,
     /// Exit with code 7 if there are changes to make
     #[arg(long)]
     pub detailed_exitcode: bool,

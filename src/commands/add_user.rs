@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::outputs::{self, Outputs, SCHEMA_VERSION};
 use crate::report::{answer, say};
 use crate::secret::SecretValue;
-use crate::spec::{Pool, Stack};
+use crate::spec::{Login, Pool, Stack};
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     existing_pools::refuse_users(&config.stack, args.user.pool.as_deref())?;
@@ -163,6 +163,18 @@ pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Resul
         _ => ("an e-mail address or a phone number", "you@example.com, or +4930123456"),
     };
     Err(Error::usage(format!("{name:?} is not {what}")).hint(format!("write it as in {example}")))
+}
+
+/// The name of a user who signs in. In a pool with sign-in pages, it may also be the generated name, which is the only
+/// name of a user whose token contains no address.
+pub(super) fn name_of_signer(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
+    let has_pages = |pool: &Pool| pool.login.as_ref().is_some_and(Login::has_pages);
+    let of_pool = pool.and_then(|pool| stack.pools.get(pool)).map(|pool| vec![pool]);
+    let pools = of_pool.unwrap_or_else(|| stack.pools.values().collect());
+    match check_name(stack, pool, name) {
+        Err(_) if is_username(name) && pools.into_iter().any(has_pages) => Ok(name.to_owned()),
+        checked => checked,
+    }
 }
 
 /// The named pool, or the only pool, from the state file.

@@ -53,6 +53,15 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     Ok(Some(asked.await?))
 }
 
+/// Asks for a text, at a terminal.
+pub(super) async fn text(question: &str) -> Result<String, Error> {
+    let question = question.to_owned();
+    let asked = asked(move || {
+        Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true).interact_text()
+    });
+    Ok(asked.await?.trim().to_owned())
+}
+
 /// Asks for the code of an authenticator app.
 pub(super) async fn factor(output: Output, question: &str) -> Result<SecretValue, Error> {
     if !output.can_ask {

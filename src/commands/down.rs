@@ -1,15 +1,17 @@
 //! `down`: lists the resources, asks for confirmation, removes them in the documented order, and checks what remains.
 //! It works after an interrupted `up` or `down`, and without the state file.
 
+use std::collections::BTreeSet;
+
 use super::ask::confirm;
 use super::removal::{Report, at, lost, removal};
 use super::session::Session;
-use super::{Ending, or_stopped, tables};
+use super::{Ending, or_stopped, ownership, tables, user_session};
 use crate::args;
 use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Config;
-use crate::engine::{self, CancellationToken, FoundTargets, Removal, add_listed};
+use crate::engine::{self, CancellationToken, FoundTargets, Id, Removal, add_listed};
 use crate::error::Error;
 use crate::report::say;
 
@@ -18,9 +20,11 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     session.remove_tables(&args.remove_tables);
     session.may_write().await?;
     let (mut state, mut store) = session.lock("down").await?;
+    let had_no_record = state.resources.is_empty();
     let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let registry = registry_with(&session.clients, mode);
     let (output, scope) = (session.config.output, session.scope().clone());
+    let signed_in: Vec<_> = session.outputs(&state).pools.into_values().collect();
     let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
     // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
     // time the users that would be deleted are counted.
@@ -37,6 +41,13 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     add_listed(&mut targets, removal.ours(&inventory));
     tables::exist(&args.remove_tables, &session.config.stack.tables, targets.iter().map(|target| &target.id))?;
     targets.sort_by(|a, b| a.id.cmp(&b.id));
+    if had_no_record {
+        // The state of a stack that was removed is gone while its secrets can still be restored.
+        let waiting: BTreeSet<&Id> =
+            inventory.of(&scope.stack).filter(|one| one.until.is_some()).map(|one| &one.id).collect();
+        let there = targets.iter().filter(|target| !waiting.contains(&target.id)).count();
+        or_stopped(&stop, ownership::check(&session, there, "down", args.adopt)).await?;
+    }
     let unread = Removal::unaccounted(unread, &targets, &inventory, &state);
     let report = Report {
         verb: "down",
@@ -81,6 +92,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let removed = report.carry_out(&removal, &mut state, &mut *store, targets, unread).await?;
     if removed.is_clean() && state.resources.is_empty() {
         store.delete().await?;
+        // The users' sessions ended with their pools.
+        signed_in.iter().try_for_each(|pool| user_session::forget(&session, pool))?;
     }
     report.tell(&removed, state.resources.len());
     report.ending(&removed)

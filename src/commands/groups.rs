@@ -38,7 +38,13 @@ pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, 
                 "pool": name, "group": group.name, "members": members.users, "more_members": members.more,
                 "in_stack_file": is_named, "role_arn": group.role,
             }));
-            let whose = if is_named { "the stack file" } else { "another tool" };
+            // Cognito makes a group for the users of each identity provider.
+            let is_cognitos = group.name.starts_with(&format!("{}_", pool.id));
+            let whose = match (is_named, is_cognitos) {
+                (true, _) => "the stack file",
+                (false, true) => "Cognito",
+                (false, false) => "another tool",
+            };
             let role = group.role.as_deref().unwrap_or("none");
             rows.push(vec![group.name, name.clone(), count(members), whose.to_owned(), role.to_owned()]);
         }

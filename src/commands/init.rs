@@ -15,15 +15,19 @@ use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Output, answer, say};
 use crate::spec::blueprints::{self, Blueprint};
-use crate::spec::json_schema;
+use crate::spec::{self, json_schema};
 
 /// The name of the schema file; the first line of the stack file refers to it.
 const SCHEMA_FILE: &str = "securelambda.schema.json";
 
-pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) -> Result<Ending, Error> {
+pub(super) fn run(args: &args::Init, shared: &args::Shared, output: Output) -> Result<Ending, Error> {
     // The argument parser accepts only known names.
-    let blueprint = blueprint.and_then(Blueprint::of).unwrap_or(blueprints::DEFAULT);
-    let files = files(blueprint, stack_name(&args.folder).as_deref());
+    let blueprint = shared.blueprint.as_deref().and_then(Blueprint::of).unwrap_or(blueprints::DEFAULT);
+    if let Some(name) = &shared.stack {
+        spec::check_name(name).map_err(Error::usage)?;
+    }
+    let stack = shared.stack.clone().or_else(|| stack_name(&args.folder));
+    let files = files(blueprint, stack.as_deref());
     let folder = if args.folder == Path::new(".") { Path::new("") } else { &args.folder };
     let in_the_way = in_the_way(folder, &files);
     if !in_the_way.is_empty() {

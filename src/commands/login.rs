@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -9,15 +12,16 @@ use tokio::net::{TcpListener, TcpStream};
 use super::Ending;
 use super::add_user::pool_of;
 use super::session::{Session, Sources};
-use super::user_session::{UserSession, token_url};
+use super::user_session::{UserSession, forget, token_url};
 use crate::args;
 use crate::choices::SignIn;
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::SCHEMA_VERSION;
+use crate::outputs::{Pool, SCHEMA_VERSION};
 use crate::probe::authorization_code::{claims, granted, post};
 use crate::probe::{Client, CodeGrant};
 use crate::report::{answer, say};
+use crate::secret::SecretValue;
 use crate::spec::{Login, Stack};
 
 /// How long a user may take to sign in.
@@ -31,22 +35,16 @@ const LONGEST_LINE: u64 = 16 * 1024;
 struct Loopback<'a> {
     address: &'a str,
     port: u16,
-    path: &'a str,
+    /// As browsers send it, without the query.
+    path: String,
 }
 
 impl<'a> Loopback<'a> {
     /// `None` if the address is not one of this machine.
     fn of(address: &'a str) -> Option<Self> {
-        let rest = address.strip_prefix("http://localhost")?;
-        let (port, path) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let port = match port {
-            "" => 80,
-            port => port.strip_prefix(':')?.parse().ok()?,
-        };
-        Some(Self { address, port, path })
+        let url =
+            Url::parse(address).ok().filter(|url| url.scheme() == "http" && url.host_str() == Some("localhost"))?;
+        Some(Self { address, port: url.port_or_known_default()?, path: url.path().to_owned() })
     }
 
     /// The first callback of a pool that is an address of this machine.
@@ -66,6 +64,11 @@ impl<'a> Loopback<'a> {
 }
 
 pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, Error> {
+    if !args.no_browser && !config.output.can_ask {
+        return Err(Error::usage("`login` needs somebody who signs in, and there is no terminal (or CI is set)").hint(
+            "use `securelambda token` with --password-stdin; or pass --no-browser and open the printed address",
+        ));
+    }
     let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let (loopback, login) = Loopback::of_pool(&session.config.stack, &name)?;
@@ -82,16 +85,17 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
     if !args.no_browser {
         open(&page);
     }
-    let waited = tokio::time::timeout(PATIENCE, code(&listener, &loopback, &grant)).await;
-    let code =
-        waited.map_err(|_| Error::other("nobody signed in within 5 minutes").hint("run the same command again"))??;
-    let body = grant.exchange(&code);
-    let answered = Client::new(&session.config.connection.proxies)?.send(&post(token_url(&pool)?, &body)).await?;
-    let tokens = granted(&answered).map_err(|why| Error::other(format!("Cognito gave no tokens: {why}")))?;
-    let names = names(&claims(&tokens.id), &session.config.stack.pools[&name].sign_in);
-    let user = names.first().cloned().ok_or_else(|| Error::other("the ID token names no user"))?;
-    let refresh = tokens.refresh.as_ref().ok_or_else(|| Error::other("Cognito gave no refresh token"))?;
-    UserSession::keep(&session, &pool, &names, refresh)?;
+    let waited = tokio::time::timeout(PATIENCE, answered(&listener, &loopback, &grant)).await;
+    let (code, browser) =
+        waited.map_err(|_| Error::other("nobody signed in within 5 minutes").hint("run the same command again"))?;
+    let signed_in = async { keep(&session, &pool, &name, &grant, &code.map_err(Error::other)?).await };
+    let signed_in = signed_in.await;
+    let (status, words) = match &signed_in {
+        Ok(_) => ("200 OK", "You are signed in. You can close this page."),
+        Err(_) => ("400 Bad Request", "You are not signed in. The terminal shows the reason."),
+    };
+    reply(browser, status, words).await;
+    let user = signed_in?;
     if session.config.output.json {
         answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "pool": name, "user": user })));
     } else if !session.config.output.quiet {
@@ -103,8 +107,17 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
 pub(super) async fn logout(args: &args::Logout, config: Config) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
-    let Some(user) = UserSession::find(&session, &pool)? else {
-        return Err(Error::usage(format!("nobody is signed in to {name} on this machine")));
+    let user = match UserSession::find(&session, &pool) {
+        Ok(Some(user)) => user,
+        Ok(None) => {
+            return Err(Error::usage(format!("nobody is signed in to {name} on this machine"))
+                .hint("`securelambda login` signs in"));
+        }
+        // A file that cannot be used must not stay.
+        Err(error) => {
+            forget(&session, &pool)?;
+            return Err(error.hint("the file is deleted now; a session in it stays valid until it expires"));
+        }
     };
     user.end(&session, &pool).await?;
     if session.config.output.json {
@@ -115,41 +128,71 @@ pub(super) async fn logout(args: &args::Logout, config: Config) -> Result<Ending
     Ok(Ending::Done)
 }
 
-/// Waits for the request that the page makes the browser send. Other requests, such as for an icon, get 404.
-async fn code(
+/// Exchanges a code for tokens, and keeps the session. Returns the user's name.
+async fn keep(
+    session: &Session,
+    pool: &Pool,
+    name: &str,
+    grant: &CodeGrant,
+    code: &SecretValue,
+) -> Result<String, Error> {
+    let body = grant.exchange(code);
+    let answered = Client::new(&session.config.connection.proxies)?.send(&post(token_url(pool)?, &body)).await?;
+    let tokens = granted(&answered).map_err(|refused| {
+        Error::other(format!("Cognito gave no tokens for the code: {}", refused.why))
+            .hint("run `securelambda login` again")
+    })?;
+    let names = names(&claims(&tokens.id), &session.config.stack.pools[name].sign_in);
+    let user = names.first().cloned().ok_or_else(|| Error::other("the ID token names no user"))?;
+    let refresh = tokens.refresh.as_ref().ok_or_else(|| Error::other("Cognito gave no refresh token"))?;
+    UserSession::keep(session, pool, &names, refresh)?;
+    Ok(user)
+}
+
+/// Waits for the request that the page makes the browser send. Returns the code, or what the page reports, and the
+/// connection, which waits for an answer. Browsers open connections in advance, so several are read at the same time.
+/// Requests that do not belong to this sign-in get an error.
+async fn answered(
     listener: &TcpListener,
     loopback: &Loopback<'_>,
     grant: &CodeGrant,
-) -> Result<crate::secret::SecretValue, Error> {
+) -> (Result<SecretValue, String>, TcpStream) {
+    let mut reading = FuturesUnordered::new();
     loop {
-        let (mut browser, _) = listener.accept().await.map_err(|error| Error::other(error.to_string()))?;
-        // A connection that ends early says nothing about the sign-in.
-        let Ok(Some(target)) = target(&mut browser).await else { continue };
-        if target.split('?').next() != Some(loopback.path) {
-            reply(&mut browser, "404 Not Found", "This is not the address of the sign-in.").await;
+        let (target, browser) = tokio::select! {
+            accepted = listener.accept() => {
+                // A connection that ends early says nothing about the sign-in.
+                if let Ok((browser, _)) = accepted {
+                    reading.push(target(browser));
+                }
+                continue;
+            }
+            Some(read) = reading.next() => read,
+        };
+        let Some(target) = target else { continue };
+        if target.split('?').next() != Some(&*loopback.path) {
+            reply(browser, "404 Not Found", "This is not the address of the sign-in.").await;
             continue;
         }
-        let code = grant.code(&target);
-        let (status, words) = match &code {
-            Ok(_) => ("200 OK", "You are signed in. You can close this page."),
-            Err(_) => ("400 Bad Request", "You are not signed in. The terminal shows the reason."),
-        };
-        reply(&mut browser, status, words).await;
-        return code.map_err(Error::other);
+        match grant.code(&target) {
+            Ok(Some(code)) => return (Ok(code), browser),
+            Ok(None) => reply(browser, "400 Bad Request", "This request does not belong to the sign-in.").await,
+            Err(why) => return (Err(why), browser),
+        }
     }
 }
 
-/// The target of a request, as in `/callback?code=…`; `None` if the request is none of a browser's.
-async fn target(browser: &mut TcpStream) -> std::io::Result<Option<String>> {
+/// The target of a request, as in `/callback?code=…`, and its connection; `None` if the request is none of a browser's.
+async fn target(mut browser: TcpStream) -> (Option<String>, TcpStream) {
     let mut line = String::new();
-    let mut reader = BufReader::new(browser.take(LONGEST_LINE));
-    let read = reader.read_line(&mut line);
-    tokio::time::timeout(Duration::from_secs(10), read).await.map_err(std::io::Error::other)??;
+    let mut reader = BufReader::new((&mut browser).take(LONGEST_LINE));
+    let read = tokio::time::timeout(Duration::from_secs(10), reader.read_line(&mut line)).await;
     let mut words = line.split_ascii_whitespace();
-    Ok((words.next() == Some("GET")).then(|| words.next().map(str::to_owned)).flatten())
+    let is_get = matches!(read, Ok(Ok(_))) && words.next() == Some("GET");
+    (words.next().filter(|_| is_get).map(str::to_owned), browser)
 }
 
-async fn reply(browser: &mut TcpStream, status: &str, words: &str) {
+async fn reply(mut browser: TcpStream, status: &str, words: &str) {
     let page = format!("<!doctype html><meta charset=utf-8><title>securelambda</title><p>{words}</p>\n");
     let text = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
@@ -190,12 +233,14 @@ mod tests {
 
     #[test]
     fn only_addresses_of_this_machine_can_get_the_code() {
-        let own = |address, port, path| Some(Loopback { address, port, path });
+        let own = |address, port, path: &str| Some(Loopback { address, port, path: path.to_owned() });
         assert_eq!(
             Loopback::of("http://localhost:8976/callback"),
             own("http://localhost:8976/callback", 8976, "/callback")
         );
         assert_eq!(Loopback::of("http://localhost"), own("http://localhost", 80, "/"));
+        // Browsers encode the path, and the query comes before the code.
+        assert_eq!(Loopback::of("http://localhost/ü?a=b"), own("http://localhost/ü?a=b", 80, "/%C3%BC"));
         for other in
             ["https://app.example.com", "http://localhost.example.com/", "http://localhost:x/", "myapp://callback"]
         {

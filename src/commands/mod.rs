@@ -27,6 +27,7 @@ mod logs;
 mod manual;
 mod next;
 mod outputs;
+mod ownership;
 mod permissions;
 mod plan;
 mod policy;
@@ -75,7 +76,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
     let run = Invocation { shared: &cli.shared, output, stop };
     match &cli.command {
         Command::Stack(command) => match command {
-            StackCommand::Init(args) => init::run(args, run.shared.blueprint.as_deref(), output),
+            StackCommand::Init(args) => init::run(args, run.shared, output),
             StackCommand::Validate => validate::run(&run.config()?),
             StackCommand::Up(args) => {
                 run.with_events("up", async |config, stop| up::run(args, config, stop).await).await

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Ending;
 use super::consequences::{Consequences, Removable};
 use super::session::{Session, Sources, state_id};
+use super::{Ending, ownership};
 use crate::args;
 use crate::config::Config;
 use crate::costs::{Price, costs};
@@ -25,6 +25,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
+    ownership::check(&session, ownership::unrecorded(&session, &state, &refresh), "plan", args.adopt).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
     let Consequences { mut kept, lost } = Consequences::of(&session, &state, &plan, Removable::default()).await?;
     // The plan itself already shows the resources that it refuses.

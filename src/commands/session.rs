@@ -220,7 +220,7 @@ impl Session {
         let error = elsewhere.iter().fold(error, |error, other| {
             error.hint(format!("a stack of this name exists in account {}, {}", other.account, other.region))
         });
-        error.hint("run `securelambda up` to create it; if its state file was lost, `up` finds the existing resources")
+        error.hint("run `securelambda up` to create it; if its state file was lost, `up --adopt` takes over the existing resources")
     }
 
     pub(super) async fn refresh(&self, state: &State, stop: &CancellationToken) -> Result<Refresh, Error> {

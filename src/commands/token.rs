@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::add_user::{check_name, pool_of};
+use super::add_user::{name_of_signer, pool_of};
 use super::session::{Session, Sources};
 use super::user_session::UserSession;
 use super::{Ending, ask, programs};
@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Pool;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::answer;
+use crate::report::{answer, say};
+use crate::secret::SecretValue;
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     match (&args.client, &args.name) {
@@ -22,7 +23,7 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
 }
 
 async fn of_user(args: &args::Token, name: &str, config: Config) -> Result<Ending, Error> {
-    let email = check_name(&config.stack, args.pool.as_deref(), name)?;
+    let email = name_of_signer(&config.stack, args.pool.as_deref(), name)?;
     let session = Session::open(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let tokens = sign_in(&session, (&pool_name, &pool), &email, &args.sign_in).await?;
@@ -71,10 +72,13 @@ pub(super) async fn sign_in(
     email: &str,
     how: &args::SignIn,
 ) -> Result<Tokens, Error> {
-    if !how.password_stdin
-        && let Some(kept) = UserSession::find(session, pool)?.filter(|kept| kept.is_of(email))
-    {
-        return kept.tokens(session, pool).await;
+    if !how.password_stdin && pool.token_url.is_some() {
+        match UserSession::find(session, pool) {
+            Ok(Some(kept)) if kept.is_of(email) => return kept.tokens(session, pool).await,
+            // It may be another user's.
+            Err(error) if !session.config.output.quiet => say(&format!("warning: {}", error.message)),
+            Ok(_) | Err(_) => {}
+        }
     }
     let password = if how.password_stdin {
         ask::standard_input("password").await?
@@ -91,5 +95,7 @@ pub(super) async fn sign_in(
     } else {
         ask::factor(session.config.output, &format!("Code of {email}'s authenticator app")).await?
     };
+    // Apps show codes in two groups of digits.
+    let code = SecretValue::new(code.reveal().split_whitespace().collect());
     Ok(users.finish_sign_in(&pool.client_id, name, email, &step, &code).await?)
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ask::confirm;
 use super::consequences::{Consequences, Removable};
 use super::session::{Session, Sources};
-use super::{Ending, values};
+use super::{Ending, ownership, values};
 use crate::args;
 use crate::aws::account::Account;
 use crate::aws::kind::cleanup_position;
@@ -39,6 +39,8 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         Ok((refresh?, expires))
     };
     let (refresh, expires) = super::or_stopped(&stop, looking).await?;
+    let unrecorded = ownership::unrecorded(&session, &state, &refresh);
+    super::or_stopped(&stop, ownership::check(&session, unrecorded, "up", args.adopt)).await?;
     for check in super::doctor::at_hand(&session, expires) {
         let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));

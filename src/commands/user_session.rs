@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,12 @@ use sha2::{Digest as _, Sha256};
 use super::session::Session;
 use crate::aws::cognito::{Tokens, Users};
 use crate::config::variable;
+use crate::engine::Cause;
 use crate::error::Error;
 use crate::local::Local;
 use crate::outputs::Pool;
 use crate::probe::Client;
-use crate::probe::authorization_code::{UserTokens, granted, post, renewal};
+use crate::probe::authorization_code::{NotGranted, UserTokens, granted, post, renewal};
 use crate::secret::SecretValue;
 
 /// A user who is signed in to a pool.
@@ -47,6 +48,11 @@ impl UserSession {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(&file, &error)),
         };
+        if is_open_to_others(&file) || file.parent().is_some_and(is_open_to_others) {
+            let message =
+                format!("other users of this machine could read or write the session file {}", file.display());
+            return Err(Error::other(message).hint("run `securelambda logout`, then `securelambda login` again"));
+        }
         let stored: Stored = serde_json::from_slice(&text).map_err(|_| damaged(&file))?;
         if stored.version != VERSION || stored.names.is_empty() {
             return Err(damaged(&file));
@@ -75,9 +81,13 @@ impl UserSession {
         let url = token_url(pool)?;
         let body = renewal(&pool.client_id, &self.refresh);
         let answer = Client::new(&session.config.connection.proxies)?.send(&post(url, &body)).await?;
-        let tokens = granted(&answer).map_err(|why| {
-            Error::other(format!("the session of {} has ended: {why}", self.name()))
-                .hint("run `securelambda login` again")
+        let tokens = granted(&answer).map_err(|NotGranted { is_final, why }| {
+            if is_final {
+                let error = Error::other(format!("the session of {} has ended: {why}", self.name()));
+                return error.hint("run `securelambda login` again");
+            }
+            Error::other(format!("Cognito gave {} no new tokens: {why}", self.name()))
+                .hint("the session is still there: run the same command again")
         })?;
         if let Some(refresh) = &tokens.refresh {
             write(&self.file, &self.names, refresh).map_err(|error| unusable(&self.file, &error))?;
@@ -87,13 +97,29 @@ impl UserSession {
         Ok(Tokens { id, access, refresh, expires_in: i32::try_from(expires_in).unwrap_or(i32::MAX) })
     }
 
-    /// Ends the session: Cognito refuses its refresh token from now on, and the file goes.
+    /// Ends the session: Cognito refuses its refresh token from now on, and the file goes. If Cognito did not answer, the
+    /// file stays, so that the session can be ended later.
     pub(super) async fn end(&self, session: &Session, pool: &Pool) -> Result<(), Error> {
         let ended = Users::new(&session.clients).revoke(&pool.client_id, &self.refresh).await;
-        // The file goes in any case: nobody can use this session from this machine any more.
-        fs::remove_file(&self.file).map_err(|error| unusable(&self.file, &error))?;
+        let Err(failure) = ended else { return removed(&self.file) };
+        if failure.cause != Cause::Refused {
+            return Err(failure.hint("the session is still there: run `securelambda logout` again").into());
+        }
+        removed(&self.file)?;
         let words = "the session is forgotten on this machine, but its refresh token stays valid until it expires";
-        ended.map_err(|failure| failure.hint(words).into())
+        Err(failure.hint(words).into())
+    }
+}
+
+/// Deletes the file of the session in this pool, even if it cannot be read. It is no error if there is none.
+pub(super) fn forget(session: &Session, pool: &Pool) -> Result<(), Error> {
+    removed(&file(session, pool)?)
+}
+
+fn removed(file: &Path) -> Result<(), Error> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(file, &error)),
+        _ => Ok(()),
     }
 }
 
@@ -111,6 +137,11 @@ fn file(session: &Session, pool: &Pool) -> Result<PathBuf, Error> {
     let digest = Sha256::digest(format!("{endpoint}\n{}\n{}", pool.arn, pool.client_id));
     let name = hex::encode(&digest[..16]);
     Ok(local.cache().join("sessions").join(format!("{name}.json")))
+}
+
+/// Whether other users than the owner have any right to a file or a folder.
+fn is_open_to_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
 }
 
 /// Replaces the file. Only its owner can read it and its folder.
@@ -132,13 +163,11 @@ fn unusable(file: &Path, error: &io::Error) -> Error {
 
 fn damaged(file: &Path) -> Error {
     Error::other(format!("the session file {} is damaged or of another version", file.display()))
-        .hint("delete it, then run `securelambda login` again")
+        .hint("run `securelambda logout`, which deletes it, then `securelambda login` again")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -150,6 +179,11 @@ mod tests {
         write(&file, &names, &SecretValue::from("new")).expect("replaced");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+        let open = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+            is_open_to_others(path)
+        };
+        assert!(!open(&file, 0o600) && open(&file, 0o640) && open(&file, 0o602));
         let stored: Stored = serde_json::from_slice(&fs::read(&file).expect("read")).expect("JSON");
         assert_eq!((stored.names.as_slice(), stored.refresh_token.as_str()), (names.as_slice(), "new"));
     }

@@ -25,7 +25,9 @@ pub(super) fn run(config: &Config) -> Result<Ending, Error> {
         return Ok(Ending::Done);
     }
     if !config.output.quiet {
-        notes.into_iter().for_each(|note| say(note));
+        for note in notes {
+            say(note);
+        }
     }
     let parts: Vec<String> =
         parts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| what.counted(*count)).collect();

@@ -200,7 +200,7 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
         && !by.message.contains("execute-api:Invoke")
     {
         return format!(
-            "the route needs a valid token of a user of {pool}{membership}; `securelambda users --group` lists the members of a group, and a token contains the user's groups at the time when it was issued"
+            "the route needs a valid token of a user of {pool}{membership}; `securelambda users --group GROUP --pool {pool}` lists the members of a group, and a token contains the user's groups at the time when it was issued"
         );
     }
     // An HTTP API, which cannot have a firewall, gives this answer to a token without the scope.

@@ -62,24 +62,23 @@ impl CodeGrant {
     }
 
     /// The code in the target of the request that the page makes the browser send, as in `/callback?code=…&state=…`.
+    /// `None`: the request does not belong to this sign-in.
     ///
     /// # Errors
-    /// The page reports an error, or the request does not belong to this sign-in.
-    pub fn code(&self, target: &str) -> Result<SecretValue, String> {
-        let url = Url::parse("http://localhost").and_then(|base| base.join(target));
-        let url = url.map_err(|_| "the browser sent a request that is not one of the sign-in page".to_owned())?;
+    /// The page reports an error.
+    pub fn code(&self, target: &str) -> Result<Option<SecretValue>, String> {
+        let Ok(url) = Url::parse("http://localhost").and_then(|base| base.join(target)) else { return Ok(None) };
         let of = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         if of("state").is_none_or(|state| state != self.state.reveal()) {
-            return Err("the browser's request does not belong to this sign-in".to_owned());
+            return Ok(None);
         }
         if let Some(error) = of("error") {
             let described = of("error_description").map(|words| format!(": {words}")).unwrap_or_default();
-            return Err(format!("the sign-in page reports {error}{described}"));
+            let printable = |c: char| if c.is_control() { ' ' } else { c };
+            return Err(format!("the sign-in page reports {error}{described}").chars().map(printable).collect());
         }
-        of("code")
-            .filter(|code| !code.is_empty())
-            .map(SecretValue::new)
-            .ok_or_else(|| "the request has no code".to_owned())
+        let code = of("code").filter(|code| !code.is_empty()).map(SecretValue::new);
+        code.map(Some).ok_or_else(|| "the sign-in page sent no code".to_owned())
     }
 
     /// The body of the request that exchanges the code for tokens.
@@ -104,11 +103,23 @@ pub fn post<'a>(url: &'a str, body: &'a SecretValue) -> Request<'a> {
     Request { method: "POST", url, token: None, body: Some(Body::text(FORM, body.reveal())) }
 }
 
-/// The tokens that an answer grants, or else the status and OAuth's error code, which contain no secret.
+/// OAuth's error code of a code or a refresh token that is no longer valid.
+const INVALID: &str = "invalid_grant";
+
+/// The reason why an answer grants no tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotGranted {
+    /// Whether the code or the refresh token is no longer valid. Otherwise, the same request may succeed later.
+    pub is_final: bool,
+    /// The status and OAuth's error code, which contain no secret.
+    pub why: String,
+}
+
+/// The tokens that an answer grants.
 ///
 /// # Errors
 /// The answer grants no tokens.
-pub fn granted(answer: &Answer) -> Result<UserTokens, String> {
+pub fn granted(answer: &Answer) -> Result<UserTokens, NotGranted> {
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let token = |name: &str| document[name].as_str().filter(|_| answer.status == 200).map(SecretValue::from);
     match (token("id_token"), token("access_token")) {
@@ -117,8 +128,8 @@ pub fn granted(answer: &Answer) -> Result<UserTokens, String> {
             Ok(UserTokens { id, access, refresh: token("refresh_token"), expires_in })
         }
         _ => Err(match document["error"].as_str() {
-            Some(error) => format!("{} {error}", answer.status),
-            None => format!("{} without tokens", answer.status),
+            Some(error) => NotGranted { is_final: error == INVALID, why: format!("{} {error}", answer.status) },
+            None => NotGranted { is_final: false, why: format!("{} without tokens", answer.status) },
         }),
     }
 }
@@ -169,13 +180,17 @@ mod tests {
     fn only_an_answer_to_this_sign_in_has_a_code() {
         let grant = grant();
         let state = grant.state.reveal();
-        let code = |target: &str| grant.code(target).map(|code| code.reveal().to_owned());
-        assert_eq!(code(&format!("/callback?code=a%20b&state={state}")), Ok("a b".to_owned()));
+        let code = |target: &str| grant.code(target).map(|code| code.map(|code| code.reveal().to_owned()));
+        assert_eq!(code(&format!("/callback?code=a%20b&state={state}")), Ok(Some("a b".to_owned())));
+        for target in ["/callback?code=a&state=other", "/callback?code=a", "/callback"] {
+            assert_eq!(code(target), Ok(None), "{target}");
+        }
         for (target, why) in [
-            ("/callback?code=a&state=other".to_owned(), "does not belong to this sign-in"),
-            ("/callback?code=a".to_owned(), "does not belong to this sign-in"),
-            (format!("/callback?error=access_denied&error_description=no&state={state}"), "access_denied: no"),
-            (format!("/callback?state={state}"), "has no code"),
+            (
+                format!("/callback?error=access_denied&error_description=no%0Aerror&state={state}"),
+                "access_denied: no error",
+            ),
+            (format!("/callback?state={state}"), "sent no code"),
         ] {
             let said = code(&target).expect_err(&target);
             assert!(said.contains(why), "{target}: {said}");
@@ -188,11 +203,12 @@ mod tests {
             granted(&Answer { status, headers: Headers::default(), body: body.as_bytes().to_vec() })
                 .map(|tokens| (tokens.refresh.is_some(), tokens.expires_in))
         };
+        let refused = |is_final, why: &str| Err(NotGranted { is_final, why: why.to_owned() });
         let both = r#"{"id_token":"a","access_token":"b","refresh_token":"c","expires_in":3600}"#;
         assert_eq!(read(200, both), Ok((true, 3600)));
         assert_eq!(read(200, r#"{"id_token":"a","access_token":"b","expires_in":60}"#), Ok((false, 60)));
-        assert_eq!(read(400, r#"{"error":"invalid_grant"}"#), Err("400 invalid_grant".into()));
-        assert_eq!(read(400, both), Err("400 without tokens".into()));
-        assert_eq!(read(200, r#"{"access_token":"b"}"#), Err("200 without tokens".into()));
+        assert_eq!(read(400, r#"{"error":"invalid_grant"}"#), refused(true, "400 invalid_grant"));
+        assert_eq!(read(400, both), refused(false, "400 without tokens"));
+        assert_eq!(read(200, r#"{"access_token":"b"}"#), refused(false, "200 without tokens"));
     }
 }

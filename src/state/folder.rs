@@ -13,6 +13,9 @@ use super::holder::{Holder, holder, hostname, sign};
 use super::reserve::{Reserve, no_room};
 use super::{Answer, State, StateBackend, StateError, StateErrorKind, StateId, StateStore, VERSION};
 
+/// Keeps the states out of a repository. A new folder gets it; whoever deletes it can commit the states.
+const GITIGNORE: &str = ".gitignore";
+
 /// The advice for a full disk.
 const MAKE_ROOM: &str = "make room on the disk, or in your quota, and run the same command again";
 
@@ -233,7 +236,11 @@ impl StateFile {
     /// Also checks that the folder can be written, before anything is created on AWS.
     pub fn lock(&self, command: &str) -> Result<(Option<State>, LockedFile), FileError> {
         let folder = |verb, error| FileError::Io { what: "folder", verb, path: self.folder.clone(), error };
-        fs::create_dir_all(&self.folder).map_err(|error| folder("written", error))?;
+        if !self.folder.exists() {
+            fs::create_dir_all(&self.folder).map_err(|error| folder("written", error))?;
+            // States name accounts and resources. If this file cannot be written, the next write fails, too.
+            let _ = fs::write(self.folder.join(GITIGNORE), "# States of stacks. Git leaves this folder out.\n*\n");
+        }
         let path = self.folder.join(format!("{}.lock", self.stem));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);

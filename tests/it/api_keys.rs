@@ -332,6 +332,6 @@ fn a_key_that_moves_to_another_plan_keeps_its_value_and_one_that_is_removed_is_d
 
     // Without the state file, `down` finds the resources by their tags.
     std::fs::remove_file(user.state()).unwrap();
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--adopt"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }

@@ -13,7 +13,7 @@ use crate::support::program::User;
 fn someone() -> User {
     // Faster than AWS's rates, at which deleting two APIs takes half a minute.
     let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
-    user.run(&["init", "--blueprint", "api-to-api", "."]).ends(0);
+    user.run(&["init", "--blueprint", "api-to-api", "--stack", "api-to-api"]).ends(0);
     user
 }
 

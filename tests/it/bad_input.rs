@@ -38,7 +38,7 @@ fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
     // Without a terminal there is no confirmation.
     user.run(&["down"]).ends(2).says("--yes");
 
-    // A damaged state file stops every command. Without one, `up` adopts the existing resources.
+    // A damaged state file stops every command. Without one, `up --adopt` adopts the existing resources.
     let good = std::fs::read(&state).unwrap();
     std::fs::write(&state, &good[..good.len() / 2]).unwrap();
     for command in ["up", "down"] {
@@ -46,7 +46,7 @@ fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
     }
     assert_eq!(std::fs::read(&state).unwrap(), &good[..good.len() / 2], "it is left as it was");
     std::fs::remove_file(&state).unwrap();
-    user.run(&["up", "--yes"]).ends(0).says("adopted");
+    user.run(&["up", "--yes", "--adopt"]).ends(0).says("adopted");
     user.run(&["down", "--yes"]).ends(0);
 }
 

@@ -433,7 +433,7 @@ fn apis_answer_at_domains_of_the_stacks_own_which_others_cannot_redirect_unseen(
     assert_eq!(domains::records(&user), [format!("api.example.com A {target}")]);
     // Without a state file, `down` finds everything by the tags of the domains.
     std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--adopt"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
     assert_eq!(domains::records(&user), Vec::<String>::new());
 }

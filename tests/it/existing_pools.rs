@@ -279,7 +279,7 @@ fn the_client_is_removed_without_a_state_and_its_pool_may_be_gone() {
     write(&user, &format!("existing = \"{pool}\""));
     user.run(&["up", "--yes"]).ends(0);
     std::fs::remove_file(user.state()).unwrap();
-    user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--purge", "--adopt"]).ends(0).says("0 left");
     assert_eq!(whole(&user, &pool), before);
 
     user.run(&["up", "--yes"]).ends(0);

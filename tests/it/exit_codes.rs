@@ -85,6 +85,11 @@ fn table() -> Vec<(i32, &'static str, Cause)> {
             lock.lock().unwrap();
             run(&user, &["up", "--yes"], flags)
         }),
+        (10, "of the stack securelambda exist in account", |flags| {
+            let user = User::with_a_stack();
+            std::fs::remove_file(user.state()).unwrap();
+            run(&user, &["up", "--yes"], flags)
+        }),
         (130, "interrupted; created resources", |flags| up_and(&[Signal::INT, Signal::INT], flags)),
     ]
 }

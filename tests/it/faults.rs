@@ -303,7 +303,7 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
         }
         let other = user.on_another_machine(&endpoint());
         other.write("securelambda.toml", STACK);
-        other.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("0 left");
+        other.run(&["down", "--yes", "--adopt", "--remove-table", "notes"]).ends(0).says("0 left");
     }
 }
 
@@ -344,7 +344,7 @@ fn a_domain_that_somebody_put_in_the_place_of_the_stacks_own_is_named_and_kept()
     // With the state and without it.
     for other in [&user, &user.on_another_machine(&proxy.endpoint)] {
         other.write("securelambda.toml", &file);
-        other.run(&["down", "--yes"]).ends(4).says("that neither the stack file nor the state file names");
+        other.run(&["down", "--yes", "--adopt"]).ends(4).says("that neither the stack file nor the state file names");
         let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": theirs }));
         assert_eq!(found["DomainDescription"]["UserPoolId"], pool.as_str(), "{found}");
     }

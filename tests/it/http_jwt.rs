@@ -98,10 +98,10 @@ fn up_without_state_adopts_the_http_api() {
     let user = User::of(&account(), &endpoint());
     let outputs = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
     std::fs::remove_file(user.state()).unwrap();
-    let again = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
+    let again = user.run(&with(&["up", "--yes", "--adopt", "--json"])).ends(0).summary()["outputs"].clone();
     assert_eq!(again, outputs);
     std::fs::remove_file(user.state()).unwrap();
-    user.run(&with(&["down", "--yes"])).ends(0).says("0 left");
+    user.run(&with(&["down", "--yes", "--adopt"])).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 

@@ -75,6 +75,11 @@ fn init_overwrites_nothing_and_names_every_file_in_the_way() {
     assert_eq!(listed(&user), before);
     user.run(&["init", "securelambda.toml"]).ends(2).says("nothing was written").says("  securelambda.toml\n");
     user.run(&["init", "new", "--blueprint", "tutorail"]).ends(2).says("'tutorial'");
+    user.run(&["init", "new", "--stack", "New API"]).ends(2);
+    assert!(!user.folder.path().join("new").exists());
+    user.run(&["init", "named", "--stack", "orders"]).ends(0);
+    let ran = user.run(&["validate", "--file", "named/securelambda.toml"]).ends(0);
+    assert!(ran.stdout.starts_with("The stack file of orders is valid"), "{}", ran.stdout);
     let ran = user.run(&["init", "new/deep", "--json"]).ends(0);
     assert_eq!(ran.json()["blueprint"], "tutorial");
     user.run(&["init", "new/deep"]).ends(2).says("new/deep/securelambda.schema.json");
@@ -188,4 +193,28 @@ fn the_json_schema_accepts_and_rejects_the_same_files_as_the_parser() {
         assert!(spec::parse(&broken).is_err(), "the parser takes {to:?}");
         assert!(!takes(&broken), "the schema takes {to:?}");
     }
+}
+
+#[test]
+fn validate_reports_all_mistakes_of_files_without_an_account() {
+    let user = User::bare();
+    user.run(&["init"]).ends(0);
+    let ran = user.run(&["validate"]).ends(0);
+    assert!(
+        ran.stdout.ends_with("is valid: 1 API, 2 routes, 3 functions, 2 pools, 1 secret, 1 topic.\n"),
+        "{}",
+        ran.stdout
+    );
+    let document = user.run(&["validate", "--json"]).ends(0).json();
+    assert_eq!((&document["valid"], &document["parts"]["functions"]), (&json!(true), &json!(3)));
+    std::fs::remove_dir_all(user.folder.path().join("lambdas/internal")).unwrap();
+    std::fs::write(user.folder.path().join("lambdas/external/request.schema.json"), "{").unwrap();
+    let ran = user.run(&["validate"]).ends(2).says("lambdas/internal").says("request.schema.json");
+    assert_eq!(ran.stdout, "");
+    user.write(
+        "securelambda.toml",
+        "[stack]\nname = \"a\"\n[functions.F]\nsorce = \"f\"\n[pools.P]\nmfa = \"always\"\n",
+    );
+    user.run(&["validate"]).ends(2).says("did you mean `source`?").says("`mfa` must be one of");
+    assert!(!user.folder.path().join("state").exists());
 }

@@ -63,6 +63,7 @@ mod operator;
 mod ordering;
 mod own_key;
 mod own_stack;
+mod ownership;
 mod pacing;
 mod packages;
 mod pages;

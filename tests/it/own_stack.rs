@@ -199,7 +199,7 @@ fn up_keeps_generated_secret_values_unless_rotate_is_given() {
     let user = user.with("PARTNER_KEY", "");
     up(&user);
     std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
-    up(&user);
+    user.run(&["up", "--yes", "--adopt"]).ends(0);
     assert_eq!(secret(&user), first);
 
     // A new key would overwrite the generated value.

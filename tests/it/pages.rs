@@ -88,13 +88,17 @@ fn a_user_signs_in_at_the_pages_and_calls_what_their_scopes_open() {
     // Without a session, a password is needed.
     user.run(&[&["token"], &ada[..]].concat()).ends(2).says("a password is required");
     user.run(&["logout"]).ends(2).says("nobody is signed in");
+    user.run(&["login"]).ends(2).says("needs somebody who signs in");
     let mut login = user.start(&["login", "--no-browser"]);
     let mut said = BufReader::new(login.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let page = said.find_map(|line| Some(line.trim().to_owned()).filter(|line| line.starts_with("http"))).unwrap();
     let back = sign_in_at(&page, "ada%40example.com");
     assert!(back.starts_with(&callback), "{back}");
-    // Requests for other addresses of the page do not disturb.
+    // Neither a connection without a request, nor requests for other addresses, nor those of other sign-ins disturb.
+    let port = callback.rsplit(':').next().unwrap().split('/').next().unwrap().parse::<u16>().unwrap();
+    let _idle = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     assert_eq!(ask("GET", &callback.replace("/callback", "/favicon.ico"), None, None).status, 404);
+    assert_eq!(ask("GET", &format!("{callback}?code=x&state=y"), None, None).status, 400);
     let answer = ask("GET", &back, None, None);
     assert!(answer.status == 200 && answer.text().contains("You are signed in"), "{answer:?}");
     let rest: Vec<String> = said.collect();
@@ -111,6 +115,19 @@ fn a_user_signs_in_at_the_pages_and_calls_what_their_scopes_open() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert!(!std::fs::read_to_string(user.state()).unwrap().contains(kept["refresh_token"].as_str().unwrap()));
+    // A file that is damaged, or that others could have written, is not used.
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "{").unwrap();
+    user.run(&[&["token"], &ada[..]].concat()).ends(2).says("is damaged").says("a password is required");
+    std::fs::write(&file, &whole).unwrap();
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    user.run(&[&["token"], &ada[..]].concat())
+        .ends(2)
+        .says("other users of this machine")
+        .says("a password is required");
+    mode(0o600);
+    user.run(&[&["token"], &ada[..]].concat()).ends(0);
     let proof = user.run(&["verify", "--json"]).ends(0).stdout;
     assert_eq!(passed(&proof, "users are sent to no other address than a callback"), 1, "{proof}");
     user.run(&["logout"]).ends(0).says("has ended");
@@ -292,7 +309,7 @@ fn users_of_identity_providers_sign_in_and_nobody_elses() {
     std::fs::remove_file(user.state()).unwrap();
     let at = PROVIDERS.find("[pools.Users.providers.Old]").unwrap();
     user.write("securelambda.toml", &PROVIDERS[..at]);
-    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["up", "--yes", "--adopt"]).ends(0);
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     assert!(read("Old").is_null());
     assert_eq!(client(&user, &outputs)["SupportedIdentityProviders"].as_array().unwrap().len(), 3);

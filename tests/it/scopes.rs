@@ -290,7 +290,7 @@ fn a_stack_with_a_domain_is_removed_with_its_file_and_without_its_record() {
     let other = user.on_another_machine(&endpoint());
     other.write("securelambda.toml", STACK);
     other.write("f/index.mjs", "export const handler = async () => ({ statusCode: 200, body: \"{}\" });\n");
-    other.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
+    other.run(&["down", "--yes", "--purge", "--adopt"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
     let found = call(&user, "cognito-idp", "describe_user_pool_domain", &json!({ "Domain": "scoped-login" }));
     assert!(found["DomainDescription"].get("UserPoolId").is_none(), "{found}");

@@ -104,7 +104,7 @@ fn down_without_state_removes_the_rest_of_a_half_removed_stack() {
     aws(&user, "sns", "delete_topic", &json!({ "TopicArn": topics["Topics"][0]["TopicArn"] }));
     aws(&user, "iam", "delete_role_policy", &json!({ "RoleName": "demo-InternalLambda", "PolicyName": policy(&user) }));
     aws(&user, "iam", "delete_role", &json!({ "RoleName": "demo-InternalLambda" }));
-    let ran = user.run(&["down", "--yes", "--stack", "demo"]).ends(0).says("0 left");
+    let ran = user.run(&["down", "--yes", "--adopt", "--stack", "demo"]).ends(0).says("0 left");
     assert!(ran.stderr.contains("secret.LambdaSNSTopicARN"), "its topic is gone:\n{}", ran.stderr);
     assert!(ran.stderr.contains("function.InternalLambda"), "its role is gone:\n{}", ran.stderr);
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -122,7 +122,7 @@ fn down_without_state_removes_resources_missing_from_the_stack_file() {
     up(&user, "demo");
     std::fs::remove_file(user.state()).unwrap();
     user.write("securelambda.toml", "[stack]\nname = \"demo\"\n\n[topics.greetings]\n");
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    user.run(&["down", "--yes", "--adopt"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
     user.run(&["down", "--yes", "--purge"]).ends(0);
 }

@@ -40,15 +40,38 @@ impl Users {
         password: &SecretValue,
     ) -> Result<FirstStep, Failure> {
         let answer = self.ask_for_tokens(client_id, pool, name, password).await?;
-        if answer.challenge_name != Some(ChallengeNameType::SoftwareTokenMfa) {
-            return granted(answer, pool, name).map(FirstStep::Done);
-        }
+        let given = answer.challenge_parameters.as_ref();
+        let given = |parameter: &str| given.and_then(|given| given.get(parameter)).map(String::as_str);
         // Cognito expects the user's generated name in the response, not the address.
-        let username = answer.challenge_parameters.and_then(|mut given| given.remove("USER_ID_FOR_SRP"));
-        Ok(FirstStep::NeedsCode(SecondStep {
-            session: answer.session.map(SecretValue::new),
-            username: username.unwrap_or_else(|| name.to_owned()),
-        }))
+        let username = given("USER_ID_FOR_SRP").unwrap_or(name).to_owned();
+        let app = ChallengeNameType::SoftwareTokenMfa;
+        let offers_app = given("MFAS_CAN_CHOOSE").is_some_and(|factors| factors.contains(app.as_str()));
+        let session = match answer.challenge_name {
+            Some(ChallengeNameType::SoftwareTokenMfa) => answer.session,
+            Some(ChallengeNameType::SelectMfaType) if offers_app => {
+                self.choose_app(client_id, pool, name, &username, answer.session).await?
+            }
+            _ => return granted(answer, pool, name).map(FirstStep::Done),
+        };
+        Ok(FirstStep::NeedsCode(SecondStep { session: session.map(SecretValue::new), username }))
+    }
+
+    /// Chooses the authenticator app among several second factors. Returns the session in which the code is expected.
+    async fn choose_app(
+        &self,
+        client_id: &str,
+        pool: &str,
+        name: &str,
+        username: &str,
+        session: Option<String>,
+    ) -> Result<Option<String>, Failure> {
+        let call = self.client.respond_to_auth_challenge().client_id(client_id).set_session(session);
+        // The answer is the name of the chosen factor's challenge.
+        let app = ChallengeNameType::SoftwareTokenMfa;
+        let call = call.challenge_name(ChallengeNameType::SelectMfaType);
+        let call = call.challenge_responses("USERNAME", username).challenge_responses("ANSWER", app.as_str());
+        let answer = call.send().await.or_fail(&format!("sign {name} in to {pool}"));
+        Ok(answer.map_err(with_advice)?.session)
     }
 
     /// Finishes a sign-in with the code that the user's authenticator app shows.
@@ -124,6 +147,18 @@ mod tests {
         let failure = refused.expect_err("refused");
         assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("authenticator app")), "{failure:?}");
         assert!(!format!("{failure:?}").contains("123456"));
+    }
+
+    #[tokio::test]
+    async fn among_several_factors_the_app_is_chosen() {
+        const CHOICE: &str = r#"{"ChallengeName":"SELECT_MFA_TYPE","Session":"s0",
+            "ChallengeParameters":{"USER_ID_FOR_SRP":"4b-1","MFAS_CAN_CHOOSE":"[\"SMS_MFA\",\"SOFTWARE_TOKEN_MFA\"]"}}"#;
+        let (clients, http) = replay(vec![(200, CHOICE), (200, CHALLENGE)]);
+        let begun = Users::new(&clients).begin_sign_in("c1", "p1", "ann@example.com", &SecretValue::from("x")).await;
+        let Ok(FirstStep::NeedsCode(step)) = begun else { panic!("no code was asked for: {begun:?}") };
+        assert_eq!((step.username.as_str(), step.session.as_ref().map(SecretValue::reveal)), ("4b-1", Some("s1")));
+        let sent: Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
+        assert_eq!(sent["ChallengeResponses"], json!({ "USERNAME": "4b-1", "ANSWER": "SOFTWARE_TOKEN_MFA" }));
     }
 
     #[tokio::test]

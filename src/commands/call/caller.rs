@@ -168,7 +168,7 @@ pub(super) async fn sign_in(
             programs::token(session, outputs, &pool, client).await?.token
         }
         (Some(email), _) => {
-            let email = add_user::check_name(stack, pool, email)?;
+            let email = add_user::name_of_signer(stack, pool, email)?;
             let (pool_name, pool) = add_user::pool_in(outputs, session, pool)?;
             let tokens = token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?;
             // Scopes are in access tokens alone.

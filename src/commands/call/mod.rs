@@ -66,7 +66,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
 
 /// Checks the command line, and returns the route that it names.
 fn checked<'a>(args: &'a args::Call, stack: &'a Stack) -> Result<Target<'a>, Error> {
-    args.user.as_deref().map(|name| add_user::check_name(stack, args.pool.as_deref(), name)).transpose()?;
+    args.user.as_deref().map(|name| add_user::name_of_signer(stack, args.pool.as_deref(), name)).transpose()?;
     content::check(args)?;
     let values = Values { params: &args.params, query: &args.query, body: args.data.is_some() };
     let target = find(stack, &args.route, &values)?;

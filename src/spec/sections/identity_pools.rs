@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::allow::{self, ALLOW, AllowKeys, Allowed};
 use super::{Api, ApiKind, Auth, Part, Route, Stack, api, pools};
+use crate::choices::{Hook, STANDARD_ATTRIBUTES};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, List, NamedTexts, Nested, Required};
@@ -163,25 +164,55 @@ fn groups(name: &str, identity: &IdentityPool, checks: &mut Checks) {
     }
 }
 
-/// How many characters a tag may have (docs/aws.md, Identity pools).
+/// The claims of every ID token that are no attributes.
+const CLAIMS: [&str; 7] =
+    ["sub", "email_verified", "phone_number_verified", "cognito:username", "cognito:groups", "aud", "iss"];
+
+/// How many tags a session may have, and how many characters a tag (docs/aws.md, Identity pools).
+const MOST_TAGS: usize = 50;
 const LONGEST_TAG: usize = 128;
 
 /// Reports tags that AWS does not take, and those whose value users could choose.
 fn tags(name: &str, identity: &IdentityPool, checks: &mut Checks) {
     let pool = checks.stack.pools.get(&identity.pool);
+    if identity.tags.len() > MOST_TAGS {
+        let message = format!("a session has at most {MOST_TAGS} tags");
+        checks.report([Diagnostic::new(format!("identity_pools.{name}.tags"), message)]);
+    }
     for (tag, claim) in &identity.tags {
         let mut flaw = |message: String, help: &str| {
             checks.report([Diagnostic::new(format!("identity_pools.{name}.tags.{tag}"), message).help(help)]);
         };
         let charset = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
-        if tag.chars().count() > LONGEST_TAG || !tag.chars().all(charset) || tag.to_lowercase().starts_with("aws:") {
+        if tag.is_empty()
+            || tag.chars().count() > LONGEST_TAG
+            || !tag.chars().all(charset)
+            || tag.to_lowercase().starts_with("aws:")
+        {
             let help = "tags have 1 to 128 letters, digits, spaces and _ . : / = + - @, and do not begin with aws:";
             flaw(format!("{tag:?} is not a valid tag of a session"), help);
         }
         if claim == "cognito:groups" {
             flaw("a tag has one value, and a user may be in several groups".to_owned(), "use `groups` instead");
         }
+        // STS compares tags without case.
+        let is_twin = |other: &String| other != tag && other.to_lowercase() == tag.to_lowercase();
+        if identity.tags.keys().any(is_twin) {
+            flaw(format!("there is another tag {tag}, because upper and lower case are the same here"), "rename one");
+        }
         let Some(pool) = pool else { continue };
+        let is_known = STANDARD_ATTRIBUTES.contains(&claim.as_str())
+            || CLAIMS.contains(&claim.as_str())
+            || claim.starts_with("custom:")
+            || pool.hooks.functions.contains_key(&Hook::PreToken);
+        if !is_known {
+            let own = pool.attributes.iter().find(|attribute| attribute.custom() == Some(claim));
+            let help = own.map_or_else(
+                || "use an attribute of the pool, or add the claim with the function of `hooks.pre_token`".to_owned(),
+                |own| format!("did you mean {}?", own.name),
+            );
+            flaw(format!("ID tokens of the pool {} have no claim {claim}", identity.pool), &help);
+        }
         match pool.attributes.iter().find(|attribute| attribute.name == *claim) {
             Some(attribute) if attribute.writable || attribute.required => {
                 let message = format!("users could choose their tag {tag}, because they can set {claim} themselves");
@@ -405,6 +436,8 @@ mod tests {
             ("", "tenant = \"custom:tenant\"", "the pool P has no attribute tenant"),
             ("", "group = \"cognito:groups\"", "a tag has one value"),
             ("", "\"a,b\" = \"sub\"", "is not a valid tag"),
+            ("", "\"\" = \"sub\"", "is not a valid tag"),
+            ("tenant = {}", "tenant = \"tenant\"", "have no claim tenant"),
             ("", "\"aws:a\" = \"sub\"", "is not a valid tag"),
             ("", "tenant = 1", "tenant"),
         ] {

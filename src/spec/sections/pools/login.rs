@@ -15,6 +15,10 @@ const DOMAIN: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 /// Words that a domain must not contain.
 const RESERVED: [&str; 3] = ["amazon", "aws", "cognito"];
 
+/// Schemes that no application registers, and that browsers treat in a way of their own.
+const NOT_OF_APPS: [&str; 11] =
+    ["about", "blob", "data", "file", "ftp", "ftps", "javascript", "mailto", "vbscript", "ws", "wss"];
+
 /// How many addresses a client may have of either kind, and how long one may be (docs/aws.md, Hosted sign-in).
 const MOST_ADDRESSES: usize = 100;
 const LONGEST_ADDRESS: usize = 1024;
@@ -66,7 +70,8 @@ pub(super) fn login(reader: &mut Reader, table: &Table) -> Login {
     let callbacks = addresses(reader, table, callbacks);
     let logouts = addresses(reader, table, logouts);
     let scopes: Vec<Located> = reader.list(table, scopes_key);
-    if callbacks.is_empty() {
+    // A mistake in the callbacks was reported.
+    if callbacks.is_empty() && table.get(&LOGIN.callbacks.key).is_none() {
         for (key, is_given) in [(&LOGIN.logouts, !logouts.is_empty()), (scopes_key, !scopes.is_empty())] {
             if let Some(item) = table.get(&key.key).filter(|_| is_given) {
                 let message =
@@ -105,7 +110,9 @@ fn addresses(reader: &mut Reader, table: &Table, key: &List) -> Vec<String> {
     if given.len() > MOST_ADDRESSES
         && let Some(item) = table.get(&key.key)
     {
-        reader.diagnostic(&item.span(), format!("`{}` may have {MOST_ADDRESSES} addresses", key.key.name), None);
+        let message =
+            format!("`{}` has {} addresses, and Cognito takes at most {MOST_ADDRESSES}", key.key.name, given.len());
+        reader.diagnostic(&item.span(), message, None);
     }
     for (address, span) in &given {
         if let Err((why, help)) = address_is_valid(address) {
@@ -120,8 +127,12 @@ fn address_is_valid(address: &str) -> Result<(), (&'static str, &'static str)> {
     const HELP: &str = "write it as https://app.example.com/callback";
     let Some((scheme, rest)) = address.split_once("://") else { return Err(("is not an address", HELP)) };
     let of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    if scheme.is_empty() || !scheme.chars().all(of_scheme) || rest.is_empty() || address.contains(char::is_whitespace) {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    if scheme.is_empty() || !scheme.chars().all(of_scheme) || rest.is_empty() || !address.chars().all(is_plain) {
         return Err(("is not an address", HELP));
+    }
+    if NOT_OF_APPS.iter().any(|other| scheme.eq_ignore_ascii_case(other)) {
+        return Err(("leads to no application that could take the code", HELP));
     }
     if address.len() > LONGEST_ADDRESS {
         return Err(("is too long", "an address has at most 1024 characters"));
@@ -136,7 +147,15 @@ fn address_is_valid(address: &str) -> Result<(), (&'static str, &'static str)> {
     if host.contains('@') {
         return Err(("has a user or a password", "write the address without them"));
     }
-    let is_local = host == "localhost" || host.starts_with("localhost:");
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    if is_web && scheme != scheme.to_lowercase() {
+        return Err(("does not begin with small letters", HELP));
+    }
+    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+    if is_web && (name.is_empty() || port.parse::<u16>().is_ok_and(|port| port == 0) || port.parse::<u16>().is_err()) {
+        return Err(("has no host, or a port that does not exist", HELP));
+    }
+    let is_local = name == "localhost";
     if scheme.eq_ignore_ascii_case("http") && !is_local {
         return Err((
             "would send the code without encryption",
@@ -153,12 +172,14 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     let known: Vec<&str> = STANDARD_SCOPES.into_iter().chain(own.iter().map(String::as_str)).collect();
     let place = |scope: &str| format!("pools.{name}.login.scopes.{scope}");
     for scope in &login.scopes {
+        if scope.is_empty() {
+            checks.report([Diagnostic::new(place(scope), "a scope is empty")]);
+        }
         checks.one_of(place(scope), "scope", scope, &known);
     }
-    let needs_openid = ["email", "phone", "profile"].into_iter().find(|scope| login.scopes.contains(*scope));
-    if let Some(scope) = needs_openid.filter(|_| !login.scopes.contains(OPENID)) {
-        let message = format!("Cognito accepts the scope {scope} only together with openid");
-        checks.report([Diagnostic::new(place(scope), message).help("add \"openid\"")]);
+    if !login.scopes.contains(OPENID) {
+        let message = "without the scope openid, users who sign in get no ID token";
+        checks.report([Diagnostic::new(format!("pools.{name}.login.scopes"), message).help("add \"openid\"")]);
     }
 }
 
@@ -202,8 +223,20 @@ mod tests {
             (callback("https://me@app.example.com/cb"), "has a user or a password"),
             (", logouts = [\"https://app.example.com\"]".to_owned(), "`logouts` is for users who sign in"),
             (", scopes = [\"openid\"]".to_owned(), "`scopes` is for users who sign in"),
-            (format!("{sound}, scopes = [\"orders/raed\"]"), "there is no scope called orders/raed"),
-            (format!("{sound}, scopes = [\"email\"]"), "only together with openid"),
+            (format!("{sound}, scopes = [\"openid\", \"orders/raed\"]"), "there is no scope called orders/raed"),
+            (format!("{sound}, scopes = [\"email\"]"), "without the scope openid"),
+            (format!("{sound}, scopes = [\"openid\", \"\"]"), "a scope is empty"),
+            (callback("javascript://x"), "leads to no application"),
+            (callback("ftp://app.example.com/"), "leads to no application"),
+            (callback("HTTPS://app.example.com/"), "does not begin with small letters"),
+            (callback("https:///cb"), "has no host"),
+            (callback("http://localhost:0/cb"), "has no host, or a port"),
+            (callback("http://localhost:99999/cb"), "has no host, or a port"),
+            (callback("https://äpp.example.com/cb"), "is not an address"),
+            (
+                ", callbacks = \"https://app.example.com\", logouts = [\"https://app.example.com\"]".to_owned(),
+                "`callbacks`",
+            ),
         ] {
             let mistakes = parse(&file(&login)).expect_err(&login);
             assert!(mistakes.len() == 1 && mistakes[0].message.contains(expected), "{login}: {mistakes:?}");

@@ -64,7 +64,11 @@ pub struct MailText {
 pub(super) fn mail(reader: &mut Reader, table: &Table) -> Mail {
     let MailKeys { ses, from, reply_to, verification, invitation } = &MAIL;
     let given = (reader.text(table, ses), reader.text(table, from));
-    let reply_to = reader.text(table, reply_to).map(|(address, _)| address);
+    let reply_to = reader.text(table, reply_to);
+    if let Some((address, span)) = reply_to.as_ref().filter(|(address, _)| !alarms::is_address(address)) {
+        reader.diagnostic(span, format!("{address:?} is not an e-mail address"), None);
+    }
+    let reply_to = reply_to.map(|(address, _)| address);
     let sender = match given {
         (Some((ses, _)), Some((from, span))) => {
             if let Err((why, help)) = sends_as(&ses, &from) {
@@ -89,14 +93,30 @@ fn text(reader: &mut Reader, table: &Table) -> MailText {
     MailText { subject: reader.required_or(table, subject), text: reader.required_or(table, text) }
 }
 
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
+}
+
 /// Checks that an SES identity may send with this address. The error says what is wrong and what to write instead.
 fn sends_as(ses: &str, from: &str) -> Result<(), (String, String)> {
     let address = from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>')).trim();
+    let name = from.rsplit_once('<').map_or("", |(name, _)| name.trim());
+    if name.contains([',', ';', ':']) && !name.starts_with('"') {
+        let help = format!("write the name in quotes: '\"{name}\" <{address}>'");
+        return Err((format!("{from:?} would be read as several addresses"), help));
+    }
     if !alarms::is_address(address) {
         let help = "write it as in Orders <no-reply@example.com>".to_owned();
         return Err((format!("{from:?} has no e-mail address"), help));
     }
-    let Some((_, identity)) = ses.split_once(":identity/").filter(|(before, _)| before.contains(":ses:")) else {
+    let parts: Vec<&str> = ses.splitn(6, ':').collect();
+    let identity = match parts.as_slice() {
+        ["arn", _, "ses", region, account, resource] if !region.is_empty() && is_account(account) => {
+            resource.strip_prefix("identity/").filter(|identity| !identity.is_empty() && !identity.contains('*'))
+        }
+        _ => None,
+    };
+    let Some(identity) = identity else {
         let help = "as in arn:aws:ses:eu-central-1:123456789012:identity/example.com".to_owned();
         return Err((format!("{ses:?} is not the ARN of an SES identity"), help));
     };
@@ -122,6 +142,9 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
         };
         if given.subject.chars().count() > LONGEST_SUBJECT {
             flaw("subject", format!("a subject has at most {LONGEST_SUBJECT} characters"));
+        }
+        if given.subject.contains(char::is_control) {
+            flaw("subject", "a subject is one line".to_owned());
         }
         if given.text.chars().count() > LONGEST_TEXT {
             flaw("text", format!("a text has at most {LONGEST_TEXT} characters"));
@@ -169,6 +192,10 @@ mod tests {
             (one, "ann@example.com", true),
             (one, "bob@example.com", false),
             ("arn:aws:sns:eu-central-1:123456789012:identity/example.com", "ann@example.com", false),
+            ("arn:aws:ses:{region}:{account}:identity/example.com", "ann@example.com", false),
+            ("arn:aws:ses:eu-central-1:123456789012:identity/*", "ann@example.com", false),
+            (SES, "Orders, Inc. <ann@example.com>", false),
+            (SES, "\"Orders, Inc.\" <ann@example.com>", true),
         ] {
             assert_eq!(sends_as(ses, from).is_ok(), fits, "{ses} {from}");
         }
@@ -181,6 +208,8 @@ mod tests {
             (format!("ses = {SES:?}"), "lacks `from`"),
             ("from = \"ann@example.com\"".to_owned(), "lacks `ses`"),
             ("reply_to = \"ann@example.com\"".to_owned(), "lacks `ses`"),
+            (format!("ses = {SES:?}, from = \"ann@example.com\", reply_to = \"nope\""), "is not an e-mail address"),
+            ("verification = { subject = \"a\\nBcc: b\", text = \"{####}\" }".to_owned(), "a subject is one line"),
             (format!("ses = {SES:?}, from = \"ann@example.org\""), "SES does not let example.com send"),
             (text("Your password is {####}."), "must contain {username}"),
             ("verification = { subject = \"Code\", text = \"none\" }".to_owned(), "must contain {####}"),

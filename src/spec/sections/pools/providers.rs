@@ -127,10 +127,14 @@ fn provider(reader: &mut Reader, name: &str, table: &Table) -> Option<LoginProvi
         (GOOGLE, None, None) => ProviderKind::Google,
         (GOOGLE, Some((_, span)), _) | (GOOGLE, _, Some((_, span))) => {
             let help = "remove it, or give the provider another name";
-            reader.diagnostic(&span, "Cognito knows the addresses of Google", Some(help.into()));
+            reader.diagnostic(&span, "Google needs neither `issuer` nor `metadata`", Some(help.into()));
             return None;
         }
         (_, Some((issuer, span)), None) => {
+            if issuer.contains("/.well-known") {
+                let help = "write the part before /.well-known".to_owned();
+                reader.diagnostic(&span, "an issuer is not the address of its metadata", Some(help));
+            }
             if issuer.ends_with('/') {
                 let help = format!("write {:?}", issuer.trim_end_matches('/'));
                 reader.diagnostic(&span, "Cognito takes no issuer with a slash at its end", Some(help));
@@ -140,6 +144,10 @@ fn provider(reader: &mut Reader, name: &str, table: &Table) -> Option<LoginProvi
         (_, None, Some((metadata, _))) => ProviderKind::Saml { metadata },
         (_, Some(_), Some((_, span))) => {
             reader.diagnostic(&span, "a provider has either `issuer` or `metadata`", None);
+            return None;
+        }
+        // A mistake in one of them was reported.
+        (_, None, None) if table.get(&PROVIDER.issuer.key).or(table.get(&PROVIDER.metadata.key)).is_some() => {
             return None;
         }
         (_, None, None) => {
@@ -164,10 +172,17 @@ fn provider(reader: &mut Reader, name: &str, table: &Table) -> Option<LoginProvi
             }
         }
         let given = if scopes.is_empty() { ["openid", "email", "profile"].map(str::to_owned).into() } else { scopes };
+        if let Some((_, span)) = id.as_ref().filter(|(id, _)| id.contains(char::is_whitespace)) {
+            reader.diagnostic(span, "a client id has no spaces", None);
+        }
         let (id, secret) = (id.map(|(id, _)| id)?, secret?);
         Some(OauthClient { id, secret, scopes: given })
     };
-    let named = |name: &str| if is_known(name) { name.to_owned() } else { format!("custom:{name}") };
+    // The prefix of the pool's own attributes may be written or not.
+    let named = |name: &str| match name.strip_prefix("custom:") {
+        None if is_known(name) => name.to_owned(),
+        bare => format!("custom:{}", bare.unwrap_or(name)),
+    };
     let attributes: BTreeMap<String, String> = if !mapped.is_empty() {
         mapped.into_iter().map(|(name, (claim, _))| (named(&name), claim)).collect()
     } else if is_saml {
@@ -188,6 +203,7 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     let has_pages = pool.login.as_ref().is_some_and(super::Login::has_pages);
     for (provider, wanted) in &pool.providers {
         let at = |key: &str| format!("pools.{name}.providers.{provider}{key}");
+        let has_callbacks = checks.is_written(&format!("pools.{name}.login.callbacks"));
         let mut flaw = |key: &str, message: String, help: &str| {
             checks.report([Diagnostic::new(at(key), message).help(help)]);
         };
@@ -198,11 +214,16 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
             let message = format!("{provider:?} is not a valid name of an identity provider");
             flaw("", message, "names have 3 to 32 characters of A-Z, a-z, 0-9 and -");
         }
-        if !has_pages {
+        if !has_pages && !has_callbacks {
             let message = "users of providers sign in at the pool's pages, which the pool does not have".to_owned();
             flaw("", message, "add `callbacks` to `login` of the pool");
         }
         if let Some(client) = &wanted.client {
+            if let Some(scope) =
+                client.scopes.iter().find(|scope| scope.is_empty() || scope.contains(char::is_whitespace))
+            {
+                flaw(".scopes", format!("{scope:?} is not a scope"), "write each scope by itself");
+            }
             if !client.scopes.contains("openid") {
                 flaw(".scopes", "Cognito needs the scope openid to know who the users are".into(), "add \"openid\"");
             }
@@ -222,7 +243,7 @@ fn secret(place: &str, SecretKey { secret: name, key }: &SecretKey, checks: &mut
         return flaw(message, "use a secret of the stack file with a value, such as { env = \"GOOGLE_SECRET\" }");
     }
     let Some(secret) = stack.secrets.get(name) else { return };
-    if !secret.values.contains_key(key) {
+    if !key.is_empty() && !secret.values.contains_key(key) {
         let known = secret.values.keys().cloned().collect::<Vec<_>>().join(", ");
         flaw(format!("the secret {name} has no key {key}"), &format!("it has {known}"));
     }
@@ -329,7 +350,7 @@ mod tests {
             ("", oidc("issuer = \"https://a.example.com\"\nmetadata = \"https://a.example.com\""), "", "either"),
             ("", oidc("issuer = \"https://a.example.com/\""), "", "a slash at its end"),
             ("", oidc("issuer = \"http://a.example.com\""), "", "is not an https:// URL"),
-            ("", google("issuer = \"https://a.example.com\""), "", "Cognito knows the addresses of Google"),
+            ("", google("issuer = \"https://a.example.com\""), "", "Google needs neither"),
             ("", of("Old", "metadata = \"https://a.example.com\"\nclient_id = \"x\""), "", "SAML has no `client_id`"),
             ("", of("Google", "client_id = \"app\""), "", "lacks `client_secret`"),
             (
@@ -340,6 +361,19 @@ mod tests {
             ),
             ("", of("a", &format!("{GOOGLE}issuer = \"https://a.example.com\"")), "", "is not a valid name"),
             ("", google("scopes = [\"email\"]"), "", "needs the scope openid"),
+            ("", google("scopes = [\"openid\", \"a b\"]"), "", "is not a scope"),
+            (
+                "",
+                oidc("issuer = \"https://a.example.com/.well-known/openid-configuration\""),
+                "",
+                "not the address of its metadata",
+            ),
+            (
+                "",
+                of("Google", "client_id = \"a b\"\nclient_secret = { secret = \"Google\", key = \"client_secret\" }"),
+                "",
+                "no spaces",
+            ),
             ("", secret("Gogle", "client_secret"), "", "there is no secret called Gogle"),
             ("", secret("Google", "other"), "", "the secret Google has no key other"),
             ("", google(""), "[secrets.Google.settings]\nresource_policy = true", "would not let `up` read it"),
