@@ -96,6 +96,49 @@ pub enum SignIn {
 pub const CODE: &str = "{####}";
 pub const USERNAME: &str = "{username}";
 
+/// The sender and the texts of a pool's e-mails.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// `None`: Cognito's own sender, or the one that somebody set by hand.
+    pub sender: Option<MailSender>,
+    /// The e-mail with a code. `None`: Cognito's own text, or the one that somebody set by hand.
+    pub verification: Option<MailText>,
+    /// The e-mail with a temporary password. `None`: Cognito's own text, or the one that somebody set by hand.
+    pub invitation: Option<MailText>,
+}
+
+/// The sender of a pool's e-mails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailSender {
+    /// The ARN of the SES identity that sends them.
+    pub ses: String,
+    /// As in `Orders <no-reply@example.com>`.
+    pub from: String,
+    pub reply_to: Option<String>,
+}
+
+/// An e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailText {
+    pub subject: String,
+    pub text: String,
+}
+
+/// The protocol of an identity provider of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderKind {
+    Google,
+    /// OpenID Connect.
+    Oidc {
+        /// The URL below which Cognito finds the provider's endpoints and keys.
+        issuer: String,
+    },
+    Saml {
+        /// The URL of the provider's metadata.
+        metadata: String,
+    },
+}
+
 /// The type of an attribute of a pool's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserAttributeType {

@@ -49,17 +49,12 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     if !output.can_ask {
         return Ok(None);
     }
-    let asked = asked(|| Input::with_theme(&SimpleTheme).with_prompt("Code from the e-mail").interact_text());
-    Ok(Some(asked.await?))
+    typed("Code from the e-mail", false).await.map(Some)
 }
 
 /// Asks for a text, at a terminal.
 pub(super) async fn text(question: &str) -> Result<String, Error> {
-    let question = question.to_owned();
-    let asked = asked(move || {
-        Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true).interact_text()
-    });
-    Ok(asked.await?.trim().to_owned())
+    Ok(typed(question, true).await?.trim().to_owned())
 }
 
 /// Asks for the code of an authenticator app.
@@ -71,9 +66,7 @@ pub(super) async fn factor(output: Output, question: &str) -> Result<SecretValue
         )
         .hint(hint));
     }
-    let question = question.to_owned();
-    let asked = asked(move || Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text());
-    Ok(SecretValue::from(asked.await?.trim()))
+    Ok(SecretValue::from(typed(question, false).await?.trim()))
 }
 
 /// Reads all of standard input; the error names it with `what`. The read may block for ever, so it runs on a thread of
@@ -100,6 +93,12 @@ pub(super) async fn standard_input(what: &str) -> Result<SecretValue, Error> {
         return Err(Error::usage(format!("standard input contains no {what}")));
     }
     Ok(SecretValue::from(line))
+}
+
+/// The text that the user types.
+async fn typed(question: &str, may_be_empty: bool) -> Result<String, Error> {
+    let question = question.to_owned();
+    asked(move || Input::with_theme(&SimpleTheme).with_prompt(question).allow_empty(may_be_empty).interact_text()).await
 }
 
 /// Runs a prompt, and restores the terminal if it is interrupted.

@@ -53,9 +53,6 @@ pub(super) fn run(args: &args::Init, shared: &args::Shared, output: Output) -> R
     Ok(Ending::Done)
 }
 
-/// The longest name of a stack.
-const LONGEST: usize = 24;
-
 /// A name for the stack that is made from the folder's name, so that the stacks of two folders have two names. `None` if
 /// the folder's name has no letter that a stack's name may have.
 fn stack_name(folder: &Path) -> Option<String> {
@@ -64,7 +61,7 @@ fn stack_name(folder: &Path) -> Option<String> {
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let name = words.join("-");
     let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    let name: String = name.chars().take(LONGEST).collect();
+    let name: String = name.chars().take(spec::LONGEST_STACK_NAME).collect();
     let name = name.trim_end_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
 }

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::aws::apigateway::LogRole;
 use crate::engine::{ReadResult, Refresh, Resource as _};
 use crate::error::{Error, Kind};
-use crate::report::say;
+use crate::report::{counted, say};
 use crate::state::State;
 
 /// How many resources of the stack exist although the state has no record of the stack.
@@ -28,8 +28,7 @@ pub(super) async fn check(session: &Session, count: usize, verb: &str, adopt: bo
         return Ok(());
     }
     let (scope, output) = (session.scope(), session.config.output);
-    let (what, exist) =
-        if count == 1 { ("1 resource".to_owned(), "exists") } else { (format!("{count} resources"), "exist") };
+    let (what, exist) = (counted(count, "resource"), if count == 1 { "exists" } else { "exist" });
     let found = format!(
         "{what} of the stack {} {exist} in account {}, {}, but the stack's state is not here: {} does not exist",
         scope.stack,

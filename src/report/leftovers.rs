@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::commands::completed;
 use super::summary::table;
 use super::timestamp::date;
-use super::words::{harmless, one_line};
+use super::words::{counted, harmless, one_line};
 use crate::engine::{Failure, Inventory, InventoryItem, Leftover, Unread};
 
 /// How many untagged resources of others are listed. Further ones are only counted.
@@ -134,7 +134,7 @@ pub fn swept_text(inventory: &Inventory, stacks: &[(&str, Option<String>)]) -> S
 }
 
 fn resources(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "resource" } else { "resources" })
+    counted(count, "resource")
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub use settings::Output;
 pub use stream::{Stream, lost};
 pub use summary::{counts, table};
 pub use timestamp::{clock, date};
-pub use words::{duration, emulator_text, one_line};
+pub use words::{counted, duration, emulator_text, one_line};
 
 /// Shows a run while it happens.
 pub trait Reporter: Send {

@@ -8,6 +8,11 @@ use crate::engine::{Id, Outcome, Verb};
 /// The width of the column that shows the outcome of a resource. Its longest word is `unchanged`.
 pub(super) const WORD: usize = 9;
 
+/// A number with its noun, as in `3 secrets`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A duration for people: `3.1s`, `1m 05s`, `2h 03m`.
 ///
 /// `humantime` prints all units of a duration (`14s 200ms`, `1m 5s`), which is harder to read and does not fit a

@@ -24,6 +24,11 @@ pub(super) fn name(section: &str, name: &str, Names { longest, .. }: Names) -> R
     Ok(())
 }
 
+/// Whether this is the id of an account.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
+}
+
 /// The form of an HTTPS URL without a user, a query or a fragment, which may be secrets.
 pub(super) const HTTPS: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^?#@ ]*)?$";
 

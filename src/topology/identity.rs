@@ -7,8 +7,8 @@ use super::source::Source;
 use super::{Input, identity_providers};
 use crate::aws::Encryption;
 use crate::aws::cognito::{
-    AppClient, AppClientOutputs, ClientAttributes, HookFunction, MailSender, MailText, PasswordPolicy, PoolDomain,
-    PoolMail, ResourceServer, SignInPages, TokenRules, UserGroup, UserPool, UserPoolOutputs,
+    AppClient, AppClientOutputs, ClientAttributes, HookFunction, PasswordPolicy, PoolDomain, ResourceServer,
+    SignInPages, TokenRules, UserGroup, UserPool, UserPoolOutputs,
 };
 use crate::aws::secretsmanager::Secret;
 use crate::choices::{Hook, SignIn, ThreatProtection, TokenEvent};
@@ -145,7 +145,7 @@ pub(super) fn user_pool(Input { stack, scope, .. }: Input<'_>, name: &str, wante
         attributes: wanted.attributes.clone(),
         sign_in: wanted.sign_in.clone(),
         hooks: wanted.hooks.functions.iter().map(hook).collect(),
-        mail: mail(&wanted.mail),
+        mail: wanted.mail.clone(),
     }
 }
 
@@ -291,20 +291,6 @@ fn client_secret(
         kms_key: Encryption::default(),
     };
     id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() })
-}
-
-fn mail(wanted: &spec::Mail) -> PoolMail {
-    let text = |mail: &spec::MailText| MailText { subject: mail.subject.clone(), text: mail.text.clone() };
-    let sender = |sender: &spec::MailSender| MailSender {
-        ses: sender.ses.clone(),
-        from: sender.from.clone(),
-        reply_to: sender.reply_to.clone(),
-    };
-    PoolMail {
-        sender: wanted.sender.as_ref().map(sender),
-        verification: wanted.verification.as_ref().map(text),
-        invitation: wanted.invitation.as_ref().map(text),
-    }
 }
 
 fn password(wanted: &spec::Password) -> PasswordPolicy {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::messaging::Secrets;
-use crate::aws::cognito::{IdentityProvider, ProviderClient, ProviderKind, SecretField, UserPool};
+use crate::aws::cognito::{IdentityProvider, ProviderClient, SecretField, UserPool};
 use crate::engine::{Graph, Handle};
 use crate::spec;
 
@@ -31,12 +31,7 @@ pub(super) fn of_pool(
         if client.is_some() && secret.is_none() {
             continue;
         }
-        let kind = match kind {
-            spec::ProviderKind::Google => ProviderKind::Google,
-            spec::ProviderKind::Oidc { issuer } => ProviderKind::Oidc { issuer: issuer.clone() },
-            spec::ProviderKind::Saml { metadata } => ProviderKind::Saml { metadata: metadata.clone() },
-        };
-        let (named, client, attributes) = (provider.clone(), client.clone(), attributes.clone());
+        let (named, kind, client, attributes) = (provider.clone(), kind.clone(), client.clone(), attributes.clone());
         let needs = (pool, Vec::from_iter(secret));
         let id = ids::identity_provider(name, provider);
         let handle = id.add_under(graph, pool, needs, move |(pool, secret)| IdentityProvider {

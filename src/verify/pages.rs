@@ -8,8 +8,9 @@ use super::check_spec::{CheckResult, CheckSpec};
 use super::context::{CheckFuture, VerifyContext};
 use super::prober::Patience;
 use super::{Check, Layer};
+use crate::choices::ProviderKind;
 use crate::probe::{Answer, HeaderNames, Request};
-use crate::spec::{Login, LoginProvider, ProviderKind};
+use crate::spec::{Login, LoginProvider};
 
 /// An address that nobody can have (RFC 2606).
 const ELSEWHERE: &str = "https://securelambda-verify.invalid/callback";

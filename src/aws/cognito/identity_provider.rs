@@ -14,6 +14,7 @@ use crate::aws::error::{OrAbsent, OrFail, empty, without_quotes};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
+use crate::choices::ProviderKind;
 use crate::engine::{Comparison, Drift, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
 
@@ -36,21 +37,6 @@ pub struct IdentityProvider {
     pub client: Option<ProviderClient>,
     /// The claim or assertion of the provider that each attribute of the pool's users gets its value from.
     pub attributes: BTreeMap<String, String>,
-}
-
-/// The protocol of a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderKind {
-    Google,
-    /// OpenID Connect.
-    Oidc {
-        /// The URL below which Cognito finds the provider's endpoints and keys.
-        issuer: String,
-    },
-    Saml {
-        /// The URL of the provider's metadata.
-        metadata: String,
-    },
 }
 
 /// How the application identifies itself to a provider of OAuth.

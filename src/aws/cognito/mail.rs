@@ -5,37 +5,11 @@ use aws_sdk_cognitoidentityprovider::types::{
     VerificationMessageTemplateType,
 };
 
+use crate::choices::{Mail, MailSender, MailText};
 use crate::engine::{Comparison, Effect};
 
 const SENDER: &str = "EmailConfiguration.EmailSendingAccount";
 const SOURCE: &str = "EmailConfiguration.SourceArn";
-
-/// The sender and the texts of a pool's e-mails. Where it has none, those that somebody set by hand are kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PoolMail {
-    pub sender: Option<MailSender>,
-    /// The e-mail with a code.
-    pub verification: Option<MailText>,
-    /// The e-mail with a temporary password.
-    pub invitation: Option<MailText>,
-}
-
-/// The sender of a pool's e-mails.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailSender {
-    /// The ARN of the SES identity that sends them.
-    pub ses: String,
-    /// As in `Orders <no-reply@example.com>`.
-    pub from: String,
-    pub reply_to: Option<String>,
-}
-
-/// An e-mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailText {
-    pub subject: String,
-    pub text: String,
-}
 
 impl MailSender {
     fn to_aws(&self, live: Option<&EmailConfigurationType>) -> EmailConfigurationType {
@@ -50,7 +24,7 @@ impl MailSender {
     }
 }
 
-impl PoolMail {
+impl Mail {
     /// The sender to put into a call. `live` is the pool, unless it is being created.
     pub(super) fn email_configuration(&self, live: Option<&UserPoolType>) -> Option<EmailConfigurationType> {
         let configuration = live.and_then(UserPoolType::email_configuration);
@@ -91,7 +65,7 @@ impl PoolMail {
     pub(super) fn compare(&self, pool: &UserPoolType) -> Comparison {
         let email = pool.email_configuration();
         let account = email.and_then(|email| email.email_sending_account()).map_or("none", |account| account.as_str());
-        let source = email.and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
+        let source = source(pool);
         let found = Comparison::default();
         let found = match (&self.sender, source) {
             (Some(MailSender { ses, from, reply_to }), source) => {
@@ -150,11 +124,15 @@ fn texts(
     )
 }
 
+/// The ARN of the SES identity that sends the pool's e-mails.
+fn source(pool: &UserPoolType) -> Option<&str> {
+    pool.email_configuration().and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty())
+}
+
 /// Whether the pool's messages come from an SES identity of another account.
 fn is_sent_by_another_account(pool: &UserPoolType) -> bool {
     let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-    let source = pool.email_configuration().and_then(|email| email.source_arn()).filter(|arn| !arn.is_empty());
-    source.is_some_and(|source| account(source) != pool.arn().and_then(account))
+    source(pool).is_some_and(|source| account(source) != pool.arn().and_then(account))
 }
 
 #[cfg(test)]
@@ -174,14 +152,14 @@ mod tests {
         MailSender { ses: ses.into(), from: "Orders <no-reply@example.com>".into(), reply_to: None }
     }
 
-    fn drift(want: &PoolMail, pool: &UserPoolType) -> Vec<(String, bool)> {
+    fn drift(want: &Mail, pool: &UserPoolType) -> Vec<(String, bool)> {
         let drift: Vec<Drift> = want.compare(pool).drift();
         drift.into_iter().map(|one| (one.field, one.weakens)).collect()
     }
 
     #[test]
     fn a_wanted_sender_is_set_and_another_one_weakens() {
-        let want = PoolMail { sender: Some(sender(OURS)), ..PoolMail::default() };
+        let want = Mail { sender: Some(sender(OURS)), ..Mail::default() };
         let sent = want.email_configuration(None).expect("a sender");
         assert_eq!(sent.email_sending_account(), Some(&EmailSendingAccountType::Developer));
         assert_eq!(drift(&want, &pool(Some(sent))), []);
@@ -193,7 +171,7 @@ mod tests {
 
     #[test]
     fn without_a_wanted_sender_only_that_of_another_account_goes() {
-        let none = PoolMail::default();
+        let none = Mail::default();
         let ours = pool(Some(sender(OURS).to_aws(None)));
         assert_eq!(drift(&none, &ours), []);
         assert_eq!(none.email_configuration(Some(&ours)), ours.email_configuration().cloned());
@@ -206,11 +184,11 @@ mod tests {
     #[test]
     fn texts_that_no_key_sets_are_kept() {
         let text = MailText { subject: "Code".into(), text: "It is {####}.".into() };
-        let want = PoolMail { verification: Some(text), ..PoolMail::default() };
+        let want = Mail { verification: Some(text), ..Mail::default() };
         let live = VerificationMessageTemplateType::builder().sms_message("{####}").email_subject("old").build();
         let sent = want.verification_template(Some(&live)).expect("a template");
         assert_eq!((sent.sms_message(), sent.email_subject()), (Some("{####}"), Some("Code")));
-        assert_eq!(PoolMail::default().verification_template(Some(&live)), Some(live));
+        assert_eq!(Mail::default().verification_template(Some(&live)), Some(live));
         assert_eq!(drift(&want, &pool(None)).len(), 2);
     }
 }

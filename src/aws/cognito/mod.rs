@@ -59,10 +59,8 @@ pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
 pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
 pub use identity_provider::{
-    IdentityProvider, IdentityProviderKey, IdentityProviderLive, IdentityProviderOutputs, ProviderClient, ProviderKind,
-    SecretField,
+    IdentityProvider, IdentityProviderKey, IdentityProviderLive, IdentityProviderOutputs, ProviderClient, SecretField,
 };
-pub use mail::{MailSender, MailText, PoolMail};
 pub use members::{GroupInfo, Members};
 pub use new_user::{NewUser, is_email, is_phone, is_username, placeholders};
 pub use occupancy::Occupancy;

@@ -13,11 +13,11 @@ use super::pool_settings::{email_recovery, is_protected, protection, verify_firs
 use super::refusals::COGNITO_BUSY;
 use super::schema::{self, is_attribute};
 use super::threat::{Risk, add_ons, is_risk, tier};
-use super::{Cognito, HookFunction, PasswordPolicy, PoolMail, hooks};
+use super::{Cognito, HookFunction, PasswordPolicy, hooks};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::settled;
 use crate::aws::tags::{self, pairs, tag_map};
-use crate::choices::{Mfa, Plan, SignIn, ThreatProtection, UserAttribute};
+use crate::choices::{Mail, Mfa, Plan, SignIn, ThreatProtection, UserAttribute};
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Retag, Tags, Task};
 use crate::scope::Whose;
 
@@ -61,7 +61,7 @@ pub struct UserPool {
     /// The functions that it calls. `PoolHooks` sets them.
     pub hooks: Vec<HookFunction>,
     /// The sender and the texts of its e-mails.
-    pub mail: PoolMail,
+    pub mail: Mail,
 }
 
 impl UserPool {
@@ -331,7 +331,7 @@ impl UserPool {
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
             hooks: Vec::new(),
-            mail: PoolMail::default(),
+            mail: Mail::default(),
         }
     }
 }
@@ -371,7 +371,7 @@ mod tests {
             attributes: Vec::new(),
             sign_in: vec![SignIn::Email],
             hooks: Vec::new(),
-            mail: PoolMail::default(),
+            mail: Mail::default(),
         }
     }
 

@@ -8,9 +8,9 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 
 use super::threat::tier;
-use super::{MailText, PasswordPolicy, UserPool};
+use super::{PasswordPolicy, UserPool};
 use crate::aws::error::built;
-use crate::choices::Mfa;
+use crate::choices::{MailText, Mfa};
 use crate::engine::Failure;
 
 impl PasswordPolicy {

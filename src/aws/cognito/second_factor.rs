@@ -4,7 +4,7 @@ use aws_sdk_cognitoidentityprovider::types::ChallengeNameType;
 
 use super::Users;
 use super::refusals::{OLD_SIGN_IN, WRONG_FACTOR};
-use super::user_advice::explained;
+use super::user_advice::with_advice;
 use super::users::{Tokens, granted, tokens};
 use crate::aws::error::{OrFail, empty, without_quotes};
 use crate::engine::Failure;
@@ -71,7 +71,7 @@ impl Users {
         let call = call.challenge_name(ChallengeNameType::SelectMfaType);
         let call = call.challenge_responses("USERNAME", username).challenge_responses("ANSWER", app.as_str());
         let answer = call.send().await.or_fail(&format!("sign {name} in to {pool}"));
-        Ok(answer.map_err(with_advice)?.session)
+        Ok(answer.map_err(with_advice_on_app)?.session)
     }
 
     /// Finishes a sign-in with the code that the user's authenticator app shows.
@@ -92,23 +92,20 @@ impl Users {
         let call = call.challenge_responses("USERNAME", &step.username);
         let call = call.challenge_responses("SOFTWARE_TOKEN_MFA_CODE", code.reveal());
         let answer = call.send().await.or_fail(&format!("sign {name} in to {pool}"));
-        let answer = answer.map_err(|failure| without_quotes(with_advice(failure)))?;
+        let answer = answer.map_err(|failure| without_quotes(with_advice_on_app(failure)))?;
         tokens(answer.authentication_result.ok_or_else(|| empty(&format!("signing {name} in")))?, None)
     }
 }
 
 /// Adds a hint to a failure. A code of an authenticator app needs other advice than one from an e-mail.
-fn with_advice(failure: Failure) -> Failure {
+fn with_advice_on_app(failure: Failure) -> Failure {
     if WRONG_FACTOR.is(&failure) {
         return failure.hint("enter the code that the authenticator app shows now; each code can be used once");
     }
     if OLD_SIGN_IN.is(&failure) {
         return failure.hint("the sign-in took longer than 3 minutes: sign in again");
     }
-    match explained::<()>(Err(failure)) {
-        Ok(()) => unreachable!("it is a failure"),
-        Err(failure) => failure,
-    }
+    with_advice(failure)
 }
 
 #[cfg(test)]

@@ -60,8 +60,13 @@ const ADVICE: [(&Refusal, &str); 20] = [
 
 /// Adds the hint for a refusal about a user.
 pub(super) fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
-    result.map_err(|failure| match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
+    result.map_err(with_advice)
+}
+
+/// The failure with the hint for a refusal about a user.
+pub(super) fn with_advice(failure: Failure) -> Failure {
+    match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
         Some((_, advice)) => failure.hint(*advice),
         None => failure,
-    })
+    }
 }

@@ -7,6 +7,7 @@ use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, Nested, Number, Text, Word};
 use crate::spec::reader::{Reader, Table};
+use crate::spec::rules::is_account;
 use crate::spec::section::{Section as _, section};
 
 pub(super) static KEY: Nested<AlarmKeys> = Nested::table(
@@ -168,8 +169,7 @@ fn read_notify(text: &str) -> Option<Notify> {
         let fits = matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
             if partition.starts_with("aws")
                 && !region.is_empty()
-                && account.len() == 12
-                && account.chars().all(|c| c.is_ascii_digit())
+                && is_account(account)
                 && (1..=256).contains(&name.len())
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
         return fits.then(|| Notify::Topic(text.to_owned()));

@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use super::checks::Checks;
 use super::field::{Key, Nested, Required, TagTexts, Text, Word};
 use super::reader::{Reader, Table};
+use super::rules::is_account;
 use super::section::{Section, section};
 
 /// The value of a key at the top of the stack file.
@@ -256,13 +257,16 @@ fn head(reader: &mut Reader, root: &Table) -> Head {
     Head { name, permissions_boundary: boundary.map(|(arn, _)| arn), kms_key: key, tags }
 }
 
+/// The longest name of a stack, in characters.
+pub const LONGEST_STACK_NAME: usize = 24;
+
 /// Checks a stack's name, which is the beginning of the names of roles, pools and paths.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let fits = (1..=24).contains(&name.len())
+    let fits = (1..=LONGEST_STACK_NAME).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     fits.then_some(()).ok_or_else(|| {
-        format!("{name:?} is not a valid stack name: use 1 to 24 characters of a-z, 0-9 and -, beginning with a letter")
+        format!("{name:?} is not a valid stack name: use 1 to {LONGEST_STACK_NAME} characters of a-z, 0-9 and -, beginning with a letter")
     })?;
     if name.ends_with('-') {
         return Err(format!("{name:?} is not a valid stack name: it must not end in '-'"));
@@ -275,7 +279,7 @@ pub fn check_boundary(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, policy]
         if partition.starts_with("aws")
-            && (*account == "aws" || (account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())))
+            && (*account == "aws" || is_account(account))
             && policy.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
             && policy.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
     fits.then_some(()).ok_or_else(|| {
@@ -289,8 +293,7 @@ fn key_arn(arn: &str) -> Result<(), String> {
     let fits = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
         if partition.starts_with("aws")
             && !region.is_empty()
-            && account.len() == 12
-            && account.chars().all(|c| c.is_ascii_digit())
+            && is_account(account)
             && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')));
     fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a KMS key"))
 }

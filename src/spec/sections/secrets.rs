@@ -11,6 +11,7 @@ use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Text};
 use crate::spec::reader::{Item, Reader, Table, joined};
+use crate::spec::rules::is_account;
 use crate::spec::section::{Choice, Section, section};
 
 pub(super) static KEY: Nested<ValueKeys> =
@@ -235,8 +236,7 @@ fn secret_arn(arn: &str) -> Result<(), String> {
     let fits = matches!(parts.as_slice(), ["arn", partition, "secretsmanager", region, account, "secret", name]
         if partition.starts_with("aws")
             && !region.is_empty()
-            && account.len() == 12
-            && account.chars().all(|c| c.is_ascii_digit())
+            && is_account(account)
             && chosen(name));
     fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the whole ARN of a secret"))
 }
@@ -282,8 +282,7 @@ fn principal_arn(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, principal]
         if partition.starts_with("aws")
-            && account.len() == 12
-            && account.chars().all(|c| c.is_ascii_digit())
+            && is_account(account)
             && ["role/", "user/"].iter().any(|kind| principal.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
             && principal.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
     fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a role or a user"))

@@ -8,6 +8,7 @@ use crate::spec::Stack;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, Nested, Required, Text};
 use crate::spec::reader::{Reader, Table};
+use crate::spec::rules::is_account;
 use crate::spec::section::section;
 
 section! {
@@ -144,9 +145,8 @@ fn host_name(name: &str) -> Result<(), String> {
 fn is_certificate(arn: &str) -> bool {
     let parts: Vec<&str> = arn.split(':').collect();
     let [scheme, partition, "acm", region, account, rest] = parts.as_slice() else { return false };
-    let account = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
     let id = rest.strip_prefix("certificate/").is_some_and(|id| !id.is_empty() && !id.contains('/'));
-    *scheme == "arn" && partition.starts_with("aws") && !region.is_empty() && account && id
+    *scheme == "arn" && partition.starts_with("aws") && !region.is_empty() && is_account(account) && id
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::runtimes::{Language, RUNTIMES, newest_runtime, retired_on};
 use super::{Function, rules};
 use crate::spec::field::{List, OptionalWord, Text, TextOr};
 use crate::spec::reader::{Reader, Table, suggest};
+use crate::spec::rules::is_account;
 
 /// The code of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +163,7 @@ fn name(version: &str) -> Option<&str> {
     let of = |text: &str, allowed: fn(char) -> bool| !text.is_empty() && text.chars().all(allowed);
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let fits = of(partition, word) && of(region, word) && of(name, word) && of(number, |c| c.is_ascii_digit());
-    (fits && account.len() == 12 && of(account, |c| c.is_ascii_digit())).then_some(layer)
+    (fits && is_account(account)).then_some(layer)
 }
 
 #[cfg(test)]

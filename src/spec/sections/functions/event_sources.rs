@@ -9,6 +9,7 @@ use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Flag, List, Nested, Number, OptionalNumber, Text, Word};
 use crate::spec::reader::{Reader, Table};
+use crate::spec::rules::is_account;
 use crate::spec::sections::{Stack, queues, tables};
 
 /// The form of a stream's ARN, as a regular expression of ECMAScript.
@@ -200,8 +201,7 @@ fn stream_of(arn: &str) -> Result<(), (String, &'static str)> {
         }
         _ => false,
     };
-    let placed = partition.starts_with("aws") && !region.is_empty() && account.len() == 12;
-    if is_stream && placed && account.chars().all(|c| c.is_ascii_digit()) {
+    if is_stream && partition.starts_with("aws") && !region.is_empty() && is_account(account) {
         return Ok(());
     }
     Err((format!("{arn:?} is not the ARN of a stream"), example))

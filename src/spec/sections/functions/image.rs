@@ -7,6 +7,7 @@ use crate::partition::Partition;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Key, Text};
 use crate::spec::reader::{Reader, Table};
+use crate::spec::rules::is_account;
 
 const FORM: &str = "as in 123456789012.dkr.ecr.eu-central-1.amazonaws.com/resize@sha256: and 64 digits from 0 to f";
 
@@ -78,10 +79,9 @@ impl Image {
 fn registry(host: &str) -> Option<(&str, &str)> {
     let (account, rest) = host.split_once(".dkr.ecr.")?;
     let (region, suffix) = rest.split_once('.')?;
-    let is_account = account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit());
     let is_region =
         region.contains('-') && region.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
-    (is_account && is_region && suffix == Partition::of(region).dns_suffix).then_some((account, region))
+    (is_account(account) && is_region && suffix == Partition::of(region).dns_suffix).then_some((account, region))
 }
 
 /// Repositories have names of small letters, digits and `._-`, in parts with slashes between them.

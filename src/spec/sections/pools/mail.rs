@@ -1,11 +1,12 @@
 //! `mail` of a pool: the sender and the texts of its e-mails.
 
 use super::Pool;
-use crate::choices::{CODE, USERNAME};
+use crate::choices::{CODE, Mail, MailSender, MailText, USERNAME};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Nested, Required, Text};
 use crate::spec::reader::{Reader, Table};
+use crate::spec::rules::is_account;
 use crate::spec::section::section;
 use crate::spec::sections::alarms;
 
@@ -32,33 +33,6 @@ section! {
     MAIL_TEXT: MailTextKeys = "an e-mail";
     subject: Required = text("The subject: at most 140 characters.");
     text: Required = text("The text, which may be HTML: at most 20000 characters.");
-}
-
-/// The sender and the texts of a pool's e-mails.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mail {
-    /// `None`: Cognito's own sender.
-    pub sender: Option<MailSender>,
-    /// `None`: Cognito's own text.
-    pub verification: Option<MailText>,
-    /// `None`: Cognito's own text.
-    pub invitation: Option<MailText>,
-}
-
-/// The sender of e-mails.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailSender {
-    /// The ARN of the SES identity.
-    pub ses: String,
-    pub from: String,
-    pub reply_to: Option<String>,
-}
-
-/// An e-mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailText {
-    pub subject: String,
-    pub text: String,
 }
 
 pub(super) fn mail(reader: &mut Reader, table: &Table) -> Mail {
@@ -91,10 +65,6 @@ pub(super) fn mail(reader: &mut Reader, table: &Table) -> Mail {
 fn text(reader: &mut Reader, table: &Table) -> MailText {
     let MailTextKeys { subject, text } = &MAIL_TEXT;
     MailText { subject: reader.required_or(table, subject), text: reader.required_or(table, text) }
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.chars().all(|c| c.is_ascii_digit())
 }
 
 /// Checks that an SES identity may send with this address. The error says what is wrong and what to write instead.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pool;
-use crate::choices::STANDARD_ATTRIBUTES;
+use crate::choices::{ProviderKind, STANDARD_ATTRIBUTES};
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{List, NamedTexts, Nested, Required, Text};
@@ -59,20 +59,6 @@ pub struct LoginProvider {
     pub client: Option<OauthClient>,
     /// The provider's claim for each attribute of the pool's users, which has Cognito's name, as in `custom:tenant`.
     pub attributes: BTreeMap<String, String>,
-}
-
-/// The protocol of an identity provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderKind {
-    Google,
-    /// OpenID Connect.
-    Oidc {
-        issuer: String,
-    },
-    Saml {
-        /// The URL of the metadata.
-        metadata: String,
-    },
 }
 
 /// An application at a provider of OAuth.
