@@ -152,11 +152,10 @@ fn address_is_valid(address: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("does not begin with small letters", HELP));
     }
     let (name, port) = host.split_once(':').unwrap_or((host, "443"));
-    if is_web && (name.is_empty() || port.parse::<u16>().is_ok_and(|port| port == 0) || port.parse::<u16>().is_err()) {
+    if is_web && (name.is_empty() || !port.parse::<u16>().is_ok_and(|port| port != 0)) {
         return Err(("has no host, or a port that does not exist", HELP));
     }
-    let is_local = name == "localhost";
-    if scheme.eq_ignore_ascii_case("http") && !is_local {
+    if scheme.eq_ignore_ascii_case("http") && name != "localhost" {
         return Err((
             "would send the code without encryption",
             "write https://; only http://localhost is allowed, for tests",
