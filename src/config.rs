@@ -11,6 +11,7 @@ use crate::aws;
 use crate::bundle::{Environment, OwnFiles, Sources};
 use crate::engine::TimeScale;
 use crate::error::{Error, Kind};
+use crate::location::Location;
 use crate::proxies::Proxies;
 use crate::report::{Output, Palette, Setting, StackFlag, choose};
 use crate::spec::blueprints::{self, Blueprint};
@@ -28,9 +29,12 @@ pub struct Config {
     pub sources: Sources,
     /// The stack file's path, if it is not the built-in stack.
     pub file: Option<PathBuf>,
+    /// `--env`.
+    pub environment: Option<String>,
     /// `--blueprint`.
     pub blueprint: Option<&'static str>,
-    pub state_dir: PathBuf,
+    /// Where states are stored.
+    pub state: Location,
     pub connection: Connection,
     /// The maximum number of resources to change at the same time.
     pub jobs: usize,
@@ -124,13 +128,14 @@ pub fn same_stack(shared: &Shared) -> Vec<StackFlag> {
         value.map(|value| StackFlag { name, value: Some(value.to_owned()), names_stack })
     };
     let file = shared.file.as_ref().map(|file| file.to_string_lossy());
-    let state_dir = shared.state_dir.to_string_lossy();
+    let state = shared.state.as_ref().map(ToString::to_string);
     let flags = [
         flag("--file", file.as_deref(), true),
         flag("--blueprint", shared.blueprint.as_deref(), true),
+        flag("--env", shared.env.as_deref(), true),
         flag("--stack", shared.stack.as_deref(), true),
         flag("--permissions-boundary", shared.permissions_boundary.as_deref(), true),
-        flag("--state-dir", (state_dir != STATE_DIR).then_some(&*state_dir), false),
+        flag("--state", state.as_deref(), false),
         flag("--profile", shared.profile.as_deref(), false),
         flag("--region", shared.region.as_deref(), false),
         flag("--endpoint-url", shared.endpoint_url.as_deref(), false),
@@ -154,18 +159,25 @@ impl Config {
             None if blueprint.is_some() => None,
             None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()),
         };
+        if let (None, Some(environment)) = (&file, &shared.env) {
+            return Err(Error::usage(format!(
+                "--env {environment} requires a stack file with [environments.{environment}]"
+            ))
+            .hint("create a stack file with `securelambda init`"));
+        }
         let (name, text, sources) = if let Some(file) = &file {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| Error::usage(format!("the stack file {} cannot be read: {error}", file.display())))?;
             let folder = file.parent().map(PathBuf::from).unwrap_or_default();
-            let own = OwnFiles::new([file.clone(), shared.state_dir.clone()]);
+            let own = OwnFiles::new([file.clone(), folder_of_states(shared.state.as_ref())]);
             (file.display().to_string(), text, Sources::Folder { root: folder, own })
         } else {
             let name = blueprint.map_or("the built-in stack".to_owned(), |one| format!("the blueprint {}", one.name));
             (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
         };
         let mut document = Document { name, text, places: SpanMap::default() };
-        let (mut stack, places) = spec::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
+        let (mut stack, places) = spec::read(&document.text, shared.env.as_deref())
+            .map_err(|mistakes| document.mistaken(mistakes, output))?;
         document.places = places;
         if let Some(name) = &shared.stack {
             spec::check_name(name).map_err(Error::usage)?;
@@ -175,19 +187,41 @@ impl Config {
             spec::check_boundary(boundary).map_err(Error::usage)?;
             stack.permissions_boundary = Some(boundary.clone());
         }
+        let state = shared.state.clone().or_else(|| stack.state.clone()).unwrap_or_else(default_location);
         Ok(Self {
             stack,
             document,
             sources,
             file,
+            environment: shared.env.clone(),
             blueprint: blueprint.map(|blueprint| blueprint.name),
-            state_dir: shared.state_dir.clone(),
+            state,
             connection: Connection::new(shared)?,
             jobs: usize::from(shared.jobs),
             yes: shared.yes,
             output,
             program: std::env::args().next().unwrap_or_else(|| "securelambda".to_owned()),
         })
+    }
+}
+
+/// Where states are stored if neither the command line nor the stack file says it.
+pub fn default_location() -> Location {
+    Location::Folder(STATE_DIR.into())
+}
+
+/// Where states are stored, for commands that need no stack file. One that cannot be read is ignored.
+pub fn place_of_states(shared: &Shared) -> Location {
+    let file = shared.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    let of_file = || spec::read(&std::fs::read_to_string(file).ok()?, shared.env.as_deref()).ok()?.0.state;
+    shared.state.clone().or_else(of_file).unwrap_or_else(default_location)
+}
+
+/// The folder of states on this machine. With a bucket, states that could not be saved are kept in it.
+pub fn folder_of_states(state: Option<&Location>) -> PathBuf {
+    match state {
+        Some(Location::Folder(folder)) => folder.clone(),
+        _ => STATE_DIR.into(),
     }
 }
 
@@ -251,7 +285,7 @@ impl Document {
     }
 
     /// One error for all located mistakes.
-    fn mistaken(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
+    pub fn mistaken(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
         let count = mistakes.len();
         let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
         let mut error = Error::new(Kind::Usage, format!("{} has {what}", self.name));

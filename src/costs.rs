@@ -1,8 +1,12 @@
 //! The costs of a stack, as far as the stack file decides them. The prices are those of `us-east-1` (docs/aws.md,
 //! Prices); other regions differ a little. They are only shown to the user, and no decision depends on them.
 
+mod usage;
+
 use crate::choices::ThreatProtection;
 use crate::spec::{Code, Function, KmsKey, Stack};
+
+pub use self::usage::{Usage, UsageCost, usage_costs, usage_sum};
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]

@@ -142,7 +142,7 @@ impl From<Failure> for Error {
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
         let kind = match error.kind {
-            StateErrorKind::Locked => Kind::Locked,
+            StateErrorKind::Locked | StateErrorKind::Lost => Kind::Locked,
             StateErrorKind::Foreign => Kind::Account,
             _ => Kind::Other,
         };

@@ -22,7 +22,7 @@
 //!   documents, compared by meaning)
 //! - `authorization` (AWS's list of actions, the resources that each takes, and condition keys)
 //! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
-//! - [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values
+//! - [`location`] (where states are stored), [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values
 //!   that must never be printed)
 //! - [`probe`] (requests as a client sends them), [`meaning`] (the meaning of an answer to such a request), [`proxies`]
 //!   (the proxy that a request uses), [`reach`] (the reason why no answer came)
@@ -47,6 +47,7 @@ pub mod error;
 pub mod export;
 pub mod layer;
 pub mod local;
+pub mod location;
 pub mod meaning;
 pub mod operator;
 pub mod outputs;

@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
-pub use self::named::Named;
-use self::named::{DOMAIN, KEY};
+use self::named::{DOMAIN, KEY, STATE_PREFIX};
+pub use self::named::{Named, StatePlace};
 use crate::aws::account::SimulationRequest;
 use crate::aws::cognito::PoolHooks;
 use crate::aws::rights::{Condition, Grant, Sid, StatementTemplate, Usage, grants};
 use crate::aws::sns::Subscription;
 use crate::engine::Resource as _;
 use crate::policy::VERSION;
-use crate::scope::{STACK_TAG, Scope};
+use crate::scope::{RESOURCE_TAG, STACK_TAG, Scope};
 
 /// Sets or replaces an existing role's permissions boundary.
 const SET_BOUNDARY: &str = "iam:PutRolePermissionsBoundary";
@@ -27,7 +27,8 @@ pub const LONGEST_POLICY: usize = 6144;
 /// The default quota of managed policies that are attached to a user or role.
 pub const MOST_POLICIES: usize = 10;
 
-/// A command that needs IAM permissions. `token`, `call`, `outputs` and `local` need none.
+/// A command that needs IAM permissions. `token`, `call`, `outputs` and `local` need none, unless the state is in a bucket.
+/// Then those of any other command suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum CommandName {
     Up,
@@ -52,10 +53,14 @@ impl CommandName {
     /// Whether this command needs the permissions of `need`.
     fn has(self, need: Usage) -> bool {
         let looks = need == Usage::Read;
+        if need == Usage::ReadState {
+            return true;
+        }
+        let writes = need == Usage::WriteState;
         match self {
             Self::Plan | Self::Status | Self::Audit => looks,
-            Self::Up => looks || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
-            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete | Usage::Survivors),
+            Self::Up => looks || writes || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
+            Self::Down | Self::Sweep => looks || writes || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {
                 use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, ShortLivedClient, Simulate};
                 let users = matches!(need, AddUser | ListUsers | RemoveUser | ShortLivedClient);
@@ -66,7 +71,7 @@ impl CommandName {
             Self::RemoveUser => need == Usage::RemoveUser,
             Self::Logs => need == Usage::ReadLogs,
             Self::Traffic => need == Usage::ReadTraffic,
-            Self::Doctor => looks || need == Usage::Doctor,
+            Self::Doctor => looks || writes || need == Usage::Doctor,
         }
     }
 }
@@ -102,11 +107,10 @@ impl Wanted<'_> {
         let lacks_key = self.named.key.is_none() && is_on(KEY);
         let lacks_arns =
             template.on.iter().any(|on| self.named.arns(self.scope, on).is_some_and(|arns| arns.is_empty()));
-        let lacks_tags = !self.named.tags && [Sid::Retag, Sid::RetagOwn].contains(&template.sid);
         let names_domains =
             template.on.iter().any(|pattern| pattern.contains(DOMAIN)) || template.sid == Sid::OwnRecords;
         let lacks_domains = names_domains && self.named.domains.is_empty();
-        if lacks_key || lacks_arns || lacks_tags || lacks_domains {
+        if lacks_key || lacks_arns || lacks_domains {
             return BTreeSet::new();
         }
         let rights = template.rights.iter();
@@ -134,9 +138,17 @@ impl Wanted<'_> {
             None => pattern.to_owned(),
         };
         let key = self.named.key.clone().unwrap_or_default();
-        [(KEY, &key), ("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
-            .iter()
-            .fold(text, |text, (name, value)| text.replace(name, value))
+        let prefix = self.named.state.as_ref().map(StatePlace::folder).unwrap_or_default();
+        [
+            (KEY, &key),
+            (STATE_PREFIX, &prefix),
+            ("{partition}", partition),
+            ("{region}", region),
+            ("{account}", account),
+            ("{stack}", stack),
+        ]
+        .iter()
+        .fold(text, |text, (name, value)| text.replace(name, value))
     }
 
     /// The condition block of a statement; empty if it has none.
@@ -183,7 +195,10 @@ impl Wanted<'_> {
                 Condition::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 Condition::IsArnLike(key, pattern) => add("ArnLike", key, &[&self.filled_in(pattern)]),
                 Condition::Absent(key) => add("Null", key, &["true"]),
-                Condition::KeepsOurTags => add("ForAllValues:StringNotLike", "aws:TagKeys", &["securelambda:*"]),
+                // The lineage may change: it distinguishes the states of one stack, not stacks.
+                Condition::KeepsOurTags => {
+                    add("ForAllValues:StringNotEquals", "aws:TagKeys", &[STACK_TAG, RESOURCE_TAG]);
+                }
                 Condition::Bounded => {
                     if let Some(boundary) = &self.named.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
@@ -530,19 +545,14 @@ mod tests {
     }
 
     #[test]
-    fn chosen_tags_need_statements_that_leave_our_tags_alone() {
-        let sids = |tags: bool| {
-            let (scope, kinds) = (scope("demo"), every_kind());
-            let named = Named { tags, ..Named::default() };
-            let all = statements(&Wanted { scope: &scope, works: &[], kinds: &kinds, named: &named });
-            all.into_iter().filter(|one| ["Retag", "RetagOwn"].contains(&one.sid)).collect::<Vec<_>>()
-        };
-        assert!(sids(false).is_empty());
-        let found = sids(true);
+    fn changes_of_tags_leave_the_tags_of_the_owner_alone() {
+        let found: Vec<_> = least(&[], None).statement;
+        let found: Vec<_> = found.into_iter().filter(|one| ["Retag", "RetagOwn"].contains(&one.sid)).collect();
         assert_eq!(found.len(), 2);
         for statement in found {
             let condition = serde_json::to_value(&statement.condition).expect("JSON");
-            assert_eq!(condition["ForAllValues:StringNotLike"]["aws:TagKeys"], "securelambda:*", "{condition:#}");
+            let kept = serde_json::json!(["securelambda:resource", "securelambda:stack"]);
+            assert_eq!(condition["ForAllValues:StringNotEquals"]["aws:TagKeys"], kept, "{condition:#}");
             assert_eq!(condition["Null"]["aws:RequestTag/securelambda:stack"], "true", "{condition:#}");
         }
     }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Tags;
-pub use crate::engine::owner::{Owner, RESOURCE_TAG, STACK_TAG, Whose};
+pub use crate::engine::owner::{EXPIRES_TAG, LINEAGE_TAG, Lineage, Owner, RESOURCE_TAG, STACK_TAG, Whose};
 use crate::partition::{self, Partition};
 
 /// A stack's account, region and name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
@@ -20,6 +20,9 @@ pub struct Scope {
     /// The stack file's tags for every resource.
     #[serde(skip)]
     pub chosen_tags: Tags,
+    /// Whose resources a run accepts as the stack's.
+    #[serde(skip)]
+    pub lineage: Lineage,
 }
 
 impl Scope {
@@ -83,13 +86,25 @@ impl Scope {
     /// change, and the stack file's tags.
     pub fn tags(&self, id: &str) -> Tags {
         let ours = [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))];
-        let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let lineage = self.lineage.own().map(|lineage| (LINEAGE_TAG, lineage.to_owned()));
+        let ours = ours.into_iter().chain(lineage).map(|(key, value)| (key.to_owned(), value));
         self.chosen_tags.clone().into_iter().chain(ours).collect()
     }
 
-    /// Whether a resource with these tags belongs to this stack.
+    /// The tags that existing resources must have besides those that name the stack.
+    pub fn later_tags(&self) -> Tags {
+        self.chosen_tags.clone().into_iter().chain(self.lineage.new_tag()).collect()
+    }
+
+    /// Whether a resource with these tags belongs to this stack, and to a lineage that the run accepts.
     pub fn owns<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
-        tags.into_iter().any(|(key, value)| key == STACK_TAG && value == self.stack)
+        Owner::read(tags).is_some_and(|owner| owner.stack == self.stack && self.lineage.accepts(&owner))
+    }
+
+    /// Whether a resource that waits for its deletion belongs to a stack of this name. Its lineage does not matter:
+    /// nobody manages it any more.
+    pub fn owned<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
+        Owner::read(tags).is_some_and(|owner| owner.stack == self.stack)
     }
 }
 
@@ -155,7 +170,10 @@ mod tests {
     fn the_owner_is_read_from_tags() {
         let tags = [("team", "blue"), (STACK_TAG, "a-b"), (RESOURCE_TAG, "topic.t")];
         let owner = Owner::read(tags);
-        assert_eq!(owner, Some(Owner { stack: "a-b".into(), resource: Some("topic.t".into()) }));
+        assert_eq!(
+            owner,
+            Some(Owner { stack: "a-b".into(), resource: Some("topic.t".into()), lineage: None, expires: None })
+        );
         let owns = |whose: Whose| owner.as_ref().is_some_and(|owner| whose.owns(owner));
         assert!(owns(Whose::Any) && owns(Whose::Stack("a-b".into())) && !owns(Whose::Stack("a".into())));
         assert_eq!(Owner::read([("team", "blue"), (RESOURCE_TAG, "topic.t")]), None);

@@ -84,7 +84,7 @@ impl Cli {
 /// Reads an environment variable; `None` if it is unset or empty.
 type Lookup = fn(&str) -> Option<OsString>;
 
-/// Adds an environment variable to every option: SECURELAMBDA_STATE_DIR for `--state-dir`.
+/// Adds an environment variable to every option: SECURELAMBDA_TIME_ZONE for `--time-zone`.
 fn with_environment(command: clap::Command, variable: Lookup) -> clap::Command {
     command
         .mut_args(|arg| from_environment(arg, variable))
@@ -92,8 +92,8 @@ fn with_environment(command: clap::Command, variable: Lookup) -> clap::Command {
 }
 
 fn from_environment(arg: clap::Arg, variable: Lookup) -> clap::Arg {
-    let Some(name) = variable_of(&arg) else { return arg };
-    let Some(value) = variable(&name) else { return arg };
+    let set = variables_of(&arg).into_iter().find_map(|name| variable(&name).map(|value| (name, value)));
+    let Some((name, value)) = set else { return arg };
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::Count);
     match arg.get_action() {
         // clap would count a switch that is set to "false" as given, and report conflicts with it.
@@ -103,9 +103,10 @@ fn from_environment(arg: clap::Arg, variable: Lookup) -> clap::Arg {
     }
 }
 
-/// The environment variable for an option; `None` for a positional argument.
-fn variable_of(arg: &clap::Arg) -> Option<String> {
-    arg.get_long().map(|long| format!("SECURELAMBDA_{}", long.replace('-', "_").to_uppercase()))
+/// The environment variables for an option, by its name and its older names. A positional argument has none.
+fn variables_of(arg: &clap::Arg) -> Vec<String> {
+    let names = arg.get_long().into_iter().chain(arg.get_all_aliases().into_iter().flatten());
+    names.map(|long| format!("SECURELAMBDA_{}", long.replace('-', "_").to_uppercase())).collect()
 }
 
 fn is_no(value: &OsStr) -> bool {

@@ -50,7 +50,7 @@ const FLAGS: &[Word] = &[
     word(&["--aws-region"], "to choose the region, use '--region'"),
     word(&["--endpoint"], "to name the endpoint, use '--endpoint-url'"),
     word(&["--parallelism", "--concurrency"], "to limit concurrent changes, use '--jobs'"),
-    word(&["--state", "--state-file", "--backend-config"], "to name the folder of the state, use '--state-dir'"),
+    word(&["--state-file", "--backend-config"], "to name the place of the state, use '--state'"),
     word(&["--output", "--format"], "for JSON, use '--json'"),
     word(&["--refresh-only"], "to compare the stack with its file, use 'securelambda status'"),
     word(&["--payload", "--body", "--data-binary", "--data-raw"], "for the body of a request, use '--data'"),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use crate::location::Location;
 use crate::spec::blueprints;
 
-/// The folder of the state files if none is named.
+/// The folder of the states if no place is named.
 pub const STATE_DIR: &str = "state";
 
 #[derive(Debug, Clone, Args)]
@@ -23,9 +24,13 @@ pub struct Shared {
         conflicts_with = "file", value_parser = blueprint_names()
     )]
     pub blueprint: Option<String>,
-    /// Folder of the state files
-    #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIR)]
-    pub state_dir: PathBuf,
+    /// Environment: uses the keys of [environments.NAME] in the stack file, and adds -NAME to the stack's name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Where states are stored: a folder, or s3://BUCKET/PREFIX [default: `state` in the stack file, otherwise the folder
+    /// state]
+    #[arg(long, alias = "state-dir", global = true, value_name = "PLACE")]
+    pub state: Option<Location>,
     /// Stack name; overrides the name in the stack file
     #[arg(long, global = true, value_name = "NAME")]
     pub stack: Option<String>,

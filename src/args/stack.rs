@@ -1,8 +1,10 @@
 //! Commands that create, change, inspect and remove a stack.
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub enum StackCommand {
@@ -41,11 +43,41 @@ pub struct Init {
     pub folder: PathBuf,
 }
 
+/// How long a stack may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    Never,
+    /// Ten minutes to a year.
+    After(Duration),
+}
+
+impl FromStr for Ttl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Never);
+        }
+        let time = humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 90m, 4h or 7d"))?;
+        if (600..=366 * 86_400).contains(&time.as_secs()) {
+            Ok(Self::After(time))
+        } else {
+            Err("the time must be from 10m to 366d".to_owned())
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Up {
     /// Take over the resources of a stack whose state is not here, for example because it was lost
     #[arg(long)]
     pub adopt: bool,
+    /// Do exactly what the plan in this file says, without a question, or refuse; `plan --out` writes it
+    #[arg(long, value_name = "FILE", conflicts_with = "adopt")]
+    pub plan: Option<PathBuf>,
+    /// Let the stack expire after this time, as in 4h or 7d, so that `sweep --expired` removes it; `none` lets it stay
+    #[arg(long, value_name = "TIME", conflicts_with = "plan")]
+    pub ttl: Option<Ttl>,
     /// Rewrite this secret: read variables and prompts again, and generate new values; can be repeated
     #[arg(long, value_name = "SECRET", value_delimiter = ',')]
     pub rotate: Vec<String>,
@@ -86,6 +118,9 @@ Examples:
   securelambda sweep                      list all tagged resources in the account and region, by stack
   securelambda sweep --stack NAME         show the resources of one stack, ask for confirmation, and remove them")]
 pub struct Sweep {
+    /// Remove every stack that has expired: see `up --ttl`
+    #[arg(long, conflicts_with = "remove_tables")]
+    pub expired: bool,
     /// Delete secrets permanently, without a recovery window; also deletes secrets that are already in one
     #[arg(long)]
     pub purge: bool,
@@ -102,6 +137,12 @@ pub struct Plan {
     /// Exit with code 7 if there are changes to make
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Also write the plan to this file, for `up --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print Markdown, for example for a comment on a pull request
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Args)]
@@ -114,13 +155,30 @@ pub struct Status {
     pub detailed_exitcode: bool,
 }
 
+/// The forms in which all outputs can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputsFormat {
+    /// A path and a value on each line
+    Text,
+    /// One JSON document, as with --json
+    Json,
+    /// Variables, as in POOLS_USERS_CLIENT_ID=abc, for files called .env
+    Dotenv,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   securelambda outputs api.base_url
+  securelambda outputs 'GET /notes'       the URL of a route
+  securelambda outputs --format dotenv > .env
   securelambda outputs --keys acme        the API key of the partner acme, for a secret store")]
 pub struct Outputs {
-    /// Print only this value, such as api.base_url or pools.MyUserPool1.client_id; with --keys, the API key of this name
+    /// Print only this value, such as api.base_url or pools.MyUserPool1.client_id, or the URL of this route, as in 'GET
+    /// /notes'; with --keys, the API key of this name
     pub path: Option<String>,
+    /// Print all values in this form
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with_all = ["path", "keys", "json"])]
+    pub format: Option<OutputsFormat>,
     /// Print the values of the API keys instead, which are secrets. They are read from AWS and kept nowhere
     #[arg(long)]
     pub keys: bool,

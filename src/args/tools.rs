@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::location::Location;
 use crate::operator::CommandName;
 
 #[derive(Debug, Subcommand)]
@@ -12,11 +13,16 @@ pub enum ToolCommand {
     Doctor,
     /// Print the minimal IAM policies for operating the stack
     Policy(Policy),
+    /// Estimate what the stack costs in a month
+    Cost(Cost),
     /// Draw the stack as a diagram
     Graph(Graph),
     /// Describe the stack in the formats of other tools
     #[command(subcommand)]
     Export(Export),
+    /// List, show, repair, move or unlock states, or create a bucket for them
+    #[command(subcommand)]
+    State(State),
     /// Start, stop or reset the local emulator
     #[command(subcommand)]
     Local(Local),
@@ -100,6 +106,55 @@ pub enum Local {
     Status,
     /// Delete everything in the emulator
     Reset,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda cost
+  securelambda cost --requests 1000000 --users 500")]
+pub struct Cost {
+    /// Requests in a month, spread evenly over all routes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub requests: u64,
+    /// Users who sign in during a month, in each pool
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub users: u64,
+    /// How many milliseconds a function takes for a request
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=900_000))]
+    pub ms: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// List the stacks whose states are stored here
+    List,
+    /// Show what the state of the stack records, and who holds its lock
+    Show,
+    /// Print the state of the stack as JSON
+    Pull,
+    /// Replace the state of the stack, for example by a repaired one that `state pull` printed
+    Push {
+        /// The file with the state
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        /// Replace a newer state, or one of another lineage
+        #[arg(long)]
+        force: bool,
+    },
+    /// Move the state of the stack to another folder or bucket
+    Move {
+        /// A folder, or s3://BUCKET/PREFIX
+        #[arg(value_name = "PLACE")]
+        to: Location,
+    },
+    /// Remove the lock of a run that ended without releasing it
+    Unlock,
+    /// Create a bucket for states: private, versioned, encrypted, and only with TLS
+    Bucket {
+        /// Its name, which is unique among all accounts of AWS
+        #[arg(value_name = "BUCKET")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

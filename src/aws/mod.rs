@@ -32,6 +32,7 @@ mod retries;
 pub mod rights;
 mod road;
 pub mod route53;
+pub mod s3;
 pub mod scheduler;
 pub mod secretsmanager;
 mod service;
@@ -66,7 +67,7 @@ macro_rules! services {
         pub static KINDS: &[(&str, &Kind)] = &[$($($(($module::$kind::KIND, &$module::$kind::ABOUT),)+)*)+];
 
         fn providers(clients: &Clients) -> Registry {
-            let registry = Registry::tagging(clients.scope.chosen_tags.clone());
+            let registry = Registry::tagging(clients.scope.later_tags());
             $($(
                 let client = $module::$client::new(clients);
                 let registry = registry$(.with::<$module::$kind>(client.clone()))+;
@@ -105,6 +106,7 @@ services! {
     kms { Kms: Key; }
     cloudwatch { CloudWatch: Alarm; }
     acm {}
+    s3 {}
     sts {}
 }
 

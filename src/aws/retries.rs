@@ -82,15 +82,21 @@ impl ClassifyRetry for OnlyAfterSkew {
 /// A client of one of the SDK's crates that does not retry when a quota is used up.
 macro_rules! client {
     ($sdk:ident, $config:expr) => {
-        $sdk::Client::from_conf(
-            $sdk::config::Builder::from($config)
-                .retry_classifier($crate::aws::retries::NotAfter::QUOTA)
-                .retry_classifier($crate::aws::retries::AfterSkew)
-                .build(),
-        )
+        $crate::aws::retries::client_with!($sdk, $config, std::convert::identity)
     };
 }
 pub(super) use client;
+
+/// Like [`client!`], with more settings of the service's own configuration.
+macro_rules! client_with {
+    ($sdk:ident, $config:expr, $settings:expr) => {{
+        let config = $sdk::config::Builder::from($config)
+            .retry_classifier($crate::aws::retries::NotAfter::QUOTA)
+            .retry_classifier($crate::aws::retries::AfterSkew);
+        $sdk::Client::from_conf(($settings)(config).build())
+    }};
+}
+pub(super) use client_with;
 
 /// A client for calls that create. It retries only a call that was signed at a wrong time.
 macro_rules! once {

@@ -10,9 +10,10 @@
 //! cannot answer "not found". Reading and deleting therefore demand only that the resource has no other stack's tag
 //! ([`Condition::NotAnothers`]).
 
+mod account;
+
+use self::account::ACCOUNT;
 use super::KINDS;
-use super::apigatewayv2::HttpApi;
-use crate::engine::Resource as _;
 
 /// The condition key of our tag in a request.
 const GIVEN: &str = "aws:RequestTag/securelambda:stack";
@@ -66,6 +67,10 @@ pub enum Usage {
     Invoke(&'static str),
     /// To ask for the account's quotas and the caller's permissions.
     Doctor,
+    /// To read the state of the stack, if it is in a bucket.
+    ReadState,
+    /// To write the state of the stack, if it is in a bucket.
+    WriteState,
 }
 
 /// A condition on a request.
@@ -168,6 +173,10 @@ pub enum Sid {
     DomainParts,
     /// A record has no tags, so the conditions are on its name and type, and on actions that do not overwrite it.
     OwnRecords,
+    /// The state of the stack and its lock in a bucket.
+    UseState,
+    /// The list of the states in a bucket. Without it, S3 denies access to a state that does not exist yet.
+    FindStates,
     /// Changes of the user's tags on resources that carry our tag.
     RetagOwn,
     /// Changes of the user's tags on resources whose tags IAM may not know.
@@ -224,6 +233,8 @@ impl Sid {
             Self::OwnDomains => "OwnDomains",
             Self::DomainParts => "DomainParts",
             Self::OwnRecords => "OwnRecords",
+            Self::UseState => "UseState",
+            Self::FindStates => "FindStates",
             Self::RetagOwn => "RetagOwn",
             Self::Retag => "Retag",
         }
@@ -253,9 +264,11 @@ impl Sid {
             | Self::UseImages
             | Self::UseTheirPools
             | Self::TagSessions
+            | Self::UseState
             | Self::ClientsInTheirPools
             // The service that AWS would name here is not documented. The roles trust identity pools alone.
             | Self::PassRolesToGroups => &[],
+            Self::FindStates => &[IsLike("s3:prefix", "{state-prefix}*")],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag
             | Self::OwnHttpApis
@@ -321,64 +334,6 @@ impl Sid {
         }
     }
 }
-
-/// Permissions of commands that belong to no kind of resource.
-const ACCOUNT: &[StatementTemplate] = &[
-    // A caller simulates its own permissions, but the caller is not known when a policy is printed. The answer contains
-    // only the permissions of a user or a role, and nothing about another stack's resources.
-    StatementTemplate {
-        sid: Sid::AskWhatIsAllowed,
-        on: &["arn:{partition}:iam::{account}:user/*", "arn:{partition}:iam::{account}:role/*"],
-        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["iam:SimulatePrincipalPolicy"] }],
-    },
-    StatementTemplate {
-        sid: Sid::OnAnything,
-        on: &["*"],
-        rights: &[Permissions {
-            needs: &[Usage::Doctor],
-            actions: &["iam:GetAccountSummary", "lambda:GetAccountSettings"],
-        }],
-    },
-    // The throttle of all APIs of the account in the region.
-    StatementTemplate {
-        sid: Sid::FindOwn,
-        on: &["arn:{partition}:apigateway:{region}::/account"],
-        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["apigateway:GET"] }],
-    },
-    // The services use the key as the caller (docs/aws.md, Keys of the stack file).
-    StatementTemplate {
-        sid: Sid::UseKey,
-        on: &["{kms-key}"],
-        rights: &[
-            Permissions { needs: &[Usage::Read, Usage::Create, Usage::Update], actions: &["kms:Decrypt"] },
-            Permissions {
-                needs: &[Usage::Create, Usage::Update],
-                actions: &["kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
-            },
-        ],
-    },
-    // Only reads. The app client's own permissions are those of its kind.
-    StatementTemplate {
-        sid: Sid::UseTheirPools,
-        on: &["{their-pools}"],
-        rights: &[
-            Permissions {
-                needs: &[Usage::Read],
-                actions: &["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"],
-            },
-            Permissions {
-                needs: &[Usage::ListUsers],
-                actions: &["cognito-idp:ListGroups", "cognito-idp:ListUsers", "cognito-idp:ListUsersInGroup"],
-            },
-        ],
-    },
-    // `verify` calls functions behind HTTP APIs without their gateway.
-    StatementTemplate {
-        sid: Sid::OwnByTag,
-        on: &["{arn:lambda}:function:{stack}-*"],
-        rights: &[Permissions { needs: &[Usage::Invoke(HttpApi::KIND)], actions: &["lambda:InvokeFunction"] }],
-    },
-];
 
 /// A template, and the kind that lists it.
 #[derive(Debug, Clone, Copy)]

@@ -142,7 +142,8 @@ impl SecretsManager {
     }
 
     fn owns(&self, secret: &DescribeSecretOutput) -> bool {
-        self.scope.owns(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())))
+        let tags = secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value()));
+        if secret.deleted_date.is_some() { self.scope.owned(tags) } else { self.scope.owns(tags) }
     }
 
     fn tags(&self, id: &str) -> Result<Vec<aws_sdk_secretsmanager::types::Tag>, Failure> {

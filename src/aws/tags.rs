@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::error::{OrAbsent, OrFail};
 use super::settle::{Wait, settled};
 use crate::engine::{Failure, Retag, Tags, Task};
-use crate::scope::Scope;
+use crate::scope::{LINEAGE_TAG, Scope};
 
 /// The tags of a new resource as a map.
 pub(super) fn tag_map(scope: &Scope, id: &str) -> HashMap<String, String> {
@@ -15,6 +15,13 @@ pub(super) fn tag_map(scope: &Scope, id: &str) -> HashMap<String, String> {
 /// The tags in a map, which some answers leave out.
 pub(super) fn pairs(tags: Option<&HashMap<String, String>>) -> impl Iterator<Item = (&str, &str)> {
     tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// The tags in the description of a resource of API Gateway, or of an identity pool. An emulator shows the tags with which
+/// the resource was created, and changes of them only in another answer. The lineage may have been changed, so it is left
+/// out there.
+pub(super) fn described(tags: Option<&HashMap<String, String>>, emulated: bool) -> impl Iterator<Item = (&str, &str)> {
+    pairs(tags).filter(move |(key, _)| !emulated || *key != LINEAGE_TAG)
 }
 
 /// Tags in a service's own type.

@@ -19,7 +19,7 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     let name = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     // Errors that the stack file alone shows are reported before any call.
     let user = chosen(&config.stack, args.user.pool.as_deref()).map(|pool| new_user(args, pool, name)).transpose()?;
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     // The default is never used: `pool_of` succeeds only for a pool of the stack file.
     let user = user.unwrap_or_else(|| NewUser::by_email(name, Vec::new()));

@@ -28,6 +28,14 @@ pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Ed
         return Err(Error::usage("--allow-ip changes the stack file, but the built-in stack has none")
             .hint("create a stack file with `securelambda init`"));
     };
+    let list = ["firewall", "addresses"];
+    if let Some(environment) = &config.environment
+        && spec::environment_has(&config.document.text, environment, &list)
+    {
+        return Err(Error::usage(format!("the environment {environment} has its own list of addresses")).hint(
+            format!("add the address to `firewall.addresses` under [environments.{environment}], then run `up`"),
+        ));
+    }
     let (text, new) =
         spec::allow(&config.document.text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
     let Some(text) = text else { return Ok(None) };

@@ -29,7 +29,7 @@ pub(super) async fn show(args: &args::Outputs, config: Config) -> Result<Ending,
         }
         return Ok(Ending::Done);
     }
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
     let wanted = known.iter().filter(|name| args.path.as_ref().is_none_or(|only| only == *name));
     let (mut values, mut missing) = (Vec::new(), Vec::new());

@@ -10,6 +10,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::{Error, Kind};
 use crate::report::Output;
+use crate::scope::Scope;
 use crate::secret::SecretValue;
 
 /// The maximum length of a password or token on standard input, in bytes.
@@ -28,6 +29,17 @@ pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error>
     } else {
         Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed."))
     }
+}
+
+/// Asks for confirmation of a removal. If people's data goes with it, the stack's name must be typed.
+pub(super) async fn removal(output: Output, scope: &Scope, data_is_lost: bool) -> Result<(), Error> {
+    let Scope { stack, account, region, .. } = scope;
+    let what = format!("these resources of the stack {stack} from account {account}, {region}");
+    if !data_is_lost || !output.can_ask {
+        return confirm(output, &format!("Remove {what}?")).await;
+    }
+    let typed = text(&format!("Data of people is lost. Type {stack} to remove {what}")).await?;
+    if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
 }
 
 /// Asks for a password, twice if it is new. `instead` names the flags that replace the prompt.

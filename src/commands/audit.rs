@@ -23,7 +23,7 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
         report_file::check(file)?;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut session = Session::open(config, Sources::Packed).await?;
+    let mut session = Session::existing(config, Sources::Packed).await?;
     let state = session.state().await?;
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;

@@ -1,13 +1,15 @@
 //! `doctor`: checks credentials, account, stack and machine. Without usable credentials it still checks the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::session::{Session, Sources, state_id};
-use super::{Ending, policy};
+use super::session::{Session, Sources};
+use super::states::state_id;
+use super::{Ending, policy, states};
 use crate::aws::account::{Account, Expiry, simulated};
 use crate::aws::lambda::{provisioned_concurrency, reserved_concurrency};
 use crate::aws::secretsmanager::SecretsManager;
@@ -16,12 +18,13 @@ use crate::doctor::{self, Area, Health, HealthCheck, Rights};
 use crate::engine::{CancellationToken, Comparison, Failure, ReadResult, Refresh};
 use crate::error::{Error, Kind};
 use crate::local::tools;
+use crate::location::Location;
 use crate::operator::{Wanted, questions};
 use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
-use crate::report::{answer, checkup_text, clock, completed_document, date};
+use crate::report::{answer, checkup_text, completed_document, date, moment};
 use crate::spec::Stack;
-use crate::state::{self, State, StateBackend};
+use crate::state::{Folder, State, StateBackend};
 use crate::topology::ids;
 
 /// The number of concurrent policy simulations. IAM throttles more than that, and for a long time.
@@ -35,11 +38,19 @@ const SOON: i64 = 182 * 86_400;
 
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let output = config.output;
-    let (local, stack, backend) = (config.connection.local, config.stack.clone(), state::open(&config.state_dir));
+    let (local, stack, place) = (config.connection.local, config.stack.clone(), config.state.clone());
+    // Without a session, only a folder can be checked.
+    let mut backend: Option<Arc<dyn StateBackend>> = match &place {
+        Location::Folder(folder) => Some(Arc::new(Folder::new(folder))),
+        Location::Bucket { .. } => None,
+    };
     let mut checks = Vec::new();
     let mut kind = Kind::Other;
     match Session::open(config, Sources::Packed).await {
-        Ok(session) => checks.extend(in_the_account(&session, &stop).await?),
+        Ok(session) => {
+            checks.extend(in_the_account(&session, &stop).await?);
+            backend = Some(states::open(&place, &session.clients, &session.config.connection));
+        }
         Err(error) if error.kind == Kind::Usage => return Err(error),
         Err(error) => {
             kind = error.kind;
@@ -48,7 +59,9 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Endin
         }
     }
     checks.extend(runtimes(&stack));
-    checks.push(state_storage(&*backend).await);
+    if let Some(backend) = backend {
+        checks.push(state_storage(&*backend, &stack.name).await);
+    }
     checks.extend(machine(local).await);
     checks.sort_by_key(|check| check.area as u8);
     let bad = checks.iter().filter(|check| check.health == Health::Bad).count();
@@ -80,11 +93,6 @@ pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<HealthCheck> {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// `2026-11-28 12:34:56.000Z`
-fn moment(unix: i64) -> String {
-    format!("{} {}", date(unix), clock(unix.saturating_mul(1000)))
 }
 
 fn runtimes(stack: &Stack) -> Vec<HealthCheck> {
@@ -226,7 +234,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let scope = session.scope();
-    let named = policy::named(&session.config.stack, session.scope());
+    let named = policy::named(&session.config, session.scope());
     let mut questions = questions(&Wanted { scope, works: &[], kinds: &kinds, named: &named });
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.
@@ -249,9 +257,9 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
 }
 
 /// Whether states can be saved.
-async fn state_storage(backend: &dyn StateBackend) -> HealthCheck {
+async fn state_storage(backend: &dyn StateBackend, stack: &str) -> HealthCheck {
     let check = |health, finding| HealthCheck::new(Area::Machine, "state storage", health, finding);
-    match backend.check().await {
+    match backend.check(stack).await {
         Ok(()) => check(Health::Good, format!("{} is writable", backend.description())),
         Err(error) => check(Health::Bad, error.message).hint(error.hint),
     }

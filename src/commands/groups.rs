@@ -19,7 +19,7 @@ use crate::state::State;
 use crate::topology::ids;
 
 pub(super) async fn list(args: &args::Groups, config: Config) -> Result<Ending, Error> {
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let pools = match &args.pool {
         Some(pool) => vec![pool_of(&session, Some(pool)).await?],
         None => session.outputs(&session.state().await?).pools.into_iter().collect(),

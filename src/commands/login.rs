@@ -69,7 +69,7 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
             "use `securelambda token` with --password-stdin; or pass --no-browser and open the printed address",
         ));
     }
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let (loopback, login) = Loopback::of_pool(&session.config.stack, &name)?;
     let missing = || Error::other(format!("the domain of {name} does not exist yet")).hint("run `securelambda up`");
@@ -105,7 +105,7 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
 }
 
 pub(super) async fn logout(args: &args::Logout, config: Config) -> Result<Ending, Error> {
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let user = match UserSession::find(&session, &pool) {
         Ok(Some(user)) => user,

@@ -37,7 +37,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
     if let Some(function) = args.function.as_ref().filter(|function| !names.contains(function)) {
         return Err(Error::unknown("function", function, &names.iter().map(String::as_str).collect::<Vec<_>>()));
     }
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let mut sources = sources(args, &session, &names).await?;
     let logs = Logs::new(&session.clients);
     let output = session.config.output;

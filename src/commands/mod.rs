@@ -8,6 +8,7 @@ mod ask;
 mod audit;
 mod call;
 mod consequences;
+mod cost;
 mod doctor;
 mod domains;
 mod down;
@@ -36,8 +37,11 @@ mod programs;
 mod queues;
 mod removal;
 mod report_file;
+mod saved_plan;
 mod schema;
 mod session;
+mod state;
+mod states;
 mod status;
 mod sweep;
 mod tables;
@@ -59,9 +63,9 @@ use crate::config::Config;
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
-use crate::report::Output;
+use crate::report::{Output, say};
 use crate::spec::{Api, ApiKind, Limits, Mode, Route, Stack, Throughput};
-use crate::state::{self, State};
+use crate::state::{State, StateStore, states_of};
 
 /// How a command ends if it does not end in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             StackCommand::Sweep(args) => {
                 let ended = sweep::run(args, run.shared, output, run.stop.clone()).await;
                 // Without a stack, `sweep` prints a list and no events.
-                if run.shared.stack.is_some() { run.summarize("sweep", ended) } else { ended }
+                if run.shared.stack.is_some() || args.expired { run.summarize("sweep", ended) } else { ended }
             }
             StackCommand::Status(args) => {
                 run.until_ctrl_c(async |config, stop| status::run(args, config, stop).await).await
@@ -136,7 +140,9 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             ToolCommand::Doctor => run.until_ctrl_c(async |config, stop| doctor::run(config, stop).await).await,
             ToolCommand::Policy(args) => run.until_ctrl_c(async |config, _| policy::run(args, &config).await).await,
             ToolCommand::Export(args) => run.until_ctrl_c(async |config, _| export::run(args, &config).await).await,
+            ToolCommand::Cost(args) => Ok(cost::run(args, &run.config()?)),
             ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
+            ToolCommand::State(command) => run.until_ctrl_c(async |config, _| state::run(command, config).await).await,
             ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
             ToolCommand::Completions(args) => Ok(manual::completions(args)),
             ToolCommand::Man(args) => manual::man(args),
@@ -233,6 +239,17 @@ async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Resu
     }
 }
 
+/// Releases the lock of a run that ended in any way. A lock that cannot be released only delays the next run, so that is no
+/// error.
+async fn released<T>(ended: Result<T, Error>, store: &mut dyn StateStore, output: Output) -> Result<T, Error> {
+    if let Err(error) = store.release().await
+        && !output.quiet
+    {
+        say(&format!("warning: the lock could not be released: {error}; {}", error.hint));
+    }
+    ended
+}
+
 /// The error of a run that did not finish everything.
 fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.save_error.is_some() || done.stopped {
@@ -255,8 +272,8 @@ async fn recorded(config: &Config) -> Result<State, Error> {
         config.connection.region.as_ref().is_none_or(|region| *region == state.region)
             && (!config.connection.local || state.endpoint.is_some())
     };
-    let backend = state::open(&config.state_dir);
-    let mut states = state::states_of(&*backend, &config.stack.name).await?;
+    let backend = states::offline(config).await?;
+    let mut states = states_of(&*backend, &config.stack.name).await?;
     states.retain(wanted);
     match states.len() {
         0 => {
@@ -269,7 +286,7 @@ async fn recorded(config: &Config) -> Result<State, Error> {
             let places: Vec<String> =
                 states.iter().map(|state| format!("{} in {}", state.account, state.region)).collect();
             Err(Error::usage(format!("{} stacks have this name", places.len()))
-                .hint(format!("choose one with --region, --local or --state-dir: {}", places.join(", "))))
+                .hint(format!("choose one with --region, --local or --state: {}", places.join(", "))))
         }
     }
 }

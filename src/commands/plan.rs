@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::consequences::{Consequences, Removable};
-use super::session::{Session, Sources, state_id};
+use super::saved_plan::SavedPlan;
+use super::session::{Session, Sources};
+use super::states::state_id;
 use super::{Ending, ownership};
 use crate::args;
 use crate::config::Config;
@@ -13,7 +15,9 @@ use crate::costs::{Price, costs};
 use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
-use crate::report::{Output, advise, answer, completed_document, costs_text, grants_text, plan_json, plan_text};
+use crate::report::{
+    Output, advise, answer, completed_document, costs_text, grants_text, plan_json, plan_markdown, plan_text,
+};
 use crate::spec::policies::{self, Known};
 use crate::state::State;
 use crate::topology::ids::{self, ApiIds};
@@ -22,11 +26,17 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let mut session = Session::open(config, Sources::Packed).await?;
     let scope = &session.scope().clone();
     let state = session.store.read().await?;
-    let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
-    session.recall(&state);
+    let mut state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
+    ownership::claim(&mut session, &mut state, args.adopt);
     let refresh = session.refresh(&state, &stop).await?;
-    ownership::check(&session, ownership::unrecorded(&session, &state, &refresh), "plan", args.adopt).await?;
+    if !args.adopt {
+        ownership::check(&session, &state, &ownership::read(&session, &state, &refresh), "plan").await?;
+    }
+    ownership::record(&session, &mut state);
     let plan = Plan::new(&session.graph, &refresh, &state);
+    if let Some(path) = &args.out {
+        SavedPlan::new(&session, &state, &plan, args.adopt).write(path)?;
+    }
     let Consequences { mut kept, lost } = Consequences::of(&session, &state, &plan, Removable::default()).await?;
     // The plan itself already shows the resources that it refuses.
     kept.retain(|kept| !refusals(&plan).any(|refused| *refused == kept.id));
@@ -56,6 +66,13 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
         answer(&super::pretty(&completed_document(document)));
+    } else if args.markdown {
+        let title = format!("`{}` in {}, {}", scope.stack, scope.account, scope.region);
+        let notes: Vec<String> = super::notes(&session.config.stack).into_iter().chain(lost).chain(second).collect();
+        answer(&plan_markdown(&plan, &title, session.emulator().is_some(), &notes));
+        for kept in &kept {
+            answer(&format!("\n**`up` will fail:** {} {}", kept.why, kept.hint));
+        }
     } else {
         let Output { verbose, answers, .. } = session.config.output;
         session.announce();

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::Ending;
-use super::session::{stored, who_am_i};
+use super::session::who_am_i;
+use super::states::{state_id, stored};
 use crate::args;
 use crate::aws::apigatewayv2::DomainName;
 use crate::aws::cognito::AppClient;
@@ -16,23 +17,32 @@ use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::engine::Resource as _;
 use crate::error::{Error, Kind};
-use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Named, Wanted, policies};
+use crate::location::Location;
+use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Named, StatePlace, Wanted, policies};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
 use crate::report::{answer, quoted, say};
 use crate::scope::{Scope, partition_of};
 use crate::spec::{KmsKey, Stack, Topic};
+use crate::state::{Folder, State, StateBackend as _};
 use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
-    let (scope, endpoint) = if let Some(account) = &args.account {
-        (offline(account, config)?, config.connection.endpoint.clone())
+    let (scope, endpoint, state) = if let Some(account) = &args.account {
+        let scope = offline(account, config)?;
+        // A state in a bucket cannot be read without credentials.
+        let state = match &config.state {
+            Location::Folder(folder) => Folder::new(folder).read(&state_id(&scope)).await?,
+            Location::Bucket { .. } => None,
+        };
+        (scope, config.connection.endpoint.clone(), state)
     } else {
         let (clients, _, endpoint) = who_am_i(config).await?;
-        (clients.scope, endpoint)
+        let state = stored(config, &clients, endpoint.as_deref()).read().await?;
+        (clients.scope, endpoint, state)
     };
     check_boundary(config.stack.permissions_boundary.as_deref(), &scope.account)?;
-    let documents = least(config, &scope, endpoint.as_deref(), &args.works).await?;
+    let documents = least(config, &scope, endpoint.as_deref(), &args.works, state.as_ref());
     if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
         return Err(Error::other(format!(
             "the permissions do not fit into {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
@@ -97,27 +107,25 @@ fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
 }
 
 /// The minimal policies for the resources in the stack file, and for those in the state file that `up` will remove.
-async fn least(
+fn least(
     config: &Config,
     scope: &Scope,
     endpoint: Option<&str>,
     works: &[CommandName],
-) -> Result<Vec<Document>, Error> {
-    let state = stored(config, scope, endpoint).read().await?;
+    state: Option<&State>,
+) -> Vec<Document> {
     let domains =
-        state.iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
+        state.into_iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
     let domains = domains.filter_map(|record| Some(record.outputs.as_ref()?["name"].as_str()?.to_owned()));
     // An app client without a parent is in an existing pool, or was in one when it was created.
-    let records = state.iter().flat_map(|state| state.resources.values());
+    let records = state.into_iter().flat_map(|state| state.resources.values());
     let clients = records.filter(|record| record.kind == AppClient::KIND && record.parent.is_none());
     let left = clients.filter_map(|record| Some(record.outputs.as_ref()?["pool_id"].as_str()?.to_owned()));
-    let tagged = state.as_ref().is_some_and(|state| !state.tags.is_empty());
-    let mut named = named(&config.stack, scope);
+    let mut named = named(config, scope);
     named.domains.extend(domains);
     named.with_our_clients.extend(left.map(|id| scope.arn("cognito-idp", &format!("userpool/{id}"))));
     named.their_pools.extend(named.with_our_clients.clone());
-    named.tags |= tagged;
-    let recorded = state.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
+    let recorded = state.into_iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // The functions' code makes no difference here.
     let graph = topology::desired(
         &config.stack,
@@ -128,11 +136,12 @@ async fn least(
         None,
     );
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
-    Ok(policies(&Wanted { scope, works, kinds: &kinds, named: &named }))
+    policies(&Wanted { scope, works, kinds: &kinds, named: &named })
 }
 
 /// The resources named in the stack file that the operator's policies must contain.
-pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
+pub(super) fn named(config: &Config, scope: &Scope) -> Named {
+    let stack = &config.stack;
     let clients = stack.existing_pools.values().filter(|pool| pool.client_id.is_none());
     Named {
         boundary: stack.permissions_boundary.clone(),
@@ -144,13 +153,16 @@ pub(super) fn named(stack: &Stack, scope: &Scope) -> Named {
         their_pools: stack.existing_pools.values().map(|pool| pool.arn(scope)).collect(),
         with_our_clients: clients.map(|pool| pool.arn(scope)).collect(),
         provider_secrets: stack.provider_secrets().map(str::to_owned).collect(),
+        state: match &config.state {
+            Location::Folder(_) => None,
+            Location::Bucket { bucket, prefix } => Some(StatePlace { bucket: bucket.clone(), prefix: prefix.clone() }),
+        },
         domains: stack.domains().map(|domain| domain.name.clone()).collect(),
         told_topics: topics(stack, Topic::tells_addresses),
         queued_topics: topics(stack, |topic| topic.queues().next().is_some()),
         mail: stack.pools.values().any(|pool| pool.mail.sender.is_some()),
         session_tags: stack.identity_pools.values().any(|pool| !pool.tags.is_empty()),
         https: stack.topics.values().any(Topic::tells_https),
-        tags: !stack.tags.is_empty(),
     }
 }
 

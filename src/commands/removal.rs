@@ -64,6 +64,25 @@ pub(super) fn at(region: &str, profile: Option<&str>, endpoint: Option<&str>) ->
     format!("--region {region}{}{}", flag("profile", profile), flag("endpoint-url", endpoint))
 }
 
+/// Removes the state of a stack that is gone. If some of its secrets or keys can still be restored, the state stays
+/// without resources, for its lineage. Returns whether the stack is gone.
+pub(super) async fn finish(
+    removed: &Removed,
+    stack: &str,
+    state: &State,
+    store: &mut dyn StateStore,
+) -> Result<bool, Error> {
+    if !removed.is_clean() || !state.resources.is_empty() {
+        return Ok(false);
+    }
+    if state.serial > 0 && removed.inventory.of(stack).any(|one| one.until.is_some()) {
+        store.save(state).await?;
+    } else {
+        store.delete().await?;
+    }
+    Ok(true)
+}
+
 /// Prints a removal, in words or as JSON.
 pub(super) struct Report<'a> {
     /// `down` or `sweep`.

@@ -13,15 +13,16 @@ use crate::config::{Config, Connection, check_endpoint, environment, variable};
 use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Failure, Graph, Refresh, Registry, refresh};
 use crate::error::{Error, Kind};
-use crate::local::Local;
+use crate::local::{Local, Status};
 use crate::outputs::Outputs;
 use crate::regions::Needs;
 use crate::report::{answer, command, date, emulator_text, say};
-use crate::scope::Scope;
+use crate::scope::{EXPIRES_TAG, Lineage, Scope};
 use crate::spec::KmsKey;
-use crate::state::{self, StackState, State, StateId, StateStore};
+use crate::state::{StackState, State, StateStore};
 use crate::topology::{self, SecretValues, ids};
 
+use super::states::stored;
 use super::{note_unless, values};
 
 /// A stack, and the connection to its account.
@@ -56,6 +57,17 @@ impl Session {
     /// Connects, and makes the graph. Reads the functions' code and the caller's identity, and no value of a secret.
     pub(super) async fn open(config: Config, sources: Sources) -> Result<Self, Error> {
         Self::with(config, sources, BTreeSet::new()).await
+    }
+
+    /// Opens a session for a command that needs an existing stack. An emulator that is not running has none, and is not
+    /// started.
+    pub(super) async fn existing(config: Config, sources: Sources) -> Result<Self, Error> {
+        let needs = topology::needs(&config.stack);
+        if config.connection.local && Local::from_env(variable)?.status().await? == Status::Stopped {
+            return Err(Error::new(Kind::NoStack, "the emulator is not running, so there is no stack in it")
+                .hint("`securelambda up --local` starts it and creates the stack"));
+        }
+        Self::connected(config, sources, BTreeSet::new(), &needs).await
     }
 
     /// Opens a session for a run that only removes resources. The region may lack services that the stack needs.
@@ -103,7 +115,7 @@ impl Session {
             layers_left_out(&config, &scope.account);
         }
         let secrets = values::unread(&config, rotate);
-        let store = stored(&config, scope, endpoint.as_deref());
+        let store = stored(&config, &clients, endpoint.as_deref());
         let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets, None);
         let registry = registry(&clients);
         Ok(Self {
@@ -140,15 +152,26 @@ impl Session {
         self.graph.spare(super::tables::spared(named));
     }
 
-    /// Reads from the state whether the stack has a KMS key that the stack file no longer wants. If so, the graph is
-    /// made again so that the resources stop using the key before it is removed. This is needed only before settings
-    /// are compared.
+    /// Takes from the state what reading and comparing need.
+    ///
+    /// The lineage decides which resources belong to the stack. If the stack has a KMS key that the stack file no
+    /// longer wants, the graph is made again so that the resources stop using the key before it is removed.
     pub(super) fn recall(&mut self, state: &State) {
+        let tags = &mut self.clients.scope.chosen_tags;
+        tags.clone_from(&self.config.stack.tags);
+        tags.extend(state.expires.map(|time| (EXPIRES_TAG.to_owned(), time.to_string())));
+        self.accept(Lineage::of(state));
         let wanted = self.config.stack.kms_key == Some(KmsKey::Create);
         self.former_key = ids::key().recorded(state).filter(|_| !wanted).map(|key| key.arn);
         if self.former_key.is_some() {
             self.fill(&self.unread.clone());
         }
+    }
+
+    /// From now on, resources of these lineages are the stack's.
+    pub(super) fn accept(&mut self, lineage: Lineage) {
+        self.clients.scope.lineage = lineage;
+        self.registry = registry(&self.clients);
     }
 
     pub(super) fn scope(&self) -> &Scope {
@@ -174,7 +197,7 @@ impl Session {
             );
             return Err(Error::new(Kind::Account, message)
                 .hint(format!("use credentials of account {}", other.account))
-                .hint("or create another stack with --stack or --state-dir"));
+                .hint("or create another stack with --stack or --state"));
         }
         Ok(())
     }
@@ -190,8 +213,8 @@ impl Session {
     /// The stack has no state, so it does not exist.
     pub(super) async fn state(&self) -> Result<State, Error> {
         match self.store.read().await? {
-            Some(state) => Ok(state),
-            None => Err(self.no_stack().await),
+            Some(state) if !state.is_of_removed_stack() => Ok(state),
+            _ => Err(self.no_stack().await),
         }
     }
 
@@ -253,16 +276,6 @@ fn layers_left_out(config: &Config, account: &str) {
         let (who, run) = (functions.join(", "), if functions.len() == 1 { "runs" } else { "run" });
         note(&format!("warning: the emulator does not have the layer {layer}, so {who} {run} without it there"));
     }
-}
-
-/// Access to the state of this configuration's stack.
-pub(super) fn stored(config: &Config, scope: &Scope, endpoint: Option<&str>) -> StackState {
-    StackState::new(state::open(&config.state_dir), state_id(scope), endpoint)
-}
-
-pub(super) fn state_id(scope: &Scope) -> StateId {
-    let Scope { stack, account, region, .. } = scope.clone();
-    StateId { stack, account, region }
 }
 
 /// Connects, and returns the clients, the caller's identity, and the endpoint if it is not AWS's own.

@@ -17,7 +17,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     if args.offline {
         return offline(&config).await;
     }
-    let mut session = Session::open(config, Sources::Packed).await?;
+    let mut session = Session::existing(config, Sources::Packed).await?;
     let state = session.state().await?;
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
@@ -54,6 +54,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         rows.iter().filter_map(|row| super::permissions::note(parts(row).parts(), &row.drift)).collect();
     let sound = rows.iter().all(|row| ["live", "kept"].contains(&row.state));
     let outputs = session.outputs(&state);
+    let others = super::ownership::note(&session, &state);
     if session.config.output.json {
         let document = json!({
             "schema_version": SCHEMA_VERSION,
@@ -63,7 +64,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::notes(&session.config.stack).iter().chain(&added).collect::<Vec<_>>(),
+            "notes": super::notes(&session.config.stack).iter().chain(&added).chain(&others).collect::<Vec<_>>(),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&completed_document(document)));
@@ -77,7 +78,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
                 advise(&format!("\n{limits}"));
             }
         }
-        for note in super::notes(&session.config.stack).iter().chain(&added) {
+        for note in super::notes(&session.config.stack).iter().chain(&added).chain(&others) {
             advise(&format!("\n{note}"));
         }
     }

@@ -1,28 +1,31 @@
 //! `sweep`: finds resources by their tags in AWS's lists. It needs neither a stack file nor a state file. If a state
 //! file exists, it is locked, and it is deleted together with the stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ask::confirm;
-use super::removal::{Report, at, lost, recoverable, removal};
+use super::ask;
+use super::removal::{Report, at, finish, lost, recoverable, removal};
 use super::session::{access, connected, refuse_root};
-use super::{Ending, or_stopped, tables};
+use super::states::state_id;
+use super::{Ending, or_stopped, released, states, tables};
 use crate::args::{self, Shared};
+use crate::aws::Clients;
+use crate::aws::connect::Access;
 use crate::aws::kind::cleanup_position;
 use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
-use crate::config::Connection;
-use crate::engine::{CancellationToken, Id, Inventory, Removal, add_listed, list_all};
+use crate::config::{Connection, place_of_states};
+use crate::engine::{CancellationToken, Id, Inventory, Removal, StopLevel, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
-use crate::report::{Output, answer, say, swept_text, unread_lines};
+use crate::report::{Output, answer, moment, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
 use crate::spec::check_name;
-use crate::state::{self, StackState, StateId};
+use crate::state::{StackState, State, StateBackend, StateStore};
 
 pub(super) async fn run(
     args: &args::Sweep,
@@ -30,11 +33,14 @@ pub(super) async fn run(
     output: Output,
     stop: CancellationToken,
 ) -> Result<Ending, Error> {
+    if args.expired && shared.stack.is_some() {
+        return Err(Error::usage("--expired removes every stack that has expired, so it takes no --stack"));
+    }
     if let Some(stack) = &shared.stack {
         check_name(stack).map_err(Error::usage)?;
     } else if !args.remove_tables.is_empty() {
         return Err(Error::usage("--remove-table requires --stack").hint("name the stack with --stack NAME"));
-    } else if args.purge {
+    } else if args.purge && !args.expired {
         return Err(
             Error::usage("--purge requires --stack").hint("name the stack: `securelambda sweep --stack NAME --purge`")
         );
@@ -46,81 +52,173 @@ pub(super) async fn run(
     // Nothing is created, so the region may lack services.
     let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
-    let id =
-        |stack: &str| StateId { stack: stack.to_owned(), account: scope.account.clone(), region: scope.region.clone() };
-    let backend = state::open(&shared.state_dir);
-    let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let registry = registry_with(&clients, mode);
+    let backend = states::open(&place_of_states(shared), &clients, &connection);
+    let registry = registry_with(&clients, DeletionMode::Recoverable);
+    let removing =
+        Removing { args, shared, output, connection: &connection, access: &access, backend: Arc::clone(&backend) };
+    if args.expired {
+        refuse_root(&caller, access.endpoint.as_deref())?;
+        let inventory = or_stopped(&stop, async { Ok(list_all(&registry, &Whose::Any, &stop).await?) }).await?;
+        return removing.expired(&clients, inventory, &stop).await;
+    }
     if shared.stack.is_none() {
         let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
         inventory.listed.sort_by(|a, b| (cleanup_position(a.kind), &a.id).cmp(&(cleanup_position(b.kind), &b.id)));
         let on_record = backend.list().await?;
         let location = |stack: &str| {
-            let id = id(stack);
+            let id = state_id(&Scope { stack: stack.to_owned(), ..scope.clone() });
             on_record.contains(&id).then(|| backend.location(&id))
         };
         return list(&inventory, scope, &location, output);
     }
-
     refuse_root(&caller, access.endpoint.as_deref())?;
-    let stored = StackState::new(Arc::clone(&backend), id(&scope.stack), access.endpoint.as_deref());
-    let (mut state, mut store) = stored.lock("securelambda sweep").await?;
-    let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
-    let inventory = removal.list(&registry, &stop).await?;
-    let mut targets = Vec::new();
-    let kept = tables::keep(&mut removal, &[], &inventory, &mut targets);
-    let report = Report {
-        verb: "sweep",
-        again: format!("sweep --stack {}", scope.stack),
-        scope,
-        at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
-        output,
-        registry: &registry,
-        jobs: usize::from(shared.jobs),
-        stop: &stop,
-        purge: args.purge,
-        foreign: &[],
-        kept: &kept,
-    };
-    add_listed(&mut targets, removal.ours(&inventory));
-    targets.sort_by(|a, b| a.id.cmp(&b.id));
-    if targets.is_empty() {
-        let removed = Removal::nothing(&registry, inventory, &[]);
+    removing.one(&clients, &stop).await
+}
+
+/// The stacks that have expired, with the time, in seconds since 1970. A stack of which some resource has no such time
+/// stays: a run that lets it stay may have been interrupted.
+fn expired(inventory: &Inventory, now: i64) -> Vec<(String, i64)> {
+    let mut stacks = BTreeMap::<&str, Option<i64>>::new();
+    for one in inventory.listed.iter().filter(|one| one.until.is_none()) {
+        let Some(stack) = one.stack.as_deref() else { continue };
+        let latest = stacks.entry(stack).or_insert(Some(i64::MIN));
+        *latest = latest.zip(one.expires).map(|(latest, expires)| latest.max(expires));
+    }
+    let over = |(stack, expires): (&str, Option<i64>)| Some((stack.to_owned(), expires.filter(|time| *time < now)?));
+    stacks.into_iter().filter_map(over).collect()
+}
+
+/// The removal of one stack.
+struct Removing<'a> {
+    args: &'a args::Sweep,
+    shared: &'a Shared,
+    output: Output,
+    connection: &'a Connection,
+    access: &'a Access,
+    backend: Arc<dyn StateBackend>,
+}
+
+impl Removing<'_> {
+    /// Removes every stack that has expired. A stack that cannot be removed does not keep the others.
+    async fn expired(
+        &self,
+        clients: &Clients,
+        inventory: Inventory,
+        stop: &CancellationToken,
+    ) -> Result<Ending, Error> {
+        let expired = expired(&inventory, clients.now_ms() / 1000);
+        let tell = |text: &str| {
+            if !self.output.json && !self.output.quiet {
+                say(text);
+            }
+        };
+        if expired.is_empty() {
+            let Scope { account, region, .. } = &clients.scope;
+            tell(&format!("No stack has expired in account {account}, {region}."));
+        }
+        let mut ended = Ok(Ending::Done);
+        for (stack, time) in expired {
+            tell(&format!("The stack {stack} expired on {}.", moment(time)));
+            let mut clients = clients.clone();
+            clients.scope.stack = stack;
+            if let Err(error) = self.one(&clients, stop).await {
+                if stop.level() != StopLevel::No {
+                    return Err(error);
+                }
+                tell(&format!("error: {}", error.message));
+                ended = Err(error);
+            }
+        }
+        if inventory.unread.is_empty() {
+            return ended;
+        }
+        for line in inventory.unread.iter().flat_map(unread_lines) {
+            tell(&line);
+        }
+        ended.and(Err(unlisted()))
+    }
+
+    /// Removes the stack that `clients` are for.
+    async fn one(&self, clients: &Clients, stop: &CancellationToken) -> Result<Ending, Error> {
+        let endpoint = self.access.endpoint.as_deref();
+        let stored = StackState::new(Arc::clone(&self.backend), state_id(&clients.scope), endpoint);
+        let (state, mut store) = stored.lock("securelambda sweep").await?;
+        let ended = self.run(clients, state, &mut *store, stop).await;
+        released(ended, &mut *store, self.output).await
+    }
+
+    async fn run(
+        &self,
+        clients: &Clients,
+        mut state: State,
+        store: &mut dyn StateStore,
+        stop: &CancellationToken,
+    ) -> Result<Ending, Error> {
+        let Self { args, shared, output, connection, access, .. } = *self;
+        let scope = &clients.scope;
+        let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
+        let registry = registry_with(clients, mode);
+        let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
+        let inventory = removal.list(&registry, stop).await?;
+        if state.lineage.is_none() {
+            // What this run leaves, a later `down` must accept.
+            let mut lineages: BTreeSet<String> =
+                inventory.of(&scope.stack).filter_map(|one| one.lineage.clone()).collect();
+            state.lineage = lineages.pop_first();
+            state.takeover = Some(lineages).filter(|others| !others.is_empty());
+        }
+        let mut targets = Vec::new();
+        let kept = tables::keep(&mut removal, &[], &inventory, &mut targets);
+        let report = Report {
+            verb: "sweep",
+            again: format!("sweep --stack {}", scope.stack),
+            scope,
+            at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
+            output,
+            registry: &registry,
+            jobs: usize::from(shared.jobs),
+            stop,
+            purge: args.purge,
+            foreign: &[],
+            kept: &kept,
+        };
+        add_listed(&mut targets, removal.ours(&inventory));
+        targets.sort_by(|a, b| a.id.cmp(&b.id));
+        if targets.is_empty() {
+            let removed = Removal::nothing(&registry, inventory, &[]);
+            report.tell(&removed, state.resources.len());
+            report.ending(&removed)?;
+            if kept.is_empty() && recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {
+                let Scope { stack, account, region, .. } = scope;
+                return Err(Error::new(
+                    Kind::NoStack,
+                    format!("the stack {stack} has no resources in account {account}, {region}"),
+                )
+                .hint("`securelambda sweep` lists all stacks")
+                .summed_up());
+            }
+            return Ok(Ending::Done);
+        }
+        tables::exist(&args.remove_tables, &BTreeMap::new(), targets.iter().map(|target| &target.id))?;
+        let lost = or_stopped(stop, lost(clients, &targets, &BTreeMap::new(), &report.again)).await?;
+        report.announce(&targets);
+        for line in lost.iter().filter(|_| !output.json && !output.quiet) {
+            say(line);
+        }
+        if !shared.yes && !connection.local {
+            or_stopped(stop, ask::removal(output, scope, !lost.is_empty())).await?;
+        }
+        let removed = report.carry_out(&removal, &mut state, store, targets, Vec::new()).await?;
+        if removed.is_clean() {
+            // Drop the records of children, which were deleted with their parents.
+            state.resources.retain(|id, row| removal.spared.holds(&row.kind, &Id::from(id.as_str())));
+            if !finish(&removed, &scope.stack, &state, store).await? {
+                store.save(&state).await?;
+            }
+        }
         report.tell(&removed, state.resources.len());
-        report.ending(&removed)?;
-        if kept.is_empty() && recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {
-            let Scope { stack, account, region, .. } = scope;
-            return Err(Error::new(
-                Kind::NoStack,
-                format!("the stack {stack} has no resources in account {account}, {region}"),
-            )
-            .hint("`securelambda sweep` lists all stacks")
-            .summed_up());
-        }
-        return Ok(Ending::Done);
+        report.ending(&removed)
     }
-    tables::exist(&args.remove_tables, &BTreeMap::new(), targets.iter().map(|target| &target.id))?;
-    let lost = or_stopped(&stop, lost(&clients, &targets, &BTreeMap::new(), &report.again)).await?;
-    report.announce(&targets);
-    for line in lost.iter().filter(|_| !output.json && !output.quiet) {
-        say(line);
-    }
-    if !shared.yes && !connection.local {
-        let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
-        or_stopped(&stop, confirm(output, &question)).await?;
-    }
-    let removed = report.carry_out(&removal, &mut state, &mut *store, targets, Vec::new()).await?;
-    if removed.is_clean() {
-        // Drop the records of children, which were deleted with their parents.
-        state.resources.retain(|id, row| removal.spared.holds(&row.kind, &Id::from(id.as_str())));
-        if state.resources.is_empty() {
-            store.delete().await?;
-        } else {
-            store.save(&state).await?;
-        }
-    }
-    report.tell(&removed, state.resources.len());
-    report.ending(&removed)
 }
 
 /// Prints the listed resources, by stack.
@@ -163,7 +261,11 @@ fn list(
     for line in inventory.unread.iter().flat_map(unread_lines).filter(|_| !output.json && !output.quiet) {
         say(&line);
     }
-    Err(Error::new(Kind::Resource, "some services could not be listed, so there may be more stacks and resources").hint(
+    Err(unlisted())
+}
+
+fn unlisted() -> Error {
+    Error::new(Kind::Resource, "some services could not be listed, so there may be more stacks and resources").hint(
         "`securelambda policy` prints the permissions for one stack; a list of all stacks requires them for all stacks",
-    ))
+    )
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
 
 async fn of_user(args: &args::Token, name: &str, config: Config) -> Result<Ending, Error> {
     let email = name_of_signer(&config.stack, args.pool.as_deref(), name)?;
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let tokens = sign_in(&session, (&pool_name, &pool), &email, &args.sign_in).await?;
     if session.config.output.json {
@@ -49,7 +49,7 @@ async fn of_user(args: &args::Token, name: &str, config: Config) -> Result<Endin
 /// A program has only an access token.
 async fn of_program(args: &args::Token, client: &str, config: Config) -> Result<Ending, Error> {
     let pool = programs::pool_of(&config.stack, args.pool.as_deref(), client)?;
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
     let granted = programs::token(&session, &outputs, &pool, client).await?;
     if session.config.output.json {

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &args::Traffic, config: Config) -> Result<Ending, 
     if config.stack.firewall.is_none() {
         return Err(Error::other("this stack has no firewall").hint("add a [firewall] section to the stack file"));
     }
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let Some(firewall) = session.outputs(&session.state().await?).firewall else {
         return Err(Error::other("the firewall does not exist yet").hint("run `securelambda up`"));
     };

@@ -1,23 +1,28 @@
 //! `up`: plans, asks for confirmation, creates or updates the stack, and prints the routes and the next commands. It
 //! continues the work of an interrupted run.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::ask::confirm;
 use super::consequences::{Consequences, Removable};
+use super::saved_plan::SavedPlan;
 use super::session::{Session, Sources};
 use super::{Ending, ownership, values};
-use crate::args;
+use crate::args::{self, Ttl};
 use crate::aws::account::Account;
 use crate::aws::kind::cleanup_position;
 use crate::config::Config;
 use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::report::{self, answer, command, counts, emulator_text, id_width, plan_text, quoted, say, summary_line};
-use crate::state::State;
+use crate::report::{
+    self, answer, command, counts, emulator_text, id_width, moment, plan_text, quoted, say, summary_line,
+};
+use crate::scope::Scope;
+use crate::state::{State, StateStore};
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let rotate = values::to_rotate(&config, &args.rotate)?;
@@ -26,26 +31,58 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     if let Some(emulator) = session.emulator().filter(|_| !session.config.output.json) {
         say_unless(session.config.output.quiet, &emulator_text(&emulator, session.config.output.columns));
     }
+    let output = session.config.output;
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;
     super::groups::check(&session, &args.remove_groups)?;
     super::tables::check(&session, &args.remove_tables)?;
     session.remove_tables(&args.remove_tables);
-    let (mut state, mut store) = session.lock("up").await?;
-    session.recall(&state);
-    let account = Account::new(&session.clients);
-    let looking = async {
-        let (refresh, expires) = tokio::join!(session.refresh(&state, &stop), account.credentials_expire());
-        Ok((refresh?, expires))
+    let (state, mut store) = session.lock("up").await?;
+    let ended = with_lock(args, session, (&rotate, edit.as_ref()), (state, &mut *store), stop).await;
+    super::released(ended, &mut *store, output).await
+}
+
+/// The rest of the run, which reads and writes the state.
+async fn with_lock(
+    args: &args::Up,
+    mut session: Session,
+    (rotate, edit): (&BTreeSet<String>, Option<&super::allow_ip::Edit>),
+    (mut state, store): (State, &mut dyn StateStore),
+    stop: CancellationToken,
+) -> Result<Ending, Error> {
+    match args.ttl {
+        None => {}
+        Some(Ttl::Never) => state.expires = None,
+        Some(Ttl::After(time)) => {
+            let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+            state.expires = Some((session.clients.now_ms() / 1000).saturating_add(seconds));
+        }
+    }
+    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let mut adopt = args.adopt || saved.as_ref().is_some_and(|saved| saved.adopt);
+    let (refresh, expires) = loop {
+        ownership::claim(&mut session, &mut state, adopt);
+        let account = Account::new(&session.clients);
+        let looking = async {
+            let (refresh, expires) = tokio::join!(session.refresh(&state, &stop), account.credentials_expire());
+            Ok((refresh?, expires))
+        };
+        let (refresh, expires) = super::or_stopped(&stop, looking).await?;
+        let others = ownership::read(&session, &state, &refresh);
+        if adopt || !super::or_stopped(&stop, ownership::check(&session, &state, &others, "up")).await? {
+            break (refresh, expires);
+        }
+        adopt = true;
     };
-    let (refresh, expires) = super::or_stopped(&stop, looking).await?;
-    let unrecorded = ownership::unrecorded(&session, &state, &refresh);
-    super::or_stopped(&stop, ownership::check(&session, unrecorded, "up", args.adopt)).await?;
+    ownership::record(&session, &mut state);
     for check in super::doctor::at_hand(&session, expires) {
         let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
     }
     let plan = Plan::new(&session.graph, &refresh, &state);
+    if let Some((saved, path)) = saved.as_ref().zip(args.plan.as_deref()) {
+        saved.check(&SavedPlan::new(&session, &state, &plan, adopt), path)?;
+    }
     super::tables::exist(&args.remove_tables, &session.config.stack.tables, plan.removals.iter())?;
     let output = session.config.output;
     if let Some(note) = session.second_stack(&state).await? {
@@ -61,7 +98,10 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         return Err(error);
     }
     if plan.is_empty() {
-        write(edit.as_ref(), output.quiet)?;
+        if state.takeover.take().is_some() {
+            store.save(&state).await?;
+        }
+        write(edit, output.quiet)?;
         if output.json {
             let extra = json!({ "emulator": session.emulator(), "outputs": session.outputs(&state) });
             answer(&summary_line("up", &nothing_done(&plan), Duration::ZERO, extra));
@@ -77,14 +117,14 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
             say(line);
         }
     }
-    let wanted = values::wanted(&session.config, &plan, &state, &rotate)?;
-    if !session.config.yes && !session.config.connection.local {
-        let question =
-            format!("Apply these changes to account {}, {}?", session.scope().account, session.scope().region);
+    let wanted = values::wanted(&session.config, &plan, &state, rotate)?;
+    if !session.config.yes && !session.config.connection.local && saved.is_none() {
+        let Scope { stack, account, region, .. } = session.scope();
+        let question = format!("Apply these changes to the stack {stack} in account {account}, {region}?");
         super::or_stopped(&stop, confirm(output, &question)).await?;
     }
 
-    write(edit.as_ref(), output.quiet)?;
+    write(edit, output.quiet)?;
     let secrets = super::or_stopped(&stop, wanted.ask(&session.config)).await?;
     session.fill(&secrets);
 
@@ -104,6 +144,10 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     let lag = session.endpoint.is_none();
     let done = engine::apply(&mut run, &session.graph, refresh, cleanup, lag).await;
     reporter.finish();
+    // Every resource has the lineage now.
+    if done.succeeded() && state.takeover.take().is_some() {
+        store.save(&state).await?;
+    }
     let ending = finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)?;
     super::loaded::check(&session, &state, &done).await?;
     Ok(ending)
@@ -151,6 +195,13 @@ fn show(session: &Session, state: &State) {
     answer(&routes(&outputs));
     for line in super::domains::records_to_make(&outputs) {
         say_unless(config.output.quiet, &format!("\n{line}"));
+    }
+    if let Some(time) = state.expires {
+        let at = moment(time);
+        say_unless(
+            config.output.quiet,
+            &format!("\nThe stack expires on {at}: `securelambda sweep --expired` then removes it."),
+        );
     }
     for note in super::notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));

@@ -20,7 +20,7 @@ use crate::report::{answer, say};
 const AT_ONCE: usize = 8;
 
 pub(super) async fn export(args: &args::ExportUsers, config: Config) -> Result<Ending, Error> {
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let users = Users::new(&session.clients);
     let mut members: Vec<(String, Vec<User>)> = Vec::new();
@@ -54,7 +54,7 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
     let bytes = read(&args.csv).await?;
     let name = pool_name(&config.stack, args.pool.as_deref())?.to_owned();
     let rows = user_rows::read(&bytes, (&config.stack, &name, &config.stack.pools[&name]))?;
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (_, pool) = pool_of(&session, Some(&name)).await?;
     let users = Users::new(&session.clients);
     let groups = rows.users.iter().flat_map(|row| &row.groups);

@@ -14,7 +14,7 @@ use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, date, say, table};
 
 pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, Error> {
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let pools = match &args.pool {
         Some(pool) => vec![pool_of(&session, Some(pool)).await?],
         None => session.outputs(&session.state().await?).pools.into_iter().collect(),
@@ -63,7 +63,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
 pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<Ending, Error> {
     refuse_users(&config.stack, args.user.pool.as_deref())?;
     let email = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;
     if session.config.output.json {

@@ -9,11 +9,21 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, counted, say};
-use crate::spec::Stack;
+use crate::spec::{self, Stack};
 
 pub(super) fn run(config: &Config) -> Result<Ending, Error> {
     let code = Code::find(&config.stack, &config.sources, &today())
         .map_err(|flaws| config.document.flawed(flaws, config.output))?;
+    // The keys of the other environments replace others, so they must be read in their place.
+    let environments = spec::environments(&config.document.text);
+    for environment in &environments {
+        spec::read(&config.document.text, Some(environment)).map_err(|mistakes| {
+            config
+                .document
+                .mistaken(mistakes, config.output)
+                .hint(format!("these mistakes are in the environment {environment}"))
+        })?;
+    }
     let notes: Vec<&String> = code.notes().collect();
     let parts = parts(&config.stack);
     if config.output.json {
@@ -21,6 +31,7 @@ pub(super) fn run(config: &Config) -> Result<Ending, Error> {
             parts.iter().map(|(what, count)| (format!("{what}s").replace(' ', "_"), (*count).into())).collect();
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION, "stack": config.stack.name, "valid": true, "parts": parts, "notes": notes,
+            "environments": environments,
         })));
         return Ok(Ending::Done);
     }
@@ -32,7 +43,12 @@ pub(super) fn run(config: &Config) -> Result<Ending, Error> {
     let parts: Vec<String> =
         parts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| counted(*count, what)).collect();
     let parts = if parts.is_empty() { "nothing yet".to_owned() } else { parts.join(", ") };
-    answer(&format!("The stack file of {} is valid: {parts}.", config.stack.name));
+    let also = match environments.as_slice() {
+        [] => String::new(),
+        [one] => format!(" So is its environment {one}."),
+        all => format!(" So are its environments {}.", all.join(", ")),
+    };
+    answer(&format!("The stack file of {} is valid: {parts}.{also}", config.stack.name));
     Ok(Ending::Done)
 }
 

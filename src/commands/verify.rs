@@ -5,7 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::session::{Session, Sources, state_id};
+use super::session::{Session, Sources};
+use super::states::state_id;
 use super::{Ending, given_user, identities, or_stopped, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
@@ -25,7 +26,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
-        let mut session = Session::open(config, Sources::Packed).await?;
+        let mut session = Session::existing(config, Sources::Packed).await?;
         let state = session.state().await?;
         session.recall(&state);
         let refresh = session.refresh(&state, &stop).await?;

@@ -31,6 +31,11 @@ const PROVIDER_SECRETS: &str = "{provider-secrets}";
 /// Stands for the ARNs of the roles of groups' members in templates.
 const MEMBER_ROLES: &str = "{member-roles}";
 
+/// Stand for the state of the stack, its bucket, and the prefix of all states there, if it is in a bucket.
+const STATE_OBJECTS: &str = "{state-objects}";
+const STATE_BUCKET: &str = "{state-bucket}";
+pub(super) const STATE_PREFIX: &str = "{state-prefix}";
+
 /// Stands for each custom domain of the stack file in templates.
 pub(super) const DOMAIN: &str = "{domain}";
 /// Stands for the ARNs of the stack file's topics with subscribed addresses, and of those with subscribed queues.
@@ -39,7 +44,6 @@ const QUEUED_TOPICS: &str = "{queued-topics}";
 
 /// The names and ARNs in the stack file that the policies contain, and the settings that add permissions.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent properties of the stack file")]
 pub struct Named {
     /// The permissions boundary that every role must have.
     pub boundary: Option<String>,
@@ -57,6 +61,8 @@ pub struct Named {
     pub their_pools: BTreeSet<String>,
     /// The ARNs of the user pools that the stack does not manage but in which it has an app client of its own.
     pub with_our_clients: BTreeSet<String>,
+    /// The bucket of the stack's state.
+    pub state: Option<StatePlace>,
     /// The names of its secrets that identity providers of its pools need.
     pub provider_secrets: BTreeSet<String>,
     /// The custom domains of its APIs.
@@ -71,8 +77,21 @@ pub struct Named {
     pub session_tags: bool,
     /// Whether a topic has a subscription with the protocol HTTPS.
     pub https: bool,
-    /// Whether resources carry, or once carried, tags that the user chose.
-    pub tags: bool,
+}
+
+/// A place of states in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatePlace {
+    pub bucket: String,
+    /// Without slashes at its ends; may be empty.
+    pub prefix: String,
+}
+
+impl StatePlace {
+    /// The beginning of the names of all states.
+    pub(super) fn folder(&self) -> String {
+        if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) }
+    }
 }
 
 impl Named {
@@ -89,8 +108,11 @@ impl Named {
             queued_topics,
             mail,
             session_tags,
+            state,
             ..
         } = self;
+        let in_bucket =
+            |state: &StatePlace, object: &str| format!("arn:{}:s3:::{}{object}", scope.partition, state.bucket);
         let topics =
             |names: &BTreeSet<String>| names.iter().map(|name| scope.arn("sns", &scope.physical(name))).collect();
         match pattern {
@@ -110,6 +132,11 @@ impl Named {
                 let secret = |name: &String| format!("secret:{}-??????", scope.physical(name));
                 Some(provider_secrets.iter().map(|name| scope.arn("secretsmanager", &secret(name))).collect())
             }
+            STATE_OBJECTS => {
+                let object = |state: &StatePlace| in_bucket(state, &format!("/{}{}.*", state.folder(), scope.stack));
+                Some(state.iter().map(object).collect())
+            }
+            STATE_BUCKET => Some(state.iter().map(|state| in_bucket(state, "")).collect()),
             TOLD_TOPICS => Some(topics(told_topics)),
             QUEUED_TOPICS => Some(topics(queued_topics)),
             _ => None,

@@ -78,6 +78,8 @@ fn with_flags(words: &str, flags: &[StackFlag]) -> String {
         WITHOUT_STACK.contains(&verb)
             || (verb == "sweep" && flag.names_stack)
             || words.split_whitespace().any(|word| word == flag.name)
+            // The command is about another stack.
+            || (flag.name == "--env" && words.contains("--stack "))
     };
     let mut command = format!("securelambda {words}");
     for flag in flags.iter().filter(|flag| !needless(flag)) {

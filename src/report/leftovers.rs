@@ -171,7 +171,12 @@ mod tests {
     }
 
     fn listed(name: &str, stack: Option<&str>) -> InventoryItem {
-        let owner = stack.map(|stack| Owner { stack: stack.into(), resource: Some(format!("secret.{name}")) });
+        let owner = stack.map(|stack| Owner {
+            stack: stack.into(),
+            resource: Some(format!("secret.{name}")),
+            lineage: None,
+            expires: None,
+        });
         InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}))
     }
 

@@ -51,20 +51,20 @@ use timings::Timings;
 pub use audit::{StackFile, audit_html, audit_sarif, audit_text};
 pub use checkup::checkup_text;
 pub use commands::{StackFlag, command, completed_document, keep_flags, quoted};
-pub use costs::costs_text;
+pub use costs::{cost_text, costs_text};
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
 pub use json::summary_line;
 pub use leftovers::{LOG_POLICY, LOG_ROLE, left_text, others_text, recoverable_text, swept_text, unread_lines};
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use palette::Palette;
-pub use plan::{plan_json, plan_text};
+pub use plan::{plan_json, plan_markdown, plan_text};
 pub use print::{advise, answer, bytes, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use settings::Output;
 pub use stream::{Stream, lost};
 pub use summary::{counts, table};
-pub use timestamp::{clock, date};
+pub use timestamp::{clock, date, moment};
 pub use words::{counted, duration, emulator_text, one_line};
 
 /// Shows a run while it happens.

@@ -15,16 +15,77 @@ struct Entry<'a> {
     id: &'a Id,
     remark: String,
     details: Vec<String>,
+    /// Whether the stack is less protected than it should be.
+    weakened: bool,
 }
 
 /// A line for each resource that would change, followed by its differences, and the counts at the end. Resources with
 /// reduced protection come first, followed by those to create, to change, to remove and to refuse. Each group is in the
 /// plan's order.
 pub fn plan_text(plan: &Plan, palette: Palette) -> String {
+    let entries = entries(plan, palette);
+    let column = id_width(entries.iter().map(|entry| entry.id));
+    let mut lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.push(Tally::of(plan).text());
+    if !plan.outdated.is_empty() && entries.is_empty() {
+        let ids: Vec<&str> = plan.outdated.iter().map(Id::as_str).collect();
+        lines.push(format!("`up` only renews the records of unchanged resources: {}.", ids.join(", ")));
+    }
+    lines.join("\n")
+}
+
+/// The plan as Markdown, for a comment on a pull request: the counts, and the changes as a block that GitHub colours. A
+/// long block is folded.
+pub fn plan_markdown(plan: &Plan, title: &str, on_emulator: bool, notes: &[String]) -> String {
+    /// The most lines that are not folded.
+    const LINES: usize = 25;
+    let entries = entries(plan, Palette { color: false, unicode: true });
+    let column = id_width(entries.iter().map(|entry| entry.id));
+    let lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
+    // GitHub colours lines by their first character, and knows no sign for a change but this one.
+    let coloured = lines.iter().map(|line| match line.strip_prefix(['~', '±']) {
+        Some(rest) => format!("!{rest}"),
+        None => line.clone(),
+    });
+    let block = coloured.collect::<Vec<_>>().join("\n");
+    let weakened = entries.iter().any(|entry| entry.weakened);
+    let mut text = format!("### Plan of {title}\n\n**{}**\n", Tally::of(plan).text());
+    if weakened {
+        text += "\n⚠️ The stack is less protected than the stack file says. `up` repairs what is marked with `!` inside an entry.\n";
+    }
+    if on_emulator {
+        text += "\nThis is an emulator, not AWS.\n";
+    }
+    if !block.is_empty() {
+        // A block ends at a fence that is as long as its first one.
+        let fence = "`".repeat(block.lines().map(|line| line.matches('`').count()).max().unwrap_or(0).max(2) + 1);
+        let block = format!("{fence}diff\n{block}\n{fence}\n");
+        text += &if lines.len() > LINES {
+            format!("\n<details><summary>{} lines</summary>\n\n{block}\n</details>\n", lines.len())
+        } else {
+            format!("\n{block}")
+        };
+    }
+    for note in notes {
+        text += &format!("\n- {}\n", note.replace('\n', " "));
+    }
+    text.trim_end().to_owned()
+}
+
+/// The resources that would change, in the order in which they are shown.
+fn entries(plan: &Plan, palette: Palette) -> Vec<Entry<'_>> {
     let mut groups: [Vec<Entry>; 5] = Default::default();
     for (id, _, change) in &plan.changes {
-        let entry =
-            |mark: String, remark: &str, details: Vec<String>| Entry { mark, id, remark: remark.to_owned(), details };
+        let entry = |mark: String, remark: &str, details: Vec<String>| Entry {
+            mark,
+            id,
+            remark: remark.to_owned(),
+            details,
+            weakened: false,
+        };
         match change {
             Change::Keep => {}
             Change::Create if plan.lost_guards.contains(id) => {
@@ -53,21 +114,17 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
         }
     }
     for id in &plan.removals {
-        groups[3].push(Entry { mark: palette.bad("-"), id, remark: String::new(), details: Vec::new() });
+        groups[3].push(Entry {
+            mark: palette.bad("-"),
+            id,
+            remark: String::new(),
+            details: Vec::new(),
+            weakened: false,
+        });
     }
 
-    let entries: Vec<Entry> = groups.into_iter().flatten().collect();
-    let column = id_width(entries.iter().map(|entry| entry.id));
-    let mut lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
-    if !lines.is_empty() {
-        lines.push(String::new());
-    }
-    lines.push(Tally::of(plan).text());
-    if !plan.outdated.is_empty() && entries.is_empty() {
-        let ids: Vec<&str> = plan.outdated.iter().map(Id::as_str).collect();
-        lines.push(format!("`up` only renews the records of unchanged resources: {}.", ids.join(", ")));
-    }
-    lines.join("\n")
+    groups[0].iter_mut().for_each(|entry| entry.weakened = true);
+    groups.into_iter().flatten().collect()
 }
 
 impl Entry<'_> {

@@ -36,6 +36,11 @@ pub fn date(unix: i64) -> String {
     Timestamp(u64::try_from(unix).unwrap_or(0).saturating_mul(1000)).day()
 }
 
+/// A time in UTC, with its date: `2026-11-28 12:34:56.000Z`.
+pub fn moment(unix: i64) -> String {
+    format!("{} {}", date(unix), clock(unix.saturating_mul(1000)))
+}
+
 /// The UTC time of day of a number of milliseconds since 1970: `12:34:56.789Z`.
 pub fn clock(unix_ms: i64) -> String {
     let timestamp = Timestamp(u64::try_from(unix_ms).unwrap_or(0));

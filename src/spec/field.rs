@@ -60,6 +60,8 @@ pub(super) enum Holds {
     NamedTexts,
     /// Keys chosen by the user, each with text.
     Tags,
+    /// Names chosen by the user, each with keys of the stack file.
+    Environments,
     /// Conditions in IAM's form: values by operator and key.
     Conditions,
     /// Names chosen by the user, each with keys chosen by the user, each with a table of the first kind. The key
@@ -326,6 +328,17 @@ pub(super) struct TagTexts {
 impl TagTexts {
     pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Tags, about).or(Fallback::EmptyTable) }
+    }
+}
+
+/// The keys of the stack file that differ in environments.
+pub(super) struct Environments {
+    pub key: Key,
+}
+
+impl Environments {
+    pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Environments, about) }
     }
 }
 

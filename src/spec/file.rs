@@ -4,18 +4,20 @@
 
 use toml::de::DeTable;
 
-use super::Stack;
 use super::checks::Checks;
 use super::diagnostic::{Diagnostic, SpanMap};
+use super::environments::{self, Selected};
 use super::reader::{Reader, Table};
+use super::{Stack, check_name};
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
 pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
-    read(text).map(|(stack, _)| stack)
+    read(text, None).map(|(stack, _)| stack)
 }
 
-/// Reads a stack file, and returns the places of its parts for mistakes that are found later.
-pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
+/// Reads a stack file with the keys of an environment, and returns the places of its parts for mistakes that are found
+/// later.
+pub fn read(text: &str, environment: Option<&str>) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::default();
     if !errors.is_empty() {
@@ -27,8 +29,16 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
         }
         return Err(reader.mistakes);
     }
-    let root = Table { span: 0..0, entries: document.get_ref(), path: String::new(), what: String::new() };
-    let stack = Stack::read(&mut reader, &root);
+    let mut document = document.into_inner();
+    let selected = environments::select(&mut reader, &mut document, environment);
+    let root = Table { span: 0..0, entries: &document, path: String::new(), what: String::new() };
+    let mut stack = Stack::read(&mut reader, &root);
+    if let Some(Selected { name, span }) = selected {
+        stack.name = format!("{}-{name}", stack.name);
+        if let Err(why) = check_name(&stack.name) {
+            reader.diagnostic(&span, format!("with this environment, {why}"), None);
+        }
+    }
     if root.entries.keys().all(|key| key.get_ref() == "stack") && reader.mistakes.is_empty() {
         let help = "add at least a function, as in [functions.Hello] with source = \"hello\", and a route to it; \
                     `securelambda init` writes a file with every key. To remove a stack, run `securelambda down`";

@@ -75,6 +75,7 @@ fn value(key: &Key) -> String {
         Holds::Reasons => "for each control, the reason as text".to_owned(),
         Holds::Lists => "for each name, a list of text".to_owned(),
         Holds::NamedTexts => "for each name, text".to_owned(),
+        Holds::Environments => "for each environment, a table with keys of this file".to_owned(),
         Holds::Tags => "for each tag, its value as text".to_owned(),
         Holds::Conditions => "for each operator of IAM, a table of condition keys with their values".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),
@@ -125,7 +126,8 @@ const BEYOND: &str = "\
 ## What a stack file cannot say
 
 The program creates only resources whose callers and permissions it can verify. Create the resources below with another tool.
-`allow`, `invokes_functions`, `vpc`, a trigger with `service`, variables and `existing` secrets connect a stack with them.
+`allow`, `reads_parameters`, `layers`, `image`, `vpc`, a trigger with `stream_arn` or `service`, variables, and `existing` secrets and
+pools connect a stack with them.
 
 | Not described | Why, and what to do |
 |---|---|
@@ -135,11 +137,19 @@ The program creates only resources whose callers and permissions it can verify. 
 | Mutual TLS at a custom domain | Nobody but the owner of the clients' certificates could prove it. |
 | Integrations with templates or with other services of AWS | A template hides what is called. Use a function, `integration = { http = … }` or `{ mock = … }`. |
 | Cached answers of API Gateway | API Gateway returns a cached answer without checking the token of the next caller. Cache in the function or before the API. |
-| Step Functions | A state machine has rights and a language of its own. A function starts one by `allow`; let one call a function by a trigger with `service`. |
+| Step Functions | A state machine has rights and a language of its own. A function starts one by `allow`. The state machine's own role calls functions, which need no trigger. |
 | EventBridge rules, buses and pipes | Patterns decide what arrives, and other accounts may send. Schedules are a trigger here; for a rule, use a trigger with `service`. |
 | IoT rules | Devices are authorized by certificates and policies of IoT. Let a rule call a function by a trigger with `service`. |
 | S3 buckets, websites, CloudFront | The program deletes nothing that holds people's files, and has no bucket policies to prove. A function reads and writes by `allow`; a bucket calls it by a trigger with `service`. |
-| RDS, Aurora, OpenSearch, ElastiCache, EFS | They hold data in a VPC and cost money when nobody uses them. A function reaches them with `vpc` and a secret. |
+| Queues and topics of the stack that others write to, such as a bucket or an EventBridge rule | Only this account's roles can write to them. Let a function with a trigger receive the events, and send them on. |
+| Queues of others whose messages a function handles | `trigger.queue` is a queue of the stack. Let the other tool subscribe a queue of the stack, or send to it. |
+| VPCs, subnets, security groups, NAT gateways | They belong to the account's network, and other things use them. `vpc` names existing ones. |
+| RDS, Aurora, ElastiCache, OpenSearch | They hold data and cost money when nobody uses them. A function reaches them with `vpc` and a secret, or by `allow`. |
+| File systems (EFS) that a function mounts | Whoever mounts one reads what others left there. Use a table, or a bucket by `allow`. |
+| Aliases, and shifting traffic from one version to the next | Not yet, except the alias `live` of `provisioned_concurrency`. |
+| Limits for each user | API Gateway limits routes, stages and API keys, and `rate_per_ip` an address. Give partners a plan with a key. |
+| Several stages of one API, base paths of a domain | Each stage would need a proof of its own. Use [an environment](changing.md#environments) for each. |
+| Guests of an identity pool | Credentials without a sign-in are for everybody. Use a route with `auth = \"none\"`. |
 | Layers from folders | Each function's folder has all its code, and only what `layers` names comes from elsewhere. Publish a layer with another tool. |
 | SSM parameters that the stack writes | Ids and addresses for other tools come from `securelambda outputs --json`, which is never out of date. Functions read parameters of others with `reads_parameters`. |
 | Dashboards, and alarms on other metrics | `[alarms]` watches what shows attacks and failures. Add alarms on the metrics of your own code with another tool. |

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::environments;
 use super::field::{Holds, Key};
 use super::rules::NAME;
 use super::section::{Choice, Section};
-use super::sections::{ROOT, SETTINGS, VARIABLE};
+use super::sections::{ENVIRONMENTS, ROOT, SETTINGS, VARIABLE};
 use super::tags;
 
 /// The schema, in draft 7, which editors' TOML plugins know.
@@ -72,6 +73,11 @@ fn property(key: &Key) -> Value {
             let value = json!({ "type": ["string", "boolean", "integer"] });
             let values = json!({ "anyOf": [value, { "type": "array", "items": value, "minItems": 1 }] });
             json!({ "type": "object", "additionalProperties": { "type": "object", "additionalProperties": values } })
+        }
+        Holds::Environments => {
+            let keys = ROOT.keys().into_iter().filter(|key| key.name != ENVIRONMENTS.key.name);
+            let keys: Map<String, Value> = keys.map(|key| (key.name.to_owned(), json!({}))).collect();
+            named(&json!({ "type": "object", "properties": keys, "additionalProperties": false }), environments::NAME)
         }
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),

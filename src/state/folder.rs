@@ -1,4 +1,4 @@
-//! The first backend: a folder with one file for each state.
+//! A folder with one file for each state.
 //!
 //! The lock is a separate file beside the state file, so that the state file can be replaced while the lock is held. To
 //! replace it, the program writes a temporary file in the same folder, syncs it to disk, renames it over the state
@@ -7,8 +7,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use super::format::{self, FormatError};
 use super::holder::{Holder, holder, hostname, sign};
 use super::reserve::{Reserve, no_room};
 use super::{Answer, State, StateBackend, StateError, StateErrorKind, StateId, StateStore, VERSION};
@@ -77,24 +77,24 @@ impl FileError {
                 "allow larger files (`ulimit -f`) and run the same command again".into()
             }
             Self::Io { error, .. } if error.kind() == Why::ReadOnlyFilesystem => {
-                "nothing can be written there; choose another folder with --state-dir".into()
+                "nothing can be written there; choose another folder with --state".into()
             }
             Self::Io { what: "folder", error, .. }
                 if matches!(error.kind(), Why::NotADirectory | Why::AlreadyExists) =>
             {
-                "a file has the name of the state folder: move the file away, or choose another folder with --state-dir".into()
+                "a file has the name of the state folder: move the file away, or choose another folder with --state".into()
             }
             Self::Io { what: "lock", .. } => {
-                "the lock file may belong to another user: run the command as that user, or choose another folder with --state-dir"
+                "the lock file may belong to another user: run the command as that user, or choose another folder with --state"
                     .into()
             }
-            Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state-dir".into(),
+            Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state".into(),
             Self::Damaged { path, .. } => format!(
                 "restore it from a backup, or move {} away and run `up`: it finds the stack's resources by name and tag",
                 path.display()
             ),
             Self::Newer { .. } => "use the newer securelambda that wrote it".into(),
-            Self::Foreign { .. } => "choose another --state-dir, --stack or --region, or the other account".into(),
+            Self::Foreign { .. } => "choose another --state, --stack or --region, or the other account".into(),
             Self::Locked { holder, .. } => {
                 let stop = match holder.pid {
                     pid if pid > 0 && holder.host == hostname() => format!("stop it with `kill {pid}`"),
@@ -118,11 +118,6 @@ impl From<FileError> for StateError {
     }
 }
 
-/// The backend for every location that no other backend takes.
-pub(super) fn open(location: &Path) -> Arc<dyn StateBackend> {
-    Arc::new(Folder::new(location))
-}
-
 /// A folder on this machine with one file for each state, named `<stack>.<account>.<region>.json`.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
@@ -144,7 +139,7 @@ impl StateBackend for Folder {
     }
 
     /// Writes a temporary file into the folder or, if that does not exist yet, into its nearest existing parent.
-    fn check(&self) -> Answer<'_, ()> {
+    fn check<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
         let there = self.0.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
         let written = tempfile::tempfile_in(there).map(drop);
         let unwritable = |error| FileError::Io { what: "folder", verb: "written", path: self.0.clone(), error };
@@ -168,6 +163,22 @@ impl StateBackend for Folder {
 
     fn list(&self) -> Answer<'_, Vec<StateId>> {
         Box::pin(async move { Ok(StateFile::all(&self.0)?) })
+    }
+
+    fn holder<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<String>> {
+        Box::pin(async move { Ok(self.file(id).holder()?.map(|holder| holder.to_string())) })
+    }
+
+    /// The operating system releases the lock of a process that has ended. So only the lock of a living process remains,
+    /// and that is not removed.
+    fn unlock<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let file = self.file(id);
+            match file.holder()? {
+                Some(holder) => Err(FileError::Locked { path: file.lock_path(), holder }.into()),
+                None => Ok(None),
+            }
+        })
     }
 }
 
@@ -201,10 +212,7 @@ impl StateFile {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-            if let [stack, account, region, "json"] = name.split('.').collect::<Vec<_>>().as_slice() {
-                let [stack, account, region] = [stack, account, region].map(|part| (*part).to_owned());
-                ids.push(StateId { stack, account, region });
-            }
+            ids.extend(format::id_of(&name));
         }
         ids.sort();
         Ok(ids)
@@ -221,14 +229,14 @@ impl StateFile {
             }
             Err(error) => return Err(FileError::Io { what: "file", verb: "read", path, error }),
         };
-        let state = parse(&path, &text)?;
-        let of = |stack: &str, account: &str, region: &str| format!("stack {stack} in {account} {region}");
-        let is = of(&state.stack, &state.account, &state.region);
-        let wanted = of(&self.id.stack, &self.id.account, &self.id.region);
-        if is != wanted {
-            return Err(FileError::Foreign { path, is, wanted });
+        let state = format::parse(text.as_bytes()).map_err(|error| match error {
+            FormatError::Damaged(why) => FileError::Damaged { path: path.clone(), why },
+            FormatError::Newer(version) => FileError::Newer { path: path.clone(), version },
+        })?;
+        match format::check_place(&state, &self.id) {
+            Ok(()) => Ok(Some(state)),
+            Err(is) => Err(FileError::Foreign { path, is, wanted: format::place_of(&self.id) }),
         }
-        Ok(Some(state))
     }
 
     /// Locks the file for this process and reads it. `None`: it does not exist.
@@ -241,7 +249,7 @@ impl StateFile {
             // States name accounts and resources. If this file cannot be written, the next write fails, too.
             let _ = fs::write(self.folder.join(GITIGNORE), "# States of stacks. Git leaves this folder out.\n*\n");
         }
-        let path = self.folder.join(format!("{}.lock", self.stem));
+        let path = self.lock_path();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -270,6 +278,25 @@ impl StateFile {
 }
 
 impl StateFile {
+    fn lock_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.lock", self.stem))
+    }
+
+    /// The process that holds the lock; `None` if there is none.
+    fn holder(&self) -> Result<Option<Holder>, FileError> {
+        let path = self.lock_path();
+        let unusable = |error| FileError::Io { what: "lock", verb: "opened", path: path.clone(), error };
+        let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(unusable)?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+
     /// Deletes the temporary files of runs that were killed. Called with the lock held, so no other run is writing.
     fn sweep(&self) {
         let prefix = format!(".{}-", self.stem);
@@ -326,13 +353,17 @@ impl StateStore for LockedFile {
     fn delete(&mut self) -> Answer<'_, ()> {
         Box::pin(async move { Ok(self.remove()?) })
     }
+
+    /// The operating system's lock is released when the file is closed.
+    fn release(&mut self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 fn replace(folder: &Path, stem: &str, path: &Path, state: &State) -> io::Result<()> {
     // The crate `tempfile` creates the file with mode 0600.
     let mut file = temporary(folder, stem)?;
-    let mut text = serde_json::to_vec_pretty(state)?;
-    text.push(b'\n');
+    let text = format::bytes(state).map_err(|error| io::Error::other(error.message))?;
     file.write_all(&text)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -344,18 +375,10 @@ fn temporary(folder: &Path, stem: &str) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(&format!(".{stem}-")).suffix(".tmp").tempfile_in(folder)
 }
 
-fn parse(path: &Path, text: &str) -> Result<State, FileError> {
-    let damaged = |why: String| FileError::Damaged { path: path.to_owned(), why };
-    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    let version = document["version"].as_u64().ok_or_else(|| damaged("it has no version".into()))?;
-    if version == 0 {
-        return Err(damaged("there is no version 0".into()));
-    }
-    if version > u64::from(VERSION) {
-        return Err(FileError::Newer { path: path.to_owned(), version });
-    }
-    // Version 1 is the first; migrations of older shapes go here.
-    let state: State = serde_json::from_value(document).map_err(|error| damaged(error.to_string()))?;
-    state.check().map_err(damaged)?;
-    Ok(state)
+/// Writes a state that its backend could not save into a file, which only its owner can read.
+pub(super) fn keep_unsaved(path: &Path, state: &State) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    replace(folder, &stem, path, state)
 }

@@ -32,14 +32,25 @@ impl std::fmt::Display for Holder {
     }
 }
 
+impl Holder {
+    /// This process.
+    pub(super) fn this(command: &str) -> Self {
+        Self {
+            owner: rustix::process::getuid().as_raw().to_string(),
+            pid: std::process::id(),
+            host: hostname(),
+            since: now(),
+            command: command.to_owned(),
+        }
+    }
+
+    pub(super) fn unknown() -> Self {
+        Self { owner: "?".into(), pid: 0, host: "?".into(), since: now(), command: "?".into() }
+    }
+}
+
 pub(super) fn sign(file: &mut File, command: &str) -> io::Result<()> {
-    let holder = Holder {
-        owner: rustix::process::getuid().as_raw().to_string(),
-        pid: std::process::id(),
-        host: hostname(),
-        since: now(),
-        command: command.to_owned(),
-    };
+    let holder = Holder::this(command);
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     serde_json::to_writer(&mut *file, &holder)?;
@@ -48,9 +59,8 @@ pub(super) fn sign(file: &mut File, command: &str) -> io::Result<()> {
 
 pub(super) fn holder(file: &mut File) -> Holder {
     let mut text = String::new();
-    let unknown = Holder { owner: "?".into(), pid: 0, host: "?".into(), since: now(), command: "?".into() };
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_else(Holder::unknown)
 }
 
 fn now() -> u64 {

@@ -174,7 +174,7 @@ fn printed_commands_keep_the_flags_that_mean_the_same_stack() {
     let endpoint = endpoint();
     let flags = [&at[..], &["--endpoint-url", &endpoint]].concat();
     let kept = format!(
-        "--file 'my stack.toml' --stack staging --state-dir elsewhere --region eu-west-1 --endpoint-url {endpoint}`"
+        "--file 'my stack.toml' --stack staging --state elsewhere --region eu-west-1 --endpoint-url {endpoint}`"
     );
     user.run(&[&["status"], &flags[..]].concat()).ends(6).says(&format!("`securelambda up {kept}"));
     let told = user.run(&[&["status", "--json"], &flags[..]].concat()).ends(6).stderr;

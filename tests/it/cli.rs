@@ -56,7 +56,7 @@ fn flags_are_read_from_the_environment() {
 fn every_flag_of_every_command_is_read_from_the_environment() {
     // A value that is not UTF-8 is refused wherever the variable is read, except for paths.
     let nonsense = OsStr::from_bytes(b"\xff");
-    let paths = ["file", "state-dir", "dir", "out", "sarif"];
+    let paths = ["file", "plan", "dir", "out", "sarif"];
     let mut tried = 0;
     let mut commands = vec![(Vec::new(), Cli::command())];
     while let Some((words, command)) = commands.pop() {
@@ -204,7 +204,7 @@ fn unknown_references_in_a_stack_file_are_shown() {
 fn unusable_state_files_give_different_errors() {
     let user = User::bare();
     let file = "state/securelambda.123456789012.eu-central-1.json";
-    let good = r#"{"version":1,"tool":"t","stack":"securelambda","account":"123456789012","region":"eu-central-1","serial":1,"resources":{}}"#;
+    let good = r#"{"version":1,"tool":"t","stack":"securelambda","account":"123456789012","region":"eu-central-1","serial":1,"resources":{"topic.t":{"kind":"sns.topic","status":"creating","key":{"name":"t"}}}}"#;
     let cases = [
         (good.replace("\"version\":1", "\"version\":99"), 1, "version 99"),
         (good[..40].to_owned(), 1, "is damaged"),

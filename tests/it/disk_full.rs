@@ -273,7 +273,7 @@ fn an_unusable_state_dir_is_named_before_any_create() {
     let user = User::newcomer();
     user.write("file", "");
     let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];
-    for (place, hint) in places.iter().zip(["a file has the name", "a file has the name", "--state-dir"]) {
+    for (place, hint) in places.iter().zip(["a file has the name", "a file has the name", "--state"]) {
         let ran = user.run(&["up", "--yes", "--state-dir", place.to_str().unwrap()]).ends(1);
         ran.says(&format!("the state folder {} cannot be", place.display())).says(hint);
     }

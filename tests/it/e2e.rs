@@ -98,7 +98,7 @@ fn the_tutorial_is_built_called_and_removed() {
 
     let summary = user.run(&["down", "--yes", "--json"]).ends(0).summary();
     assert_eq!(summary["left"], serde_json::json!([]));
-    assert!(!user.state().exists());
+    assert!(!user.records_resources());
     assert_eq!(left_in(&user), Vec::<String>::new());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }

@@ -81,7 +81,7 @@ impl Example {
             self.user.run(&["down", "--yes", "--remove-table", table]).ends(0);
         }
         assert_eq!(self.resources(), Vec::<String>::new());
-        assert!(!self.user.state().exists());
+        assert!(!self.user.records_resources());
     }
 }
 

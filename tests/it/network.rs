@@ -79,8 +79,10 @@ fn every_aws_service_is_called_through_https_proxy() {
             hosts.extend(asked);
         }
     }
+    // States in a bucket are at the bucket's own host.
+    let of_stacks = SERVICES.iter().filter(|service| service.name != "s3");
     let expected: BTreeSet<String> =
-        SERVICES.iter().map(|service| format!("{}:443", service.host_in("eu-central-1"))).collect();
+        of_stacks.map(|service| format!("{}:443", service.host_in("eu-central-1"))).collect();
     assert_eq!(hosts, expected);
 }
 

@@ -386,12 +386,29 @@ mod in_a_terminal {
         completes_and_removes(user);
     }
 
+    /// Whoever removes people's data must type the stack's name.
+    #[test]
+    fn data_of_people_is_removed_only_after_the_name_was_typed() {
+        let user = User::newcomer();
+        user.write("securelambda.toml", "[stack]\nname = \"people\"\n[pools.Users]\n");
+        user.run(&["up", "--yes"]).ends(0);
+        user.run_with("Correct-Horse-7-Battery\n", &["add-user", "ada@example.com", "--password-stdin"]).ends(0);
+        for (typed, code) in [("y\r", 8), ("peopel\r", 8), ("people\r", 0)] {
+            let mut terminal = Pty::start(&user, &["down"]);
+            terminal.shows("Type people to remove these resources of the stack people from account");
+            terminal.types(typed);
+            let ended = terminal.ends(Duration::from_mins(1));
+            assert_eq!(ended.code, code, "{}", ended.screen);
+        }
+        assert_eq!(inventory(&user), Vec::<String>::new());
+    }
+
     #[test]
     fn prompts_can_be_answered_declined_and_interrupted() {
         let user = User::newcomer();
         for (keys, words) in [("n", "Cancelled. Nothing was changed."), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);
-            terminal.shows("Apply these changes to account");
+            terminal.shows("Apply these changes to the stack securelambda in account");
             terminal.types(keys);
             let ended = terminal.ends(AT_ONCE);
             assert_eq!(ended.code, 8, "{}", ended.screen);
@@ -399,7 +416,7 @@ mod in_a_terminal {
             assert_clean(&ended);
         }
         let terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Apply these changes to account");
+        terminal.shows("Apply these changes to the stack securelambda in account");
         let program = i32::try_from(holder(&user).pid).unwrap();
         kill_process(Pid::from_raw(program).unwrap(), Signal::TERM).unwrap();
         let ended = terminal.ends(AT_ONCE);
@@ -409,7 +426,7 @@ mod in_a_terminal {
         assert_eq!(inventory(&user), Vec::<String>::new());
 
         let mut terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Apply these changes to account");
+        terminal.shows("Apply these changes to the stack securelambda in account");
         terminal.types("y");
         let ended = terminal.ends(Duration::from_mins(1));
         assert_eq!(ended.code, 0, "{}", ended.screen);

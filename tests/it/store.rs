@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use securelambda::state::{FileError, Holder, Record, StackState, State, StateFile, StateId, Status, open};
+use securelambda::state::{FileError, Folder, Holder, Record, StackState, State, StateFile, StateId, Status};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,7 +92,7 @@ fn a_saved_state_is_read_back() {
 #[tokio::test]
 async fn a_locked_state_names_the_running_programs_version() {
     let (folder, _) = holding(edited(|it| it["tool"] = json!("securelambda 0.0.1")));
-    let (state, _locked) = StackState::new(open(folder.path()), id(), None).lock("up").await.unwrap();
+    let (state, _locked) = StackState::new(Arc::new(Folder::new(folder.path())), id(), None).lock("up").await.unwrap();
     assert_eq!(state.tool, concat!("securelambda ", env!("CARGO_PKG_VERSION")));
 }
 
@@ -255,10 +256,10 @@ fn every_truncated_state_file_is_damaged() {
 
 #[test]
 fn a_state_file_of_a_newer_version_is_refused() {
-    for text in [edited(|it| it["version"] = json!(2)), r#"{"version": 99, "things": []}"#.into()] {
+    for text in [edited(|it| it["version"] = json!(3)), r#"{"version": 99, "things": []}"#.into()] {
         let (error, said) = said_of(text);
         assert!(matches!(error, FileError::Newer { .. }), "{error}");
-        assert!(said.contains("up to 1") && said.contains("newer securelambda"), "{said}");
+        assert!(said.contains("up to 2") && said.contains("newer securelambda"), "{said}");
     }
 }
 
@@ -278,7 +279,7 @@ fn an_unreadable_state_file_is_an_error() {
     fs::create_dir(store.path()).unwrap();
     let error = store.read().unwrap_err();
     assert!(matches!(error, FileError::Io { what: "file", verb: "read", .. }), "{error}");
-    assert!(error.hint().contains("--state-dir"));
+    assert!(error.hint().contains("--state"));
 }
 
 #[test]
@@ -299,7 +300,7 @@ fn locking_fails_if_the_state_folder_cannot_be_written() {
     for path in [file.clone(), file.join("below")] {
         let error = store(&path).lock("up").unwrap_err();
         assert!(matches!(error, FileError::Io { what: "folder", verb: "written", .. }), "{error}");
-        assert!(error.hint().contains("--state-dir"));
+        assert!(error.hint().contains("--state"));
     }
 }
 

@@ -68,7 +68,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert!(at("stage.development") < at("api.rest") && at("policy.InternalLambda") < at("role.InternalLambda"));
     snapshot("sweep_removes", &CommandOutput { stderr: ends_sorted(&swept.stderr), ..swept });
     assert_eq!(inventory(&user), Vec::<String>::new());
-    assert!(!elsewhere.state().exists());
+    assert!(!elsewhere.records_resources());
 
     // Only the secret that can be recovered is left, and the output names it.
     elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be restored until");
@@ -80,7 +80,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert!(nothing.stdout.contains("No tagged resources in account"), "{}", nothing.stdout);
     // `down` also succeeds if only the state file is left of a stack.
     user.run(&["down", "--yes", "--stack", "demo"]).ends(0).says("0 left");
-    assert!(!user.state().exists());
+    assert!(!user.records_resources());
 }
 
 /// Sorts the lines of deletions, which run in parallel and end in any order.
@@ -308,7 +308,7 @@ fn sweep_refuses_a_stack_that_another_run_has_locked() {
     user.run(&["sweep"]).ends(0);
     drop(held);
     user.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(0);
-    assert!(!user.state().exists());
+    assert!(!user.records_resources());
 }
 
 fn account_of(user: &User) -> String {

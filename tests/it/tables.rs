@@ -126,7 +126,7 @@ fn a_table_is_made_repaired_and_changed_in_place() {
     user.run(&["up", "--yes"]).ends(4).says("AWS cannot change the keys of a table").says("nothing was changed");
     user.run(&["down", "--yes", "--remove-table", "notes"]).ends(0).says("All items of the table notes").says("0 left");
     assert_eq!(tables(&user), json!([]));
-    assert!(!user.state().exists());
+    assert!(!user.records_resources());
 }
 
 #[test]

@@ -21,7 +21,7 @@ use super::inventory::Listing;
 use super::resource::{Found, Provider, Resource};
 use super::tags::{Tags, TagsCompared};
 use super::task::Task;
-use crate::owner::Whose;
+use crate::owner::{LINEAGE_TAG, Whose};
 use crate::state::{Record, State};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
@@ -103,7 +103,7 @@ pub(super) trait DynProvider: Send + Sync {
 
 struct Erase<R, P> {
     provider: P,
-    /// The user's tags for every resource.
+    /// The tags for every resource; see [`Registry::tagging`].
     tags: Arc<Tags>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
@@ -234,14 +234,15 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry for a stack whose resources have these tags in addition to the tags that name their owner.
+    /// A registry for a stack whose resources have these tags in addition to the tags that name their owner. Resources
+    /// that have another lineage, or none, get the lineage in `tags`.
     pub fn tagging(tags: Tags) -> Self {
         Self { tags: Arc::new(tags), ..Self::default() }
     }
 
-    /// The keys of the tags that every resource carries.
+    /// The keys of the user's tags that every resource carries.
     pub(super) fn tag_keys(&self) -> impl Iterator<Item = &String> {
-        self.tags.keys()
+        self.tags.keys().filter(|key| *key != LINEAGE_TAG)
     }
 
     /// Adds the provider for `R`'s kind.

@@ -58,6 +58,8 @@ impl Unread {
             name: name.to_owned(),
             arn: name.to_owned(),
             stack: Some(stack.clone()),
+            lineage: None,
+            expires: None,
             until: None,
             ends_by_itself: false,
             remove: String::new(),
@@ -111,6 +113,12 @@ pub struct InventoryItem {
     pub arn: String,
     /// The stack that its tag, or its parent's tag, names. `None`: it belongs to no stack.
     pub stack: Option<String>,
+    /// The lineage that its tag, or its parent's tag, names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
+    /// When its stack expires, in seconds since 1970.
+    #[serde(rename = "expires_unix", skip_serializing_if = "Option::is_none")]
+    pub expires: Option<i64>,
     /// If the resource is deleted: the time until which it can be restored, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
@@ -148,10 +156,14 @@ impl InventoryItem {
         outputs: &R::Outputs,
     ) -> Self {
         let what = R::KIND.rsplit('.').next().unwrap_or(R::KIND);
-        let (stack, resource) = owner.map_or((None, None), |owner| (Some(owner.stack), owner.resource));
+        let expires = owner.as_ref().and_then(|owner| owner.expires);
+        let (stack, resource, lineage) =
+            owner.map_or((None, None, None), |owner| (Some(owner.stack), owner.resource, owner.lineage));
         let id = resource.map_or_else(|| Id::new(what, name), Id::from);
         let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs);
         listed.stack = stack;
+        listed.lineage = lineage;
+        listed.expires = expires;
         listed
     }
 
@@ -165,6 +177,8 @@ impl InventoryItem {
     ) -> Self {
         let mut listed = Self::bare::<R>(id, (name, arn), key, outputs);
         listed.stack.clone_from(&parent.stack);
+        listed.lineage.clone_from(&parent.lineage);
+        listed.expires = parent.expires;
         listed.under = Some(parent.arn.clone());
         listed.goes_with_parent = R::GOES_WITH_PARENT;
         listed
@@ -180,6 +194,8 @@ impl InventoryItem {
             name,
             arn,
             stack: None,
+            lineage: None,
+            expires: None,
             until: None,
             ends_by_itself: false,
             remove,
@@ -356,7 +372,7 @@ mod tests {
     resource!(Client, "cognito.app_client", true);
 
     fn pool(arn: &str, noise: &str) -> InventoryItem {
-        let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()) };
+        let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()), lineage: None, expires: None };
         let outputs = json!({ "arn": arn, "name": "demo-p", "deletion_protection": noise });
         InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs)
     }

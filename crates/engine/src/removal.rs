@@ -388,7 +388,12 @@ mod tests {
             let list = self.lists.fetch_add(1, Ordering::SeqCst);
             let shown = self.listed.iter().filter(|(_, when)| when.contains(&list));
             let thing = |(name, _): &(&str, _)| {
-                let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
+                let owner = Owner {
+                    stack: "demo".into(),
+                    resource: Some(format!("logs.{name}")),
+                    lineage: None,
+                    expires: None,
+                };
                 let outputs = Outputs::from([("arn".to_owned(), format!("arn:{name}"))]);
                 InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs)
             };
@@ -411,6 +416,10 @@ mod tests {
         }
 
         fn delete(&mut self) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn release(&mut self) -> Answer<'_, ()> {
             Box::pin(async { Ok(()) })
         }
     }

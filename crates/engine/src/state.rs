@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version of the state's format that this program writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The state of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,16 @@ pub struct State {
     /// The keys of tags that the resources may carry because a stack file wanted them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
+    /// The random id that the first `up` gives the stack, also as a tag of every resource. `None`: a version before 2
+    /// wrote the state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
+    /// While resources still have to get the lineage as a tag: the other lineages that they may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takeover: Option<BTreeSet<String>>,
+    /// The time after which the stack may be removed, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<i64>,
     /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
     /// The records of the resources, by id within the stack.
@@ -82,11 +92,11 @@ pub trait StateBackend: Send + Sync {
     /// Where all its states are stored, for messages: `the folder state`.
     fn description(&self) -> String;
 
-    /// Checks that a state could be saved now. Nothing that it writes remains.
+    /// Checks that a state of a stack of this name could be saved now. Nothing that it writes remains.
     ///
     /// # Errors
     /// The reason why a state cannot be saved, with a hint.
-    fn check(&self) -> Answer<'_, ()>;
+    fn check<'a>(&'a self, stack: &'a str) -> Answer<'a, ()>;
 
     /// Where a state is stored, for messages.
     fn location(&self, id: &StateId) -> String;
@@ -94,8 +104,8 @@ pub trait StateBackend: Send + Sync {
     /// Reads a state without locking it, for commands that change nothing. `None`: it does not exist.
     fn read<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<State>>;
 
-    /// Locks a state for this run and reads it. The lock is released when the [`StateStore`] is dropped, and also when
-    /// the process is killed.
+    /// Locks a state for this run and reads it. [`StateStore::release`] releases the lock. If the process is killed, a
+    /// later run can acquire the lock, at once or after some time.
     ///
     /// # Errors
     /// Another run holds the lock, or a save would fail. The backend checks that here, before anything is created.
@@ -103,6 +113,13 @@ pub trait StateBackend: Send + Sync {
 
     /// All states that exist.
     fn list(&self) -> Answer<'_, Vec<StateId>>;
+
+    /// Who holds the lock of a state, in words; `None` if nobody does.
+    fn holder<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<String>>;
+
+    /// Removes the lock of a run that ended without releasing it. If that run has not ended, it cannot save any more.
+    /// Returns who held the lock; `None` if nobody did.
+    fn unlock<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<String>>;
 }
 
 /// A locked state. The engine saves through it and does not know how states are stored.
@@ -116,6 +133,9 @@ pub trait StateStore: Send {
 
     /// Removes the state of a stack that no longer exists.
     fn delete(&mut self) -> Answer<'_, ()>;
+
+    /// Releases the lock. Nothing is saved after that.
+    fn release(&mut self) -> Answer<'_, ()>;
 }
 
 /// The future of a backend's answer.
@@ -138,6 +158,8 @@ pub enum StateErrorKind {
     LastSave,
     /// Another run holds the lock.
     Locked,
+    /// Another run has taken the lock over, or has written the state.
+    Lost,
     /// The state belongs to another stack, account or region.
     Foreign,
     Other,
@@ -169,6 +191,20 @@ impl StackState {
         self.backend.location(&self.id)
     }
 
+    pub fn id(&self) -> &StateId {
+        &self.id
+    }
+
+    /// Who holds the lock, in words; `None` if nobody does.
+    pub async fn holder(&self) -> Result<Option<String>, StateError> {
+        self.backend.holder(&self.id).await
+    }
+
+    /// See [`StateBackend::unlock`].
+    pub async fn unlock(&self) -> Result<Option<String>, StateError> {
+        self.backend.unlock(&self.id).await
+    }
+
     /// Reads the state without locking it. `None`: the stack has no state.
     pub async fn read(&self) -> Result<Option<State>, StateError> {
         self.backend.read(&self.id).await
@@ -184,9 +220,18 @@ impl StackState {
 
     /// The other stacks of this account and region that the same backend has states of.
     pub async fn neighbours(&self) -> Result<Vec<StateId>, StateError> {
-        let mut ids = self.backend.list().await?;
-        ids.retain(|id| (&id.account, &id.region) == (&self.id.account, &self.id.region) && id.stack != self.id.stack);
-        Ok(ids)
+        let mut neighbours = Vec::new();
+        for id in self.backend.list().await? {
+            let is_here = (&id.account, &id.region) == (&self.id.account, &self.id.region);
+            if !is_here || id.stack == self.id.stack {
+                continue;
+            }
+            // The caller may not be allowed to read states of other stacks.
+            if !exists(&*self.backend, &id).await.is_ok_and(|state| state.is_none()) {
+                neighbours.push(id);
+            }
+        }
+        Ok(neighbours)
     }
 
     /// The states of stacks with this name in other accounts or regions.
@@ -201,9 +246,14 @@ impl StackState {
 pub async fn states_of(backend: &dyn StateBackend, stack: &str) -> Result<Vec<State>, StateError> {
     let mut states = Vec::new();
     for id in backend.list().await?.iter().filter(|id| id.stack == stack) {
-        states.extend(backend.read(id).await?);
+        states.extend(exists(backend, id).await?);
     }
     Ok(states)
+}
+
+/// The state of a stack that exists.
+async fn exists(backend: &dyn StateBackend, id: &StateId) -> Result<Option<State>, StateError> {
+    Ok(backend.read(id).await?.filter(|state| !state.is_of_removed_stack()))
 }
 
 impl Record {
@@ -231,9 +281,17 @@ impl State {
             region,
             endpoint: endpoint.map(str::to_owned),
             tags: BTreeSet::new(),
+            lineage: None,
+            takeover: None,
+            expires: None,
             serial: 0,
             resources: BTreeMap::new(),
         }
+    }
+
+    /// Whether the stack was removed. Its state stays while secrets or keys can be restored, for their lineage.
+    pub fn is_of_removed_stack(&self) -> bool {
+        self.resources.is_empty()
     }
 
     /// The outputs of a resource, if they are known.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::retries::NotAfter;
 use super::super::settle::{confirmed, settled, until};
-use super::super::tags::{pairs, tag_map};
+use super::super::tags::{described, tag_map};
 use super::refusals::{API_DELETE_RATE, API_UPDATING, BAD_REQUEST};
 use super::tagging::RETAG;
 use super::tls::ACCESS_MODE;
@@ -165,7 +165,7 @@ impl Described for RestApi {
 
 impl ApiGateway {
     fn owns(&self, api: &types::RestApi) -> bool {
-        self.scope.owns(pairs(api.tags()))
+        self.scope.owns(described(api.tags(), self.emulated))
     }
 
     fn found_api(

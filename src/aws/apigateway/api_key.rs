@@ -13,7 +13,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::{pairs, read, tag_map};
+use crate::aws::tags::{described, pairs, read, tag_map};
 use crate::engine::{
     Comparison, Failure, Found, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
 };
@@ -184,7 +184,7 @@ impl ApiGateway {
     }
 
     fn owns_key(&self, key: &types::ApiKey) -> bool {
-        self.scope.owns(pairs(key.tags()))
+        self.scope.owns(described(key.tags(), self.emulated))
     }
 
     fn found_key(key: types::ApiKey) -> Found<ApiKey> {
@@ -197,7 +197,7 @@ impl ApiGateway {
         let tagged = key.tags().is_some_and(|tags| !tags.is_empty());
         let key = if tagged { Some(key) } else { self.api_key(&id).await? };
         let Some(key) = key else { return Ok(Listing::default()) };
-        let owner = Owner::read(pairs(key.tags()));
+        let owner = Owner::read(described(key.tags(), self.emulated));
         let outputs = Self::api_key_outputs(&key);
         let (name, arn) = (outputs.name.clone(), self.key_arn(&id));
         let found = |_| ApiKeyKey { name: name.clone() };

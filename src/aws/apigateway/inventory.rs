@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types;
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::pages::{as_far_as_it_goes, closer};
-use crate::aws::tags::pairs;
+use crate::aws::tags::described;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
@@ -48,7 +48,7 @@ impl ApiGateway {
         let pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
         let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
-            let owner = Owner::read(pairs(api.tags()));
+            let owner = Owner::read(described(api.tags(), self.emulated));
             // The tags in the list also identify an API whose name was changed.
             let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
             let ours = ours || api.name().is_some_and(|name| whose.may_own(name));

@@ -133,6 +133,7 @@ pub struct ApiGateway {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
+    emulated: bool,
     /// A lock for each API, by its id. Writes share it; a write that is repeated after a conflict holds it exclusively.
     locks: Arc<Mutex<HashMap<String, Arc<RwLock<()>>>>>,
 }
@@ -143,6 +144,7 @@ impl ApiGateway {
             client: client!(aws_sdk_apigateway, &clients.sdk),
             once: once!(aws_sdk_apigateway, &clients.once),
             scope: clients.scope.clone(),
+            emulated: clients.sdk.endpoint_url().is_some(),
             locks: Arc::default(),
         }
     }

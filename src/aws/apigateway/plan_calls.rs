@@ -10,7 +10,7 @@ use super::{
 };
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{Wait, settled};
-use crate::aws::tags::pairs;
+use crate::aws::tags::described;
 use crate::engine::{Failure, Found, Id, InventoryItem, Listing, Task};
 use crate::scope::{Owner, Whose};
 
@@ -89,7 +89,7 @@ impl ApiGateway {
     }
 
     pub(super) fn owns_plan(&self, plan: &types::UsagePlan) -> bool {
-        self.scope.owns(pairs(plan.tags()))
+        self.scope.owns(described(plan.tags(), self.emulated))
     }
 
     pub(super) async fn patch_plan(
@@ -150,7 +150,7 @@ impl ApiGateway {
         let tagged = plan.tags().is_some_and(|tags| !tags.is_empty());
         let plan = if tagged { Some(plan) } else { self.usage_plan(&id).await? };
         let Some(plan) = plan else { return Ok(Listing::default()) };
-        let owner = Owner::read(pairs(plan.tags()));
+        let owner = Owner::read(described(plan.tags(), self.emulated));
         let theirs = owner.as_ref().is_some_and(|owner| !whose.owns(owner));
         let arn = self.plan_arn(&id);
         let outputs = UsagePlanOutputs { id, name: name.clone() };

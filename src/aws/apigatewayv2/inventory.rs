@@ -1,7 +1,7 @@
 //! The list of all HTTP APIs. Everything below an API disappears with it.
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
-use crate::aws::tags::pairs;
+use crate::aws::tags::described;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
@@ -9,7 +9,7 @@ impl ApiGatewayV2 {
     pub(super) async fn list_apis(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (apis, cut) = self.apis("list the HTTP APIs").await;
         let listed = apis.into_iter().filter_map(|api| {
-            let owner = Owner::read(pairs(api.tags()));
+            let owner = Owner::read(described(api.tags(), self.emulated));
             let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
             // The tags in the list also identify an API whose name was changed.
             if !owner.as_ref().is_some_and(|owner| whose.owns(owner)) && !whose.may_own(&name) {

@@ -34,7 +34,7 @@ use super::retries::{client, once};
 use super::route53::Route53;
 use super::service::AwsService;
 use super::settle::{Wait, settled};
-use super::tags::pairs;
+use super::tags::described;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -123,6 +123,7 @@ pub struct ApiGatewayV2 {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
+    emulated: bool,
     /// The records of custom domains.
     dns: Route53,
     /// A lock for each API or domain name. The current write holds it.
@@ -135,6 +136,7 @@ impl ApiGatewayV2 {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),
             once: once!(aws_sdk_apigatewayv2, &clients.once),
             scope: clients.scope.clone(),
+            emulated: clients.sdk.endpoint_url().is_some(),
             dns: Route53::new(clients),
             locks: Arc::default(),
         }
@@ -162,6 +164,6 @@ impl ApiGatewayV2 {
     }
 
     fn owns(&self, tags: Option<&HashMap<String, String>>) -> bool {
-        self.scope.owns(pairs(tags))
+        self.scope.owns(described(tags, self.emulated))
     }
 }

@@ -18,7 +18,7 @@ use crate::aws::pages::{as_far_as_it_goes, closer, whole};
 use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags::{pairs, read, tag_map};
+use crate::aws::tags::{described, pairs, read, tag_map};
 use crate::engine::{
     Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Retag, Tags, Task, Unread,
 };
@@ -35,6 +35,7 @@ pub struct CognitoIdentity {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
+    emulated: bool,
 }
 
 impl CognitoIdentity {
@@ -43,6 +44,7 @@ impl CognitoIdentity {
             client: client!(aws_sdk_cognitoidentity, &clients.sdk),
             once: once!(aws_sdk_cognitoidentity, &clients.once),
             scope: clients.scope.clone(),
+            emulated: clients.sdk.endpoint_url().is_some(),
         }
     }
 
@@ -51,7 +53,7 @@ impl CognitoIdentity {
     }
 
     fn owns(&self, found: &Found<IdentityPool>) -> bool {
-        self.scope.owns(pairs(Some(&found.live.tags)))
+        self.scope.owns(described(Some(&found.live.tags), self.emulated))
     }
 }
 
@@ -327,7 +329,7 @@ impl CognitoIdentity {
         let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
             return Ok(Listing::default());
         };
-        let owner = Owner::read(pairs(Some(&found.live.tags)));
+        let owner = Owner::read(described(Some(&found.live.tags), self.emulated));
         let (name, outputs) = (found.live.name, found.outputs);
         let key = |_| IdentityPoolKey { name: name.clone() };
         Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs)].into())

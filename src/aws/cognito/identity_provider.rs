@@ -17,6 +17,7 @@ use crate::aws::settle::settled;
 use crate::choices::ProviderKind;
 use crate::engine::{Comparison, Drift, Effect, Failure, Found, Provider, Resource, Task};
 use crate::layer::Layer;
+use crate::secret::SecretValue;
 
 const CLIENT_SECRET: &str = "client_secret";
 
@@ -276,14 +277,14 @@ impl Described for IdentityProvider {
 }
 
 impl Cognito {
-    /// All details of a provider with its client secret, which the secret's field contains.
-    async fn details_with_secret(&self, want: &IdentityProvider) -> Result<HashMap<String, String>, Failure> {
-        let mut details: HashMap<String, String> = want.details().into_iter().collect();
-        if let Some(ProviderClient { secret: SecretField { arn, key, version }, .. }) = &want.client {
-            let value = self.secrets.field(arn, version, key).await?;
-            details.insert(CLIENT_SECRET.to_owned(), value.reveal().to_owned());
+    /// The client secret of a provider, which a field of the secret contains.
+    async fn client_secret(&self, want: &IdentityProvider) -> Result<Option<SecretValue>, Failure> {
+        match &want.client {
+            Some(ProviderClient { secret: SecretField { arn, key, version }, .. }) => {
+                self.secrets.field(arn, version, key).await.map(Some)
+            }
+            None => Ok(None),
         }
-        Ok(details)
     }
 
     /// Deletes an identity provider. It is no failure if it does not exist.
@@ -294,6 +295,12 @@ impl Cognito {
         });
         deleted.await.or_absent().map(drop)
     }
+}
+
+/// All details of a provider as they are sent. Made only for the call, because the SDK takes the secret as plain text.
+fn sent(want: &IdentityProvider, secret: Option<&SecretValue>) -> HashMap<String, String> {
+    let secret = secret.map(|secret| (CLIENT_SECRET.to_owned(), secret.reveal().to_owned()));
+    want.details().into_iter().chain(secret).collect()
 }
 
 impl Provider<IdentityProvider> for Cognito {
@@ -326,10 +333,10 @@ impl Provider<IdentityProvider> for Cognito {
     }
 
     async fn create(&self, want: &IdentityProvider, task: &Task) -> Result<IdentityProviderOutputs, Failure> {
-        let details = self.details_with_secret(want).await?;
+        let secret = self.client_secret(want).await?;
         let made = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.once.create_identity_provider().user_pool_id(&want.pool_id).provider_name(&want.name);
-            let call = call.provider_type(want.kind.to_aws()).set_provider_details(Some(details.clone()));
+            let call = call.provider_type(want.kind.to_aws()).set_provider_details(Some(sent(want, secret.as_ref())));
             let call = call.set_attribute_mapping(Some(want.mapping().into_iter().collect()));
             call.send().await.or_fail(&format!("create the identity provider {}", want.name))
         });
@@ -343,10 +350,11 @@ impl Provider<IdentityProvider> for Cognito {
         _: &Found<IdentityProvider>,
         task: &Task,
     ) -> Result<IdentityProviderOutputs, Failure> {
-        let details = self.details_with_secret(want).await?;
+        let secret = self.client_secret(want).await?;
         let updated = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.update_identity_provider().user_pool_id(&want.pool_id).provider_name(&want.name);
-            let call = call.set_provider_details(Some(details.clone())).set_idp_identifiers(Some(Vec::new()));
+            let call =
+                call.set_provider_details(Some(sent(want, secret.as_ref()))).set_idp_identifiers(Some(Vec::new()));
             let call = call.set_attribute_mapping(Some(want.mapping().into_iter().collect()));
             call.send().await.or_fail(&format!("update the identity provider {}", want.name))
         });

@@ -67,6 +67,7 @@ impl Kms {
         if let Some(named) = named {
             let arn = named.arn().unwrap_or(named.key_id()).to_owned();
             return match self.tags_of(&arn).await? {
+                Some(tags) if is_pending(&named) && self.scope.owned(pairs(&tags)) => Ok(Some(named)),
                 Some(tags) if self.scope.owns(pairs(&tags)) => Ok(Some(named)),
                 Some(_) => Err(Failure::foreign(&format!("a key with the alias {}", key.alias), &arn)),
                 None => Ok(None),
@@ -161,6 +162,7 @@ impl Kms {
         }
         // A cancelled deletion leaves the key disabled.
         self.enable(&arn, task).await?;
+        self.claim(&arn, &want.id, task).await?;
         let (key, access) = tokio::join!(self.describe(&arn), self.access(&arn));
         let (Some(key), Some(access)) = (key?, access?) else {
             return Err(empty("a key whose deletion was cancelled"));

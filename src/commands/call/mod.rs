@@ -29,7 +29,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let content = Content::read(args).await?;
     caller::has_key(args, &stack, &target, &content)?;
 
-    let session = Session::open(config, Sources::Untouched).await?;
+    let session = Session::existing(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state().await?);
     let url = format!("{}{}", base_url(&outputs, &target)?, target.path);
     if args.curl {

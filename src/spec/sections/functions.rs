@@ -92,7 +92,7 @@ section! {
     architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
     memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
     ephemeral_mb: Number = range(512, 10_240, 512, "The size of /tmp in MB.");
-    timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
+    timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. A REST API waits for 29 seconds, an HTTP API for 30.");
     reserved_concurrency: OptionalNumber = range(
         1, 10_000,
         "How many calls it may handle at the same time. Lambda reserves them for it; at least 100 of the account must remain unreserved, which `doctor` checks. Without this key, the function shares the account's unreserved concurrency.",

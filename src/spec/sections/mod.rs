@@ -25,10 +25,11 @@ mod topics;
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use super::field::{Key, Nested, Required, TagTexts, Text, Word};
+use super::field::{Environments, Key, Nested, Required, TagTexts, Text, Word};
 use super::reader::{Reader, Table};
 use super::rules::is_account;
 use super::section::{Section, section};
+use crate::location::{InvalidLocation, Location};
 
 /// The value of a key at the top of the stack file.
 trait Part: Sized {
@@ -57,6 +58,8 @@ macro_rules! sections {
             pub name: String,
             /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
             pub permissions_boundary: Option<String>,
+            /// Where the stack's state is stored; `None`: the command line or a default says it.
+            pub state: Option<Location>,
             /// The KMS key that encrypts the stack's data.
             pub kms_key: Option<KmsKey>,
             pub posture: Posture,
@@ -75,7 +78,7 @@ macro_rules! sections {
             }
 
             fn keys(&'static self) -> Vec<&'static Key> {
-                vec![&STACK.key, $($(<$part>::key()),*),*]
+                vec![&STACK.key, $($(<$part>::key(),)*)* &ENVIRONMENTS.key]
             }
         }
 
@@ -83,13 +86,14 @@ macro_rules! sections {
             pub(super) fn read(reader: &mut Reader, root: &Table) -> Self {
                 reader.known(root, &ROOT);
                 // The posture decides the defaults of all other keys.
-                let Head { name, permissions_boundary, kms_key, tags } = head(reader, root);
+                let Head { name, permissions_boundary, state, kms_key, tags } = head(reader, root);
                 let posture = reader.posture;
                 $($(let $field = <$part>::read(reader, root);)*)*
                 let (existing_secrets, existing_pools) = (BTreeMap::new(), BTreeMap::new());
                 let mut stack = Self {
                     name,
                     permissions_boundary,
+                    state,
                     kms_key,
                     posture,
                     tags,
@@ -147,6 +151,11 @@ pub(super) static ROOT: Root = Root;
 static STACK: Nested<StackKeys> =
     Nested::table("stack", &STACK_KEYS, "The stack's name and the settings for the whole stack.");
 
+pub(in crate::spec) static ENVIRONMENTS: Environments = Environments::of(
+    "environments",
+    "Keys that replace those of the file, by the name of an environment, as in [environments.prod]. --env prod selects them, and the stack is then called NAME-prod. Tables merge, routes merge by route, and all other values replace those of the file. A name has 1 to 12 characters of a-z, 0-9 and -.",
+);
+
 section! {
     STACK_KEYS: StackKeys = "stack";
     name: Required = form_or(
@@ -157,6 +166,10 @@ section! {
     permissions_boundary: Text = form(
         "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
         "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
+    );
+    state: Text = form(
+        "^[^:]+$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]*)?$",
+        "Where the stack's state is stored: a folder, or s3://BUCKET/PREFIX so that a team and its pipelines share it. --state overrides it. Left out: the folder state.",
     );
     kms_key: Text = form(
         "^(create|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$",
@@ -216,16 +229,17 @@ impl KmsKey {
 struct Head {
     name: String,
     permissions_boundary: Option<String>,
+    state: Option<Location>,
     kms_key: Option<KmsKey>,
     tags: BTreeMap<String, String>,
 }
 
 /// Reads `[stack]`.
 fn head(reader: &mut Reader, root: &Table) -> Head {
-    let StackKeys { name, permissions_boundary, kms_key, tags, posture } = &STACK_KEYS;
+    let StackKeys { name, permissions_boundary, state, kms_key, tags, posture } = &STACK_KEYS;
     let Some(table) = &reader.table(root, &STACK) else {
         let name = name.default.to_owned();
-        return Head { name, permissions_boundary: None, kms_key: None, tags: BTreeMap::new() };
+        return Head { name, permissions_boundary: None, state: None, kms_key: None, tags: BTreeMap::new() };
     };
     reader.posture = reader.word(table, posture);
     let boundary = reader.text(table, permissions_boundary);
@@ -234,6 +248,14 @@ fn head(reader: &mut Reader, root: &Table) -> Head {
     {
         reader.diagnostic(span, why, None);
     }
+    let state = reader.text(table, state).and_then(|(place, span)| match place.parse() {
+        Ok(place) => Some(place),
+        Err(why) => {
+            let why: InvalidLocation = why;
+            reader.diagnostic(&span, why.to_string(), None);
+            None
+        }
+    });
     let key = match reader.text(table, kms_key) {
         Some((word, _)) if word == CREATE => Some(KmsKey::Create),
         Some((arn, span)) => {
@@ -254,7 +276,7 @@ fn head(reader: &mut Reader, root: &Table) -> Head {
     }
     let name = wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted);
     let tags = reader.tags(table, tags);
-    Head { name, permissions_boundary: boundary.map(|(arn, _)| arn), kms_key: key, tags }
+    Head { name, permissions_boundary: boundary.map(|(arn, _)| arn), state, kms_key: key, tags }
 }
 
 /// The longest name of a stack, in characters.

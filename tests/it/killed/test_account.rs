@@ -186,14 +186,14 @@ impl TestAccount {
         Ok(())
     }
 
-    /// Checks that the account contains exactly the resources of others, unchanged, and that there is no state file.
+    /// Checks that the account contains exactly the resources of others, unchanged, and that the state records nothing.
     pub fn check_empty(&mut self) -> Result<(), String> {
         let found = self.account_reader.describe(&self.account);
         if found != self.others {
             return Err(format!("left in the account, or taken from others:\n{}", difference(&self.others, &found)));
         }
-        if self.user.state().exists() {
-            return Err("the state file is still there".into());
+        if self.user.records_resources() {
+            return Err("the state still records resources".into());
         }
         Ok(())
     }

@@ -256,7 +256,8 @@ pub fn needs_of_both(asked: &Asked<'_>) -> Vec<Usage> {
         ("domainnames", false) => ("apigateway:POST", nameless("domainnames")),
         _ => ("apigateway:TagResource", arn(asked.stack, path)),
     };
-    if !tags.is_empty() {
+    // A change of tags has its permission already: a verb on the path that begins with /tags/.
+    if !tags.is_empty() && asked.operation() != "TagResource" {
         needs.push(Usage::new(tag, on).with_tags(&tags));
     }
     // CloudWatch checks these permissions of a caller that turns on access logs.

@@ -31,7 +31,7 @@ pub const SERVICE: Service = Service {
     }],
     created: by_operation,
     needs,
-    unused: &[],
+    unused: &[("cloudwatch:UntagResource", "the stack file loses a tag, or the stack no longer expires")],
     unseen: &[],
     refusals: Refusals {
         throttled: "cloudwatch-throttled",

@@ -43,7 +43,7 @@ pub const SERVICE: Service = Service {
     ],
     created: by_operation,
     needs,
-    unused: &[("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool")],
+    unused: &[("cognito-identity:UntagResource", "the stack file loses a tag, or the stack no longer expires"), ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool")],
     unseen: &[
         ("GetCredentialsForIdentity", "the call is not signed, so it has no account"),
         ("GetId", "the call is not signed, so it has no account"),

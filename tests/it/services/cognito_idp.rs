@@ -111,6 +111,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("cognito-idp:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
         ("cognito-idp:DeleteIdentityProvider", "another tool has added an identity provider"),
         ("cognito-idp:DescribeRiskConfiguration", "pools with threat protection"),
@@ -123,7 +124,6 @@ pub const SERVICE: Service = Service {
         ("AssociateSoftwareToken", FACTOR),
         ("DeleteUserPoolClientSecret", REPLAYED),
         ("GetTokensFromRefreshToken", "no command renews tokens; replayed exchanges test the call"),
-        ("RespondToAuthChallenge", FACTOR),
         ("UpdateUserAttributes", "not tried on an emulator, which accepts every attribute"),
         ("VerifySoftwareToken", FACTOR),
     ],

@@ -32,6 +32,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("dynamodb:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("dynamodb:DeleteResourcePolicy", "another tool has given a table a policy"),
         ("dynamodb:DisableKinesisStreamingDestination", "another tool sends a table's changes elsewhere"),
     ],

@@ -45,6 +45,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("iam:UntagRole", "the stack file loses a tag, or the stack no longer expires"),
         ("iam:DetachRolePolicy", "another tool has attached a policy"),
         ("iam:ListRoleTags", "down and sweep look for what no record names"),
         ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),

@@ -32,6 +32,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("kms:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("kms:PutKeyPolicy", "another tool has changed the policy of a key"),
         ("kms:RevokeGrant", "another tool has granted the use of a key"),
         ("kms:UpdateKeyDescription", "another tool has changed a description"),

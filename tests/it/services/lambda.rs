@@ -82,6 +82,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("lambda:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("lambda:UpdateEventSourceMapping", "another tool has changed a mapping"),
         ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
         ("lambda:DeleteProvisionedConcurrencyConfig", "a function loses the key `provisioned_concurrency`"),

@@ -34,6 +34,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("logs:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("logs:AssociateKmsKey", "the stack file has a key"),
         ("logs:DeleteResourcePolicy", "another tool lets others write to a log"),
         ("logs:DeleteSubscriptionFilter", "another tool forwards a log"),

@@ -37,6 +37,7 @@ services! {
     lambda,
     logs,
     route53,
+    s3,
     scheduler,
     secretsmanager,
     sns,
@@ -235,5 +236,18 @@ pub fn needs(call: &crate::support::proxy::Call, stack: &StackIdentity<'_>) -> V
     if name.is_empty() || name == "execute-api" || !call.sent.headers.contains_key("authorization") {
         return Vec::new();
     }
-    (service(name).needs)(&Asked::new(call, stack))
+    let asked = Asked::new(call, stack);
+    of_tags(&asked).unwrap_or_else(|| (service(name).needs)(&asked))
+}
+
+/// The permission for a change of tags, of services that name the resource by its ARN.
+fn of_tags(asked: &Asked<'_>) -> Option<Vec<Usage>> {
+    let is_gateway = asked.call.sent.service.starts_with("apigateway");
+    if is_gateway || !["TagResource", "UntagResource"].contains(&asked.operation()) {
+        return None;
+    }
+    let in_path = asked.path().split_once("/tags/").map(|(_, arn)| arn.replace("%3A", ":").replace("%2F", "/"));
+    let in_body = ["ResourceArn", "ResourceARN", "resourceArn"].map(|field| asked.text(field));
+    let arn = in_path.into_iter().chain(in_body).find(|arn| arn.starts_with("arn:"))?;
+    Some(asked.with_our_tag(vec![asked.need(arn)], &[]))
 }

@@ -44,6 +44,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("scheduler:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("scheduler:UpdateSchedule", "a schedule was changed"),
         ("scheduler:DeleteSchedule", "a schedule left the stack file"),
     ],

@@ -40,6 +40,7 @@ pub const SERVICE: Service = Service {
     created: by_operation,
     needs,
     unused: &[
+        ("secretsmanager:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("secretsmanager:CancelRotateSecret", "another tool rotates a secret"),
         ("secretsmanager:PutResourcePolicy", "a secret has the key `resource_policy`"),
         ("secretsmanager:RemoveRegionsFromReplication", "another tool has copied a secret to another region"),

@@ -55,6 +55,7 @@ pub const SERVICE: Service = Service {
     created,
     needs,
     unused: &[
+        ("sns:UntagResource", "the stack file loses a tag, or the stack no longer expires"),
         ("sns:SetSubscriptionAttributes", "another tool has changed a subscription"),
     ],
     unseen: &[("SetSubscriptionAttributes", "another tool has changed it; replayed exchanges test the call")],

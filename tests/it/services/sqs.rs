@@ -31,7 +31,7 @@ pub const SERVICE: Service = Service {
     }],
     created: by_operation,
     needs,
-    unused: &[("sqs:SetQueueAttributes", "another tool has changed a queue")],
+    unused: &[("sqs:UntagQueue", "the stack file loses a tag, or the stack no longer expires"), ("sqs:SetQueueAttributes", "another tool has changed a queue")],
     unseen: &[],
     refusals: Refusals {
         throttled: "sqs-throttled",

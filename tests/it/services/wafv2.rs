@@ -84,7 +84,7 @@ pub const SERVICE: Service = Service {
     ],
     created: by_operation,
     needs,
-    unused: &[],
+    unused: &[("wafv2:UntagResource", "the stack file loses a tag, or the stack no longer expires")],
     unseen: &[],
     refusals: Refusals {
         throttled: "waf-throttled",

@@ -448,9 +448,16 @@ def tags(listed):
     return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in listed}
 
 
+LINEAGE = "securelambda:lineage"
+
+
 def clean(value):
+    """Without what differs between equal accounts. Every stack has a lineage of its own, so only its presence counts."""
     if isinstance(value, dict):
-        return {key: clean(inner) for key, inner in value.items() if key not in NOISE}
+        if LINEAGE in (value.get("Key"), value.get("key"), value.get("TagKey")):
+            return {"tag": LINEAGE}
+        cleaned = {key: clean(inner) for key, inner in value.items() if key not in NOISE}
+        return {**cleaned, LINEAGE: "any"} if LINEAGE in cleaned else cleaned
     if isinstance(value, list):
         return sorted((clean(inner) for inner in value), key=lambda inner: json.dumps(inner, sort_keys=True, default=str))
     return value

@@ -46,7 +46,7 @@ pub fn completes_and_removes(user: &User) {
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(user), Vec::<String>::new());
-    assert!(!user.state().exists());
+    assert!(!user.records_resources());
 }
 
 /// The differences that `status` reports, as `(resource, field, weakens)`.

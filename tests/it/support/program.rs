@@ -163,6 +163,13 @@ impl User {
     }
 
     /// Writes a file into the folder.
+    /// Whether the state records any resource. Without any, it stays while a secret can be restored.
+    pub fn records_resources(&self) -> bool {
+        let state: Value =
+            std::fs::read(self.state()).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        state["resources"].as_object().is_some_and(|resources| !resources.is_empty())
+    }
+
     pub fn write(&self, path: impl AsRef<Path>, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -204,7 +211,7 @@ impl Started {
     }
 
     /// Its exit code and the output that nobody has read yet.
-    fn ran(&mut self) -> CommandOutput {
+    pub fn ran(&mut self) -> CommandOutput {
         let status = self.0.wait().unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         self.0.stdout.take().map(|mut pipe| pipe.read_to_end(&mut stdout).unwrap());

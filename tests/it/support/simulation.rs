@@ -122,6 +122,10 @@ impl StateStore for Disk {
     fn delete(&mut self) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
     }
+
+    fn release(&mut self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 impl Disk {

@@ -1,6 +1,7 @@
 //! A request in AWS's terms: its service and operation, in any of AWS's protocols.
 
 use super::cbor;
+use hyper::Uri;
 use hyper::body::Bytes;
 use hyper::http::HeaderMap;
 use hyper::http::request::Parts;
@@ -47,6 +48,8 @@ impl AwsRequest {
             operation.to_owned()
         } else if let Some((_, action)) = form(&body).find(|(name, _)| name == "Action") {
             action
+        } else if service == "s3" {
+            s3(&method, &parts.uri).map_or_else(|| format!("{method} {}", parts.uri.path()), str::to_owned)
         } else {
             let segments: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
             rest(&service, &method, &segments).map_or_else(|| format!("{method} {}", parts.uri.path()), str::to_owned)
@@ -114,6 +117,34 @@ fn unescaped(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// The operation of a call of S3 with the bucket in the path. The query tells apart calls with the same method and path.
+fn s3(method: &str, uri: &Uri) -> Option<&'static str> {
+    let is_object = uri.path().trim_matches('/').contains('/');
+    let query = uri.query().unwrap_or_default();
+    let has = |name: &str| query.split('&').any(|one| one.split('=').next() == Some(name));
+    if is_object {
+        return match method {
+            "GET" => Some("GetObject"),
+            "PUT" => Some("PutObject"),
+            "DELETE" => Some("DeleteObject"),
+            _ => None,
+        };
+    }
+    let of_bucket = [
+        ("GET", "list-type", "ListObjectsV2"),
+        ("GET", "versioning", "GetBucketVersioning"),
+        ("PUT", "versioning", "PutBucketVersioning"),
+        ("PUT", "publicAccessBlock", "PutPublicAccessBlock"),
+        ("PUT", "ownershipControls", "PutBucketOwnershipControls"),
+        ("PUT", "encryption", "PutBucketEncryption"),
+        ("PUT", "policy", "PutBucketPolicy"),
+        ("PUT", "lifecycle", "PutBucketLifecycleConfiguration"),
+    ];
+    let found = of_bucket.iter().find(|(known, name, _)| *known == method && has(name));
+    let created = (method == "PUT" && query.is_empty()).then_some("CreateBucket");
+    found.map(|(_, _, operation)| *operation).or(created)
 }
 
 /// The operation of a method and path, for services whose protocol does not name the operation.

@@ -350,7 +350,10 @@ def from_xml(shape, element, broken):
                 broken.append(f"{plain(child)}: unknown member of the body")
                 continue
             name, member = by_wire[plain(child)]
-            value[name] = from_xml(member, child, broken)
+            if member.type_name == "list" and member.serialization.get("flattened"):
+                value.setdefault(name, []).append(from_xml(member.member, child, broken))
+            else:
+                value[name] = from_xml(member, child, broken)
         return value
     if kind == "list":
         wanted = shape.member.serialization.get("name", "member")
@@ -377,7 +380,8 @@ def placed(service, request):
         operation = service.operation_model(name)
         template, _, fixed = operation.http["requestUri"].partition("?")
         wanted = template.strip("/").split("/")
-        if operation.http["method"] != request["method"]:
+        # A deprecated operation may have the method and path of the one that replaced it.
+        if operation.http["method"] != request["method"] or operation.deprecated:
             continue
         greedy = wanted[-1].endswith("+}")
         if len(segments) < len(wanted) if greedy else len(segments) != len(wanted):
@@ -388,6 +392,9 @@ def placed(service, request):
             held = segments
         given = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         fixed = dict(urllib.parse.parse_qsl(fixed, keep_blank_values=True))
+        # The SDKs add the name of the operation to calls of S3, because some have the same method and path.
+        if "x-id" in given:
+            fixed["x-id"] = name
         if any(given.get(key) != value for key, value in fixed.items()):
             continue
         labels, literal, fits = {}, 0, True
@@ -444,8 +451,14 @@ def parse_rest(service, request):
     payload = shape.serialization.get("payload") if shape else None
     if payload:
         held = members[payload]
-        if body:
-            params[payload] = body if held.type_name == "blob" else from_json(held, json_body(body))
+        if held.type_name == "blob":
+            params.update({payload: body} if body else {})
+        elif held.type_name == "string":
+            params.update({payload: body.decode()} if body else {})
+        elif body and service.metadata["protocol"] == "rest-xml":
+            params[payload] = xml_body(held, body, extra)
+        elif body:
+            params[payload] = from_json(held, json_body(body))
     elif body and service.metadata["protocol"] == "rest-xml":
         params.update(xml_body(shape, body, extra))
     elif body:
