@@ -165,15 +165,13 @@ impl Config {
             ))
             .hint("create a stack file with `securelambda init`"));
         }
-        let (name, text, sources) = if let Some(file) = &file {
+        let (name, text) = if let Some(file) = &file {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| Error::usage(format!("the stack file {} cannot be read: {error}", file.display())))?;
-            let folder = file.parent().map(PathBuf::from).unwrap_or_default();
-            let own = OwnFiles::new([file.clone(), folder_of_states(shared.state.as_ref())]);
-            (file.display().to_string(), text, Sources::Folder { root: folder, own })
+            (file.display().to_string(), text)
         } else {
             let name = blueprint.map_or("the built-in stack".to_owned(), |one| format!("the blueprint {}", one.name));
-            (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
+            (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned())
         };
         let mut document = Document { name, text, places: SpanMap::default() };
         let (mut stack, places) = spec::read(&document.text, shared.env.as_deref())
@@ -188,6 +186,13 @@ impl Config {
             stack.permissions_boundary = Some(boundary.clone());
         }
         let state = shared.state.clone().or_else(|| stack.state.clone()).unwrap_or_else(default_location);
+        let sources = match &file {
+            Some(file) => Sources::Folder {
+                root: file.parent().map(PathBuf::from).unwrap_or_default(),
+                own: OwnFiles::new([file.clone(), folder_of_states(Some(&state))]),
+            },
+            None => Sources::Embedded,
+        };
         Ok(Self {
             stack,
             document,

@@ -96,13 +96,18 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
 
 /// Cents a month for instances of a function that are kept ready.
 fn kept_ready(instances: u32, function: &Function) -> u32 {
+    let per_gb = if is_arm(function) { READY_ARM } else { READY_X86 };
+    let cents = (u64::from(instances) * u64::from(function.memory_mb) * per_gb).div_ceil(1024);
+    u32::try_from(cents).unwrap_or(u32::MAX)
+}
+
+/// Whether a function runs on arm64, which costs less than x86_64.
+fn is_arm(function: &Function) -> bool {
     let architecture = match &function.code {
         Code::Packed(packed) => &packed.architecture,
         Code::Image(image) => &image.architecture,
     };
-    let per_gb = if architecture == "arm64" { READY_ARM } else { READY_X86 };
-    let cents = (u64::from(instances) * u64::from(function.memory_mb) * per_gb).div_ceil(1024);
-    u32::try_from(cents).unwrap_or(u32::MAX)
+    architecture == "arm64"
 }
 
 /// The sum of the monthly prices, in cents.

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::location::Location;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{advise, answer, counted, say, table};
+use crate::report::{advise, answer, counted, table};
 use crate::state::{StackState, State, StateBackend, StateId, StateStore};
 
 pub(super) async fn run(command: &Command, config: Config) -> Result<Ending, Error> {
@@ -160,7 +160,7 @@ async fn replace(
     }
     let serial = old.serial.max(new.serial) + 1;
     store.save(&State { serial, ..new }).await?;
-    say_unless(config, &format!("Replaced {}.", stack.location()));
+    super::note_unless(config.output.quiet)(&format!("Replaced {}.", stack.location()));
     Ok(())
 }
 
@@ -180,12 +180,11 @@ async fn moved(config: &Config, stack: &StackState, to: &Location, target: &Stac
     };
     let ended = ended.await;
     super::released(ended, &mut *store, config.output).await?;
-    say_unless(config, &format!("Moved the state to {}.", target.location()));
+    super::note_unless(config.output.quiet)(&format!("Moved the state to {}.", target.location()));
     if config.stack.state.as_ref() != Some(to) {
-        say_unless(
-            config,
-            &format!("Write this into the stack file, so that every command finds it:\n\n[stack]\nstate = \"{to}\""),
-        );
+        super::note_unless(config.output.quiet)(&format!(
+            "Write this into the stack file, so that every command finds it:\n\n[stack]\nstate = \"{to}\""
+        ));
     }
     Ok(())
 }
@@ -211,7 +210,7 @@ async fn copied(state: &State, there: &State, target: &StackState, store: &mut d
 
 async fn unlock(config: &Config, stack: &StackState) -> Result<(), Error> {
     let Some(holder) = stack.holder().await? else {
-        say_unless(config, &format!("Nobody holds the lock of {}.", stack.location()));
+        super::note_unless(config.output.quiet)(&format!("Nobody holds the lock of {}.", stack.location()));
         return Ok(());
     };
     if !config.yes {
@@ -225,7 +224,7 @@ async fn unlock(config: &Config, stack: &StackState) -> Result<(), Error> {
         Some(holder) => format!("Removed the lock of {holder}."),
         None => "The lock was released in the meantime.".to_owned(),
     };
-    say_unless(config, &done);
+    super::note_unless(config.output.quiet)(&done);
     Ok(())
 }
 
@@ -250,16 +249,11 @@ async fn make_bucket(config: &Config, clients: &Clients, name: &str) -> Result<(
         bucket::Made::Existing => "Set up",
     };
     let place = format!("{location}/{}", scope.stack);
-    say_unless(
-        config,
-        &format!("{done} the bucket {name}. Write this into the stack file:\n\n[stack]\nstate = \"{place}\""),
-    );
-    say_unless(config, &format!("\nIf the stack exists, move its state: `securelambda state move {place}`"));
+    super::note_unless(config.output.quiet)(&format!(
+        "{done} the bucket {name}. Write this into the stack file:\n\n[stack]\nstate = \"{place}\""
+    ));
+    super::note_unless(config.output.quiet)(&format!(
+        "\nIf the stack exists, move its state: `securelambda state move {place}`"
+    ));
     Ok(())
-}
-
-fn say_unless(config: &Config, text: &str) {
-    if !config.output.quiet {
-        say(text);
-    }
 }

@@ -1,8 +1,8 @@
 //! The costs of requests and users, for `cost --requests --users`.
 
-use super::counted;
+use super::{counted, is_arm};
 use crate::choices::ThreatProtection;
-use crate::spec::{ApiKind, Code, Function, RouteTarget, Stack};
+use crate::spec::{ApiKind, RouteTarget, Stack};
 
 /// How much a stack is used in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn usage_costs(stack: &Stack, usage: Usage) -> Vec<UsageCost> {
         let called = share(stack.all_routes().filter(|(_, route)| is_target(&route.target)).count() as u64);
         calls += called;
         let mb_ms = u128::from(called) * u128::from(function.memory_mb) * u128::from(usage.ms);
-        picodollars += mb_ms * u128::from(per_gb_second(function)) / (1024 * 1000);
+        picodollars += mb_ms * u128::from(if is_arm(function) { SECOND_ARM } else { SECOND_X86 }) / (1024 * 1000);
     }
     add(
         format!("{} of functions", counted(usize::try_from(calls).unwrap_or(usize::MAX), "call")),
@@ -87,15 +87,6 @@ pub fn usage_costs(stack: &Stack, usage: Usage) -> Vec<UsageCost> {
 
 fn requests(count: u64) -> String {
     counted(usize::try_from(count).unwrap_or(usize::MAX), "request")
-}
-
-/// Trillionths of a US dollar for a GB and second.
-fn per_gb_second(function: &Function) -> u64 {
-    let architecture = match &function.code {
-        Code::Packed(packed) => &packed.architecture,
-        Code::Image(image) => &image.architecture,
-    };
-    if architecture == "arm64" { SECOND_ARM } else { SECOND_X86 }
 }
 
 /// The sum, in millionths of a US dollar.

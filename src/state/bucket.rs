@@ -56,11 +56,11 @@ impl Bucket {
     }
 
     fn key(&self, id: &StateId) -> String {
-        format!("{}{}.json", self.prefix, stem(id))
+        format!("{}{}.json", self.prefix, format::stem(id))
     }
 
     fn lock_key(&self, id: &StateId) -> String {
-        format!("{}{}.lock", self.prefix, stem(id))
+        format!("{}{}.lock", self.prefix, format::stem(id))
     }
 
     /// The state and its version.
@@ -98,7 +98,7 @@ impl Bucket {
             tag: None,
             unanswered: None,
             held,
-            unsaved: self.unsaved.join(format!("{}.unsaved.json", stem(id))),
+            unsaved: self.unsaved.join(format!("{}.unsaved.json", format::stem(id))),
         };
         let read = async {
             let state = self.get(id).await?;
@@ -140,10 +140,6 @@ impl Bucket {
         self.objects.delete(&lock, &tag).await?;
         Ok(Some(holder.unwrap_or_else(Holder::unknown)))
     }
-}
-
-fn stem(id: &StateId) -> String {
-    format!("{}.{}.{}", id.stack, id.account, id.region)
 }
 
 impl StateBackend for Bucket {

@@ -193,7 +193,7 @@ pub struct StateFile {
 impl StateFile {
     /// `<stack>.<account>.<region>.json` in `folder`. Reads and creates nothing.
     pub fn new(folder: &Path, id: &StateId) -> Self {
-        let stem = format!("{}.{}.{}", id.stack, id.account, id.region);
+        let stem = format::stem(id);
         Self { folder: folder.to_owned(), stem, id: id.clone() }
     }
 

@@ -53,6 +53,11 @@ pub(super) fn place_of(StateId { stack, account, region }: &StateId) -> String {
     format!("stack {stack} in {account} {region}")
 }
 
+/// The name of a state's file or object without its ending: `<stack>.<account>.<region>`.
+pub(super) fn stem(StateId { stack, account, region }: &StateId) -> String {
+    format!("{stack}.{account}.{region}")
+}
+
 /// The state of a file or object of this name; `None` if it is something else.
 pub(super) fn id_of(name: &str) -> Option<StateId> {
     let [stack, account, region, "json"] = name.split('.').collect::<Vec<_>>()[..] else { return None };

@@ -194,3 +194,17 @@ fn a_new_bucket_is_private_versioned_and_encrypted() {
     let lifecycle = of("get_bucket_lifecycle_configuration");
     assert_eq!(lifecycle["Rules"][0]["NoncurrentVersionExpiration"]["NoncurrentDays"], 90);
 }
+
+/// A state in a function's folder is no part of its package, also if the stack file names the folder. Otherwise each save
+/// would change the function.
+#[test]
+fn a_folder_of_states_that_the_stack_file_names_is_not_packed() {
+    let user = User::of(&account(), &endpoint());
+    user.write("hello/index.mjs", "export const handler = async () => 'hello';\n");
+    let stack = "[stack]\nname = \"packed\"\nstate = \"hello/kept\"\n[functions.Hello]\nsource = \"hello\"\n";
+    user.write("securelambda.toml", stack);
+    user.run(&["up", "--yes"]).ends(0);
+    assert!(user.folder.path().join("hello/kept").exists());
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}

@@ -144,7 +144,7 @@ impl ApiGateway {
             client: client!(aws_sdk_apigateway, &clients.sdk),
             once: once!(aws_sdk_apigateway, &clients.once),
             scope: clients.scope.clone(),
-            emulated: clients.sdk.endpoint_url().is_some(),
+            emulated: clients.is_emulator(),
             locks: Arc::default(),
         }
     }

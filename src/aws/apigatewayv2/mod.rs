@@ -136,7 +136,7 @@ impl ApiGatewayV2 {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),
             once: once!(aws_sdk_apigatewayv2, &clients.once),
             scope: clients.scope.clone(),
-            emulated: clients.sdk.endpoint_url().is_some(),
+            emulated: clients.is_emulator(),
             dns: Route53::new(clients),
             locks: Arc::default(),
         }

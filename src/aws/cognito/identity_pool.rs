@@ -44,7 +44,7 @@ impl CognitoIdentity {
             client: client!(aws_sdk_cognitoidentity, &clients.sdk),
             once: once!(aws_sdk_cognitoidentity, &clients.once),
             scope: clients.scope.clone(),
-            emulated: clients.sdk.endpoint_url().is_some(),
+            emulated: clients.is_emulator(),
         }
     }
 
