@@ -22,7 +22,7 @@
 //!   documents, compared by meaning)
 //! - `authorization` (AWS's list of actions, the resources that each takes, and condition keys)
 //! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
-//! - [`location`] (where states are stored), [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values
+//! - [`ci`] (the workflow of GitHub Actions, and who may assume its roles), [`location`] (where states are stored), [`outputs`] (ids and URLs for scripts), [`export`] (a stack in the formats of other tools), [`secret`] (values
 //!   that must never be printed)
 //! - [`probe`] (requests as a client sends them), [`meaning`] (the meaning of an answer to such a request), [`proxies`]
 //!   (the proxy that a request uses), [`reach`] (the reason why no answer came)
@@ -37,6 +37,7 @@ mod authorization;
 pub mod aws;
 pub mod bundle;
 pub mod choices;
+pub mod ci;
 pub mod commands;
 pub mod config;
 pub mod controls;

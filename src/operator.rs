@@ -79,6 +79,7 @@ impl CommandName {
 /// The stack and the commands for which the policies must suffice.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
+    /// The name of the stack may end in `*`, which stands for all stacks whose names begin like that.
     pub scope: &'a Scope,
     /// The commands; all if empty.
     pub works: &'a [CommandName],
@@ -159,16 +160,18 @@ impl Wanted<'_> {
             condition.entry(operator).or_default().insert(key.to_owned(), Values(values));
         };
         let stack = self.scope.stack.as_str();
+        // A pattern stands for several stacks.
+        let (is, is_if_given) = if stack.contains('*') {
+            ("StringLike", "StringLikeIfExists")
+        } else {
+            ("StringEquals", "StringEqualsIfExists")
+        };
         for one in when {
             match *one {
-                Condition::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
-                Condition::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
-                Condition::NotAnothers => {
-                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]);
-                }
-                Condition::NoOthersTagGiven => {
-                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]);
-                }
+                Condition::TagGiven => add(is, &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
+                Condition::TagCarried => add(is, &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                Condition::NotAnothers => add(is_if_given, &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                Condition::NoOthersTagGiven => add(is_if_given, &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),

@@ -131,6 +131,7 @@ pub fn partition_of(region: &str) -> &'static str {
 pub fn role_path(whose: &Whose) -> String {
     match whose {
         Whose::Stack(stack) => format!("/securelambda/{stack}/"),
+        Whose::Named(beginning) => format!("/securelambda/{beginning}"),
         Whose::Any => "/securelambda/".to_owned(),
     }
 }
@@ -145,6 +146,10 @@ mod tests {
         assert!(a.may_own("a-f") && a.may_own("a-b-f"), "the tag distinguishes the stack a-b");
         assert!(!a.may_own("ab-f") && !a.may_own("a") && !a.may_own("A-f"));
         assert!(Whose::Any.may_own("demo-f") && Whose::Any.may_own("a-b-f"));
+        let previews = Whose::Named("a-pr-".into());
+        assert!(previews.may_own("a-pr-7-f") && previews.includes("a-pr-7"));
+        assert!(!previews.may_own("a-f") && !previews.includes("a") && !previews.includes("a-prod"));
+        assert_eq!(role_path(&previews), "/securelambda/a-pr-");
         for no in ["Demo-f", "1a-f", "demo", "demo-", "-f", "my_demo-f"] {
             assert!(!Whose::Any.may_own(no), "{no}");
         }

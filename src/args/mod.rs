@@ -1,6 +1,7 @@
 //! The command line: commands, options and help texts. Each file holds a group of commands with their arguments.
 //! `config` validates the values.
 
+mod ci;
 mod other_tools;
 mod shared;
 mod stack;
@@ -13,6 +14,7 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use self::ci::*;
 pub use self::shared::*;
 pub use self::stack::*;
 pub use self::tools::*;
@@ -24,6 +26,7 @@ pub use self::users::*;
 #[command(
     name = "securelambda",
     version,
+    long_version = env!("SECURELAMBDA_LONG_VERSION"),
     max_term_width = 100,
     after_help = "Examples:
   securelambda up --local                 create the stack on this machine; no AWS account needed

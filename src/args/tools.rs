@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::ci::Ci;
 use crate::location::Location;
 use crate::operator::CommandName;
 
@@ -23,6 +24,9 @@ pub enum ToolCommand {
     /// List, show, repair, move or unlock states, or create a bucket for them
     #[command(subcommand)]
     State(State),
+    /// Write a workflow for GitHub Actions, or create the roles that it runs as
+    #[command(subcommand)]
+    Ci(Ci),
     /// Start, stop or reset the local emulator
     #[command(subcommand)]
     Local(Local),
@@ -56,7 +60,7 @@ pub struct Policy {
     pub account: Option<String>,
 }
 
-fn account(text: &str) -> Result<String, String> {
+pub(super) fn account(text: &str) -> Result<String, String> {
     let is_id = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
     is_id.then(|| text.to_owned()).ok_or_else(|| "an account id has 12 digits, such as 123456789012".to_owned())
 }

@@ -1,4 +1,4 @@
-//! IAM: the roles that functions run as, and their permissions.
+//! IAM: the roles that functions run as, and their permissions; also the roles of workflows, which belong to the account.
 //!
 //! A role's name is unique in the account, whatever its path. Documents in answers are URL-encoded. A role that has
 //! policies cannot be deleted. For some seconds a change is not visible everywhere (docs/aws.md, Roles).
@@ -11,6 +11,7 @@ mod role;
 mod role_policy;
 mod simulation;
 mod tagging;
+mod workflow_role;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ pub use self::role::{Role, RoleKey, RoleLive, RoleOutputs};
 pub use self::role_policy::{RolePolicy, RolePolicyOutputs};
 pub(super) use self::simulation::decisions;
 pub use self::simulation::{Request, RequestKey};
+pub use self::workflow_role::{AUDIENCE, CI_TAG, FoundWorkflowRole, GITHUB, Step, WorkflowRole, provider_arn};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::pages::side_by_side;

@@ -12,7 +12,7 @@ use crate::args;
 use crate::audit::{Audit, Estate, Outcome, evaluate};
 use crate::config::Config;
 use crate::controls::Standard;
-use crate::engine::CancellationToken;
+use crate::engine::{CancellationToken, TOOL};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{StackFile, advise, answer, audit_html, audit_sarif, audit_text, completed_document, date, say};
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
     let standards = if args.standards.is_empty() { Standard::ALL.to_vec() } else { args.standards.clone() };
     let audit = Audit {
         schema_version: SCHEMA_VERSION,
-        tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: TOOL.to_owned(),
         stack: state.stack.clone(),
         account: state.account.clone(),
         region: state.region.clone(),

@@ -7,6 +7,8 @@ mod api_keys;
 mod ask;
 mod audit;
 mod call;
+mod ci;
+mod ci_role;
 mod consequences;
 mod cost;
 mod doctor;
@@ -143,6 +145,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             ToolCommand::Cost(args) => Ok(cost::run(args, &run.config()?)),
             ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
             ToolCommand::State(command) => run.until_ctrl_c(async |config, _| state::run(command, config).await).await,
+            ToolCommand::Ci(command) => run.until_ctrl_c(async |config, _| ci::run(command, config).await).await,
             ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
             ToolCommand::Completions(args) => Ok(manual::completions(args)),
             ToolCommand::Man(args) => manual::man(args),

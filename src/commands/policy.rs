@@ -41,14 +41,7 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         let state = stored(config, &clients, endpoint.as_deref()).read().await?;
         (clients.scope, endpoint, state)
     };
-    check_boundary(config.stack.permissions_boundary.as_deref(), &scope.account)?;
-    let documents = least(config, &scope, endpoint.as_deref(), &args.works, state.as_ref());
-    if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
-        return Err(Error::other(format!(
-            "the permissions do not fit into {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
-        ))
-        .hint("--for COMMAND prints the permissions of one command only"));
-    }
+    let documents = least(config, &scope, endpoint.as_deref(), &args.works, state.as_ref())?;
     let label = label(&scope.stack, &args.works);
     let names: Vec<String> = (1..=documents.len()).map(|number| format!("{label}-{number}")).collect();
     let texts = documents.iter().map(pretty).collect::<Result<Vec<String>, Error>>()?;
@@ -107,13 +100,17 @@ fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
 }
 
 /// The minimal policies for the resources in the stack file, and for those in the state file that `up` will remove.
-fn least(
+///
+/// # Errors
+/// The permissions boundary is of another account, or the permissions do not fit into as many policies as IAM allows.
+pub(super) fn least(
     config: &Config,
     scope: &Scope,
     endpoint: Option<&str>,
     works: &[CommandName],
     state: Option<&State>,
-) -> Vec<Document> {
+) -> Result<Vec<Document>, Error> {
+    check_boundary(config.stack.permissions_boundary.as_deref(), &scope.account)?;
     let domains =
         state.into_iter().flat_map(|state| state.resources.values()).filter(|record| record.kind == DomainName::KIND);
     let domains = domains.filter_map(|record| Some(record.outputs.as_ref()?["name"].as_str()?.to_owned()));
@@ -136,7 +133,14 @@ fn least(
         None,
     );
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
-    policies(&Wanted { scope, works, kinds: &kinds, named: &named })
+    let documents = policies(&Wanted { scope, works, kinds: &kinds, named: &named });
+    if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
+        return Err(Error::other(format!(
+            "the permissions do not fit into {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
+        ))
+        .hint("--for COMMAND prints the permissions of one command only"));
+    }
+    Ok(documents)
 }
 
 /// The resources named in the stack file that the operator's policies must contain.
@@ -172,7 +176,7 @@ fn topics(stack: &Stack, holds: impl Fn(&Topic) -> bool) -> BTreeSet<String> {
 }
 
 /// The scope of the stack, without AWS calls.
-fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
+pub(super) fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     let region = config.connection.region.clone().or_else(config::region);
     let region = region.ok_or_else(|| Error::usage("--account requires a region").hint("pass --region too"))?;
     // The region may lack services, but its partition must be known: it is part of the ARNs.

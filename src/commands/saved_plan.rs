@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::session::Session;
-use crate::engine::Plan;
+use crate::engine::{Plan, TOOL};
 use crate::error::{Error, Kind};
 use crate::report::plan_json;
 use crate::state::State;
@@ -53,7 +53,7 @@ impl SavedPlan {
         let schemas = schemas.map(|(path, text)| (format!("schema {}", path.display()), digest(text)));
         Self {
             version: VERSION,
-            tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: TOOL.to_owned(),
             stack: scope.stack.clone(),
             account: scope.account.clone(),
             region: scope.region.clone(),

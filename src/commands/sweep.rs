@@ -33,14 +33,14 @@ pub(super) async fn run(
     output: Output,
     stop: CancellationToken,
 ) -> Result<Ending, Error> {
-    if args.expired && shared.stack.is_some() {
-        return Err(Error::usage("--expired removes every stack that has expired, so it takes no --stack"));
-    }
-    if let Some(stack) = &shared.stack {
+    let whose = if args.expired { of_expired(shared.stack.as_deref())? } else { Whose::Any };
+    if args.expired {
+        // The stacks are found by their tags.
+    } else if let Some(stack) = &shared.stack {
         check_name(stack).map_err(Error::usage)?;
     } else if !args.remove_tables.is_empty() {
         return Err(Error::usage("--remove-table requires --stack").hint("name the stack with --stack NAME"));
-    } else if args.purge && !args.expired {
+    } else if args.purge {
         return Err(
             Error::usage("--purge requires --stack").hint("name the stack: `securelambda sweep --stack NAME --purge`")
         );
@@ -48,7 +48,7 @@ pub(super) async fn run(
     let connection = Connection::new(shared)?;
     let stop = stop.at(connection.time_scale);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
-    let named = shared.stack.as_deref().unwrap_or_default();
+    let named = shared.stack.as_deref().filter(|_| !args.expired).unwrap_or_default();
     // Nothing is created, so the region may lack services.
     let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
@@ -58,8 +58,8 @@ pub(super) async fn run(
         Removing { args, shared, output, connection: &connection, access: &access, backend: Arc::clone(&backend) };
     if args.expired {
         refuse_root(&caller, access.endpoint.as_deref())?;
-        let inventory = or_stopped(&stop, async { Ok(list_all(&registry, &Whose::Any, &stop).await?) }).await?;
-        return removing.expired(&clients, inventory, &stop).await;
+        let inventory = or_stopped(&stop, async { Ok(list_all(&registry, &whose, &stop).await?) }).await?;
+        return removing.expired(&clients, (inventory, &whose), &stop).await;
     }
     if shared.stack.is_none() {
         let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
@@ -75,12 +75,26 @@ pub(super) async fn run(
     removing.one(&clients, &stop).await
 }
 
+/// The stacks of which `--expired` removes those that have expired. `--stack 'orders-pr-*'` names them by the beginning
+/// of their names.
+fn of_expired(named: Option<&str>) -> Result<Whose, Error> {
+    let Some(named) = named else { return Ok(Whose::Any) };
+    let beginning = named.strip_suffix('*').ok_or_else(|| {
+        Error::usage("with --expired, --stack is the beginning of names and an asterisk")
+            .hint(format!("to choose among the stacks that have expired, write for example --stack '{named}-pr-*'"))
+            .hint(format!("to remove this stack, run `securelambda sweep --stack {named}`"))
+    })?;
+    // Any further letter makes it a name.
+    check_name(&format!("{beginning}x")).map_err(Error::usage)?;
+    Ok(Whose::Named(beginning.to_owned()))
+}
+
 /// The stacks that have expired, with the time, in seconds since 1970. A stack of which some resource has no such time
 /// stays: a run that lets it stay may have been interrupted.
-fn expired(inventory: &Inventory, now: i64) -> Vec<(String, i64)> {
+fn expired(inventory: &Inventory, whose: &Whose, now: i64) -> Vec<(String, i64)> {
     let mut stacks = BTreeMap::<&str, Option<i64>>::new();
     for one in inventory.listed.iter().filter(|one| one.until.is_none()) {
-        let Some(stack) = one.stack.as_deref() else { continue };
+        let Some(stack) = one.stack.as_deref().filter(|stack| whose.includes(stack)) else { continue };
         let latest = stacks.entry(stack).or_insert(Some(i64::MIN));
         *latest = latest.zip(one.expires).map(|(latest, expires)| latest.max(expires));
     }
@@ -103,10 +117,10 @@ impl Removing<'_> {
     async fn expired(
         &self,
         clients: &Clients,
-        inventory: Inventory,
+        (inventory, whose): (Inventory, &Whose),
         stop: &CancellationToken,
     ) -> Result<Ending, Error> {
-        let expired = expired(&inventory, clients.now_ms() / 1000);
+        let expired = expired(&inventory, whose, clients.now_ms() / 1000);
         let tell = |text: &str| {
             if !self.output.json && !self.output.quiet {
                 say(text);

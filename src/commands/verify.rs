@@ -11,7 +11,7 @@ use super::{Ending, given_user, identities, or_stopped, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
-use crate::engine::CancellationToken;
+use crate::engine::{CancellationToken, TOOL};
 use crate::error::{Error, Kind};
 use crate::report::{answer, date, proof_html, proof_junit, proof_table, say};
 use crate::verify::{Leftover, Proof, SCHEMA_VERSION, Subject, Verdict, Verification, notes, route_names, verify};
@@ -72,7 +72,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let proof = Verification {
         schema_version: SCHEMA_VERSION,
-        tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: TOOL.to_owned(),
         stack: state.stack,
         account: state.account,
         region: state.region,

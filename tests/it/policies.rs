@@ -49,8 +49,8 @@ const REGIONS: [&str; 34] = [
     "us-gov-west-1",
 ];
 
-/// Stack names: the shortest, a usual one, and the longest.
-const NAMES: [&str; 3] = ["a", "orders-batch", "abcdefghijklmnopqrstuvwx"];
+/// Stack names: the shortest, a usual one, the longest, and the pattern of the stacks of pull requests.
+const NAMES: [&str; 4] = ["a", "orders-batch", "abcdefghijklmnopqrstuvwx", "orders-pr-*"];
 
 /// A stack file with every feature, 20 functions and 10 pools.
 fn everything() -> String {

@@ -120,7 +120,8 @@ fn a_stack_expires_and_is_swept() {
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     user.run(&["up", "--yes", "--env", "prod"]).ends(0);
     user.run(&["sweep", "--expired", "--yes"]).ends(0).says("No stack has expired");
-    user.run(&["sweep", "--expired", "--stack", "shop"]).ends(2);
+    user.run(&["sweep", "--expired", "--stack", "shop"]).ends(2).says("an asterisk").says("sweep --stack shop");
+    user.run(&["sweep", "--expired", "--stack", "Shop-*"]).ends(2);
 
     // The time is in the past, on every resource and in the state.
     let tags = [("securelambda:expires", "1700000000")];
@@ -136,6 +137,9 @@ fn a_stack_expires_and_is_swept() {
     let url = accepted(&user, "sqs", "get_queue_url", &json!({ "QueueName": "shop-work" }))["QueueUrl"].clone();
     accepted(&user, "sqs", "tag_queue", &json!({ "QueueUrl": url, "Tags": { "securelambda:expires": "1700000000" } }));
     user.run(&["sweep", "--expired"]).ends(2).says("--yes");
+    // A pattern chooses among the stacks.
+    user.run(&["sweep", "--expired", "--stack", "shop-*", "--yes"]).ends(0).says("No stack has expired");
+    user.run(&["sweep", "--expired", "--stack", "sho*"]).ends(2).says("The stack shop expired on").says("--yes");
     user.run(&["sweep", "--expired", "--yes"]).ends(0).says("The stack shop expired on 2023-11-14").says("0 left");
     assert!(!user.folder.path().join(format!("state/shop.{}.eu-central-1.json", user.account().unwrap())).exists());
     let left = inventory(&user);

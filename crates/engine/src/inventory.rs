@@ -257,8 +257,11 @@ impl Inventory {
     /// Assigns a resource that the caller may not read to another listed stack if its name begins with that stack's
     /// name.
     fn told_apart(mut self, whose: &Whose) -> Self {
-        let Whose::Stack(ours) = whose else { return self };
-        let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
+        if *whose == Whose::Any {
+            return self;
+        }
+        let stacks = self.listed.iter().filter_map(|one| one.stack.clone());
+        let stacks: BTreeSet<String> = stacks.filter(|stack| !whose.includes(stack)).collect();
         let (mut unread, mut listed) = (Vec::new(), Vec::new());
         for one in self.unread {
             match one.of_another(&stacks) {

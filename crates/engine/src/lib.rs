@@ -62,6 +62,9 @@ pub use tags::{Retag, Tags};
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, read_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 
+/// The name and version of this program, as states, plans and reports record it.
+pub const TOOL: &str = concat!("securelambda ", env!("CARGO_PKG_VERSION"));
+
 /// A resource's name within the stack: its type and its name in the stack file, as in `function.ExternalLambda1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -21,6 +21,8 @@ pub const EXPIRES_TAG: &str = "securelambda:expires";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
     Stack(String),
+    /// Every stack whose name begins with this text.
+    Named(String),
     /// Every stack in the account and region.
     Any,
 }
@@ -30,23 +32,30 @@ impl Whose {
     pub fn prefix(&self) -> String {
         match self {
             Self::Stack(stack) => format!("{stack}-"),
+            Self::Named(beginning) => beginning.clone(),
             Self::Any => String::new(),
+        }
+    }
+
+    /// Whether resources of the stack with this name belong in the list.
+    pub fn includes(&self, stack: &str) -> bool {
+        match self {
+            Self::Stack(name) => stack == name,
+            Self::Named(beginning) => stack.starts_with(beginning.as_str()),
+            Self::Any => true,
         }
     }
 
     /// Whether a resource with this owner belongs in the list.
     pub fn owns(&self, owner: &Owner) -> bool {
-        match self {
-            Self::Stack(stack) => owner.stack == *stack,
-            Self::Any => true,
-        }
+        self.includes(&owner.stack)
     }
 
     /// Whether a resource with this name may belong in the list, so that its tags must be read: names of the stack
     /// `a-b` also begin with `a-`.
     pub fn may_own(&self, name: &str) -> bool {
         match self {
-            Self::Stack(_) => name.starts_with(&self.prefix()),
+            Self::Stack(_) | Self::Named(_) => name.starts_with(&self.prefix()),
             Self::Any => name.split_once('-').is_some_and(|(stack, rest)| {
                 let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
                 stack.starts_with(|c: char| c.is_ascii_lowercase()) && stack.chars().all(charset) && !rest.is_empty()

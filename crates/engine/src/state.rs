@@ -275,7 +275,7 @@ impl State {
         let StateId { stack, account, region } = id.clone();
         Self {
             version: VERSION,
-            tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: crate::TOOL.to_owned(),
             stack,
             account,
             region,

@@ -6,13 +6,14 @@ use super::{Iam, Role};
 use crate::aws::error::OrFail;
 use crate::aws::settle::settled;
 use crate::engine::{Failure, Task};
+use crate::policy::Policy;
 
 impl Iam {
-    pub(super) async fn trust(&self, want: &Role, task: &Task) -> Result<(), Failure> {
-        let doing = format!("set the trust policy of the role {}", want.name);
+    pub(super) async fn set_trust(&self, role: &str, trust: &Policy, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set the trust policy of the role {role}");
         let set = settled(task, &[&IAM_BUSY], || async {
-            let call = self.client.update_assume_role_policy().role_name(&want.name);
-            call.policy_document(want.trust.to_string()).send().await.or_fail(&doing)
+            let call = self.client.update_assume_role_policy().role_name(role);
+            call.policy_document(trust.to_string()).send().await.or_fail(&doing)
         });
         set.await.map(drop)
     }

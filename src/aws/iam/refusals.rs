@@ -9,15 +9,24 @@ refusals! {
     NO_ENTITY: Absent = Refusal::new(&["iam"], &["NoSuchEntity"]);
     /// A role of that name exists.
     ROLE_EXISTS: Exists = Refusal::new(&["iam CreateRole"], &["EntityAlreadyExists"]);
+    /// A managed policy of that name exists.
+    POLICY_EXISTS: Exists = Refusal::new(&["iam CreatePolicy"], &["EntityAlreadyExists"]);
+    /// The account has a provider for that URL.
+    PROVIDER_EXISTS: Exists = Refusal::new(&["iam CreateOpenIDConnectProvider"], &["EntityAlreadyExists"]);
 }
 
 waits! {
     /// IAM still sees policies or instance profiles that were removed from the role.
     ROLE_IN_USE = wait("roles", "the role still counts as in use", &["iam DeleteRole"], &["DeleteConflict"]);
 
-    /// After CreateRole, other calls may not see the role yet.
-    ROLE_VISIBLE = wait("roles", "the role is not visible everywhere yet", &["iam PutRolePolicy"], &["NoSuchEntity"])
-            .pace(500, 2000, 60);
+    /// After CreateRole and CreatePolicy, other calls may not see the role or the policy yet.
+    ROLE_VISIBLE = wait(
+        "roles",
+        "the role or its policy is not visible everywhere yet",
+        &["iam AttachRolePolicy", "iam PutRolePolicy"],
+        &["NoSuchEntity"],
+    )
+    .pace(500, 2000, 60);
 
     /// Conflicts inside IAM.
     IAM_BUSY = wait("roles", "IAM is still making an earlier change", &["iam"], &["ConcurrentModification", "ServiceFailure"]);

@@ -284,7 +284,7 @@ impl Provider<Role> for Iam {
         let fields: BTreeSet<String> = want.drift(&found.live).into_iter().map(|setting| setting.field).collect();
         let has = |field: &str| fields.contains(field);
         if has("AssumeRolePolicyDocument") {
-            self.trust(want, task).await?;
+            self.set_trust(&want.name, &want.trust, task).await?;
         }
         if has("PolicyNames") {
             for (name, _) in want.unwanted(&found.live) {

@@ -26,10 +26,12 @@ impl Listed {
     /// Whether the key may belong to one of these stacks. A key has no alias for a moment after it was created. A key
     /// with another alias belongs to somebody else, and the operator has no permission to read its tags.
     fn may_be_of(&self, whose: &Whose) -> bool {
-        match whose {
-            Whose::Stack(stack) => self.aliases.is_empty() || self.aliases.contains(&alias_of(stack)),
-            Whose::Any => self.aliases.is_empty() || self.aliases.iter().any(|alias| is_of_a_stack(alias)),
-        }
+        let of_these = |alias: &String| match whose {
+            Whose::Stack(stack) => *alias == alias_of(stack),
+            Whose::Named(beginning) => alias.starts_with(&alias_of(beginning)),
+            Whose::Any => is_of_a_stack(alias),
+        };
+        self.aliases.is_empty() || self.aliases.iter().any(of_these)
     }
 }
 

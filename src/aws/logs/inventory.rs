@@ -37,12 +37,12 @@ impl Logs {
 
     /// The names of the log groups of web ACLs, and the failure if the list could not be read to its end.
     async fn groups_of_firewalls(&self, whose: &Whose) -> (Vec<String>, Option<Unread>) {
-        let stack = match whose {
-            Whose::Stack(stack) => stack.as_str(),
+        let beginning = match whose {
+            Whose::Stack(name) | Whose::Named(name) => name.as_str(),
             Whose::Any => "",
         };
-        let (mut names, cut) = self.groups_like(format!("{FIREWALLS}{stack}"), FIREWALLS).await;
-        names.retain(|name| stack.is_empty() || name.strip_prefix(FIREWALLS) == Some(stack));
+        let (mut names, cut) = self.groups_like(format!("{FIREWALLS}{beginning}"), FIREWALLS).await;
+        names.retain(|name| name.strip_prefix(FIREWALLS).is_some_and(|stack| whose.includes(stack)));
         (names, cut)
     }
 
@@ -69,10 +69,7 @@ impl Logs {
             let group = name.clone();
             let look = async move {
                 let mut seen = self.listed_group(group).await?;
-                seen.listed.retain(|one| match whose {
-                    Whose::Stack(stack) => one.stack.as_ref() == Some(stack),
-                    Whose::Any => one.stack.is_some(),
-                });
+                seen.listed.retain(|one| one.stack.as_ref().is_some_and(|stack| whose.includes(stack)));
                 Ok(seen)
             };
             (name, look)

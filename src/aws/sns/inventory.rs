@@ -62,10 +62,7 @@ impl Sns {
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
                 let id = Id::new("subscription", last(endpoint).strip_prefix(&prefix).unwrap_or(last(endpoint)));
                 listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs));
-            } else if matches!(whose, Whose::Stack(_))
-                && !unsure
-                && (whose.may_own(last(topic)) || whose.may_own(last(endpoint)))
-            {
+            } else if *whose != Whose::Any && !unsure && (whose.may_own(last(topic)) || whose.may_own(last(endpoint))) {
                 // The subscription has no tags, and the topic that would show its owner is deleted or not ours.
                 listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));
             }

@@ -39,7 +39,9 @@ fn holds(condition: &Value, need: &Usage) -> bool {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
                 // Several values of a request are separated by commas.
                 "ForAllValues:StringEquals" => value.split(',').all(|one| many(wanted).any(|wanted| wanted == one)),
-                "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
+                "StringLike" | "StringLikeIfExists" | "ArnEquals" | "ArnLike" => {
+                    many(wanted).any(|wanted| matches_pattern(wanted, value))
+                }
                 "Null" => wanted == "false",
                 other => panic!("no such operator here: {other}"),
             }

@@ -36,6 +36,8 @@ pub mod simulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
 pub mod tunnel;
+#[allow(dead_code, reason = "the benchmark needs none of it")]
+pub mod workflows;
 
 /// Asserts that `up` completes from the recorded state, and that `down` then leaves nothing.
 #[track_caller]

@@ -56,13 +56,18 @@ fn run_tool(command: &mut Command, input: String) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The folder with the simulator.
-fn simulator() -> PathBuf {
-    installed("iam-simulate", &SIMULATOR, |folder| {
+/// The folder with packages of npm.
+pub fn npm(name: &str, packages: &[&str]) -> PathBuf {
+    installed(name, packages, |folder| {
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).args(SIMULATOR);
+        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).args(packages);
         vec![npm]
     })
+}
+
+/// The folder with the simulator.
+fn simulator() -> PathBuf {
+    npm("iam-simulate", &SIMULATOR)
 }
 
 /// The npm package with AWS's service authorization reference.
