@@ -80,7 +80,16 @@ use crate::signals::Signals;
 
 /// Runs the program: parses the arguments, runs the command, prints an error, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::read(args, config::variable) {
+    let line: Vec<OsString> = args.into_iter().collect();
+    match commands::complete(&line) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = error.print();
+            return Kind::Usage.code().into();
+        }
+    }
+    let cli = match Cli::read(line, config::variable) {
         Ok(cli) => cli,
         Err(asked_for_help) => {
             // Help and version go to standard output with exit code 0; everything else is a usage error.

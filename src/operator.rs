@@ -37,6 +37,7 @@ pub enum CommandName {
     Status,
     Verify,
     Audit,
+    Export,
     AddUser,
     Users,
     Groups,
@@ -58,7 +59,7 @@ impl CommandName {
         }
         let writes = need == Usage::WriteState;
         match self {
-            Self::Plan | Self::Status | Self::Audit => looks,
+            Self::Plan | Self::Status | Self::Audit | Self::Export => looks,
             Self::Up => looks || writes || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
             Self::Down | Self::Sweep => looks || writes || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {

@@ -78,6 +78,11 @@ impl Policy {
         Self::parse(&percent_decode_str(text).decode_utf8_lossy())
     }
 
+    /// The document as JSON.
+    pub fn document(&self) -> Value {
+        self.0.clone()
+    }
+
     /// The statements. A single statement need not be in a list.
     pub fn statements(&self) -> impl Iterator<Item = &Value> {
         self.0.get("Statement").into_iter().flat_map(one_or_many)

@@ -1,8 +1,10 @@
 //! The command line: commands, options and help texts. Each file holds a group of commands with their arguments.
 //! `config` validates the values.
 
+mod candidates;
 mod ci;
 mod other_tools;
+mod purposes;
 mod shared;
 mod stack;
 mod tools;
@@ -76,11 +78,15 @@ impl Cli {
     /// # Errors
     /// The command line is invalid. Requests for help or the version are errors too, as clap reports them.
     pub fn read(line: impl IntoIterator<Item = OsString>, variable: Lookup) -> Result<Self, clap::Error> {
-        let mut command = with_environment(Self::command(), variable);
+        let mut command = purposes::by_purpose(with_environment(Self::command(), variable));
         let line: Vec<OsString> = line.into_iter().collect();
         let parsed = command.try_get_matches_from_mut(&line);
         let mut matches = parsed.map_err(|error| other_tools::explain(error, &line))?;
-        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+        let mut cli = Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        if let Command::Stack(StackCommand::Dev(Dev { remote: false })) = cli.command {
+            cli.shared.local = true;
+        }
+        Ok(cli)
     }
 }
 
@@ -123,5 +129,51 @@ mod tests {
     #[test]
     fn the_command_line_definition_is_valid() {
         Cli::command().debug_assert();
+    }
+
+    /// The commands without subcommands, with the texts of their examples.
+    fn examples(command: &clap::Command, path: &str, found: &mut Vec<(String, String)>) {
+        let path = format!("{path} {}", command.get_name());
+        if command.get_subcommands().next().is_none() {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.push((path, text));
+        } else {
+            command.get_subcommands().for_each(|command| examples(command, &path, found));
+        }
+    }
+
+    /// The words of a command line, as a shell splits it. What comes after two spaces is a remark.
+    fn words(line: &str) -> Vec<OsString> {
+        let line = line.split(['|', '>', '<']).next().unwrap_or(line).trim_end();
+        let mut quoted = false;
+        let mut words = vec![String::new()];
+        let mut characters = line.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted && characters.peek() == Some(&' ') => break,
+                ' ' if !quoted => words.push(String::new()),
+                other => words.last_mut().expect("a word").push(other),
+            }
+        }
+        words.into_iter().map(Into::into).collect()
+    }
+
+    #[test]
+    fn every_command_has_examples_that_this_program_accepts() {
+        let mut found = Vec::new();
+        examples(&Cli::command(), "", &mut found);
+        found.push(("securelambda".into(), Cli::command().get_after_help().expect("examples").to_string()));
+        for (path, text) in found {
+            let commands: Vec<&str> =
+                text.lines().map(str::trim).filter(|line| line.starts_with("securelambda ")).collect();
+            assert!(!commands.is_empty(), "{path} has no example");
+            let lines = commands.iter().flat_map(|line| line.split("&&").map(str::trim));
+            for line in lines.filter(|line| line.starts_with("securelambda")) {
+                if let Err(error) = Cli::read(words(line), |_| None) {
+                    panic!("{path}: {line}\n{error}");
+                }
+            }
+        }
     }
 }

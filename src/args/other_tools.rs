@@ -22,8 +22,17 @@ const COMMANDS: &[Word] = &[
     word(&["drift", "refresh", "show"], "to compare the stack with its file, use 'securelambda status'"),
     word(&["test", "check"], "to test the live stack, use 'securelambda verify'"),
     word(&["new", "bootstrap", "create-stack"], "to write a stack file, use 'securelambda init'"),
+    word(&["restart"], "to start the emulator again, use 'securelambda local stop' and 'securelambda local start'"),
+    word(
+        &["list", "ls"],
+        "for the stacks of the account, use 'securelambda sweep'; for states, 'securelambda state list'",
+    ),
+    word(&["version"], "for the version, use 'securelambda --version'"),
+    word(&["whoami"], "for the account and the region, use 'securelambda doctor'"),
+    word(&["run", "watch", "start", "serve"], "to keep the stack up to date while you edit, use 'securelambda dev'"),
     word(&["tail"], "to follow the logs, use 'securelambda logs --follow'"),
     word(&["synth", "package", "build"], "there is no build command: 'securelambda plan' packs the functions"),
+    word(&["import"], "to take over resources whose state was lost, use 'securelambda up --adopt'"),
     word(&["start-api", "offline"], "to run the stack on this machine, use 'securelambda up --local'"),
 ];
 
@@ -45,7 +54,11 @@ const FLAGS: &[Word] = &[
         "settings belong in the stack file; secrets can come from the environment, as in { env = \"NAME\" }",
     ),
     word(&["--stack-name", "--app"], "to name the stack, use '--stack'"),
-    word(&["--config", "--template", "--template-file", "--config-file"], "to name the stack file, use '--file'"),
+    word(
+        &["--config", "--template", "--template-file", "--config-file"],
+        "to name the stack file, use '--file'; to choose one of the built-in stacks, use '--blueprint'",
+    ),
+    word(&["--tail"], "to print new entries until Ctrl-C, use '--follow'"),
     word(&["--aws-profile"], "to choose the profile, use '--profile'"),
     word(&["--aws-region"], "to choose the region, use '--region'"),
     word(&["--endpoint"], "to name the endpoint, use '--endpoint-url'"),
@@ -56,7 +69,10 @@ const FLAGS: &[Word] = &[
     word(&["--payload", "--body", "--data-binary", "--data-raw"], "for the body of a request, use '--data'"),
     word(&["--request", "--method"], "write the method before the path, as in 'PUT /files/a'"),
     word(&["--user", "--username"], "to sign in as a user, use '--as'"),
-    word(&["--stage", "--env", "--environment"], "for another copy of the stack, use '--stack NAME'"),
+    word(
+        &["--stage", "--environment"],
+        "for an environment of the stack file, use '--env NAME'; for another copy, '--stack NAME'",
+    ),
     word(&["--debug", "--log-level"], "for more details, use '--verbose', or '-vv'"),
 ];
 
@@ -128,6 +144,8 @@ mod tests {
         };
         let mut known = options(&command);
         known.extend(command.get_subcommands().flat_map(options));
+        let nested = command.get_subcommands().flat_map(clap::Command::get_subcommands).map(clap::Command::get_name);
+        let nested: Vec<&str> = nested.collect();
         for Word { words, advice } in COMMANDS.iter().chain(FLAGS) {
             for word in *words {
                 assert!(!subcommands.iter().any(|known| known == word), "{word} is a command");
@@ -136,7 +154,8 @@ mod tests {
                 for word in quoted.trim_start_matches("securelambda ").split_whitespace() {
                     let is_flag = word.starts_with("--") && known.iter().any(|known| known == word);
                     let is_name = subcommands.iter().any(|known| known == word)
-                        || ["-vv", "NAME", "PUT", "/files/a"].contains(&word);
+                        || nested.contains(&word)
+                        || ["-vv", "--version", "NAME", "PUT", "/files/a"].contains(&word);
                     assert!(is_flag || is_name, "{word} of {advice:?} does not exist");
                 }
             }

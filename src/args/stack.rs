@@ -4,17 +4,26 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use super::candidates;
 
 #[derive(Debug, Subcommand)]
 pub enum StackCommand {
     /// Create a commented stack file and its functions
     Init(Init),
-    /// Check the stack file and the functions' files, without AWS credentials or a network
+    /// Check the stack file and the functions' files, offline
+    #[command(after_help = "Needs neither AWS credentials nor a network.
+
+Examples:
+  securelambda validate
+  securelambda validate --file other.toml --env prod")]
     Validate,
     /// Create or update the stack
     #[command(visible_aliases = ["deploy", "apply"])]
     Up(Up),
+    /// Keep the stack up to date while its files are edited, and show its logs and requests
+    Dev(Dev),
     /// Show the changes that `up` would make
     #[command(visible_aliases = ["diff", "preview"])]
     Plan(Plan),
@@ -68,18 +77,23 @@ impl FromStr for Ttl {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda up --local                 on this machine; no AWS account needed
+  securelambda up                         on AWS: shows the plan, and asks before it changes anything
+  securelambda up --plan plan.json        exactly what `plan --out plan.json` showed
+  securelambda up --env pr-7 --ttl 4h     a copy of the stack that expires")]
 pub struct Up {
     /// Take over the resources of a stack whose state is not here, for example because it was lost
     #[arg(long)]
     pub adopt: bool,
     /// Do exactly what the plan in this file says, without a question, or refuse; `plan --out` writes it
-    #[arg(long, value_name = "FILE", conflicts_with = "adopt")]
+    #[arg(long, value_name = "FILE", conflicts_with = "adopt", value_hint = ValueHint::FilePath)]
     pub plan: Option<PathBuf>,
     /// Let the stack expire after this time, as in 4h or 7d, so that `sweep --expired` removes it; `none` lets it stay
     #[arg(long, value_name = "TIME", conflicts_with = "plan")]
     pub ttl: Option<Ttl>,
     /// Rewrite this secret: read variables and prompts again, and generate new values; can be repeated
-    #[arg(long, value_name = "SECRET", value_delimiter = ',')]
+    #[arg(long, value_name = "SECRET", value_delimiter = ',', add = candidates::secrets())]
     pub rotate: Vec<String>,
     /// Exit with code 7 if anything was changed
     #[arg(long)]
@@ -99,6 +113,26 @@ pub struct Up {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Watches the stack file and the functions' folders. After each change it does what `up` does, and shows what went
+wrong until that is corrected. Ctrl-C ends it; the stack stays.
+
+Examples:
+  securelambda dev                        on this machine
+  securelambda dev --remote               on AWS: asks before each change that does more than update resources"
+)]
+pub struct Dev {
+    /// Use AWS instead of the local emulator
+    #[arg(long, conflicts_with = "local")]
+    pub remote: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Tables stay, with their data, unless --remove-table names them.
+
+Examples:
+  securelambda down --local
+  securelambda down --remove-table notes")]
 pub struct Down {
     /// Take over the resources of a stack whose state is not here, for example because it was lost
     #[arg(long)]
@@ -130,6 +164,10 @@ pub struct Sweep {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda plan                       what `up` would do; only reads
+  securelambda plan --out plan.json       to do exactly this later, with `up --plan plan.json`
+  securelambda plan --markdown            for a comment on a pull request")]
 pub struct Plan {
     /// Take over the resources of a stack whose state is not here, for example because it was lost
     #[arg(long)]
@@ -138,7 +176,7 @@ pub struct Plan {
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// Also write the plan to this file, for `up --plan`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Print Markdown, for example for a comment on a pull request
     #[arg(long, conflicts_with = "json")]
@@ -146,6 +184,10 @@ pub struct Plan {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda status
+  securelambda status --detailed-exitcode   exits with code 7 if something is missing or has drifted
+  securelambda status --offline             what the state records, without AWS calls")]
 pub struct Status {
     /// Read only the state file; make no AWS calls
     #[arg(long)]

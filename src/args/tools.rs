@@ -10,7 +10,12 @@ use crate::operator::CommandName;
 
 #[derive(Debug, Subcommand)]
 pub enum ToolCommand {
-    /// Check credentials, permissions, quotas and this machine before a deployment
+    /// Check credentials, permissions, quotas and this machine
+    #[command(after_help = "Only reads.
+
+Examples:
+  securelambda doctor
+  securelambda doctor --profile work --region eu-central-1")]
     Doctor,
     /// Print the minimal IAM policies for operating the stack
     Policy(Policy),
@@ -35,11 +40,17 @@ pub enum ToolCommand {
     /// Print the manual page, or write one for every command
     Man(Man),
     /// Print the JSON schema of the stack file
+    #[command(after_help = "Example:
+  securelambda schema > securelambda.schema.json")]
     Schema,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "With --account and --region, no credentials are needed:
+#[command(after_help = "Examples:
+  securelambda policy                     for every command
+  securelambda policy --for plan,status   for commands that only read
+
+With --account and --region, no credentials are needed:
   securelambda policy --account 123456789012 --region eu-central-1 --out policies
 
 IAM allows 6144 characters in a managed policy. If one policy is enough, it is printed as JSON. If more are needed,
@@ -79,6 +90,22 @@ pub struct Graph {
 pub enum Export {
     /// Print an API as an OpenAPI 3.0 document: its routes, who may call them, and the schemas of bodies
     Openapi(Openapi),
+    /// Write the stack as a Terraform configuration that imports the existing resources
+    Terraform(Takeover),
+    /// Write the stack as a CloudFormation template, with the list of existing resources to import
+    Cloudformation(Takeover),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda export terraform --out terraform
+  securelambda export cloudformation --out cloudformation
+
+The stack must exist. Nothing is changed, neither at AWS nor in the state. The files contain no value of a secret.")]
+pub struct Takeover {
+    /// Write the files, and the packages of the functions, to this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -99,16 +126,25 @@ pub struct Openapi {
 #[derive(Debug, Subcommand)]
 pub enum Local {
     /// Start the emulator; the first start installs it
+    #[command(after_help = "Examples:
+  securelambda local start
+  securelambda local start --port 4566")]
     Start {
-        /// Port to listen on [default: a free port]
+        /// Port to listen on [default: 4577, or any free port if that is taken]
         #[arg(long, value_name = "PORT")]
         port: Option<u16>,
     },
-    /// Stop the emulator; its contents are lost
+    /// Stop the emulator; the next start has its contents again
+    #[command(after_help = "Example:
+  securelambda local stop")]
     Stop,
     /// Show whether the emulator is running, and its endpoint
+    #[command(after_help = "Example:
+  securelambda local status")]
     Status,
     /// Delete everything in the emulator
+    #[command(after_help = "Example:
+  securelambda local reset")]
     Reset,
 }
 
@@ -131,12 +167,21 @@ pub struct Cost {
 #[derive(Debug, Subcommand)]
 pub enum State {
     /// List the stacks whose states are stored here
+    #[command(after_help = "Examples:
+  securelambda state list
+  securelambda state list --state s3://acme-state/orders")]
     List,
     /// Show what the state of the stack records, and who holds its lock
+    #[command(after_help = "Example:
+  securelambda state show")]
     Show,
     /// Print the state of the stack as JSON
+    #[command(after_help = "Example:
+  securelambda state pull > state.json")]
     Pull,
     /// Replace the state of the stack, for example by a repaired one that `state pull` printed
+    #[command(after_help = "Example:
+  securelambda state push state.json")]
     Push {
         /// The file with the state
         #[arg(value_name = "FILE")]
@@ -146,14 +191,20 @@ pub enum State {
         force: bool,
     },
     /// Move the state of the stack to another folder or bucket
+    #[command(after_help = "Example:
+  securelambda state move s3://acme-state/orders")]
     Move {
         /// A folder, or s3://BUCKET/PREFIX
         #[arg(value_name = "PLACE")]
         to: Location,
     },
     /// Remove the lock of a run that ended without releasing it
+    #[command(after_help = "Example:
+  securelambda state unlock")]
     Unlock,
     /// Create a bucket for states: private, versioned, encrypted, and only with TLS
+    #[command(after_help = "Example:
+  securelambda state bucket acme-state")]
     Bucket {
         /// Its name, which is unique among all accounts of AWS
         #[arg(value_name = "BUCKET")]
@@ -162,10 +213,14 @@ pub enum State {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "The script calls this program, which also completes the names of pools, routes and functions in the stack file.
+
+Examples:
   securelambda completions bash > ~/.local/share/bash-completion/completions/securelambda
   securelambda completions zsh > ~/.zfunc/_securelambda
-  securelambda completions fish > ~/.config/fish/completions/securelambda.fish")]
+  securelambda completions fish > ~/.config/fish/completions/securelambda.fish"
+)]
 pub struct Completions {
     /// The shell to print the script for
     pub shell: clap_complete::Shell,

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
+use super::candidates;
 use super::users::SignIn;
 use crate::controls::Standard;
 
@@ -38,22 +39,26 @@ Examples:
 pub struct Call {
     /// The route as in the stack file ('POST /lambda1'), or a request as a client sends it ('GET /orders/7?page=2'); the
     /// path alone if only one route has it
+    #[arg(add = candidates::routes())]
     pub route: String,
     /// Sign in as this user of the route's pool. If the route takes signed requests, sign with the credentials that an
     /// identity pool gives the user
     #[arg(long = "as", value_name = "EMAIL")]
     pub user: Option<String>,
     /// Sign in to this pool instead of the route's pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     /// Sign with the credentials of this identity pool, if several have any for the route
-    #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
+    #[arg(long, value_name = "NAME", conflicts_with = "anonymous", add = candidates::identity_pools())]
     pub identity_pool: Option<String>,
     /// Also send this API key of the stack file. Its value is read from AWS
     #[arg(long, value_name = "NAME", conflicts_with = "anonymous")]
     pub key: Option<String>,
     /// Call as this machine client of the route's pool, with the access token that it gets for itself
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "anonymous", "token_stdin", "password_stdin"])]
+    #[arg(
+        long, value_name = "NAME", add = candidates::clients(),
+        conflicts_with_all = ["user", "anonymous", "token_stdin", "password_stdin"]
+    )]
     pub client: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
@@ -84,8 +89,13 @@ pub struct Call {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda logs                       the last ten minutes of all functions
+  securelambda logs Notes --follow        new entries of one function, until Ctrl-C
+  securelambda logs --since 2h --filter error")]
 pub struct Logs {
     /// The function's name in the stack file [default: all functions]
+    #[arg(add = candidates::functions())]
     pub function: Option<String>,
     /// Print new entries until Ctrl-C
     #[arg(short, long)]
@@ -99,6 +109,8 @@ pub struct Logs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  securelambda traffic --since 30m")]
 pub struct Traffic {
     /// How far back to begin, at most 3h: AWS keeps samples for 3 hours
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span)]
@@ -144,7 +156,7 @@ pub struct Verify {
     #[arg(long = "as", value_name = "USER")]
     pub user: Option<String>,
     /// The pool of that user, if several have `existing`
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     #[command(flatten)]
     pub sign_in: SignIn,
@@ -177,10 +189,10 @@ pub struct Audit {
     #[arg(long)]
     pub all: bool,
     /// Write the result as SARIF 2.1.0, for code scanning
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub sarif: Option<PathBuf>,
     /// Write the result as a web page
-    #[arg(long, value_name = "FILE", value_parser = html_file)]
+    #[arg(long, value_name = "FILE", value_parser = html_file, value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::candidates;
+
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// Add a user who can sign in
@@ -18,7 +20,7 @@ pub enum UserCommand {
     ExportUsers(ExportUsers),
     /// Add the users of a CSV file to a pool
     ImportUsers(ImportUsers),
-    /// Sign in at the pool's pages in a browser, so that `token` and `call` need no password
+    /// Sign in in a browser, so that `token` and `call` need no password
     Login(Login),
     /// End the session of `login`
     Logout(Logout),
@@ -32,7 +34,7 @@ pub struct User {
     #[arg(value_name = "EMAIL")]
     pub name: String,
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
 }
 
@@ -44,7 +46,7 @@ pub struct User {
 
 Examples:
   securelambda add-user you@example.com --pool MyUserPool1                     ask for the password
-  printf %s \"$PASSWORD\" | securelambda add-user … --password-stdin             read it from standard input
+  securelambda add-user you@example.com --password-stdin < password.txt        read it from standard input
   securelambda add-user you@example.com --pool MyUserPool1 --generate          generate it and print it once
   securelambda add-user you@example.com --group staff                          also add the user to a group
   securelambda add-user you@example.com --attribute tenant=acme                also set an attribute"
@@ -58,6 +60,9 @@ pub struct AddUser {
     /// Generate a password and print it on standard output
     #[arg(long)]
     pub generate: bool,
+    /// Replace the password of a user who exists already, without a question
+    #[arg(long, conflicts_with_all = ["invite", "sign_up", "code"])]
+    pub reset_password: bool,
     /// Let Cognito send a temporary password by e-mail
     #[arg(long, conflicts_with_all = ["sign_up", "code"])]
     pub invite: bool,
@@ -65,7 +70,7 @@ pub struct AddUser {
     #[arg(long)]
     pub sign_up: bool,
     /// Add the user to this group of the pool; can be repeated
-    #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
+    #[arg(long = "group", value_name = "GROUP", value_delimiter = ',', add = candidates::groups())]
     pub groups: Vec<String>,
     /// Set this attribute of the user, which the pool has; can be repeated
     #[arg(long = "attribute", value_name = "NAME=VALUE", conflicts_with = "code")]
@@ -76,23 +81,30 @@ pub struct AddUser {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda users
+  securelambda users --pool Users --group staff")]
 pub struct Users {
     /// List only the users of this pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     /// List only the members of this group
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", add = candidates::groups())]
     pub group: Option<String>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  securelambda groups --pool Users")]
 pub struct Groups {
     /// List only the groups of this pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  securelambda remove-user you@example.com --pool Users")]
 pub struct RemoveUser {
     #[command(flatten)]
     pub user: User,
@@ -103,7 +115,7 @@ pub struct RemoveUser {
   securelambda export-users --pool Users > users.csv")]
 pub struct ExportUsers {
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
 }
 
@@ -119,10 +131,10 @@ Examples:
 )]
 pub struct ImportUsers {
     /// The file; - reads standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub csv: PathBuf,
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     /// Let Cognito send temporary passwords by e-mail
     #[arg(long)]
@@ -139,7 +151,7 @@ Example:
 )]
 pub struct Login {
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     /// Print the address of the page without opening a browser
     #[arg(long)]
@@ -147,9 +159,11 @@ pub struct Login {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  securelambda logout --pool Users")]
 pub struct Logout {
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
 }
 
@@ -173,7 +187,7 @@ pub struct Token {
     #[arg(value_name = "EMAIL", required_unless_present = "client")]
     pub name: Option<String>,
     /// The pool's name in the stack file; optional if the stack has only one pool
-    #[arg(long, value_name = "POOL")]
+    #[arg(long, value_name = "POOL", add = candidates::pools())]
     pub pool: Option<String>,
     /// Print the access token that this machine client of a pool gets for itself, instead of signing a user in
     #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "password_stdin", "refresh"])]

@@ -52,7 +52,7 @@ mod waits;
 
 use self::kind::{Described as _, Kind};
 use self::service::AwsService;
-use crate::engine::{Registry, Resource as _};
+use crate::engine::{Existing, Registry, Resource as _, Seen};
 
 pub use self::clients::{Clients, offline};
 pub use self::keys::Encryption;
@@ -65,6 +65,22 @@ macro_rules! services {
 
         /// Every kind of resource, by its name, with its description.
         pub static KINDS: &[(&str, &Kind)] = &[$($($(($module::$kind::KIND, &$module::$kind::ABOUT),)+)*)+];
+
+        /// A resource that exists, of any kind. Code that treats every kind matches all variants, so it does not compile
+        /// if a new kind is missing.
+        pub enum AnyKind<'a> {
+            $($($($kind(Seen<'a, $module::$kind>),)+)*)+
+        }
+
+        impl<'a> AnyKind<'a> {
+            /// `None` if the kind is not known.
+            pub fn of(existing: &Existing<'a>) -> Option<Self> {
+                match existing.kind {
+                    $($($($module::$kind::KIND => existing.read().map(Self::$kind),)+)*)+
+                    _ => None,
+                }
+            }
+        }
 
         fn providers(clients: &Clients) -> Registry {
             let registry = Registry::tagging(clients.scope.later_tags());

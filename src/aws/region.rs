@@ -18,7 +18,7 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
     let elsewhere = access.endpoint.is_some();
     let Some(region) = sdk.region().map(Region::as_ref) else {
         return Err(Failure::new(Cause::Fatal, "no AWS region is set")
-            .hint("pass --region, or set AWS_REGION or a region in the profile"));
+            .hint("pass --region, or set AWS_REGION or a region in the profile; for the emulator on this machine, pass --local"));
     };
     if !elsewhere {
         regions::check(region, needs).map_err(|unfit| Failure::new(Cause::Fatal, unfit.message).hint(unfit.hint))?;

@@ -43,6 +43,20 @@ pub(super) enum Unpackable {
     Write(#[from] std::io::Error),
 }
 
+/// The files in an archive, each with the CRC-32 of its contents; `None` if it is no archive.
+pub fn contents(archive: &[u8]) -> Option<BTreeMap<String, u32>> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).ok()?;
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        // The contents themselves are not unpacked.
+        let file = archive.by_index_raw(index).ok()?;
+        if !file.is_dir() {
+            files.insert(file.name().ok()?.into_owned(), file.crc32());
+        }
+    }
+    Some(files)
+}
+
 /// Does the same as [`zip`] and keeps the archive in the folder of the dependencies, because packing them takes long.
 pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
     let mut digest = Sha256::new();

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
+pub use self::archive::contents;
 pub use self::install::{DependencyInstaller, Environment, Machine};
 pub use self::source::OwnFiles;
 
@@ -32,7 +33,7 @@ use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::spec::{Aging, Bundler, Diagnostic, Packed, Stack, aging, check_body_schema};
+use crate::spec::{Aging, Bundler, Diagnostic, Language, Packed, Stack, aging, check_body_schema};
 
 /// The functions of the blueprints, which are part of this binary.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
@@ -136,6 +137,24 @@ impl<'a> Code<'a> {
         self.notes.iter()
     }
 
+    /// The mistakes that packing would find and that need no dependency: handlers without a file.
+    pub fn without_handlers(&self) -> Vec<Diagnostic> {
+        let of = |(name, source): (&&String, &Source)| {
+            let function = self.stack.functions[*name].packed()?;
+            // A dependency may have the file.
+            let elsewhere = match Language::of(&function.runtime) {
+                Language::Node => function.handler.starts_with("node_modules/"),
+                _ => source.manifest.is_some(),
+            };
+            match function.bundler {
+                Some(Bundler::Esbuild) => handler::entry(name, function, &source.own).err(),
+                None if elsewhere => None,
+                None => handler::missing(name, function, &source.own, true),
+            }
+        };
+        self.sources.iter().filter_map(of).collect()
+    }
+
     /// Packs the functions with their dependencies.
     pub async fn pack(self, installer: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
         let mut flaws = Vec::new();
@@ -234,7 +253,42 @@ pub fn schemas(stack: &Stack, sources: &Sources) -> Result<BTreeMap<PathBuf, Str
     if flaws.is_empty() { Ok(schemas) } else { Err(flaws) }
 }
 
+/// The files beside a stack file that decide what is packed.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// The functions' folders, or archives.
+    pub sources: BTreeSet<PathBuf>,
+    /// The schemas of bodies.
+    pub schemas: BTreeSet<PathBuf>,
+    own: OwnFiles,
+}
+
+impl Watched {
+    /// Whether a change of this file can change what is packed.
+    pub fn concerns(&self, path: &Path) -> bool {
+        let looked_at = |folder: &PathBuf| {
+            let Ok(within) = path.strip_prefix(folder) else { return false };
+            let parts = within.ancestors().filter(|part| !part.as_os_str().is_empty());
+            let mut names = parts.map(|part| part.to_string_lossy());
+            names.all(|part| source::is_looked_at(&part, Some(folder))) && !self.own.have(path)
+        };
+        self.schemas.contains(path) || self.sources.iter().any(looked_at)
+    }
+}
+
 impl Sources {
+    /// The files that decide what is packed for this stack. Those in this binary do not change.
+    pub fn watched(&self, stack: &Stack) -> Watched {
+        let Self::Folder { root, own } = self else { return Watched::default() };
+        let packed = stack.functions.values().filter_map(|function| function.packed());
+        let absolute = |path: &PathBuf| fs::canonicalize(root.join(path)).ok();
+        Watched {
+            sources: packed.filter(|one| !one.shipped).filter_map(|one| absolute(&one.source)).collect(),
+            schemas: stack.all_routes().filter_map(|(_, route)| absolute(route.body.as_ref()?)).collect(),
+            own: own.clone(),
+        }
+    }
+
     /// The files of a function's folder. The error is a message.
     fn function(&self, function: &Packed) -> Result<Source, String> {
         let folder = &function.source;

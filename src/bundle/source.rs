@@ -49,6 +49,11 @@ impl OwnFiles {
         Self(paths.into_iter().filter_map(|path| fs::canonicalize(path).ok()).collect())
     }
 
+    /// Whether this is one of these files, or in one of these folders.
+    pub(super) fn have(&self, path: &Path) -> bool {
+        self.0.iter().any(|own| path.starts_with(own))
+    }
+
     /// The paths of these files within a folder, with forward slashes.
     pub(super) fn within(&self, folder: &Path) -> BTreeSet<String> {
         let Ok(folder) = fs::canonicalize(folder) else { return BTreeSet::new() };

@@ -8,9 +8,10 @@ use crate::args;
 use crate::aws::cognito::{AddUser, Added, NewUser, PasswordPolicy, Users, generate, is_email, is_phone, is_username};
 use crate::choices::SignIn;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::outputs::{self, Outputs, SCHEMA_VERSION};
 use crate::report::{answer, say};
+use crate::scope::{Lineage, Owner};
 use crate::secret::SecretValue;
 use crate::spec::{Login, Pool, Stack};
 
@@ -20,8 +21,8 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     // Errors that the stack file alone shows are reported before any call.
     let user = chosen(&config.stack, args.user.pool.as_deref()).map(|pool| new_user(args, pool, name)).transpose()?;
     let session = Session::existing(config, Sources::Untouched).await?;
-    let (pool_name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
-    // The default is never used: `pool_of` succeeds only for a pool of the stack file.
+    let (pool_name, pool) = own_pool_of(&session, args.user.pool.as_deref()).await?;
+    // The default is never used: `own_pool_of` succeeds only for a pool of the stack file.
     let user = user.unwrap_or_else(|| NewUser::by_email(name, Vec::new()));
     let users = Users::new(&session.clients);
     let user = fitting(args, user, &users, (&session.config.stack, &pool_name, &pool.id)).await?;
@@ -43,6 +44,9 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
         join().await?;
         done(&session, name, &pool_name, "confirmed", None);
         return Ok(Ending::Done);
+    }
+    if !args.sign_up {
+        may_reset(args, &session, &users, (&pool_name, &pool.id), name).await?;
     }
     let rule = users.password_rule(&pool.id).await?;
     let password = password(args, &session, &rule).await?;
@@ -70,6 +74,29 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     join().await?;
     done(&session, name, &pool_name, word(added), shown);
     Ok(Ending::Done)
+}
+
+/// Asks before the password of a user who exists already is replaced.
+async fn may_reset(
+    args: &args::AddUser,
+    session: &Session,
+    users: &Users,
+    (pool, pool_id): (&str, &str),
+    name: &str,
+) -> Result<(), Error> {
+    let config = &session.config;
+    if args.reset_password
+        || config.yes
+        || config.connection.local
+        || users.attributes_of(pool_id, name).await?.is_none()
+    {
+        return Ok(());
+    }
+    let exists = format!("{name} already exists in {pool}");
+    if !config.output.can_ask {
+        return Err(Error::usage(exists).hint("to give the user another password, add --reset-password"));
+    }
+    ask::confirm(config.output, &format!("{exists}. Replace the user's password?")).await
 }
 
 /// The named pool, or the only pool, of the stack file.
@@ -182,6 +209,23 @@ pub(super) async fn pool_of(session: &Session, named: Option<&str>) -> Result<(S
     pool_in(&session.outputs(&session.state().await?), session, named)
 }
 
+/// Does the same as [`pool_of`] for a command that changes the pool's users.
+///
+/// # Errors
+/// Another state took the pool over, or somebody removed its tags.
+pub(super) async fn own_pool_of(session: &Session, named: Option<&str>) -> Result<(String, outputs::Pool), Error> {
+    let state = session.state().await?;
+    let (name, pool) = pool_in(&session.outputs(&state), session, named)?;
+    let scope = session.scope();
+    let is_ours = |owner: Owner| owner.stack == scope.stack && Lineage::of(&state).accepts(&owner);
+    if Users::new(&session.clients).owner(&pool.id).await?.is_some_and(is_ours) {
+        return Ok((name, pool));
+    }
+    let message = format!("the pool {name} ({}) no longer belongs to the stack of this state", pool.id);
+    Err(Error::new(Kind::NoState, message)
+        .hint("another folder or another person has taken it over, or its tags were removed; `securelambda status` shows more"))
+}
+
 /// The named pool, or the only pool, from `outputs`.
 pub(super) fn pool_in(
     outputs: &Outputs,
@@ -222,7 +266,9 @@ async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy
         say(&format!("Password policy: {}", rule.describe()));
     }
     let question = format!("Password for {}", args.user.name);
-    ask::password(output, &question, true, "--password-stdin, --generate or --invite").await
+    let rule = rule.clone();
+    let check = move |password: &SecretValue| rule.check(password).map_err(|missing| missing.join("; "));
+    ask::new_password(output, &question, "--password-stdin, --generate or --invite", check).await
 }
 
 fn word(added: Added) -> &'static str {

@@ -42,18 +42,40 @@ pub(super) async fn removal(output: Output, scope: &Scope, data_is_lost: bool) -
     if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
 }
 
-/// Asks for a password, twice if it is new. `instead` names the flags that replace the prompt.
-pub(super) async fn password(output: Output, question: &str, new: bool, instead: &str) -> Result<SecretValue, Error> {
+/// Asks for a password. `instead` names the flags that replace the prompt.
+pub(super) async fn password(output: Output, question: &str, instead: &str) -> Result<SecretValue, Error> {
     if !output.can_ask {
-        return Err(Error::usage("a password is required, and there is no terminal (or CI is set)")
-            .hint(format!("use {instead}")));
+        return Err(no_terminal(instead));
+    }
+    let question = question.to_owned();
+    let asked = asked(move || Password::with_theme(&SimpleTheme).with_prompt(question).interact());
+    Ok(SecretValue::new(asked.await?))
+}
+
+/// Asks for a new password, and asks again until `check` accepts it. An accepted password must then be repeated.
+pub(super) async fn new_password(
+    output: Output,
+    question: &str,
+    instead: &str,
+    check: impl Fn(&SecretValue) -> Result<(), String> + Send + 'static,
+) -> Result<SecretValue, Error> {
+    if !output.can_ask {
+        return Err(no_terminal(instead));
     }
     let question = question.to_owned();
     let asked = asked(move || {
-        let prompt = Password::with_theme(&SimpleTheme).with_prompt(question);
-        if new { prompt.with_confirmation("Repeat the password", "The passwords differ.") } else { prompt }.interact()
+        Password::with_theme(&SimpleTheme)
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .validate_with(|typed: &String| check(&SecretValue::new(typed.clone())))
+            .with_confirmation("Repeat the password", "The passwords differ.")
+            .interact()
     });
     Ok(SecretValue::new(asked.await?))
+}
+
+fn no_terminal(instead: &str) -> Error {
+    Error::usage("a password is required, and there is no terminal (or CI is set)").hint(format!("use {instead}"))
 }
 
 /// Asks for the code that Cognito sent; `None` without a terminal.

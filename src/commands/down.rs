@@ -20,8 +20,13 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     session.may_write().await?;
     let (state, mut store) = session.lock("down").await?;
     let output = session.config.output;
+    let local = session.config.connection.local;
     let ended = with_lock(args, session, state, &mut *store, stop).await;
-    released(ended, &mut *store, output).await
+    let ended = released(ended, &mut *store, output).await?;
+    if local && !output.json && !output.quiet {
+        say("The emulator is still running; `securelambda local stop` stops it.");
+    }
+    Ok(ended)
 }
 
 /// The rest of the run, which reads and writes the state.

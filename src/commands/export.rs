@@ -1,13 +1,14 @@
-//! `export`: describes the stack in the formats of other tools, without AWS calls.
+//! `export`: describes the stack in the formats of other tools. `openapi` makes no AWS calls.
 
 use std::fs;
 
 use serde_json::Value;
 
-use super::{Ending, outputs, pretty, report_file};
+use super::{Ending, outputs, pretty, report_file, takeover};
 use crate::args;
 use crate::bundle;
 use crate::config::Config;
+use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
 use crate::export::openapi::{self, Urls};
 use crate::report::{answer, say};
@@ -15,9 +16,11 @@ use crate::report::{answer, say};
 /// The name of `[api]` in arguments and file names.
 const UNNAMED: &str = "api";
 
-pub(super) async fn run(args: &args::Export, config: &Config) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Export, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     match args {
-        args::Export::Openapi(args) => openapi(args, config).await,
+        args::Export::Openapi(args) => openapi(args, &config).await,
+        args::Export::Terraform(args) => takeover::to_terraform(args, config, stop).await,
+        args::Export::Cloudformation(args) => takeover::to_cloudformation(args, config, stop).await,
     }
 }
 

@@ -137,7 +137,11 @@ fn diagram(stack: &Stack) -> Diagram {
 }
 
 /// The callers of a route, and how they authenticate.
-fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, Cow<'static, str>)> {
+pub(super) fn callers(
+    stack: &Stack,
+    (name, api): (Option<&str>, &Api),
+    route: &Route,
+) -> Vec<(String, Cow<'static, str>)> {
     match &route.auth {
         Auth::Pool(pool) => vec![(stack.holders(pool, route), route.token(api.kind).into())],
         Auth::Lambda(authorizer) => vec![(format!("callers that {authorizer} admits"), "identity".into())],

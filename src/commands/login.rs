@@ -81,7 +81,11 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
     let grant = CodeGrant::new(&pool.client_id, loopback.address);
     let scopes: Vec<&str> = login.scopes.iter().map(String::as_str).collect();
     let page = grant.page(page, &scopes).map_err(Error::other)?;
-    say(&format!("Sign in at\n  {page}"));
+    let minutes = PATIENCE.as_secs() / 60;
+    say(&format!(
+        "Sign in at\n  {page}\nwith a browser on this machine, which is sent back to port {}. Waiting for {minutes} minutes.",
+        loopback.port
+    ));
     if !args.no_browser {
         open(&page);
     }

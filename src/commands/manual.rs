@@ -1,19 +1,42 @@
 //! `completions` and `man`: shell completion scripts and manual pages.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap_complete::CompleteEnv;
+use clap_complete::env::Shells;
 
 use super::Ending;
 use crate::args::{self, Cli};
 use crate::error::Error;
 use crate::report::{answer, say};
 
-pub(super) fn completions(args: &args::Completions) -> Ending {
+/// The variable by which a shell asks for completions.
+const COMPLETE: &str = "COMPLETE";
+
+/// Prints the script that calls this program for completions.
+pub(super) fn completions(args: &args::Completions) -> Result<Ending, Error> {
+    const NAME: &str = "securelambda";
+    let shell = args.shell.to_string();
+    let unknown = || Error::usage(format!("{shell} cannot be completed"));
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "securelambda", &mut script);
+    let shells = Shells::builtins();
+    let completer = shells.completer(&shell).ok_or_else(unknown)?;
+    completer
+        .write_registration(COMPLETE, NAME, NAME, NAME, &mut script)
+        .map_err(|error| Error::other(error.to_string()))?;
     answer(String::from_utf8_lossy(&script).trim_end());
-    Ending::Done
+    Ok(Ending::Done)
+}
+
+/// Answers a shell that asks for completions; `false` if the program was not called for that.
+///
+/// # Errors
+/// The shell is not known.
+pub fn complete(line: &[OsString]) -> Result<bool, clap::Error> {
+    let factory = || Cli::command().name("securelambda");
+    CompleteEnv::with_factory(factory).var(COMPLETE).try_complete(line.to_vec(), None)
 }
 
 /// Prints the main page, or writes a page for every command to a folder.

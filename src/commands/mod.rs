@@ -11,6 +11,8 @@ mod ci;
 mod ci_role;
 mod consequences;
 mod cost;
+mod created;
+mod dev;
 mod doctor;
 mod domains;
 mod down;
@@ -25,6 +27,7 @@ mod init;
 mod interrupted;
 mod loaded;
 mod local;
+mod log_tail;
 mod login;
 mod logs;
 mod manual;
@@ -37,6 +40,7 @@ mod policy;
 mod pools;
 mod programs;
 mod queues;
+mod readable;
 mod removal;
 mod report_file;
 mod saved_plan;
@@ -47,6 +51,7 @@ mod states;
 mod status;
 mod sweep;
 mod tables;
+mod takeover;
 mod token;
 mod traffic;
 mod unremoved;
@@ -61,13 +66,15 @@ mod values;
 mod verify;
 
 use crate::args::{Cli, Command, Shared, StackCommand, ToolCommand, TrafficCommand, UserCommand};
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_FILE};
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
 use crate::report::{Output, say};
 use crate::spec::{Api, ApiKind, Limits, Mode, Route, Stack, Throughput};
 use crate::state::{State, StateStore, states_of};
+
+pub use manual::complete;
 
 /// How a command ends if it does not end in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +94,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
             StackCommand::Up(args) => {
                 run.with_events("up", async |config, stop| up::run(args, config, stop).await).await
             }
+            StackCommand::Dev(args) => dev::run(args, run.shared, output, &run.stop).await,
             StackCommand::Plan(args) => {
                 run.until_ctrl_c(async |config, stop| plan::run(args, config, stop).await).await
             }
@@ -141,13 +149,15 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
         Command::Tools(command) => match command {
             ToolCommand::Doctor => run.until_ctrl_c(async |config, stop| doctor::run(config, stop).await).await,
             ToolCommand::Policy(args) => run.until_ctrl_c(async |config, _| policy::run(args, &config).await).await,
-            ToolCommand::Export(args) => run.until_ctrl_c(async |config, _| export::run(args, &config).await).await,
+            ToolCommand::Export(args) => {
+                run.until_ctrl_c(async |config, stop| export::run(args, config, stop).await).await
+            }
             ToolCommand::Cost(args) => Ok(cost::run(args, &run.config()?)),
             ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
             ToolCommand::State(command) => run.until_ctrl_c(async |config, _| state::run(command, config).await).await,
             ToolCommand::Ci(command) => run.until_ctrl_c(async |config, _| ci::run(command, config).await).await,
             ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
-            ToolCommand::Completions(args) => Ok(manual::completions(args)),
+            ToolCommand::Completions(args) => manual::completions(args),
             ToolCommand::Man(args) => manual::man(args),
             ToolCommand::Schema => Ok(schema::run()),
         },
@@ -340,6 +350,14 @@ fn limits(stack: &Stack) -> Option<String> {
     let lines = lines.chain(own);
     let sum = (routes > 1).then(|| format!("All {routes} routes together: {rate} requests/s, burst {burst}."));
     Some(lines.chain(sum).collect::<Vec<_>>().join(" "))
+}
+
+/// Says that there is no stack file, so that nobody takes the built-in stack for their own.
+fn note_built_in(config: &Config) {
+    let output = config.output;
+    if config.file.is_none() && config.blueprint.is_none() && !output.quiet && !output.json {
+        say(&format!("There is no {DEFAULT_FILE} in this folder, so this is the built-in stack of the tutorial."));
+    }
 }
 
 /// Prints progress on standard error.

@@ -122,9 +122,9 @@ pub(super) async fn check(session: &Session, state: &State, others: &Others, ver
         return Ok(false);
     }
     let (scope, output) = (session.scope(), session.config.output);
-    let found = words(session, state, others);
     // `plan` changes nothing, so it asks nothing.
     if output.can_ask && !output.json && verb != "plan" {
+        let found = words(session, state, others);
         say(&format!("{found}. Another folder or another person may manage them."));
         let typed = ask::text(&format!("Type {} to take them over with `{verb}`", scope.stack)).await?;
         if typed == scope.stack {
@@ -132,7 +132,16 @@ pub(super) async fn check(session: &Session, state: &State, others: &Others, ver
         }
         return Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed."));
     }
-    Err(Error::new(Kind::NoState, found)
+    refuse(session, state, others, verb)?;
+    Ok(false)
+}
+
+/// Refuses to touch resources of another state, without a question.
+pub(super) fn refuse(session: &Session, state: &State, others: &Others, verb: &str) -> Result<(), Error> {
+    if others.none() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NoState, words(session, state, others))
         .hint("if another folder or another person manages this stack, use that state, or another name: change `name` under [stack], or pass --stack")
         .hint(format!("if that state was lost, run `securelambda {verb} --adopt`")))
 }

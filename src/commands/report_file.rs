@@ -1,4 +1,4 @@
-//! Files that commands write reports to.
+//! Files that commands write.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -15,18 +15,23 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
     Err(Error::usage(format!("the folder of the report {} does not exist", file.display())))
 }
 
-/// Replaces the file in one step, so that nobody reads half a report.
+/// See [`write_bytes`].
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
+    write_bytes(file, text.as_bytes())
+}
+
+/// Replaces the file in one step, so that nobody reads half of it.
+pub(super) fn write_bytes(file: &Path, content: &[u8]) -> Result<(), Error> {
     let written = || -> std::io::Result<()> {
         // The umask restricts this, as for any file.
         let permissions = Permissions::from_mode(0o666);
         let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(file))?;
-        temporary.write_all(text.as_bytes())?;
+        temporary.write_all(content)?;
         temporary.as_file().sync_all()?;
         temporary.persist(file)?;
         Ok(())
     };
-    written().map_err(|error| Error::other(format!("the report {} could not be written: {error}", file.display())))
+    written().map_err(|error| Error::other(format!("the file {} could not be written: {error}", file.display())))
 }
 
 fn folder(file: &Path) -> &Path {

@@ -64,7 +64,8 @@ impl Session {
     pub(super) async fn existing(config: Config, sources: Sources) -> Result<Self, Error> {
         let needs = topology::needs(&config.stack);
         if config.connection.local && Local::from_env(variable)?.status().await? == Status::Stopped {
-            return Err(Error::new(Kind::NoStack, "the emulator is not running, so there is no stack in it")
+            return Err(Error::new(Kind::NoStack, "the emulator is not running")
+                .hint("`securelambda local start` starts it, with the stacks that it had when it was stopped")
                 .hint("`securelambda up --local` starts it and creates the stack"));
         }
         Self::connected(config, sources, BTreeSet::new(), &needs).await

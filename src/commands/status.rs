@@ -11,7 +11,7 @@ use crate::engine::{CancellationToken, Change, Drift, Failure, Id, Plan, ReadRes
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Palette, advise, answer, command, completed_document, emulator_text, one_line, table};
-use crate::state::{State, Status};
+use crate::state::{Record, State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     if args.offline {
@@ -55,6 +55,8 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     let sound = rows.iter().all(|row| ["live", "kept"].contains(&row.state));
     let outputs = session.outputs(&state);
     let others = super::ownership::note(&session, &state);
+    let kept = kept(&session, &state);
+    let emptied = if kept.is_some() { kept } else { emptied(&session.config, &rows) };
     if session.config.output.json {
         let document = json!({
             "schema_version": SCHEMA_VERSION,
@@ -64,25 +66,45 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::notes(&session.config.stack).iter().chain(&added).chain(&others).collect::<Vec<_>>(),
+            "notes": super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&emptied).collect::<Vec<_>>(),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&completed_document(document)));
     } else {
         session.announce();
         let works = plan.unchangeable.is_empty();
-        advise(&text(&state, &rows, (sound, works), session.config.output.answers));
+        advise(&table_of(&state, &rows));
         if outputs.routes().next().is_some() {
             advise(&format!("\n{}", super::up::routes(&outputs)));
             if let Some(limits) = super::limits(&session.config.stack) {
                 advise(&format!("\n{limits}"));
             }
         }
-        for note in super::notes(&session.config.stack).iter().chain(&added).chain(&others) {
+        for note in super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&emptied) {
             advise(&format!("\n{note}"));
         }
+        // Last, where it is seen in a terminal.
+        advise(&format!("\n{}", verdict(&rows, (sound, works), session.config.output.answers)));
     }
     Ok(if args.detailed_exitcode && !sound { Ending::Changes } else { Ending::Done })
+}
+
+/// A note if the stack was removed, and only what `down` keeps is left.
+fn kept(session: &Session, state: &State) -> Option<String> {
+    let stays = |(id, record): (&String, &Record)| session.graph.spares(&record.kind, &Id::from(id.as_str()));
+    let only = !state.resources.is_empty() && state.resources.iter().all(stays);
+    let ids: Vec<&str> = state.resources.keys().map(String::as_str).collect();
+    only.then(|| format!("The stack was removed, apart from what `down` keeps: {}.", ids.join(", ")))
+}
+
+/// A note if the emulator has lost the stack.
+fn emptied(config: &Config, rows: &[Row]) -> Option<String> {
+    let gone =
+        config.connection.local && rows.iter().all(|row| ["missing", "pending", "unwanted"].contains(&row.state));
+    gone.then(|| {
+        "The emulator was started again without this stack: it was reset, or it ended without `securelambda local stop`."
+            .to_owned()
+    })
 }
 
 /// One resource of the table.
@@ -151,39 +173,40 @@ fn words(drift: &Drift) -> String {
     if live == want { format!("{field} differs") } else { format!("{field} is {live}, wanted {want}") }
 }
 
-/// `works`: whether `up` can make all settings match. Otherwise it changes nothing.
-fn text(state: &State, rows: &[Row], (sound, works): (bool, bool), palette: Palette) -> String {
-    let fix = |what: &str| {
-        let up = command("up");
-        if works {
-            format!("To fix {what}, run `{up}`.")
-        } else {
-            format!("`{up}` changes nothing until you follow the hints below.")
-        }
-    };
-    let mut text = format!("Stack {} in account {}, {}\n", state.stack, state.account, state.region);
-    let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
-    for warning in &warnings {
-        text += &format!("\n{}", palette.warn(warning));
-    }
-    if !warnings.is_empty() {
-        text += &format!("\n\n  These differences weaken security. {}\n", fix("them"));
-    }
+fn table_of(state: &State, rows: &[Row]) -> String {
     let lines = rows.iter().map(|row| {
         let details = row.drift.iter().map(words).chain(row.why.clone());
         let details: Vec<String> = details.map(|detail| one_line(&detail)).collect();
         vec![row.id.clone(), row.state.to_owned(), details.join("\n")]
     });
-    text += &format!("\n{}", table(&["RESOURCE", "STATE", ""], lines));
+    let table = table(&["RESOURCE", "STATE", ""], lines);
+    format!("Stack {} in account {}, {}\n\n{table}", state.stack, state.account, state.region)
+}
+
+/// The counts, what weakens security, and what to do. `works`: whether `up` can make all settings match. Otherwise it
+/// changes nothing.
+fn verdict(rows: &[Row], (sound, works): (bool, bool), palette: Palette) -> String {
+    if sound {
+        return format!("{} resources, all live; settings match the stack file.", rows.len());
+    }
     let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
-    text += &if sound {
-        format!("\n\n{} resources, all live; settings match the stack file.", rows.len())
-    } else {
-        let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
-        let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
-        format!("\n\n{}. {}", counts.collect::<Vec<_>>().join(", "), fix("this").replace("below", "above"))
+    let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
+    let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
+    let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
+    let up = command("up");
+    let fix = |what: &str| {
+        if works {
+            format!("To fix {what}, run `{up}`.")
+        } else {
+            format!("`{up}` changes nothing until you follow the hints above.")
+        }
     };
-    text
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    if warnings.is_empty() {
+        return format!("{counts}. {}", fix("this"));
+    }
+    let shown: Vec<String> = warnings.iter().map(|warning| palette.warn(warning)).collect();
+    format!("{counts}.\n\n{}\n\nThese differences weaken security. {}", shown.join("\n"), fix("them"))
 }
 
 async fn offline(config: &Config) -> Result<Ending, Error> {
@@ -224,7 +247,6 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::StateId;
 
     fn row(result: &ReadResult, recorded: Option<Status>, guards: bool) -> Row {
         Row::new(&Id::new("firewall", "association"), "wafv2.association", result, recorded, guards)
@@ -256,21 +278,17 @@ mod tests {
         let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
         let rows = [row(&live(drift), Some(Status::Ready), false), row(&ReadResult::Absent, Some(Status::Ready), true)];
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
-        let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
-        let state = State::new(&id, None);
-        let shown = text(&state, &rows, (false, true), Palette::default());
-        let warnings = shown.split("RESOURCE").next().unwrap_or_default();
-        insta::assert_snapshot!(warnings, @r"
-        Stack demo in account 123456789012, eu-central-1
+        insta::assert_snapshot!(verdict(&rows, (false, true), Palette::default()), @r"
+        1 drifted, 1 missing.
 
         ! firewall.association: PolicyNames is x ! forged, wanted no others
         ! firewall.association: missing
 
-          These differences weaken security. To fix them, run `securelambda up`.
+        These differences weaken security. To fix them, run `securelambda up`.
         ");
-        let refused = text(&state, &rows, (false, false), Palette::default());
+        let refused = verdict(&rows, (false, false), Palette::default());
         assert!(!refused.contains("To fix"), "{refused}");
-        assert!(refused.contains("`securelambda up` changes nothing until you follow the hints below"));
+        assert!(refused.contains("`securelambda up` changes nothing until you follow the hints above"));
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub(super) async fn sign_in(
     let password = if how.password_stdin {
         ask::standard_input("password").await?
     } else {
-        ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin").await?
+        ask::password(session.config.output, &format!("Password of {email}"), "--password-stdin").await?
     };
     let users = Users::new(&session.clients);
     let step = match users.begin_sign_in(&pool.client_id, name, email, &password).await? {

@@ -10,21 +10,22 @@ use super::ask::confirm;
 use super::consequences::{Consequences, Removable};
 use super::saved_plan::SavedPlan;
 use super::session::{Session, Sources};
-use super::{Ending, ownership, values};
+use super::{Ending, created, ownership, readable, values};
 use crate::args::{self, Ttl};
 use crate::aws::account::Account;
 use crate::aws::kind::cleanup_position;
 use crate::config::Config;
-use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summary};
+use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Refresh, Run, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{
-    self, answer, command, counts, emulator_text, id_width, moment, plan_text, quoted, say, summary_line,
+    self, answer, command, counts, emulator_text, id_width, moment, plan_summary, plan_text, quoted, say, summary_line,
 };
 use crate::scope::Scope;
 use crate::state::{State, StateStore};
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
+    super::note_built_in(&config);
     let rotate = values::to_rotate(&config, &args.rotate)?;
     let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
     let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
@@ -79,7 +80,7 @@ async fn with_lock(
         let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
     }
-    let plan = Plan::new(&session.graph, &refresh, &state);
+    let mut plan = Plan::new(&session.graph, &refresh, &state);
     if let Some((saved, path)) = saved.as_ref().zip(args.plan.as_deref()) {
         saved.check(&SavedPlan::new(&session, &state, &plan, adopt), path)?;
     }
@@ -92,9 +93,7 @@ async fn with_lock(
     let consequences = Consequences::of(&session, &state, &plan, removable);
     let consequences = super::or_stopped(&stop, consequences).await?;
     if let Some(error) = consequences.refusal(&plan) {
-        if !output.json && !output.quiet {
-            say(&plan_text(&plan, output.messages));
-        }
+        show_plan(&session, &state, &mut plan, &[]).await;
         return Err(error);
     }
     if plan.is_empty() {
@@ -111,12 +110,11 @@ async fn with_lock(
         }
         return Ok(Ending::Done);
     }
-    if !output.json && !output.quiet {
-        say(&plan_text(&plan, output.messages));
-        for line in &consequences.lost {
-            say(line);
-        }
-    }
+    let showing = async {
+        show_plan(&session, &state, &mut plan, &consequences.lost).await;
+        Ok(())
+    };
+    super::or_stopped(&stop, showing).await?;
     let wanted = values::wanted(&session.config, &plan, &state, rotate)?;
     if !session.config.yes && !session.config.connection.local && saved.is_none() {
         let Scope { stack, account, region, .. } = session.scope();
@@ -129,13 +127,43 @@ async fn with_lock(
     session.fill(&secrets);
 
     let began = Instant::now();
-    let mut reporter = report::reporter(output, id_width(session.graph.ids().map(|(id, _)| id)));
+    let done = apply(&session, &mut state, store, refresh, &stop).await?;
+    let ending = finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)?;
+    super::loaded::check(&session, &state, &done).await?;
+    Ok(ending)
+}
+
+/// Shows the changes, what is lost with them, and the counts.
+async fn show_plan(session: &Session, state: &State, plan: &mut Plan, lost: &[String]) {
+    let config = &session.config;
+    if config.output.json || config.output.quiet {
+        return;
+    }
+    readable::prepare(session, state, plan).await;
+    say(&plan_text(plan, &|id| created::settings(&config.stack, id), config.output.messages));
+    let opened = readable::opened(plan);
+    for line in opened.iter().map(|line| config.output.messages.warn(line)).chain(lost.iter().cloned()) {
+        say(&line);
+    }
+    say(&format!("\n{}", plan_summary(plan)));
+}
+
+/// Creates, changes and removes resources until the stack is as its graph wants it.
+pub(super) async fn apply(
+    session: &Session,
+    state: &mut State,
+    store: &mut dyn StateStore,
+    refresh: Refresh,
+    stop: &CancellationToken,
+) -> Result<Summary, Error> {
+    state.applied = Some(readable::files(session));
+    let mut reporter = report::reporter(session.config.output, id_width(session.graph.ids().map(|(id, _)| id)));
     let mut run = Run {
         registry: &session.registry,
-        state: &mut state,
-        store: &mut *store,
+        state,
+        store,
         jobs: session.config.jobs,
-        stop: &stop,
+        stop,
         tell: &mut |event| reporter.on(&event),
     };
     // The rest of the stack stays, and may still use the dependencies of a resource that could not be removed.
@@ -146,11 +174,9 @@ async fn with_lock(
     reporter.finish();
     // Every resource has the lineage now.
     if done.succeeded() && state.takeover.take().is_some() {
-        store.save(&state).await?;
+        store.save(state).await?;
     }
-    let ending = finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)?;
-    super::loaded::check(&session, &state, &done).await?;
-    Ok(ending)
+    Ok(done)
 }
 
 /// Writes the addresses of `--allow-ip` to the stack file.

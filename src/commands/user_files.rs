@@ -5,7 +5,7 @@ use std::path::Path;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::add_user::{check_groups, pool_name, pool_of};
+use super::add_user::{check_groups, own_pool_of, pool_name, pool_of};
 use super::session::{Session, Sources};
 use super::user_rows::{self, Row};
 use super::{Ending, ask, existing_pools};
@@ -55,7 +55,7 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
     let name = pool_name(&config.stack, args.pool.as_deref())?.to_owned();
     let rows = user_rows::read(&bytes, (&config.stack, &name, &config.stack.pools[&name]))?;
     let session = Session::existing(config, Sources::Untouched).await?;
-    let (_, pool) = pool_of(&session, Some(&name)).await?;
+    let (_, pool) = own_pool_of(&session, Some(&name)).await?;
     let users = Users::new(&session.clients);
     let groups = rows.users.iter().flat_map(|row| &row.groups);
     check_groups(&users, (&name, &pool.id), groups).await?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Ending;
-use super::add_user::{check_name, pool_of};
+use super::add_user::{check_name, own_pool_of, pool_of};
 use super::existing_pools::refuse_users;
 use super::session::{Session, Sources};
 use crate::args;
@@ -64,7 +64,7 @@ pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<En
     refuse_users(&config.stack, args.user.pool.as_deref())?;
     let email = &check_name(&config.stack, args.user.pool.as_deref(), &args.user.name)?;
     let session = Session::existing(config, Sources::Untouched).await?;
-    let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
+    let (name, pool) = own_pool_of(&session, args.user.pool.as_deref()).await?;
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;
     if session.config.output.json {
         let result = if was_there { "removed" } else { "absent" };

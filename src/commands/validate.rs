@@ -12,8 +12,13 @@ use crate::report::{answer, counted, say};
 use crate::spec::{self, Stack};
 
 pub(super) fn run(config: &Config) -> Result<Ending, Error> {
+    super::note_built_in(config);
     let code = Code::find(&config.stack, &config.sources, &today())
         .map_err(|flaws| config.document.flawed(flaws, config.output))?;
+    let flaws = code.without_handlers();
+    if !flaws.is_empty() {
+        return Err(config.document.flawed(flaws, config.output));
+    }
     // The keys of the other environments replace others, so they must be read in their place.
     let environments = spec::environments(&config.document.text);
     for environment in &environments {

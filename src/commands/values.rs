@@ -9,7 +9,6 @@ use super::ask;
 use crate::config::{Config, variable};
 use crate::engine::{Change, Plan};
 use crate::error::Error;
-use crate::report::say;
 use crate::secret::{SecretValue, generate};
 use crate::spec::{MAX_SECRET, Value};
 use crate::state::{State, Status};
@@ -59,6 +58,9 @@ pub(super) struct Wanted {
 /// A value is not available, or writing the secret would lose a generated value.
 pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String>) -> Result<Wanted, Error> {
     let written = written(config, plan, state, rotate)?;
+    if let Some(error) = unset(config, &written) {
+        return Err(error);
+    }
     let mut wanted = Wanted { secrets: unread(config, rotate.clone()), to_be_asked: Vec::new(), written };
     for (secret, key, value) in each(config).filter(|(secret, ..)| wanted.written.contains(*secret)) {
         let value = match value {
@@ -88,13 +90,11 @@ impl Wanted {
     pub(super) async fn ask(mut self, config: &Config) -> Result<SecretValues, Error> {
         for (secret, key) in self.to_be_asked {
             let question = format!("{key} of the secret {secret}");
-            let value = loop {
-                let value = ask::password(config.output, &question, true, "a terminal").await?;
-                if !value.reveal().is_empty() {
-                    break value;
-                }
-                say("The value must not be empty. Press Ctrl-C to stop.");
+            let check = |value: &SecretValue| match value.reveal() {
+                "" => Err("The value must not be empty. Press Ctrl-C to stop.".to_owned()),
+                _ => Ok(()),
             };
+            let value = ask::new_password(config.output, &question, "a terminal", check).await?;
             self.secrets.values.insert((secret, key), value);
         }
         for secret in &self.written {
@@ -102,6 +102,33 @@ impl Wanted {
         }
         Ok(self.secrets)
     }
+}
+
+/// Everything that `up` would refuse for this plan because of secrets.
+pub(super) fn refusal(config: &Config, plan: &Plan, state: &State) -> Option<Error> {
+    match written(config, plan, state, &BTreeSet::new()) {
+        Ok(written) => unset(config, &written),
+        Err(error) => Some(error),
+    }
+}
+
+/// One error for all variables that these secrets require and that are not set.
+fn unset(config: &Config, written: &BTreeSet<String>) -> Option<Error> {
+    let needed = each(config).filter(|(secret, ..)| written.contains(*secret)).filter_map(|(secret, key, value)| {
+        let Value::Env(name) = value else { return None };
+        Some((format!("{key} of the secret {secret} requires the variable {name}"), name.as_str()))
+    });
+    let unset: Vec<(String, &str)> = needed.filter(|(_, name)| variable(name).is_none()).collect();
+    let (_, last) = unset.last()?;
+    let whys: Vec<&str> = unset.iter().map(|(why, _)| why.as_str()).collect();
+    let names: BTreeSet<&str> = unset.iter().map(|(_, name)| *name).collect();
+    let (are, set) = if names.len() == 1 {
+        ("is", (*last).to_owned())
+    } else {
+        ("are", names.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let message = format!("{}, which {are} not set", whys.join("; "));
+    Some(Error::usage(message).hint(format!("set {set} and run the command again")))
 }
 
 /// The secrets that the plan may write.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::session::{Session, Sources};
 use super::states::state_id;
-use super::{Ending, given_user, identities, or_stopped, report_file, unremoved};
+use super::{Ending, given_user, identities, or_stopped, ownership, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
@@ -30,6 +30,8 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         let state = session.state().await?;
         session.recall(&state);
         let refresh = session.refresh(&state, &stop).await?;
+        // It creates users for its proof.
+        ownership::refuse(&session, &state, &ownership::read(&session, &state, &refresh), "up")?;
         Ok((session, state, refresh))
     };
     let (session, state, refresh) = or_stopped(&stop, looking).await?;

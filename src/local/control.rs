@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Health responses take a millisecond; a reset waits for calls in flight.
+/// Health responses take a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A reset waits for calls in flight, and ends the functions' processes.
+const PATIENCE_OF_RESET: Duration = Duration::from_mins(1);
 /// The maximum length of a response, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
@@ -29,24 +31,24 @@ impl Health {
 }
 
 pub(super) async fn health(port: u16) -> io::Result<Health> {
-    let answer = request(port, "GET", "/_ministack/health").await?;
+    let answer = request(port, "GET", "/_ministack/health", PATIENCE).await?;
     serde_json::from_str(&answer).map_err(io::Error::from)
 }
 
 pub(super) async fn reset(port: u16) -> io::Result<()> {
-    request(port, "POST", "/_ministack/reset").await.map(drop)
+    request(port, "POST", "/_ministack/reset", PATIENCE_OF_RESET).await.map(drop)
 }
 
-async fn request(port: u16, method: &'static str, path: &'static str) -> io::Result<String> {
-    let exchange = tokio::task::spawn_blocking(move || exchange(port, method, path));
+async fn request(port: u16, method: &'static str, path: &'static str, patience: Duration) -> io::Result<String> {
+    let exchange = tokio::task::spawn_blocking(move || exchange(port, method, path, patience));
     body(&exchange.await.map_err(io::Error::other)??)
 }
 
-fn exchange(port: u16, method: &str, path: &str) -> io::Result<String> {
+fn exchange(port: u16, method: &str, path: &str, patience: Duration) -> io::Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     // Written at once, because a server may respond and close after the first part.
     let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes())?;

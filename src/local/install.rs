@@ -22,6 +22,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -84,6 +85,11 @@ impl Installation {
         self.folder.join("tmp")
     }
 
+    /// What the emulator had when it was stopped.
+    pub(super) fn saved(&self) -> PathBuf {
+        self.folder.join("saved")
+    }
+
     pub(super) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
@@ -119,13 +125,23 @@ impl Installation {
             files::remove_folder(&self.folder)?;
         }
         say(&format!(
-            "Installing MiniStack {MINISTACK} and the AWS SDK for JavaScript in {} (only once).",
+            "Installing MiniStack {MINISTACK} and the AWS SDKs for Python and JavaScript in {} (only once).",
             self.folder.display()
         ));
         for folder in [&self.folder, &self.tmp(), &self.home()] {
             files::make_folder(folder)?;
         }
-        tokio::try_join!(self.install_python(&python, lock), self.install_node(lock))?;
+        let of_python = async {
+            self.install_python(&python, lock).await?;
+            say("  The Python packages are installed.");
+            Ok(())
+        };
+        let of_node = async {
+            self.install_node(lock).await?;
+            say("  The Node.js packages are installed.");
+            Ok(())
+        };
+        while_saying(say, async { tokio::try_join!(of_python, of_node) }).await?;
         files::replace(&self.marker(), recipe().to_string().as_bytes())?;
         say("Installed.");
         Ok(())
@@ -186,6 +202,19 @@ impl Installation {
         let package = json!({ "private": true, "dependencies": dependencies });
         files::replace(&self.folder.join("package.json"), package.to_string().as_bytes())?;
         run("npm install", &mut self.npm_install(), Some(lock)).await
+    }
+}
+
+/// Says from time to time that an installation is still going on.
+async fn while_saying<T>(say: Note<'_>, work: impl Future<Output = T>) -> T {
+    const EVERY: Duration = Duration::from_secs(5);
+    let began = Instant::now();
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(EVERY, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => say(&format!("  Installing for {} s.", began.elapsed().as_secs())),
+        }
     }
 }
 

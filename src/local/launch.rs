@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -38,13 +38,16 @@ pub(super) async fn launch(
     // An emulator that was killed leaves its unpacked functions behind.
     files::remove_folder(&installation.tmp())?;
     files::make_folder(&installation.tmp())?;
+    files::make_folder(&installation.saved())?;
 
-    let port = free_port(port)?;
+    let port = choose_port(port)?;
     let log = cache.join("ministack.log");
+    let requests = requests_log(cache);
+    create(&requests).map_err(LocalError::file(&requests))?;
     say(&format!("Starting MiniStack {MINISTACK} on port {port}."));
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let name = format!("securelambda-{}-{}", std::process::id(), since_1970.as_nanos());
-    let mut child = spawn(installation, &environment(installation, node, port, &name), &log)?;
+    let mut child = spawn(installation, &environment(installation, node, port, &name, &requests), &log)?;
     let go = child.stdin.take();
     let record = Record {
         birth: Process::now(child.id()).map(|process| process.birth).unwrap_or_default(),
@@ -74,7 +77,17 @@ pub(super) async fn launch(
     }
 }
 
-/// The given port if it is free, or any free port.
+/// The port that is used if it is free and no other is asked for, so that URLs stay the same.
+const USUAL_PORT: u16 = 4577;
+
+/// The given port if it is free. Without one, the usual port or any other free one.
+fn choose_port(port: Option<u16>) -> Result<u16, LocalError> {
+    match port {
+        Some(_) => free_port(port),
+        None => free_port(Some(USUAL_PORT)).or_else(|_| free_port(None)),
+    }
+}
+
 fn free_port(port: Option<u16>) -> Result<u16, LocalError> {
     let address = (Ipv4Addr::LOCALHOST, port.unwrap_or(0));
     match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
@@ -87,7 +100,7 @@ fn free_port(port: Option<u16>) -> Result<u16, LocalError> {
 /// Starts the process in its own process group, so that Ctrl-C in this terminal does not reach it.
 fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> Result<Child, LocalError> {
     let open = || {
-        let log = File::options().create(true).write(true).truncate(true).mode(0o600).open(log)?;
+        let log = create(log)?;
         Ok((log.try_clone()?, log))
     };
     let (output, errors) = open().map_err(LocalError::file(log))?;
@@ -106,11 +119,21 @@ fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> 
         .map_err(LocalError::file(python))
 }
 
+/// Creates an empty file that only its owner can read.
+fn create(file: &Path) -> io::Result<File> {
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(file)
+}
+
+/// The file with a line for each request to an API: see `launcher.py`.
+pub(super) fn requests_log(cache: &Path) -> PathBuf {
+    cache.join("requests.log")
+}
+
 type Environment = Vec<(&'static str, OsString)>;
 
 /// The complete environment of the emulator and its functions. Nothing is inherited, in particular no
 /// `AWS_*` variables.
-fn environment(installation: &Installation, node: &Node, port: u16, name: &str) -> Environment {
+fn environment(installation: &Installation, node: &Node, port: u16, name: &str, requests: &Path) -> Environment {
     vec![
         ("PATH", node.path()),
         ("HOME", installation.home().into()),
@@ -124,11 +147,12 @@ fn environment(installation: &Installation, node: &Node, port: u16, name: &str) 
         ("MINISTACK_EDITION", name.into()),
         ("MINISTACK_REGION", REGION.into()),
         ("LAMBDA_EXECUTOR", "local".into()),
-        // Nothing is kept after a stop. Cognito's signing keys are files nevertheless; without STATE_DIR all emulators
-        // on this machine would share a folder in /tmp.
-        ("PERSIST_STATE", "0".into()),
-        ("S3_PERSIST", "0".into()),
-        ("STATE_DIR", installation.tmp().into()),
+        // A stop saves everything, and the next start loads it.
+        ("PERSIST_STATE", "1".into()),
+        ("STATE_DIR", installation.saved().into()),
+        ("S3_PERSIST", "1".into()),
+        ("S3_DATA_DIR", installation.saved().join("s3").into()),
+        ("REQUESTS_LOG", requests.into()),
         // Otherwise MiniStack manages containers of other MiniStacks, and listens for IoT devices and SFTP.
         ("DOCKER_HOST", "unix:///nonexistent".into()),
         ("IOT_MTLS_ENABLED", "0".into()),
@@ -166,7 +190,7 @@ mod tests {
     fn the_environment_is_not_inherited() {
         let node = Node { folder: "/opt/node/bin".into() };
         let installation = Installation::at(Path::new("/cache"));
-        let environment = environment(&installation, &node, 4566, "ours");
+        let environment = environment(&installation, &node, 4566, "ours", Path::new("/cache/requests.log"));
         let get = |name| environment.iter().find(|(key, _)| *key == name).and_then(|(_, value)| value.to_str());
         assert_eq!(get("BIND_HOST"), Some("127.0.0.1"));
         assert_eq!(get("AUTH"), Some("true"));
@@ -174,7 +198,7 @@ mod tests {
         assert_eq!(get("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:4566"));
         assert_eq!(get("PATH"), Some("/opt/node/bin:/usr/bin:/bin"));
         for (name, inside) in
-            [("HOME", installation.home()), ("TMPDIR", installation.tmp()), ("STATE_DIR", installation.tmp())]
+            [("HOME", installation.home()), ("TMPDIR", installation.tmp()), ("STATE_DIR", installation.saved())]
         {
             assert!(inside.starts_with("/cache") && get(name) == inside.to_str(), "{name}");
         }
@@ -188,5 +212,7 @@ mod tests {
         let port = taken.local_addr().expect("an address").port();
         assert!(matches!(free_port(Some(port)), Err(LocalError::PortTaken { port: p }) if p == port));
         assert_ne!(free_port(None).expect("a port"), port);
+        assert_eq!(choose_port(Some(port)).is_err(), free_port(Some(port)).is_err());
+        assert!(choose_port(None).is_ok());
     }
 }

@@ -8,7 +8,17 @@ import sys
 if not sys.stdin.readline():
     sys.exit('the program that started this emulator has gone')
 
+import glob
+import json
 import os
+import shutil
+import time
+
+# A stop saves everything in these files, which the next start loads and removes. So if there are none, the emulator crashed,
+# and starts empty: what an earlier stop saved would be older than what the stacks' states record.
+saved = os.path.join(os.environ['STATE_DIR'], '*.json')
+if not glob.glob(saved):
+    shutil.rmtree(os.environ['S3_DATA_DIR'], ignore_errors=True)
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime
@@ -117,6 +127,34 @@ def invoke_mock_as_aws_does(integration):
 
 
 apigateway_v1._invoke_mock_v1 = invoke_mock_as_aws_does
+
+load_what_was_saved = app._load_persisted_state
+
+
+def load_once():
+    load_what_was_saved()
+    for file in glob.glob(saved):
+        os.remove(file)
+
+
+app._load_persisted_state = load_once
+
+# A line for each request to an API, for `securelambda dev`. Query strings are left out, because they may have secrets.
+requests = open(os.environ['REQUESTS_LOG'], 'a', encoding='utf-8', buffering=1)
+handle_request = app._handle_execute_api_request
+
+
+async def handle_request_and_log_it(host, path, method, *arguments, **options):
+    began = time.time()
+    answer = await handle_request(host, path, method, *arguments, **options)
+    if answer:
+        milliseconds = round((time.time() - began) * 1000)
+        line = {'at_ms': round(began * 1000), 'method': method, 'path': path, 'status': answer[0], 'ms': milliseconds}
+        requests.write(json.dumps(line) + '\n')
+    return answer
+
+
+app._handle_execute_api_request = handle_request_and_log_it
 
 sys.argv = ['ministack']
 app.main()

@@ -91,12 +91,18 @@ impl Local {
         control::health(port).await.is_ok()
     }
 
+    /// The file with a line for each request to an API of the running emulator. A line is a JSON object: `at_ms` (since
+    /// 1970), `method`, `path`, `status`, and `ms`, how long it took.
+    pub fn requests_log(&self) -> PathBuf {
+        launch::requests_log(&self.cache)
+    }
+
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
     /// Starts the emulator and installs it first if necessary. Also returns whether it was already running. Without a
-    /// port, uses a free one.
+    /// port, uses 4577 or, if that is taken, any free one.
     ///
     /// Concurrent starts are safe: the second one waits, then finds the emulator of the first.
     pub async fn start(&self, port: Option<u16>, say: Note<'_>) -> Result<(Emulator, bool), LocalError> {
@@ -123,8 +129,8 @@ impl Local {
         Ok((emulator, false))
     }
 
-    /// Stops the emulator and its functions, and waits until they have ended. The emulator's contents are lost. Returns
-    /// `None` if it was not running.
+    /// Stops the emulator and its functions, and waits until they have ended. The emulator saves its contents, and the next
+    /// start loads them. Returns `None` if it was not running.
     pub async fn stop(&self) -> Result<Option<Emulator>, LocalError> {
         if !self.cache.exists() {
             return Ok(None);

@@ -8,8 +8,10 @@ use tokio::time::{Instant, sleep};
 
 use super::error::LocalError;
 
-/// How long the process may take to end after SIGTERM, and again after SIGKILL.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long the process may take to end after SIGTERM, in which time the emulator saves its contents.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long it may take after SIGKILL.
+const LAST_GRACE: Duration = Duration::from_secs(5);
 
 /// A process group and its leader. The start time distinguishes it from a later process with the same pid.
 #[derive(Clone, Debug)]
@@ -32,12 +34,12 @@ impl Process {
     /// Ends the process with SIGTERM, or with SIGKILL after the grace period, and waits for its end. The signal goes to
     /// the whole group, because the functions are child processes of the emulator.
     pub(super) async fn end(&self) -> Result<(), LocalError> {
-        for signal in [Signal::TERM, Signal::KILL] {
+        for (signal, grace) in [(Signal::TERM, GRACE), (Signal::KILL, LAST_GRACE)] {
             if !self.is_alive() {
                 return Ok(());
             }
             self.signal(signal)?;
-            let deadline = Instant::now() + GRACE;
+            let deadline = Instant::now() + grace;
             while self.is_alive() && Instant::now() < deadline {
                 sleep(Duration::from_millis(50)).await;
             }

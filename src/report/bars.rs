@@ -49,6 +49,46 @@ impl Bars {
     }
 }
 
+/// The last line of a terminal, below everything that is printed, for as long as it has a text.
+pub(super) struct Pinned {
+    bar: Option<ProgressBar>,
+}
+
+impl Pinned {
+    pub(super) fn stderr() -> Self {
+        Self { bar: None }
+    }
+
+    /// Shows this text, cut to the width of the terminal, or removes the line.
+    pub(super) fn set(&mut self, text: Option<String>) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        self.bar = text.map(|text| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            // The template is a valid constant.
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(text);
+            bar.tick();
+            bar
+        });
+    }
+
+    /// Prints something above the line.
+    pub(super) fn above(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        self.set(None);
+    }
+}
+
 impl Reporter for Bars {
     fn on(&mut self, event: &Event) {
         let size = (self.size)();

@@ -17,13 +17,21 @@ const BEFORE: usize = 12;
 pub(super) fn line(drift: &Drift, palette: Palette) -> String {
     let mark = if drift.weakens { palette.warn("!") } else { " ".to_owned() };
     let (live, want) = (one_line(&drift.live), one_line(&drift.want));
+    // Hashes say nothing to people.
+    if drift.field == "CodeSha256" {
+        return format!("{mark} code changed");
+    }
+    // A sentence instead of two values.
+    if live.is_empty() && want.is_empty() {
+        return format!("{mark} {}", drift.field);
+    }
     // Values of secrets are hidden.
     if live == want {
         return format!("{mark} {}: different", drift.field);
     }
     let cut = if measure_text_width(&live).max(measure_text_width(&want)) > VALUE { shared(&live, &want) } else { 0 };
     let [live, want] = [live, want].map(|value| shorten(&value, cut, palette));
-    format!("{mark} {}: {live} {} {want}", drift.field, palette.arrow())
+    format!("{mark} {}: {} {} {}", drift.field, palette.before(&live), palette.arrow(), palette.after(&want))
 }
 
 /// A line for each changed setting. Settings that reduce protection come first.
@@ -69,6 +77,8 @@ mod tests {
     #[test]
     fn hidden_values_are_not_shown() {
         assert_eq!(line(&Drift::new("value", "(hidden)", "(hidden)"), UNICODE), "  value: different");
+        assert_eq!(line(&Drift::weakening("CodeSha256", "eEr2", "yt3R"), UNICODE), "! code changed");
+        assert_eq!(line(&Drift::new("code: a.mjs changed", "", ""), UNICODE), "  code: a.mjs changed");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`choose`] picks a [`Style`] for the output, and [`reporter`] returns the [`Reporter`] of that style.
 //! - `bars`, `lines` and `json` each show the events of a run as they happen.
 //! - `commands` completes printed commands, so that they mean the stack of this run.
+//! - `live` shows the stream of `dev`: logs, requests and what is wrong.
 //! - `print` prints everything that is not part of a run: results, remarks and the error that ends a command.
 //! - `summary`, `plan`, `grants` and `failure` format the text and JSON that commands print before and after a run.
 //! - `diagram` draws a stack: its callers, routes, functions and other resources.
@@ -28,6 +29,7 @@ mod grants;
 mod json;
 mod leftovers;
 mod lines;
+mod live;
 mod logs;
 mod markup;
 mod palette;
@@ -56,9 +58,10 @@ pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
 pub use json::summary_line;
 pub use leftovers::{LOG_POLICY, LOG_ROLE, left_text, others_text, recoverable_text, swept_text, unread_lines};
+pub use live::{Live, Request};
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use palette::Palette;
-pub use plan::{plan_json, plan_markdown, plan_text};
+pub use plan::{plan_json, plan_markdown, plan_summary, plan_text};
 pub use print::{advise, answer, bytes, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use settings::Output;

@@ -50,6 +50,16 @@ impl Palette {
         self.paint(&Style::new().bold(), text)
     }
 
+    /// A value that is replaced.
+    pub(super) fn before(self, text: &str) -> String {
+        self.paint(&Style::new().red(), text)
+    }
+
+    /// A value that replaces another one.
+    pub(super) fn after(self, text: &str) -> String {
+        self.paint(&Style::new().green(), text)
+    }
+
     /// Text about the `nth` of several things, in a colour that differs from its neighbours' colours.
     pub fn nth(self, nth: usize, text: &str) -> String {
         let (color, bright) = HUES[nth % HUES.len()];

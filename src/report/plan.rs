@@ -19,30 +19,35 @@ struct Entry<'a> {
     weakened: bool,
 }
 
-/// A line for each resource that would change, followed by its differences, and the counts at the end. Resources with
-/// reduced protection come first, followed by those to create, to change, to remove and to refuse. Each group is in the
-/// plan's order.
-pub fn plan_text(plan: &Plan, palette: Palette) -> String {
-    let entries = entries(plan, palette);
+/// The settings to show for a resource that is created.
+pub(super) type Settings<'a> = &'a dyn Fn(&Id) -> Vec<String>;
+
+/// A line for each resource that would change, followed by its settings or differences. Resources with reduced protection
+/// come first, followed by those to create, to change, to remove and to refuse. Each group is in the plan's order.
+pub fn plan_text(plan: &Plan, settings: Settings, palette: Palette) -> String {
+    let entries = entries(plan, settings, palette);
     let column = id_width(entries.iter().map(|entry| entry.id));
-    let mut lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
-    if !lines.is_empty() {
-        lines.push(String::new());
-    }
-    lines.push(Tally::of(plan).text());
-    if !plan.outdated.is_empty() && entries.is_empty() {
-        let ids: Vec<&str> = plan.outdated.iter().map(Id::as_str).collect();
-        lines.push(format!("`up` only renews the records of unchanged resources: {}.", ids.join(", ")));
-    }
+    let lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
     lines.join("\n")
+}
+
+/// The counts of a plan, in one line, which is shown last.
+pub fn plan_summary(plan: &Plan) -> String {
+    let mut text = Tally::of(plan).text();
+    let only_records = plan.changes.iter().all(|(_, _, change)| *change == Change::Keep) && plan.removals.is_empty();
+    if !plan.outdated.is_empty() && only_records {
+        let ids: Vec<&str> = plan.outdated.iter().map(Id::as_str).collect();
+        text += &format!(" `up` only renews the records of unchanged resources: {}.", ids.join(", "));
+    }
+    text
 }
 
 /// The plan as Markdown, for a comment on a pull request: the counts, and the changes as a block that GitHub colours. A
 /// long block is folded.
-pub fn plan_markdown(plan: &Plan, title: &str, on_emulator: bool, notes: &[String]) -> String {
+pub fn plan_markdown(plan: &Plan, settings: Settings, title: &str, on_emulator: bool, notes: &[String]) -> String {
     /// The most lines that are not folded.
     const LINES: usize = 25;
-    let entries = entries(plan, Palette { color: false, unicode: true });
+    let entries = entries(plan, settings, Palette { color: false, unicode: true });
     let column = id_width(entries.iter().map(|entry| entry.id));
     let lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
     // GitHub colours lines by their first character, and knows no sign for a change but this one.
@@ -76,7 +81,7 @@ pub fn plan_markdown(plan: &Plan, title: &str, on_emulator: bool, notes: &[Strin
 }
 
 /// The resources that would change, in the order in which they are shown.
-fn entries(plan: &Plan, palette: Palette) -> Vec<Entry<'_>> {
+fn entries<'a>(plan: &'a Plan, settings: Settings, palette: Palette) -> Vec<Entry<'a>> {
     let mut groups: [Vec<Entry>; 5] = Default::default();
     for (id, _, change) in &plan.changes {
         let entry = |mark: String, remark: &str, details: Vec<String>| Entry {
@@ -92,7 +97,10 @@ fn entries(plan: &Plan, palette: Palette) -> Vec<Entry<'_>> {
                 let lost = palette.warn("! was deleted; protection reduced");
                 groups[0].push(entry(palette.good("+"), "", vec![lost]));
             }
-            Change::Create => groups[1].push(entry(palette.good("+"), "", Vec::new())),
+            Change::Create => {
+                let settings = settings(id).into_iter().map(|line| palette.dim(&format!("  {line}"))).collect();
+                groups[1].push(entry(palette.good("+"), "", settings));
+            }
             Change::Adopt => groups[1].push(entry(palette.good("+"), "(already exists)", Vec::new())),
             Change::Update { drift } => {
                 let group = if weakened(drift) { 0 } else { 2 };
@@ -221,6 +229,10 @@ mod tests {
 
     const UNICODE: Palette = Palette { color: false, unicode: true };
 
+    fn settings(id: &Id) -> Vec<String> {
+        if id.as_str() == "api.api" { vec!["two routes".to_owned()] } else { Vec::new() }
+    }
+
     fn mixed() -> Plan {
         let drift = vec![Drift::new("memory", 128, 256)];
         let weaker = vec![Drift::new("description", "development", ""), Drift::weakening("rate limit", 50, 10000)];
@@ -246,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_plan_with_every_action() {
-        assert_snapshot!(plan_text(&mixed(), UNICODE), @"
+        assert_snapshot!(plan_text(&mixed(), &settings, UNICODE), @"
         + firewall.association
             ! was deleted; protection reduced
         ~ stage.development
@@ -254,6 +266,7 @@ mod tests {
               description: (none) → development
         + log-group.InternalLambda  (already exists)
         + api.api
+              two routes
         ~ function.InternalLambda
               memory: 256 → 128
         ~ method.POST /lambda1      (depends on changes above)
@@ -261,10 +274,9 @@ mod tests {
         ✗ topic.greetings
             topic acme-greetings exists and does not belong to this stack: arn:aws:sns:eu-west-1:123456789012:acme-greetings
             hint: choose another --stack name, or remove that resource yourself; it was not touched
-
-        Plan: 2 to create, 2 to change, 1 to remove, 1 to adopt, 1 dependent on other changes, 1 unchanged, 1 refused.
         ");
-        assert!(plan_text(&mixed(), Palette::default()).is_ascii());
+        assert_snapshot!(plan_summary(&mixed()), @"Plan: 2 to create, 2 to change, 1 to remove, 1 to adopt, 1 dependent on other changes, 1 unchanged, 1 refused.");
+        assert!(plan_text(&mixed(), &settings, Palette::default()).is_ascii());
     }
 
     #[test]
@@ -277,12 +289,10 @@ mod tests {
             (Id::new("api", "routes"), "apigatewayv2.routes", drift),
         ];
         plan.removals.clear();
-        assert_snapshot!(plan_text(&plan, UNICODE), @r"
+        assert_snapshot!(plan_text(&plan, &settings, UNICODE), @r"
         ~ api.routes     (depends on changes below)
             ! GET /h AuthorizationType: NONE → JWT
         + client.writer
-
-        Plan: 1 to create, 0 to change, 0 to remove, 1 dependent on other changes.
         ");
         assert_eq!(plan_json(&plan)["changes"][1]["drift"][0]["weakens"], true);
     }
@@ -296,13 +306,12 @@ mod tests {
             unchangeable: Vec::new(),
             outdated: Vec::new(),
         };
-        assert_snapshot!(plan_text(&of(&Change::Create), UNICODE), @"
+        assert_snapshot!(plan_text(&of(&Change::Create), &settings, UNICODE), @"
         + topic.A
         + topic.B
-
-        Plan: 2 to create, 0 to change, 0 to remove.
         ");
-        assert_snapshot!(plan_text(&of(&Change::Keep), UNICODE), @"Plan: 0 to create, 0 to change, 0 to remove, 2 unchanged.");
+        assert_eq!(plan_summary(&of(&Change::Create)), "Plan: 2 to create, 0 to change, 0 to remove.");
+        assert_snapshot!(plan_summary(&of(&Change::Keep)), @"Plan: 0 to create, 0 to change, 0 to remove, 2 unchanged.");
     }
 
     #[test]

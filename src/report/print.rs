@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use console::Term;
 use serde_json::{Value, json};
 
 use super::commands::completed;
@@ -19,7 +20,7 @@ pub fn answer(text: &str) {
 
 /// Prints a result that advises: every command in backticks keeps the flags that say which stack is meant.
 pub fn advise(text: &str) {
-    Stream::stdout().line(completed(text));
+    Stream::stdout().line(fitted(&completed(text), &Term::stdout()));
 }
 
 /// Writes a result to standard output, byte for byte.
@@ -29,7 +30,25 @@ pub fn bytes(data: &[u8]) {
 
 /// Prints a remark on standard error.
 pub fn say(text: &str) {
-    Stream::stderr().line(completed(text));
+    Stream::stderr().line(fitted(&completed(text), &Term::stderr()));
+}
+
+/// Sentences wrapped at words, if the stream is a terminal that is too narrow for them.
+fn fitted(text: &str, stream: &Term) -> String {
+    match stream.size_checked() {
+        Some((_, columns)) => wrapped(text, columns.into()),
+        None => text.to_owned(),
+    }
+}
+
+/// Indented lines and those with columns stay whole: they are commands, which people copy, or parts of tables.
+fn wrapped(text: &str, columns: usize) -> String {
+    let line = |line: &str| {
+        let whole = line.starts_with(' ') || line.contains("  ");
+        let fits = whole || console::measure_text_width(line) <= columns;
+        if fits { line.to_owned() } else { hanging("", line, columns).join("\n") }
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints the error that ended a command: its message, AWS's code with the request id, and its hints. With `--json` it
@@ -40,7 +59,7 @@ pub fn error(error: &Error, output: Output) {
         extend(&mut document, error_json(error));
         Stream::stderr().line(document);
     } else {
-        Stream::stderr().line(error_text(error, output.messages, output.error_columns));
+        Stream::stderr().line(error_lines(error, output));
     }
 }
 
@@ -59,7 +78,7 @@ pub fn failed_line(verb: &str, error: &Error) -> String {
     document.to_string()
 }
 
-fn error_json(error: &Error) -> Value {
+pub(super) fn error_json(error: &Error) -> Value {
     json!({
         "kind": error.kind,
         "exit_code": error.kind.code(),
@@ -71,10 +90,15 @@ fn error_json(error: &Error) -> Value {
     })
 }
 
-fn extend(document: &mut Value, with: Value) {
+pub(super) fn extend(document: &mut Value, with: Value) {
     if let (Some(document), Value::Object(with)) = (document.as_object_mut(), with) {
         document.extend(with);
     }
+}
+
+/// The error as text for standard error.
+pub(super) fn error_lines(error: &Error, output: Output) -> String {
+    error_text(error, output.messages, output.error_columns)
 }
 
 fn error_text(error: &Error, palette: Palette, width: usize) -> String {
@@ -119,6 +143,14 @@ pub fn trace(verbose: u8) {
 mod tests {
     use super::*;
     use crate::error::AwsAnswer;
+
+    #[test]
+    fn sentences_are_wrapped_at_words_and_commands_are_not() {
+        let text = "Two routes together: many requests.\n\n  securelambda call 'POST /lambda1' --local";
+        let narrow = "Two routes\ntogether: many\nrequests.\n\n  securelambda call 'POST /lambda1' --local";
+        assert_eq!(wrapped(text, 14), narrow);
+        assert_eq!(wrapped(text, 100), text);
+    }
 
     #[test]
     fn an_error_shows_its_message_code_request_and_hints() {

@@ -17,7 +17,7 @@ use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::WebAcl;
 use crate::engine::{Graph, Handle, Id, Needs, Resource};
 use crate::scope::Scope;
-use crate::spec::{Api, Route, Stack};
+use crate::spec::{Api, ApiKind, Route, Stack};
 
 /// The ids of one API's parts, of either kind. Those of a named API contain its name, so that the ids of two APIs
 /// differ.
@@ -33,13 +33,21 @@ impl ApiIds<'_> {
         }
     }
 
-    fn access_log(self) -> IdOf<LogGroup> {
+    pub(crate) fn access_log(self) -> IdOf<LogGroup> {
         self.of("api", "access-log")
     }
 
     /// The stage's id, which is the same for both kinds of API.
     pub(crate) fn stage(self, name: &str) -> Id {
         self.rest_stage(name).into()
+    }
+
+    /// The id of all routes of an API of this kind.
+    pub(crate) fn all_routes(self, kind: ApiKind) -> Id {
+        match kind {
+            ApiKind::Rest => self.routes().into(),
+            ApiKind::Http => self.http_routes().into(),
+        }
     }
 
     /// `permission.GET /age AgeFn`, or `permission.Age GET /age AgeFn`.

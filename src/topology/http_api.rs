@@ -31,7 +31,7 @@ impl ApiIds<'_> {
 
     /// Another id than that of the routes of a REST API: an API that changes its kind has routes of the other kind in the
     /// state.
-    fn http_routes(self) -> IdOf<HttpRoutes> {
+    pub(super) fn http_routes(self) -> IdOf<HttpRoutes> {
         self.of("api", "http-routes")
     }
 

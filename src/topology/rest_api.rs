@@ -46,7 +46,7 @@ impl ApiIds<'_> {
         self.of("model", name)
     }
 
-    fn routes(self) -> IdOf<Routes> {
+    pub(super) fn routes(self) -> IdOf<Routes> {
         self.of("api", "routes")
     }
 

@@ -56,7 +56,8 @@ fn attributes_are_in_tokens_and_users_set_only_what_is_theirs() {
     add(&["--attribute", "tenant=acme"]).ends(2).says("ada@example.com lacks family_name");
     add(&["--sign-up", "--attribute", "tenant=acme"]).ends(2).says("ada@example.com lacks family_name");
     add(&["--attribute", "tenant=acme", "--attribute", "family_name=Lovelace"]).ends(0);
-    add(&["--attribute", "tenant=acme"]).ends(0).says("already existed");
+    add(&["--attribute", "tenant=acme"]).ends(2).says("--reset-password");
+    add(&["--attribute", "tenant=acme", "--reset-password"]).ends(0).says("already existed");
     add(&["--attribute", "tenant=other"]).ends(2).says("cannot be changed: it is \"acme\"");
     add(&["--attribute", "family_name="]).ends(2).says("every user must have it");
     let listed = user.run(&["users", "--json"]).ends(0).json();
@@ -65,7 +66,7 @@ fn attributes_are_in_tokens_and_users_set_only_what_is_theirs() {
     let payload = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!((&claims["custom:tenant"], &claims["family_name"]), (&json!("acme"), &json!("Lovelace")));
-    add(&["--attribute", "family_name=King"]).ends(0).says("already existed");
+    add(&["--attribute", "family_name=King", "--reset-password"]).ends(0).says("already existed");
     assert_eq!(user.run(&["users", "--json"]).ends(0).json()["users"][0]["attributes"]["family_name"], "King");
 
     // Somebody lets users set which tenant they belong to.

@@ -227,8 +227,21 @@ fn completions_and_man_pages_exist_for_every_shell_and_command() {
     user.write("securelambda.toml", "[");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = user.run(&["completions", shell]).ends(0);
-        assert!(script.stdout.contains("remove-user") && script.stderr.is_empty(), "{shell}");
+        assert!(script.stdout.contains("COMPLETE") && script.stderr.is_empty(), "{shell}");
     }
+    // What bash asks when somebody types a part of a word.
+    let completed = |words: &[&str]| {
+        let index = words.len().to_string();
+        let line = [&["--", "securelambda"], words].concat();
+        let asked = User::bare().with("COMPLETE", "bash").with("_CLAP_COMPLETE_INDEX", &index).with("_CLAP_IFS", "\n");
+        let found = asked.run(&line).ends(0);
+        assert_eq!(found.stderr, "");
+        found.stdout
+    };
+    assert_eq!(completed(&["remove"]).trim(), "remove-user");
+    // Without a stack file, the names are those of the built-in stack.
+    assert_eq!(completed(&["users", "--pool", "My"]), "MyUserPool1\nMyUserPool2");
+    assert_eq!(completed(&["call", "/l"]), "/lambda1\n/lambda2");
     user.run(&["completions", "bsh"]).ends(2).says("bash");
     assert!(user.run(&["man"]).ends(0).stdout.contains(".TH securelambda 1"));
     user.run(&["man", "--dir", "pages"]).ends(0).says("man ./pages/securelambda.1");

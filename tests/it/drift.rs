@@ -93,8 +93,10 @@ impl Stack {
                 |line: &&str| line.starts_with(&format!("! {id}: ")) && words.iter().all(|word| line.contains(word));
             assert!(shown.lines().any(|text| line(&text)), "{name}: no line about {id} with {words:?} in:\n{shown}");
         }
-        let (warnings, table) = shown.split_once("RESOURCE").unwrap();
-        assert!(warnings.contains("weaken security") && !table.contains("! "), "{name}:\n{shown}");
+        let last = shown.trim_end().lines().next_back().unwrap_or_default();
+        assert!(last.starts_with("These differences weaken security"), "{name}:\n{shown}");
+        let (table, warnings) = shown.rsplit_once(".\n\n! ").unwrap();
+        assert!(table.contains("RESOURCE") && !table.contains("\n! "), "{name}:\n{shown}\n{warnings}");
     }
 
     /// Asserts that `up` repairs everything.

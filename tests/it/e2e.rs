@@ -39,11 +39,12 @@ fn the_tutorial_is_built_called_and_removed() {
     let outputs = up(&user)["outputs"].clone();
     assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 2);
 
-    // A user in each pool. Adding one twice is no error.
+    // A user in each pool. Adding one twice is no error if that is meant.
     for pool in ["MyUserPool1", "MyUserPool2"] {
-        for _ in 0..2 {
-            user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", pool, "--password-stdin"]).ends(0);
-        }
+        let ada = ["add-user", "ada@example.com", "--pool", pool, "--password-stdin"];
+        user.run_with(PASSWORD, &ada).ends(0);
+        user.run_with(PASSWORD, &ada).ends(2).says("--reset-password");
+        user.run_with(PASSWORD, &[&ada[..], &["--reset-password"]].concat()).ends(0);
     }
     let token = user
         .run_with(PASSWORD, &["token", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"])
@@ -117,7 +118,7 @@ fn assert_every_json_answer_has_a_schema_version(user: &User, token: &str) {
         &["logs"],
         &["up"],
         &["token", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"],
-        &["add-user", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"],
+        &["add-user", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin", "--reset-password"],
         &["remove-user", "nobody@example.com", "--pool", "MyUserPool1"],
         &["call", "POST /lambda1", "--token-stdin", "--data", r#"{"name":"Ada"}"#],
     ] {

@@ -40,6 +40,21 @@ fn no_command_touches_the_stack_of_another_folder_without_adopt() {
     }
     let status = first.run(&["status"]).ends(0);
     assert!(status.stdout.contains("belong to another state than"), "{}", status.stdout);
+    // Neither does it change users any more.
+    other.run(&["add-user", "ada@example.com", "--generate"]).ends(0);
+    first.write("users.csv", "user\nbob@example.com\n");
+    for command in [
+        &["add-user", "bob@example.com", "--generate"][..],
+        &["remove-user", "ada@example.com"],
+        &["import-users", "users.csv"],
+    ] {
+        first.run(command).ends(10).says("no longer belongs to the stack of this state");
+    }
+    first.run(&["verify"]).ends(10);
+    assert!(other.run(&["users"]).ends(0).stdout.contains("ada@example.com"));
+    other.run(&["add-user", "ada@example.com", "--generate"]).ends(2).says("--reset-password");
+    other.run(&["add-user", "ada@example.com", "--generate", "--reset-password"]).ends(0);
+    other.run(&["remove-user", "ada@example.com"]).ends(0);
     first.run(&["up", "--yes", "--adopt"]).ends(0);
     other.run(&["up", "--yes"]).ends(10);
     first.run(&["down", "--yes"]).ends(0).says("0 left");

@@ -95,7 +95,7 @@ fn a_plan_is_printed_as_markdown() {
     for part in [
         "### Plan of `shop` in ",
         "**Plan: 2 to create",
-        "```diff\n+ topic.news\n+ queue.work\n```",
+        "```diff\n+ topic.news\n+ queue.work\n      messages kept 4 days\n```",
         "This is an emulator",
     ] {
         assert!(plan.contains(part), "{part} is not in\n{plan}");

@@ -117,6 +117,30 @@ fn secrets_with_names_like_arn_suffixes_are_read_by_their_own_names() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
+/// `plan` names everything that `up` would ask the environment for.
+#[test]
+fn a_plan_names_all_variables_that_are_not_set() {
+    let user = User::of(&account(), &endpoint());
+    let values = "[secrets.Partner]\nKEY = { env = \"PARTNER_KEY\" }\nURL = { env = \"PARTNER_URL\" }\n";
+    user.write("securelambda.toml", &format!("[stack]\nname = \"asks\"\n{values}"));
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    assert!(
+        plan.contains("`up` will fail:") && plan.contains("PARTNER_KEY; ") && plan.contains("PARTNER_URL"),
+        "{plan}"
+    );
+    let json = user.run(&["plan", "--json"]).ends(0).json();
+    assert!(
+        json["missing_values"].as_str().is_some_and(|why| why.contains("PARTNER_URL, which are not set")),
+        "{json}"
+    );
+    user.run(&["up", "--yes"])
+        .ends(2)
+        .says("PARTNER_KEY")
+        .says("set PARTNER_KEY, PARTNER_URL and run the command again");
+    let set = user.with("PARTNER_KEY", "a").with("PARTNER_URL", "b");
+    assert!(!set.run(&["plan"]).ends(0).stdout.contains("will fail"));
+}
+
 fn variable(secret: &str) -> String {
     format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
 }

@@ -55,6 +55,10 @@ impl Desired {
         }
     }
 
+    pub(super) fn want(&self) -> &dyn Any {
+        &*self.want
+    }
+
     pub(super) fn compare(&self, result: &Observed) -> Comparison {
         let mut compared = (self.compare)(&*self.want, &*result.live);
         compared.extend(result.tags.comparison.settings().iter().cloned());
@@ -77,6 +81,12 @@ pub(super) struct Observed {
     pub outputs: Value,
     live: Arc<dyn Any + Send + Sync>,
     tags: TagsCompared,
+}
+
+impl Observed {
+    pub(super) fn live(&self) -> &dyn Any {
+        &*self.live
+    }
 }
 
 /// A [`Provider`] without its type.

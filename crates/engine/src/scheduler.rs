@@ -120,6 +120,16 @@ struct Progress {
     summary: Summary,
 }
 
+/// What changed in the state since it was last saved.
+#[derive(Default)]
+struct Unsaved {
+    dirty: bool,
+    /// Outputs that are not on disk yet.
+    made: Vec<(Id, Value)>,
+    /// The steps that ended, which are reported once their results are on disk.
+    ended: Vec<(usize, Outcome, Duration)>,
+}
+
 /// Carries out all steps, as many at the same time as the run allows.
 ///
 /// The summary contains the outcome of each resource. All results are in the state, and the store has saved them
@@ -130,6 +140,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
         Progress { phases: vec![Phase::Waiting; count], cause: vec![None; count], summary: Summary::default() };
     let mut workers: Workers<Result<S::Output, Failure>> = Workers::new(run.stop.clone());
     let mut stopping = false;
+    let mut unsaved = Unsaved::default();
     (run.tell)(Event::Began { total: count });
     for (index, because) in steps.held() {
         progress.skip(run, steps, index, because);
@@ -137,9 +148,9 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
 
     loop {
         progress.skip_stuck(run, steps);
-        // 1. Start the steps that are ready. One save records all their intents.
+        // 1. Start the steps that are ready. One save records their intents and the results on which they depend, so that
+        //    a run that saves over a network waits once.
         let mut starting: Vec<(usize, Verb, Work<S::Output>)> = Vec::new();
-        let mut dirty = false;
         while let Some(index) = steps.next(&progress.phases).filter(|_| !stopping && run.stop.level() == StopLevel::No)
         {
             let free = run.jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
@@ -148,21 +159,26 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
                 Begin::Settled(record) => {
                     let known = run.registry.is_on_record(steps.id(index), &record, run.state);
                     let changed = steps.put(index, record, run.state);
-                    dirty |= changed;
+                    unsaved.dirty |= changed;
                     let outcome = if changed && !known { Outcome::Adopted } else { Outcome::Unchanged };
                     progress.done(run, steps, index, outcome, Duration::ZERO);
                 }
                 Begin::Calls { .. } if free == 0 => break,
                 Begin::Calls { verb, intent, work } => {
-                    dirty |= intent.is_some_and(|record| steps.put(index, record, run.state));
+                    unsaved.dirty |= intent.is_some_and(|record| steps.put(index, record, run.state));
                     progress.phases[index] = Phase::Running(Instant::now());
                     starting.push((index, verb, work));
                 }
             }
         }
         progress.skip_stuck(run, steps);
-        if dirty && !save(run, Vec::new(), &mut progress.summary).await {
-            stopping = true;
+        let Unsaved { dirty, made, ended } = std::mem::take(&mut unsaved);
+        stopping |= dirty && !save(run, made, &mut progress.summary).await;
+        for (index, outcome, elapsed) in ended {
+            progress.done(run, steps, index, outcome, elapsed);
+        }
+        // A request to stop may have come during the save. The intents stay on record: the next run looks for the resources.
+        if stopping || run.stop.level() != StopLevel::No {
             for (index, ..) in starting.drain(..) {
                 progress.phases[index] = Phase::Waiting;
             }
@@ -192,8 +208,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
             }
         };
 
-        // 3. Save the results. Dependents may start only after that.
-        let (mut ended, mut made) = (Vec::new(), Vec::new());
+        // 3. Write the results into the state. They are saved before anything else starts.
         for event in events {
             let (index, result) = match event {
                 WorkerEvent::Note(id, why) => {
@@ -209,12 +224,12 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
             match result {
                 Ok(output) => {
                     let (outcomes, outputs) = steps.record(index, output, run.state);
-                    made.extend(outputs.map(|outputs| (steps.id(index).clone(), outputs)));
-                    ended.extend(
-                        outcomes.into_iter().map(|(done, outcome)| {
-                            (done, outcome, if done == index { elapsed } else { Duration::ZERO })
-                        }),
-                    );
+                    unsaved.dirty = true;
+                    unsaved.made.extend(outputs.map(|outputs| (steps.id(index).clone(), outputs)));
+                    for (done, outcome) in outcomes {
+                        progress.phases[done] = Phase::Done;
+                        unsaved.ended.push((done, outcome, if done == index { elapsed } else { Duration::ZERO }));
+                    }
                 }
                 Err(failure) if failure.cause == Cause::Stopped => {
                     progress.phases[index] = Phase::Stopped;
@@ -224,12 +239,6 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
                     stopping |= failure.cause == Cause::Fatal;
                     progress.fail(run, steps, index, failure, elapsed);
                 }
-            }
-        }
-        if !ended.is_empty() {
-            stopping |= !save(run, made, &mut progress.summary).await;
-            for (index, outcome, elapsed) in ended {
-                progress.done(run, steps, index, outcome, elapsed);
             }
         }
     }

@@ -39,6 +39,9 @@ pub struct State {
     /// The time after which the stack may be removed, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<i64>,
+    /// A digest of the user's files, from which the last run that changed the stack was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<String>,
     /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
     /// The records of the resources, by id within the stack.
@@ -283,6 +286,7 @@ impl State {
             tags: BTreeSet::new(),
             lineage: None,
             takeover: None,
+            applied: None,
             expires: None,
             serial: 0,
             resources: BTreeMap::new(),

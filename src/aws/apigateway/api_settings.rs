@@ -143,6 +143,11 @@ impl RestApi {
         policy.replace("\"execute-api:/", &format!("\"{}{api_id}/", self.invoked_as))
     }
 
+    /// A resource policy with the API's own ARN in place of the short form.
+    pub(crate) fn expanded(&self, policy: &Policy, api_id: &str) -> Policy {
+        Policy::parse(&self.spelled_out(&policy.to_string(), api_id)).unwrap_or_else(|_| policy.clone())
+    }
+
     fn policy_effect(&self, live: &LiveRestApi) -> Effect {
         let Some(want) = &self.policy else { return self.foreign_policy_effect(live) };
         let denies = want.statements().any(|statement| statement["Effect"] == "Deny");

@@ -44,6 +44,9 @@ pub struct LiveAuthorizer {
 }
 
 impl Authorizer {
+    /// The part of a request that contains the token.
+    pub(crate) const IDENTITY_SOURCE: &'static str = SOURCE;
+
     fn mends(&self, live: &LiveAuthorizer) -> Mends {
         let wanted = BTreeSet::from([self.pool_arn.clone()]);
         // Our pool is added before others are removed, so that there is always one.

@@ -47,6 +47,13 @@ pub struct DeploymentKey {
     hash: String,
 }
 
+impl Deployment {
+    /// Contains the hash of the deployed methods, by which the deployment is found.
+    pub(crate) fn description(&self) -> String {
+        description(&self.hash)
+    }
+}
+
 impl Resource for Deployment {
     const KIND: &'static str = "apigateway.deployment";
     const GOES_WITH_PARENT: bool = true;

@@ -119,8 +119,11 @@ fn shown(all: &BTreeMap<String, String>) -> String {
 }
 
 /// Headers in the form of AWS's response parameters.
-fn parameters(headers: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    headers.iter().map(|(name, value)| (format!("{HEADER}{name}"), literal(value))).collect()
+impl GatewayResponses {
+    /// The parameters that set a response's headers.
+    pub(crate) fn parameters(headers: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        headers.iter().map(|(name, value)| (format!("{HEADER}{name}"), literal(value))).collect()
+    }
 }
 
 impl Resource for GatewayResponses {
@@ -148,7 +151,7 @@ impl Resource for GatewayResponses {
     fn compare(&self, live: &Self::Live) -> Comparison {
         let mut compared = Comparison::default();
         for (kind, headers) in &self.responses {
-            let want = parameters(headers);
+            let want = GatewayResponses::parameters(headers);
             let (is, effect) = match live.get(kind) {
                 None => (OWN.to_owned(), Effect::Differs),
                 Some(live) => match live.effect(&want) {
@@ -214,7 +217,7 @@ impl ApiGateway {
     ) -> Result<(), Failure> {
         for kind in kinds {
             let Some(headers) = want.responses.get(kind) else { continue };
-            let parameters = parameters(headers);
+            let parameters = GatewayResponses::parameters(headers);
             let put = self.write(&want.api_id, task, &[], || async {
                 let call = self.client.put_gateway_response().rest_api_id(&want.api_id);
                 let call = call.response_type(GatewayResponseType::from(kind.as_str()));
@@ -297,7 +300,7 @@ mod tests {
 
     fn sound() -> LiveGatewayResponse {
         LiveGatewayResponse {
-            parameters: parameters(&want().responses["DEFAULT_4XX"]),
+            parameters: GatewayResponses::parameters(&want().responses["DEFAULT_4XX"]),
             templates: BTreeMap::from([("application/json".to_owned(), OWN_BODY.to_owned())]),
             ..LiveGatewayResponse::default()
         }

@@ -44,6 +44,11 @@ pub enum Answering {
 }
 
 impl Answering {
+    /// AWS's name of the type.
+    pub(crate) fn type_name(&self) -> String {
+        self.kind().as_str().to_owned()
+    }
+
     fn kind(&self) -> IntegrationType {
         match self {
             Self::Function { .. } => IntegrationType::AwsProxy,
@@ -53,7 +58,7 @@ impl Answering {
     }
 
     /// The URI that requests are sent to; `None` for a mock.
-    fn uri(&self) -> Option<&str> {
+    pub(crate) fn uri(&self) -> Option<&str> {
         match self {
             Self::Function { uri } | Self::Server { uri, .. } => Some(uri),
             Self::Mock(_) => None,
@@ -61,7 +66,7 @@ impl Answering {
     }
 
     /// The HTTP method with which requests are sent to the URI; `None` for a mock.
-    fn http_method(&self) -> Option<&str> {
+    pub(crate) fn http_method(&self) -> Option<&str> {
         match self {
             Self::Function { .. } => Some(INVOKE),
             Self::Server { method, .. } => Some(method),
@@ -78,7 +83,7 @@ impl Answering {
 
     /// The mapping of request parameters: those of the path are put into the server's URL (docs/aws.md, HTTP
     /// integrations).
-    fn parameters(&self) -> BTreeMap<String, String> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
         let of = |name: &String| (format!("integration.request.path.{name}"), format!("method.request.path.{name}"));
         match self {
             Self::Server { path, .. } => path.iter().map(of).collect(),

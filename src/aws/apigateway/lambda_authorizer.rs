@@ -48,6 +48,11 @@ fn joined(identity: &BTreeSet<String>) -> String {
 }
 
 impl LambdaAuthorizer {
+    /// The identity sources in the form of API Gateway.
+    pub(crate) fn identity_source(&self) -> String {
+        joined(&self.identity)
+    }
+
     fn mends(&self, live: &LiveLambdaAuthorizer) -> Mends {
         let credentials = live.credentials.as_deref().unwrap_or("none");
         Mends::default()

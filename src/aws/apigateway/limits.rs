@@ -27,6 +27,12 @@ pub(super) fn method_of(key: &str) -> String {
     format!("{method} {slash}{path}")
 }
 
+/// The key of a method's settings, as this program sends it.
+pub(super) fn own_key(method: &str) -> String {
+    let (http_method, path) = method.split_once(' ').unwrap_or(("*", method));
+    format!("{}/{http_method}", path.replace('~', "~0").replace('/', "~1"))
+}
+
 impl MethodLimits {
     /// The patches that give a method its settings.
     pub(super) fn patches(self, method: &str, log: ExecutionLog) -> Vec<PatchOperation> {

@@ -69,12 +69,12 @@ pub(super) fn literal(value: &str) -> String {
 
 impl Mock {
     /// The request template, which tells API Gateway the status of the answer.
-    pub(super) fn request_templates(&self) -> HashMap<String, String> {
+    pub(crate) fn request_templates(&self) -> HashMap<String, String> {
         HashMap::from([(JSON.to_owned(), format!(r#"{{"statusCode":{}}}"#, self.status))])
     }
 
     /// The handling of requests whose content type has no template; `None` for AWS's default.
-    pub(super) fn passthrough(&self) -> Option<&'static str> {
+    pub(crate) fn passthrough(&self) -> Option<&'static str> {
         self.refuses_other_bodies.then_some("NEVER")
     }
 
@@ -84,7 +84,7 @@ impl Mock {
         BTreeMap::from([(self.status.to_string(), names)])
     }
 
-    fn answer(&self) -> LiveAnswer {
+    pub(crate) fn answer(&self) -> LiveAnswer {
         LiveAnswer {
             parameters: self.headers.iter().map(|(name, value)| (format!("{HEADER}{name}"), literal(value))).collect(),
             templates: BTreeMap::from([(JSON.to_owned(), self.template.clone())]),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::limits::method_of;
+use super::limits::{method_of, own_key};
 use super::{ApiGateway, BELOW, LiveSetting, LiveStage, Mends, MethodLimits, READ, replace};
 use crate::aws::apigateway::SERVICE;
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
@@ -50,6 +50,14 @@ pub struct LiveRelease {
 pub struct ReleaseOutputs {
     pub api_id: String,
     pub stage: String,
+}
+
+impl LiveRelease {
+    /// The key under which AWS has the settings of a method, such as `GET /items/{id}`.
+    pub(crate) fn key_of(&self, method: &str) -> String {
+        let key = self.settings.keys().find(|key| method_of(key) == method);
+        key.cloned().unwrap_or_else(|| own_key(method))
+    }
 }
 
 impl Release {

@@ -66,7 +66,7 @@ pub enum Authorization {
 
 impl Authorization {
     /// AWS's name for the authorization type.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Cognito { .. } => "COGNITO_USER_POOLS",
             Self::Custom { .. } => "CUSTOM",
@@ -75,7 +75,7 @@ impl Authorization {
         }
     }
 
-    pub(super) fn authorizer_id(&self) -> Option<&str> {
+    pub(crate) fn authorizer_id(&self) -> Option<&str> {
         match self {
             Self::Cognito { authorizer_id, .. } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
@@ -83,7 +83,7 @@ impl Authorization {
     }
 
     /// The scopes of which a token must have one; none if an ID token is wanted.
-    pub(super) fn scopes(&self) -> BTreeSet<String> {
+    pub(crate) fn scopes(&self) -> BTreeSet<String> {
         match self {
             Self::Cognito { scopes, .. } => scopes.clone(),
             Self::Custom { .. } | Self::Iam | Self::None => BTreeSet::new(),
@@ -109,11 +109,11 @@ pub struct RoutesKey {
 
 impl Method {
     /// The answers that it declares, with their headers by status. A function behind a proxy integration needs none.
-    pub(super) fn declared(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn declared(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.integration.answer.mock().map(super::mock::Mock::declared).unwrap_or_default()
     }
 
-    pub(super) fn models(&self) -> BTreeMap<String, String> {
+    pub(crate) fn models(&self) -> BTreeMap<String, String> {
         let models = self.model.iter().flat_map(|model| CHECKED_TYPES.map(|kind| (kind.to_owned(), model.clone())));
         models.collect()
     }

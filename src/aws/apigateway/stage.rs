@@ -49,9 +49,14 @@ pub struct Stage {
     pub tracing: bool,
 }
 
+impl Stage {
+    /// The format of a line of the access log.
+    pub(crate) const ACCESS_LOG_FORMAT: &'static str = FORMAT;
+}
+
 impl ExecutionLog {
     /// AWS's name for the log level.
-    pub(super) fn level(self) -> &'static str {
+    pub(crate) fn level(self) -> &'static str {
         match self {
             Self::Off => "OFF",
             Self::Error => "ERROR",

@@ -31,6 +31,16 @@ impl RestApi {
         }
     }
 
+    /// AWS's name of the policy that it is created with.
+    pub(crate) fn security_policy(&self) -> String {
+        self.policy().as_str().to_owned()
+    }
+
+    /// AWS's name of the access mode, if the policy has one.
+    pub(crate) fn access_mode(&self) -> Option<String> {
+        self.enhanced_tls.then(|| ACCESS_MODE.as_str().to_owned())
+    }
+
     /// Whether a policy accepts no older TLS version than the wanted one; then it is kept if somebody chose it. Every
     /// policy except `TLS_1_0` demands at least TLS 1.2.
     fn accepts(&self, policy: &str) -> bool {

@@ -103,6 +103,11 @@ pub struct LiveQuota {
 
 impl QuotaPeriod {
     /// AWS's name for the period.
+    /// AWS's name of the period.
+    pub(crate) fn name(self) -> String {
+        self.word().as_str().to_owned()
+    }
+
     fn word(self) -> QuotaPeriodType {
         match self {
             Self::Day => QuotaPeriodType::Day,

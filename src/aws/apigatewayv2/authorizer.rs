@@ -50,6 +50,9 @@ fn source_effect(live: &[String]) -> Effect {
 }
 
 impl JwtAuthorizer {
+    /// The part of a request that contains the token.
+    pub(crate) const IDENTITY_SOURCE: &'static str = SOURCE;
+
     fn configuration(&self) -> JwtConfiguration {
         JwtConfiguration::builder()
             .issuer(&self.issuer)

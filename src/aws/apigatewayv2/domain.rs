@@ -204,6 +204,9 @@ impl LiveDomainName {
 }
 
 impl DomainName {
+    /// The oldest version of TLS that it accepts.
+    pub(crate) const SECURITY_POLICY: &'static str = POLICY;
+
     fn configuration(&self, policy: &str) -> DomainNameConfiguration {
         let configuration = DomainNameConfiguration::builder().certificate_arn(&self.certificate_arn);
         configuration.endpoint_type(EndpointType::Regional).security_policy(SecurityPolicy::from(policy)).build()

@@ -40,6 +40,11 @@ pub enum HttpAnswering {
 }
 
 impl HttpAnswering {
+    /// AWS's name of the type.
+    pub(crate) fn type_name(&self) -> String {
+        self.kind().as_str().to_owned()
+    }
+
     fn kind(&self) -> IntegrationType {
         match self {
             Self::Function(_) => IntegrationType::AwsProxy,
@@ -47,14 +52,14 @@ impl HttpAnswering {
         }
     }
 
-    fn uri(&self) -> &str {
+    pub(crate) fn uri(&self) -> &str {
         match self {
             Self::Function(arn) => arn,
             Self::Server { url, .. } => url,
         }
     }
 
-    fn payload(&self) -> &'static str {
+    pub(crate) fn payload(&self) -> &'static str {
         match self {
             Self::Function(_) => PAYLOAD,
             Self::Server { .. } => ONLY_PAYLOAD,
@@ -62,7 +67,7 @@ impl HttpAnswering {
     }
 
     /// The method with which requests are sent; functions are always invoked by POST.
-    fn method(&self) -> Option<&str> {
+    pub(crate) fn method(&self) -> Option<&str> {
         match self {
             Self::Function(_) => None,
             Self::Server { method, .. } => Some(method),

@@ -46,6 +46,9 @@ pub struct LiveHttpLambdaAuthorizer {
 }
 
 impl HttpLambdaAuthorizer {
+    /// The version of the format of questions to the function.
+    pub(crate) const PAYLOAD: &'static str = PAYLOAD;
+
     fn identity_source(&self) -> Vec<String> {
         self.identity.iter().cloned().collect()
     }

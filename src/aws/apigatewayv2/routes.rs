@@ -62,6 +62,11 @@ pub struct HttpRoutesKey {
 }
 
 impl HttpAuthorization {
+    /// AWS's name of the type.
+    pub(crate) fn type_name(&self) -> String {
+        self.kind().as_str().to_owned()
+    }
+
     pub(super) fn kind(&self) -> AuthorizationType {
         match self {
             Self::Jwt { .. } => AuthorizationType::Jwt,
@@ -71,7 +76,7 @@ impl HttpAuthorization {
         }
     }
 
-    pub(super) fn authorizer(&self) -> Option<&str> {
+    pub(crate) fn authorizer(&self) -> Option<&str> {
         match self {
             Self::Jwt { authorizer_id, .. } | Self::Custom { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
@@ -79,7 +84,7 @@ impl HttpAuthorization {
     }
 
     /// The scopes of which a token must have one, if there are any.
-    pub(super) fn scopes(&self) -> BTreeSet<String> {
+    pub(crate) fn scopes(&self) -> BTreeSet<String> {
         match self {
             Self::Jwt { scopes, .. } => scopes.clone(),
             Self::Custom { .. } | Self::Iam | Self::None => BTreeSet::new(),

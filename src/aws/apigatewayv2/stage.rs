@@ -77,6 +77,9 @@ pub struct LiveHttpStage {
 }
 
 impl HttpStage {
+    /// The format of a line of the access log.
+    pub(crate) const ACCESS_LOG_FORMAT: &'static str = FORMAT;
+
     /// The settings of all routes. They contain neither `dataTraceEnabled` nor `loggingLevel`, because AWS refuses both
     /// for HTTP APIs, whatever their values (docs/aws.md, Stages of HTTP APIs).
     fn settings(&self) -> RouteSettings {

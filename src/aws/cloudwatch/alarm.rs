@@ -48,6 +48,11 @@ impl Statistic {
         }
     }
 
+    /// Its name as a statistic, or as an extended statistic.
+    pub(crate) fn names(self) -> (Option<String>, Option<&'static str>) {
+        (self.plain().map(|statistic| statistic.as_str().to_owned()), self.extended())
+    }
+
     fn extended(self) -> Option<&'static str> {
         (self == Self::P90).then_some("p90")
     }

@@ -75,13 +75,31 @@ impl ClientAttributes {
 }
 
 impl AppClient {
+    /// For how many seconds a rotated refresh token can be used again.
+    pub(crate) const GRACE_SECONDS: i32 = GRACE_SECONDS;
+
+    /// AWS's names of the flows.
+    pub(crate) fn flow_names(&self) -> Vec<String> {
+        self.flows().iter().map(|flow| flow.as_str().to_owned()).collect()
+    }
+
+    /// AWS's names of the grants at the pool's domain.
+    pub(crate) fn grant_names(&self) -> Vec<String> {
+        self.grants().iter().map(|grant| grant.as_str().to_owned()).collect()
+    }
+
+    /// The attributes that users may set.
+    pub(crate) fn settable(&self, live: &AppClientLive) -> Vec<String> {
+        self.writes(&live.required)
+    }
+
     /// Whether it is a program that gets access tokens for itself.
     pub(super) fn is_machine(&self) -> bool {
         self.flows.is_empty()
     }
 
     /// Whether it gets tokens at the pool's domain.
-    pub(super) fn uses_domain(&self) -> bool {
+    pub(crate) fn uses_domain(&self) -> bool {
         self.is_machine() || self.pages.is_some()
     }
 
@@ -95,12 +113,12 @@ impl AppClient {
     }
 
     /// The scopes that tokens from the pool's domain may have.
-    pub(super) fn granted_scopes(&self) -> &[String] {
+    pub(crate) fn granted_scopes(&self) -> &[String] {
         self.pages.as_ref().map_or(&self.scopes, |pages| &pages.scopes)
     }
 
     /// The pool itself and the identity providers whose users can sign in at the pages. `None`: there are no pages.
-    pub(super) fn providers(&self) -> Option<BTreeSet<String>> {
+    pub(crate) fn providers(&self) -> Option<BTreeSet<String>> {
         let pages = self.pages.as_ref()?;
         Some(std::iter::once(OWN_PROVIDER.to_owned()).chain(pages.providers.iter().cloned()).collect())
     }

@@ -52,7 +52,7 @@ pub struct PoolHooksOutputs {
 
 impl Hook {
     /// The hook's name in `LambdaConfig`.
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PreSignUp => "PreSignUp",
             Self::PostConfirmation => "PostConfirmation",
@@ -69,6 +69,11 @@ impl Hook {
 }
 
 impl TokenEvent {
+    /// AWS's name of the version.
+    pub(crate) fn name(self) -> String {
+        self.to_aws().as_str().to_owned()
+    }
+
     fn to_aws(self) -> PreTokenGenerationLambdaVersionType {
         match self {
             Self::V1 => PreTokenGenerationLambdaVersionType::V10,

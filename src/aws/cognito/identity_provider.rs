@@ -102,8 +102,13 @@ impl ProviderKind {
 }
 
 impl IdentityProvider {
+    /// AWS's name of its protocol.
+    pub(crate) fn kind_name(&self) -> String {
+        self.kind.to_aws().as_str().to_owned()
+    }
+
     /// The settings that Cognito is sent, by its names, except the client secret.
-    fn details(&self) -> BTreeMap<String, String> {
+    pub(crate) fn details(&self) -> BTreeMap<String, String> {
         let of_kind = match &self.kind {
             ProviderKind::Google => Vec::new(),
             ProviderKind::Oidc { issuer } => {
@@ -119,7 +124,7 @@ impl IdentityProvider {
     }
 
     /// The mapping that Cognito is sent.
-    fn mapping(&self) -> BTreeMap<String, String> {
+    pub(crate) fn mapping(&self) -> BTreeMap<String, String> {
         // Cognito adds this pair itself, except for SAML (docs/aws.md, Identity providers of user pools).
         let username = self.client.is_some().then(|| (USERNAME.to_owned(), "sub".to_owned()));
         self.attributes.clone().into_iter().chain(username).collect()

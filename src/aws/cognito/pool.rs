@@ -1,8 +1,8 @@
 //! User pools.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, AliasAttributeType, UserPoolPolicyType, UserPoolType, UsernameAttributeType,
-    UsernameConfigurationType, VerifiedAttributeType,
+    AdminCreateUserConfigType, AliasAttributeType, ChallengeNameType, UserPoolPolicyType, UserPoolType,
+    UsernameAttributeType, UsernameConfigurationType, VerifiedAttributeType,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,28 @@ pub struct UserPool {
 }
 
 impl UserPool {
+    /// AWS's names of the attributes that users sign in with, and of those that they can also sign in with.
+    pub(crate) fn sign_in_names(&self) -> (Vec<String>, Vec<String>) {
+        let (names, aliases) = self.sign_in_attributes();
+        let names = names.iter().map(|name| name.as_str().to_owned());
+        (names.collect(), aliases.iter().map(|alias| alias.as_str().to_owned()).collect())
+    }
+
+    /// AWS's name of the choice of second factors.
+    pub(crate) fn mfa_name(&self) -> String {
+        self.mfa.to_aws().as_str().to_owned()
+    }
+
+    /// AWS's name of the second factor, if users can have one.
+    pub(crate) fn factor_name(&self) -> Option<String> {
+        (self.mfa != Mfa::Off).then(|| ChallengeNameType::SoftwareTokenMfa.as_str().to_owned())
+    }
+
+    /// AWS's name of the feature plan, if it is known.
+    pub(crate) fn plan_name(&self, live: &UserPoolLive) -> Option<String> {
+        tier(self, Some(&live.pool)).map(|plan| plan.as_str().to_owned())
+    }
+
     /// The username attributes and the alias attributes. If users choose a name, addresses and numbers are aliases of
     /// it. Otherwise they are the only names of users.
     pub(super) fn sign_in_attributes(&self) -> (Vec<UsernameAttributeType>, Vec<AliasAttributeType>) {

@@ -26,7 +26,7 @@ impl Described for UserPool {
                 sid: Sid::FindOwn,
                 on: POOLS,
                 rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Delete, Usage::AddUser, Usage::Survivors],
+                    needs: &[Usage::Read, Usage::Delete, Usage::AddUser, Usage::RemoveUser, Usage::Survivors],
                     actions: &["cognito-idp:DescribeUserPool"],
                 }],
             },

@@ -41,15 +41,19 @@ pub struct ResourceServerLive {
 
 impl ResourceServer {
     /// A name for display. AWS allows fewer characters in it than in an identifier.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         self.identifier.chars().map(|c| if is_taken(c) { c } else { '-' }).collect()
     }
 
+    /// The description of a scope.
+    pub(crate) fn describes(&self, scope: &str) -> String {
+        format!("{scope} of {}", self.identifier)
+    }
+
     fn to_aws(&self) -> Result<Vec<ResourceServerScopeType>, Failure> {
         let scope = |scope: &String| {
-            let described = format!("{scope} of {}", self.identifier);
-            ResourceServerScopeType::builder().scope_name(scope).scope_description(described).build()
+            ResourceServerScopeType::builder().scope_name(scope).scope_description(self.describes(scope)).build()
         };
         built(self.scopes.iter().map(scope).collect())
     }

@@ -4,7 +4,7 @@
 use aws_sdk_cognitoidentityprovider::types::{AttributeDataType, SchemaAttributeType, UserPoolType};
 
 use super::refusals::COGNITO_BUSY;
-use super::{Cognito, UserPool};
+use super::{Cognito, UserPool, UserPoolLive};
 use crate::aws::error::OrFail;
 use crate::aws::settle::settled;
 use crate::choices::{UserAttribute, UserAttributeType};
@@ -19,7 +19,24 @@ const MISSING: &str = "missing";
 /// The maximum number of attributes that one call adds.
 const AT_ONCE: usize = 25;
 
+impl UserPoolLive {
+    /// The limits that AWS gave an attribute: of its length or, for a number, of its value.
+    pub(crate) fn limits(&self, attribute: &str) -> (Option<&str>, Option<&str>) {
+        let Some(live) = live(&self.pool, attribute) else { return (None, None) };
+        match (live.string_attribute_constraints(), live.number_attribute_constraints()) {
+            (Some(texts), _) => (texts.min_length(), texts.max_length()),
+            (None, Some(numbers)) => (numbers.min_value(), numbers.max_value()),
+            (None, None) => (None, None),
+        }
+    }
+}
+
 impl UserAttribute {
+    /// AWS's name of its type.
+    pub(crate) fn type_name(&self) -> String {
+        self.to_aws().attribute_data_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default()
+    }
+
     fn to_aws(&self) -> SchemaAttributeType {
         let kind = match self.kind {
             UserAttributeType::String => AttributeDataType::String,

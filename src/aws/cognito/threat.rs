@@ -52,7 +52,7 @@ impl ThreatProtection {
     }
 
     /// The mode by AWS's name.
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Off => "OFF",
             Self::Audit => "AUDIT",
@@ -191,8 +191,13 @@ fn risks(found: Comparison, risk: &Risk) -> Comparison {
     )
 }
 
+impl UserPool {
+    /// The events at which a stolen password is refused, with enforced threat protection.
+    pub(crate) const WATCHED_EVENTS: [&'static str; 3] = ["SIGN_IN", "PASSWORD_CHANGE", "SIGN_UP"];
+}
+
 fn events() -> Vec<EventFilterType> {
-    vec![EventFilterType::SignIn, EventFilterType::PasswordChange, EventFilterType::SignUp]
+    UserPool::WATCHED_EVENTS.map(EventFilterType::from).to_vec()
 }
 
 /// Whether a drift is repaired by [`Cognito::set_risks`].

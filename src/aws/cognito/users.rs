@@ -17,8 +17,10 @@ use super::{NewUser, PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, without_quotes};
 use crate::aws::retries::client;
+use crate::aws::tags::pairs;
 use crate::choices::SignIn;
 use crate::engine::{Cause, Failure, ServiceError};
+use crate::scope::Owner;
 use crate::secret::SecretValue;
 
 /// How a user is added.
@@ -300,6 +302,14 @@ impl Users {
         let call = self.client.describe_user_pool().user_pool_id(pool_id);
         let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
         Ok(answer.is_some())
+    }
+
+    /// The owner of a pool, by its tags; `None` if it belongs to no stack, or does not exist.
+    pub async fn owner(&self, pool_id: &str) -> Result<Option<Owner>, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(pool_id);
+        let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
+        let pool = answer.and_then(|answer| answer.user_pool);
+        Ok(pool.and_then(|pool| Owner::read(pairs(pool.user_pool_tags()))))
     }
 
     /// A pool's current password policy.

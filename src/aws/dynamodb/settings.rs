@@ -123,10 +123,20 @@ pub(super) fn shown(key: &str, sort: Option<&String>) -> String {
 
 impl Table {
     /// The attributes of all keys, each once.
-    pub(super) fn attributes(&self) -> BTreeSet<&Attribute> {
+    pub(crate) fn attributes(&self) -> BTreeSet<&Attribute> {
         let own = [Some(&self.key), self.sort.as_ref()];
         let of_indexes = self.indexes.values().flat_map(|index| [Some(&index.key), index.sort.as_ref()]);
         own.into_iter().chain(of_indexes).flatten().collect()
+    }
+
+    /// AWS's name of an attribute's type.
+    pub(crate) fn type_name(kind: AttributeType) -> String {
+        attribute_type(kind).as_str().to_owned()
+    }
+
+    /// AWS's name of the stream's view, if there is a stream.
+    pub(crate) fn stream_name(&self) -> Option<String> {
+        self.stream.map(|view| stream_view(view).as_str().to_owned())
     }
 
     pub(super) fn compared(&self, live: &TableLive) -> Comparison {

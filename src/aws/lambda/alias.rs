@@ -62,6 +62,13 @@ pub struct AliasLive {
     pub(super) settings: FunctionLive,
 }
 
+impl AliasLive {
+    /// The version that it leads to.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+}
+
 impl Resource for Alias {
     const KIND: &'static str = "lambda.alias";
     const GOES_WITH_PARENT: bool = true;

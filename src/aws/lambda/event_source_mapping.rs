@@ -88,6 +88,16 @@ pub struct MappingKey {
     pub(super) source_arn: String,
 }
 
+impl StreamReading {
+    /// AWS's name of the starting position.
+    pub(crate) fn position(&self) -> &'static str {
+        match self.start {
+            StreamStart::Oldest => "TRIM_HORIZON",
+            StreamStart::Latest => "LATEST",
+        }
+    }
+}
+
 impl EventSourceMapping {
     /// The function or alias that is called, in the form that AWS accepts.
     fn target(&self, scope: &Scope) -> String {
@@ -283,10 +293,7 @@ impl Provider<EventSourceMapping> for Lambda {
                     call.set_scaling_config(concurrency.is_some().then(|| want.scaling()).flatten())
                 }
                 Reading::Stream(stream) => call
-                    .starting_position(match stream.start {
-                        StreamStart::Oldest => EventSourcePosition::TrimHorizon,
-                        StreamStart::Latest => EventSourcePosition::Latest,
-                    })
+                    .starting_position(EventSourcePosition::from(stream.position()))
                     .parallelization_factor(stream.parallel)
                     .bisect_batch_on_function_error(stream.bisect)
                     .set_maximum_retry_attempts(stream.retries)

@@ -30,6 +30,15 @@ impl Lambda {
         Ok(variables.unwrap_or_default().into_iter().collect())
     }
 
+    /// The address from which the code of a function can be downloaded; `None` if it is a container image. Whoever has the
+    /// address can download the code, so it is secret.
+    pub async fn code_url(&self, function: &str) -> Result<Option<SecretValue>, Failure> {
+        let found = self.client.get_function().function_name(function).send().await;
+        let found = found.or_fail(&format!("read the code of the function {function}"))?;
+        let code = found.code.filter(|code| code.repository_type() == Some("S3"));
+        Ok(code.and_then(|code| code.location).map(SecretValue::new))
+    }
+
     /// Calls a function with this event and waits for its answer. The event may contain a token.
     pub async fn invoke(&self, function: &str, event: &SecretValue) -> Result<Invoked, Failure> {
         let payload = Blob::new(event.reveal().as_bytes());

@@ -121,6 +121,11 @@ impl Schedule {
         target.build().map_err(|error| Failure::refused(format!("could not build the target of a schedule: {error}")))
     }
 
+    /// The maximum number of retries, and for how many seconds a call is retried.
+    pub(crate) fn tries() -> (i32, i32) {
+        TRIES
+    }
+
     fn window() -> Option<FlexibleTimeWindow> {
         FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().ok()
     }

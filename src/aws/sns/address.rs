@@ -27,6 +27,11 @@ impl Address {
         Self { protocol: HTTPS, endpoint: url.to_owned() }
     }
 
+    /// Its protocol and the address itself.
+    pub(crate) fn parts(&self) -> (&'static str, &str) {
+        (self.protocol, &self.endpoint)
+    }
+
     pub(super) fn is(&self, one: &Subscribed) -> bool {
         self.protocol == one.protocol && self.endpoint == one.endpoint
     }

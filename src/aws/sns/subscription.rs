@@ -46,6 +46,13 @@ impl SubscriptionKey {
     }
 }
 
+impl Subscription {
+    /// SNS's protocol for the receiver.
+    pub(crate) fn protocol(&self) -> &'static str {
+        protocol(&self.endpoint)
+    }
+}
+
 /// SNS's protocol for the endpoint with this ARN.
 fn protocol(arn: &str) -> &'static str {
     if arn.split(':').nth(2) == Some("sqs") { "sqs" } else { "lambda" }

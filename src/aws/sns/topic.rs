@@ -105,15 +105,25 @@ impl Topic {
         self.addresses.iter().filter(|address| !live.subscriptions.iter().any(|one| address.is(one)))
     }
 
-    fn tracing_mode(&self) -> &'static str {
+    /// The policy, if it is not the one that AWS gives to every topic.
+    pub(crate) fn own_policy(&self) -> Option<Policy> {
+        (self.tls_only || self.alarms.is_some()).then(|| self.policy())
+    }
+
+    /// The ARN of an address's subscription, if its owner has confirmed it.
+    pub(crate) fn confirmed<'a>(address: &Address, live: &'a TopicLive) -> Option<&'a str> {
+        live.subscriptions.iter().find(|one| address.is(one))?.arn.as_deref()
+    }
+
+    pub(crate) fn tracing_mode(&self) -> &'static str {
         if self.tracing { "Active" } else { "PassThrough" }
     }
 
     /// The attributes that a new topic does not have.
     fn beyond_defaults(&self) -> Vec<(&'static str, String)> {
         let mut beyond = Vec::new();
-        if self.tls_only || self.alarms.is_some() {
-            beyond.push(("Policy", self.policy().to_string()));
+        if let Some(policy) = self.own_policy() {
+            beyond.push(("Policy", policy.to_string()));
         }
         if self.tracing {
             beyond.push(("TracingConfig", self.tracing_mode().to_owned()));

@@ -106,7 +106,7 @@ impl Queue {
     /// The queue's policy. It allows only the stack's topics to send: principals of this account need IAM policies of
     /// their own. It denies other accounts everything, and denies everybody to send, receive and change messages
     /// without TLS.
-    fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let deny = |sid: &str, actions: serde_json::Value, condition: serde_json::Value| {
             json!({
                 "Sid": sid,
@@ -158,7 +158,11 @@ impl Queue {
 
     /// The retention in seconds, as SQS expects it.
     fn retention_s(&self) -> String {
-        (self.retention_days * DAY).to_string()
+        self.retention_seconds().to_string()
+    }
+
+    pub(crate) fn retention_seconds(&self) -> u32 {
+        self.retention_days * DAY
     }
 
     fn moved_to(&self) -> String {

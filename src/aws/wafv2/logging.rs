@@ -98,6 +98,13 @@ fn filter(live: Option<&LoggingFilter>) -> (String, Effect) {
     (words, if all { Effect::Differs } else { Effect::Weakens })
 }
 
+impl Logging {
+    /// The names of the headers whose values are not logged.
+    pub(crate) fn redacted() -> [&'static str; 2] {
+        SECRET_HEADERS
+    }
+}
+
 impl Resource for Logging {
     const KIND: &'static str = "wafv2.logging";
     const GOES_WITH_PARENT: bool = false;

@@ -15,6 +15,13 @@ fn limit(kb: u32) -> String {
     format!("KB_{kb}")
 }
 
+impl WebAcl {
+    /// AWS's name of the limit of inspected bodies, unless it is the one that every web ACL has.
+    pub(crate) fn body_limit(&self) -> Option<String> {
+        (self.body_limit_kb != USUAL_LIMIT).then(|| limit(self.body_limit_kb))
+    }
+}
+
 /// The limit in KB; 0 if it is not one that this program knows.
 fn kilobytes(limit: &SizeInspectionLimit) -> u32 {
     limit.as_str().strip_prefix("KB_").and_then(|kb| kb.parse().ok()).unwrap_or_default()

@@ -56,6 +56,12 @@ const FIELDS: [&str; 20] = [
 
 /// The subject of a call, from its body or else from its path.
 pub fn about(asked: &AwsRequest) -> String {
+    // Objects of the bucket with the state. Their names contain the account.
+    if asked.service == "s3" {
+        let about =
+            [(".lock", "the lock"), (".json", "the state")].into_iter().find(|(end, _)| asked.path.contains(end));
+        return about.map_or("the check of conditions", |(_, about)| about).to_owned();
+    }
     if let Some(named) = FIELDS.iter().find_map(|field| asked.field(field)) {
         // The ARN of a table's stream ends in the time at which it was made.
         let named = named.split("/stream/").next().unwrap_or_default().to_owned();

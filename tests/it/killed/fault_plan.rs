@@ -1,10 +1,10 @@
 //! The faults of one run: none, one cut call, or random faults from a seed. In addition, lists omit new resources for a
-//! moment, and the state file is checked before every create and delete: the intent must be on disk, and so must the
-//! ids of everything that the new resource depends on.
+//! moment, and the state is checked before every create and delete: the intent must be stored, and so must the ids of
+//! everything that the new resource depends on.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,41 @@ const LAG: Duration = Duration::from_millis(30);
 
 /// Every list shows resources that are older than this.
 const NEW_FOR: Duration = Duration::from_secs(2);
+
+/// Where the program stores its state.
+#[derive(Debug, Clone)]
+pub enum StateAt {
+    Folder(PathBuf),
+    /// In a bucket. The state that the program stored there last.
+    Bucket(Value),
+}
+
+impl StateAt {
+    /// Whether this call, if S3 performs it, stores or deletes the state.
+    fn see(&mut self, asked: &AwsRequest) {
+        let Self::Bucket(state) = self else { return };
+        if asked.service != "s3" || !asked.path.contains(".json") {
+            return;
+        }
+        match asked.operation.as_str() {
+            "PutObject" => *state = serde_json::from_slice(&asked.body).unwrap(),
+            "DeleteObject" => *state = Value::Null,
+            _ => {}
+        }
+    }
+
+    /// The stored state; `Null` if there is none.
+    fn read(&self) -> Value {
+        let folder: &Path = match self {
+            Self::Folder(folder) => folder,
+            Self::Bucket(state) => return state.clone(),
+        };
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let file = files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+}
 
 /// The faults of a run.
 #[derive(Debug, Clone)]
@@ -47,8 +82,7 @@ pub struct FaultPlan(Mutex<Inner>);
 
 struct Inner {
     mode: FaultMode,
-    /// The program's state folder.
-    folder: PathBuf,
+    state_at: StateAt,
     calls: Vec<ObservedCall>,
     counts: HashMap<(String, String), usize>,
     /// Reads that were answered with "not ready yet".
@@ -65,7 +99,7 @@ impl FaultPlan {
     pub fn new() -> Self {
         Self(Mutex::new(Inner {
             mode: FaultMode::None,
-            folder: PathBuf::new(),
+            state_at: StateAt::Folder(PathBuf::new()),
             calls: Vec::new(),
             counts: HashMap::new(),
             pending: Vec::new(),
@@ -76,10 +110,20 @@ impl FaultPlan {
         }))
     }
 
-    /// Starts a run of the program with this state folder.
-    pub fn begin(&self, mode: FaultMode, folder: PathBuf) {
+    /// The program stores its state here from now on.
+    pub fn store_at(&self, state_at: StateAt) {
+        self.inner().state_at = state_at;
+    }
+
+    /// The state that the program has stored.
+    pub fn state(&self) -> Value {
+        self.inner().state_at.read()
+    }
+
+    /// Starts a run of the program.
+    pub fn begin(&self, mode: FaultMode) {
         let mut inner = self.inner();
-        (inner.mode, inner.folder, inner.hit) = (mode, folder, false);
+        (inner.mode, inner.hit) = (mode, false);
         inner.calls.clear();
         inner.counts.clear();
         inner.pending.clear();
@@ -126,6 +170,9 @@ impl FaultInjector for FaultPlan {
             FaultMode::None | FaultMode::Cut(..) => CallOutcome::Passed,
         };
         inner.hit |= outcome != CallOutcome::Passed;
+        if matches!(outcome, CallOutcome::Passed | CallOutcome::HungAfter | CallOutcome::AnswerLost) {
+            inner.state_at.see(asked);
+        }
         let poll = inner.pending.contains(&key);
         inner.calls.push(ObservedCall {
             address,
@@ -170,11 +217,11 @@ fn deleted_by(asked: &AwsRequest) -> Option<&'static Kind> {
 }
 
 impl Inner {
-    /// Checks the state file when a call arrives. Before a create, it must contain the intent and the ids of all
+    /// Checks the state when a call arrives. Before a create, it must contain the intent and the ids of all
     /// dependencies. Before a delete, it must say that the resource is being deleted.
     fn check_state_file(&mut self, asked: &AwsRequest, address: &Address) {
         if let Some(kind) = deleted_by(asked) {
-            let state = self.state();
+            let state = self.state_at.read();
             let mut rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
             if !rows.any(|row| row["kind"] == kind.name && row["status"] == "deleting") {
                 self.violations
@@ -183,7 +230,7 @@ impl Inner {
             return;
         }
         let Some(kind) = service(&asked.service).created_by(asked).map(|kind| kind.name) else { return };
-        let state = self.state();
+        let state = self.state_at.read();
         let rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
         let rows: Vec<&Value> = rows.filter(|row| row["kind"] == kind).collect();
         let named = |row: &&&Value| {
@@ -192,7 +239,7 @@ impl Inner {
         };
         let about_it: Vec<&&Value> = rows.iter().filter(named).collect();
         if !about_it.iter().any(|row| row["status"] != "ready") {
-            self.violations.push(format!("{address} was made before its intent was on disk"));
+            self.violations.push(format!("{address} was made before its intent was stored"));
         }
         let outputs: String =
             state["resources"].as_object().into_iter().flatten().map(|(_, row)| row["outputs"].to_string()).collect();
@@ -203,18 +250,10 @@ impl Inner {
                 && !outputs.contains(id.as_str())
             {
                 self.violations.push(format!(
-                    "{address} was sent before the state file contained the id of the {of} that the request names"
+                    "{address} was sent before the state contained the id of the {of} that the request names"
                 ));
             }
         }
-    }
-
-    /// The state on disk; `Null` if there is none.
-    fn state(&self) -> Value {
-        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        let file = files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "json"));
-        let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// The answer of a list without resources that it does not show yet. `None` if it shows all.

@@ -293,6 +293,7 @@ impl Worker<'_> {
         let ran = self.test_account.run(case.verb(), FaultMode::Cut(case.call.clone(), case.cut.outcome()));
         self.report.lock().unwrap().runs += 2;
         let was_cut = self.test_account.fault_plan.hit();
+        self.test_account.go_on();
         let went = match ran {
             Ok(_) if !was_cut && case.missed < 3 => {
                 case.missed += 1;
@@ -303,6 +304,8 @@ impl Worker<'_> {
                 }
                 return;
             }
+            // How often a run saves its state and renews its lock depends on how fast it is.
+            Ok(_) if !was_cut && case.call.name.starts_with("s3 ") => return,
             Ok(_) if !was_cut => Err("the call was not made, in four runs".to_owned()),
             // The program must recover from one lost answer by itself.
             Ok(ran) if case.cut == Cut::AnswerLost && ran.code() != Some(0) => {

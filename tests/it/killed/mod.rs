@@ -47,6 +47,8 @@ enum Blueprint {
     Watched,
     /// The stack file [`edge::STACK`], which is no blueprint.
     Edge,
+    /// The tutorial's blueprint, with the state in a bucket. After a cut, another machine goes on.
+    InBucket,
 }
 
 /// A stack with resources that no blueprint has: a key of its own, a table, queues, event source mappings, a layer, an
@@ -106,7 +108,7 @@ notify = "ops@example.com"
 impl Blueprint {
     fn name(self) -> &'static str {
         match self {
-            Self::Tutorial => "tutorial",
+            Self::Tutorial | Self::InBucket => "tutorial",
             Self::HttpJwt => "http-jwt",
             Self::ApiToApi => "api-to-api",
             Self::Watched => "watched",
@@ -119,26 +121,27 @@ impl Blueprint {
         match self {
             Self::Watched => Some(WATCHED),
             Self::Edge => Some(edge::STACK),
-            Self::Tutorial | Self::HttpJwt | Self::ApiToApi => None,
+            Self::Tutorial | Self::HttpJwt | Self::ApiToApi | Self::InBucket => None,
         }
     }
 
     /// A lower bound for the number of resources after `up`, to notice an account reader that finds nothing.
     fn least_resources(self) -> usize {
         match self {
-            Self::Tutorial => 40,
+            Self::Tutorial | Self::InBucket => 40,
             Self::HttpJwt | Self::Watched | Self::Edge => 15,
             Self::ApiToApi => 35,
         }
     }
 
     fn test_accounts(self, count: usize) -> Vec<TestAccount> {
-        (0..count).map(|_| TestAccount::new(&endpoint(), &python(), self.name(), self.file())).collect()
+        let of = |_| TestAccount::new(&endpoint(), &python(), (self.name(), self.file()), self == Self::InBucket);
+        (0..count).map(of).collect()
     }
 
     /// The undisturbed runs, which are made once in each test process.
     fn undisturbed(self) -> &'static Undisturbed {
-        static KEPT: [OnceLock<Undisturbed>; 5] = [const { OnceLock::new() }; 5];
+        static KEPT: [OnceLock<Undisturbed>; 6] = [const { OnceLock::new() }; 6];
         KEPT[self as usize].get_or_init(|| {
             let undisturbed = matrix::undisturbed(&mut self.test_accounts(1)[0]);
             let names: Vec<&String> = undisturbed.built.account.keys().collect();
@@ -256,6 +259,25 @@ fn the_whole_crash_matrices_of_the_other_blueprints() {
         }
         matrix_of(blueprint, Part::asked(), test_accounts, folder, wanted);
     }
+}
+
+/// The calls to the bucket, and those that change the account.
+fn saves_or_changes(call: &Address) -> bool {
+    call.name.starts_with("s3 ") || !call.reads()
+}
+
+#[test]
+fn a_sample_of_the_crash_matrix_with_the_state_in_a_bucket() {
+    let _alone = alone();
+    matrix_of(Blueprint::InBucket, Part::first_of(120), 2, "killed-in-bucket-sample", saves_or_changes);
+}
+
+#[test]
+#[ignore = "takes fifteen minutes"]
+fn the_whole_crash_matrix_with_the_state_in_a_bucket() {
+    let _alone = alone();
+    let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS);
+    matrix_of(Blueprint::InBucket, Part::asked(), test_accounts, "killed-in-bucket", saves_or_changes);
 }
 
 #[test]

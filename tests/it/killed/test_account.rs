@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::fault_plan::{FaultMode, FaultPlan, ObservedCall};
+use super::fault_plan::{FaultMode, FaultPlan, ObservedCall, StateAt};
 use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::domains;
 use crate::support::emulator::{account, without_proxy};
@@ -52,11 +52,11 @@ impl RunResult {
     }
 }
 
-/// An account and its state file.
+/// An account and its state.
 #[derive(Debug, Clone)]
 pub struct Built {
     pub account: Account,
-    /// The rows of the state file: kind, status, and the names of the recorded outputs.
+    /// The rows of the state: kind, status, and the names of the recorded outputs.
     pub rows: Account,
 }
 
@@ -67,6 +67,8 @@ pub struct TestAccount {
     blueprint: &'static str,
     /// The stack file, unless it is a blueprint's.
     file: Option<&'static str>,
+    /// Whether the state is in a bucket of the account.
+    in_bucket: bool,
     proxy: Proxy,
     account_reader: AccountReader,
     /// The resources of others in the account.
@@ -75,13 +77,18 @@ pub struct TestAccount {
 }
 
 impl TestAccount {
-    pub fn new(endpoint: &str, python: &Path, blueprint: &'static str, file: Option<&'static str>) -> Self {
+    pub fn new(
+        endpoint: &str,
+        python: &Path,
+        (blueprint, file): (&'static str, Option<&'static str>),
+        in_bucket: bool,
+    ) -> Self {
         let fault_plan = Arc::new(FaultPlan::new());
         let proxy = Proxy::with_faults(endpoint, Duration::ZERO, Arc::clone(&fault_plan) as Arc<_>);
         let account_reader = AccountReader::new(python, &without_proxy(endpoint), "eu-central-1");
         let (account, user, others) = (String::new(), User::bare(), Account::new());
         let mut test_account =
-            Self { account, fault_plan, user, blueprint, file, proxy, account_reader, others, runs: 0 };
+            Self { account, fault_plan, user, blueprint, file, in_bucket, proxy, account_reader, others, runs: 0 };
         test_account.use_new_account();
         test_account
     }
@@ -93,19 +100,52 @@ impl TestAccount {
         self.others = self.account_reader.describe(&self.account);
         assert!(self.others.len() > 6, "{:#?}", self.others);
         self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
+        if self.in_bucket {
+            let bucket = format!("states-{}", self.account);
+            self.directly().run(&["state", "bucket", &bucket, "--yes"]).ends(0);
+            self.user =
+                std::mem::replace(&mut self.user, User::bare()).with("SECURELAMBDA_STATE", &place(&self.account));
+        }
+        self.fault_plan.store_at(self.state_at());
         if let Some(file) = self.file {
             // Without the proxy, which counts the calls of the program.
-            let direct = User::of(&self.account, &without_proxy(&self.proxy.endpoint));
+            let direct = self.directly();
             self.user.write("securelambda.toml", &domains::filled_in(&direct, file));
             self.user.write("f/index.mjs", "export const handler = async () => ({});\n");
         }
         self.runs = 0;
     }
 
+    fn state_at(&self) -> StateAt {
+        if self.in_bucket {
+            StateAt::Bucket(Value::Null)
+        } else {
+            StateAt::Folder(self.user.folder.path().join("state"))
+        }
+    }
+
+    /// The same user, whose calls do not go through the proxy.
+    fn directly(&self) -> User {
+        User::of(&self.account, &without_proxy(&self.proxy.endpoint))
+    }
+
+    /// Goes on as another machine does after a run that may have left its lock. Without a bucket, the machine is the same,
+    /// because nobody else has the state.
+    pub fn go_on(&mut self) {
+        if !self.in_bucket {
+            return;
+        }
+        let place = place(&self.account);
+        let direct = self.directly().with("SECURELAMBDA_STATE", &place);
+        direct.run(&["state", "unlock", "--yes", "--blueprint", self.blueprint]).ends(0);
+        let other = self.user.on_another_machine(&self.proxy.endpoint);
+        self.user = other.with("SECURELAMBDA_TIME_SCALE", TIME_SCALE).with("SECURELAMBDA_STATE", &place);
+    }
+
     /// Runs a command with these faults. If the mode makes a call hang, the program is killed at that call.
     pub fn run(&mut self, verb: Verb, mode: FaultMode) -> Result<RunResult, String> {
         let kills = matches!(mode, FaultMode::Cut(_, CallOutcome::HungBefore | CallOutcome::HungAfter));
-        self.fault_plan.begin(mode, self.user.folder.path().join("state"));
+        self.fault_plan.begin(mode);
         self.proxy.take();
         self.runs += 1;
         let stderr_file = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
@@ -192,7 +232,7 @@ impl TestAccount {
         if found != self.others {
             return Err(format!("left in the account, or taken from others:\n{}", difference(&self.others, &found)));
         }
-        if self.user.records_resources() {
+        if self.fault_plan.state()["resources"].as_object().is_some_and(|resources| !resources.is_empty()) {
             return Err("the state still records resources".into());
         }
         Ok(())
@@ -217,19 +257,16 @@ impl TestAccount {
         let mut outputs: Vec<PathBuf> =
             std::fs::read_dir(self.user.folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
         outputs.retain(|path| path.extension().is_some_and(|extension| extension == "stderr"));
-        let state = Some(self.user.state()).filter(|state| state.exists());
+        std::fs::write(folder.join("state.json"), self.fault_plan.state().to_string()).unwrap();
         // The latest outputs belong to this case.
         outputs.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
-        for file in outputs.into_iter().rev().take(10).chain(state) {
+        for file in outputs.into_iter().rev().take(10) {
             std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
         }
     }
 
     fn rows(&self) -> Account {
-        let state: Value = std::fs::read(self.user.state())
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
+        let state = self.fault_plan.state();
         let rows = state["resources"].as_object().into_iter().flatten();
         rows.map(|(id, row)| {
             let outputs: Vec<&String> = row["outputs"].as_object().into_iter().flatten().map(|(key, _)| key).collect();
@@ -241,4 +278,9 @@ impl TestAccount {
         })
         .collect()
     }
+}
+
+/// Where the state of a user with a bucket is.
+fn place(account: &str) -> String {
+    format!("s3://states-{account}/team")
 }

@@ -77,6 +77,10 @@ fn start() -> Running {
     let lock = lock();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let local = Local::new(cache());
+    // What an earlier test run left is not loaded.
+    for version in std::fs::read_dir(cache()).into_iter().flatten().flatten() {
+        let _ = std::fs::remove_dir_all(version.path().join("saved"));
+    }
     let (emulator, _) = runtime.block_on(local.start(None, &|_| {})).unwrap();
     runtime.block_on(local.reset()).unwrap();
     // This shell waits until this process ends, even by a kill, and then stops the emulator. Its standard output holds the
