@@ -25,13 +25,13 @@ use crate::scope::Scope;
 use crate::state::{State, StateStore};
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
-    super::note_built_in(&config);
     let rotate = values::to_rotate(&config, &args.rotate)?;
     let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
     let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
     if let Some(emulator) = session.emulator().filter(|_| !session.config.output.json) {
         say_unless(session.config.output.quiet, &emulator_text(&emulator, session.config.output.columns));
     }
+    super::note_built_in(&session.config);
     let output = session.config.output;
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;

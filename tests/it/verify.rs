@@ -697,7 +697,7 @@ const UNDAMAGED: [&str; 9] = [
 fn verify_names_every_damage_and_up_repairs_it() {
     let _alone = default_account();
     // A short time scale, because `verify` waits for messages that do not arrive.
-    let user = someone(&endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.05");
+    let user = someone(&endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.1");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let claims = |ran: &CommandOutput| -> BTreeSet<String> {
         checks(ran).iter().map(|check| check["claim"].as_str().unwrap().to_owned()).collect()
