@@ -2,6 +2,7 @@
 //! and the condition keys. [`scripts/authorization.py`](../scripts/authorization.py) generates the compact form that
 //! the program contains, and describes its format. It is decompressed on first use.
 
+mod examples;
 mod pattern;
 
 use std::io::Read;
@@ -9,6 +10,7 @@ use std::sync::LazyLock;
 
 use flate2::read::GzDecoder;
 
+use self::examples::Distance;
 use self::pattern::overlap;
 use crate::spelling::nearest;
 
@@ -119,6 +121,13 @@ impl Action {
     /// Whether a resource, which may have wildcards, is of a type that the action takes.
     pub(crate) fn takes(&self, arn: &str) -> bool {
         self.on.iter().any(|on| arn_fits(arn, on))
+    }
+
+    /// An example of an ARN of the type of resource that was probably meant by what is written: an ARN, only a name, or
+    /// nothing. With it the distance of the two: a smaller one is a better guess. `None` if the action takes no ARN.
+    pub(crate) fn example(&self, written: &str) -> Option<(Distance, String)> {
+        let types = self.on.iter().map(|on| (examples::distance(on, written), on));
+        types.min_by_key(|(distance, _)| *distance).map(|(distance, on)| (distance, examples::example(on, written)))
     }
 
     /// Whether a principal can get further permissions if this action is allowed to it on resources of others.

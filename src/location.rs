@@ -28,11 +28,13 @@ impl FromStr for Location {
 
     fn from_str(text: &str) -> Result<Self, InvalidLocation> {
         let Some(rest) = text.strip_prefix(SCHEME) else {
-            return match text.split_once("://") {
-                Some(_) => Err(InvalidLocation("states are stored in a folder or at s3://BUCKET/PREFIX")),
-                None if text.is_empty() => Err(InvalidLocation("the name of the folder is empty")),
-                None => Ok(Self::Folder(PathBuf::from(text))),
-            };
+            if text.contains("://") || text.starts_with("s3:") || text.starts_with("arn:") {
+                return Err(InvalidLocation("states are stored in a folder or at s3://BUCKET/PREFIX"));
+            }
+            if text.is_empty() {
+                return Err(InvalidLocation("the name of the folder is empty"));
+            }
+            return Ok(Self::Folder(PathBuf::from(text)));
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_end_matches('/');
@@ -90,7 +92,7 @@ mod tests {
             assert_eq!(location, Location::Bucket { bucket: bucket.into(), prefix: prefix.into() });
             assert_eq!(location.to_string(), text.trim_end_matches('/'));
         }
-        for folder in ["state", "../x", "/var/s3", "s3:x"] {
+        for folder in ["state", "../x", "/var/s3", "./s3:x"] {
             assert_eq!(folder.parse(), Ok(Location::Folder(folder.into())));
         }
         for wrong in [
@@ -102,6 +104,8 @@ mod tests {
             "s3://acme/a/../b",
             "s3://acme/a b",
             "gs://acme",
+            "s3:/acme/x",
+            "arn:aws:s3:::acme",
             "s3://-acme",
         ] {
             assert!(wrong.parse::<Location>().is_err(), "{wrong}");

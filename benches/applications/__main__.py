@@ -122,6 +122,10 @@ class Elsewhere:
 
     def __exit__(self, *_):
         for name, (service, operation, arguments) in self.made:
+            if operation == "delete_bucket":
+                # The application has written to it, and S3 deletes only empty buckets.
+                for written in self.call(["s3", "list_objects_v2", arguments]).get("Contents", []):
+                    self.call(["s3", "delete_object", {**arguments, "Key": written["Key"]}])
             self.call([service, operation, {key: value.format(name) for key, value in arguments.items()}])
 
 

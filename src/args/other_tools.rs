@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Cli;
 
 /// A word of other tools, and the advice for it.
 struct Word {
@@ -17,7 +20,10 @@ const fn word(words: &'static [&'static str], advice: &'static str) -> Word {
 const COMMANDS: &[Word] = &[
     word(&["invoke", "request", "curl"], "to send a request to a route, use 'securelambda call'"),
     word(&["create", "update", "sync", "release"], "to create or update the stack, use 'securelambda up'"),
-    word(&["delete", "remove", "rm", "teardown"], "to remove the stack, use 'securelambda down'"),
+    word(
+        &["delete", "remove", "rm", "teardown", "undeploy", "uninstall"],
+        "to remove the stack, use 'securelambda down'",
+    ),
     word(&["output", "describe", "info"], "for ids and URLs, use 'securelambda outputs'"),
     word(&["drift", "refresh", "show"], "to compare the stack with its file, use 'securelambda status'"),
     word(&["test", "check"], "to test the live stack, use 'securelambda verify'"),
@@ -32,7 +38,10 @@ const COMMANDS: &[Word] = &[
     word(&["run", "watch", "start", "serve"], "to keep the stack up to date while you edit, use 'securelambda dev'"),
     word(&["tail"], "to follow the logs, use 'securelambda logs --follow'"),
     word(&["synth", "package", "build"], "there is no build command: 'securelambda plan' packs the functions"),
-    word(&["import"], "to take over resources whose state was lost, use 'securelambda up --adopt'"),
+    word(
+        &["import"],
+        "to see which resources could be taken over if a state was lost, use 'securelambda plan --adopt'",
+    ),
     word(&["start-api", "offline"], "to run the stack on this machine, use 'securelambda up --local'"),
 ];
 
@@ -43,7 +52,7 @@ const FLAGS: &[Word] = &[
     ),
     word(
         &["--auto-approve", "--force", "--no-confirm", "--no-confirm-changeset", "--require-approval", "--assume-yes"],
-        "to answer every question with yes, use '--yes'",
+        "'--yes' answers every question with yes, also those about the data of people",
     ),
     word(
         &["--target", "--targets", "--exclude", "--exclusively", "--replace", "--taint"],
@@ -80,7 +89,7 @@ const FLAGS: &[Word] = &[
 pub(super) fn explain(mut error: clap::Error, line: &[OsString]) -> clap::Error {
     let (kind, words) = match error.kind() {
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, FLAGS),
-        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, COMMANDS),
+        ErrorKind::InvalidSubcommand if is_first(line) => (ContextKind::InvalidSubcommand, COMMANDS),
         _ => return error,
     };
     let Some(ContextValue::String(unknown)) = error.get(kind) else { return error };
@@ -94,6 +103,13 @@ pub(super) fn explain(mut error: clap::Error, line: &[OsString]) -> clap::Error 
     error
 }
 
+/// Whether the line has no known command: what a word means below a command such as `state` is another question.
+fn is_first(line: &[OsString]) -> bool {
+    let command = Cli::command();
+    let mut words = line.iter().skip(1).filter_map(|word| word.to_str());
+    !words.any(|word| command.get_subcommands().any(|known| known.get_name() == word && known.has_subcommands()))
+}
+
 /// The unknown word without dashes and value. For `-target=x`, as Terraform writes it, clap reports only `-t`.
 fn whole(unknown: &str, line: &[OsString]) -> String {
     let short = unknown.starts_with('-') && !unknown.starts_with("--");
@@ -104,10 +120,7 @@ fn whole(unknown: &str, line: &[OsString]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-    use crate::args::Cli;
 
     fn said(words: &[&str]) -> String {
         let line = std::iter::once("securelambda").chain(words.iter().copied()).map(Into::into);
@@ -120,13 +133,16 @@ mod tests {
             (&["up", "--target", "x"][..], "there is no such option"),
             (&["up", "-target=x"], "there is no such option"),
             (&["up", "--dry-run"], "use 'securelambda plan'"),
-            (&["up", "--auto-approve"], "use '--yes'"),
+            (&["up", "--auto-approve"], "'--yes' answers every question"),
+            (&["undeploy"], "use 'securelambda down'"),
             (&["invoke", "Hello"], "use 'securelambda call'"),
             (&["call", "GET /", "--payload", "{}"], "use '--data'"),
         ] {
             let said = said(words);
             assert!(said.contains(advice) && !said.contains("--rotate"), "{words:?}: {said}");
         }
+        let forgotten = said(&["state", "rm", "x"]);
+        assert!(!forgotten.contains("down"), "{forgotten}");
         assert!(said(&["stats"]).contains("'status'"), "other words are compared with ours");
     }
 

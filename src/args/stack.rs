@@ -81,7 +81,7 @@ impl FromStr for Ttl {
   securelambda up --local                 on this machine; no AWS account needed
   securelambda up                         on AWS: shows the plan, and asks before it changes anything
   securelambda up --plan plan.json        exactly what `plan --out plan.json` showed
-  securelambda up --env pr-7 --ttl 4h     a copy of the stack that expires")]
+  securelambda up --stack trial --ttl 4h  another copy of the stack, which expires")]
 pub struct Up {
     /// Take over the resources of a stack whose state is not here, for example because it was lost
     #[arg(long)]
@@ -149,9 +149,13 @@ pub struct Down {
 #[command(after_help = "Without --stack, `sweep` lists the stacks and removes nothing.
 
 Examples:
-  securelambda sweep                      list all tagged resources in the account and region, by stack
-  securelambda sweep --stack NAME         show the resources of one stack, ask for confirmation, and remove them")]
+  securelambda sweep                        list all tagged resources in the account and region, by stack
+  securelambda sweep --stack demo           show the resources of one stack, ask for confirmation, and remove them
+  securelambda sweep --stack demo --adopt   the same for a stack whose state is not here, without a further question")]
 pub struct Sweep {
+    /// With --stack: also remove a stack whose state is not here, for example because it was lost
+    #[arg(long, conflicts_with = "expired")]
+    pub adopt: bool,
     /// Remove every stack that has expired: see `up --ttl`
     #[arg(long, conflicts_with = "remove_tables")]
     pub expired: bool,
@@ -211,7 +215,7 @@ pub enum OutputsFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   securelambda outputs api.base_url
-  securelambda outputs 'GET /notes'       the URL of a route
+  securelambda outputs 'POST /lambda1'    the URL of a route
   securelambda outputs --format dotenv > .env
   securelambda outputs --keys acme        the API key of the partner acme, for a secret store")]
 pub struct Outputs {

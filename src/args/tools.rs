@@ -47,7 +47,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  securelambda policy                     for every command
+  securelambda policy --out policies      for every command
   securelambda policy --for plan,status   for commands that only read
 
 With --account and --region, no credentials are needed:

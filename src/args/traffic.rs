@@ -29,8 +29,8 @@ pub enum TrafficCommand {
     after_help = "The response's body goes to standard output byte for byte. Exits with code 1 unless the status is 2xx.
 
 Examples:
+  securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}'
   securelambda call 'GET /health'                                        an open route needs no user
-  securelambda call 'POST /orders' --as you@example.com --data '{\"item\":7}'
   securelambda call 'PUT /files/{proxy+}' --param proxy=a/b.png --data @b.png --header 'Content-Type: image/png'
   securelambda call 'GET /orders' --client partner                       a route that is for programs
   securelambda call 'GET /quotes/bolt' --as you@example.com --key acme   a route that also asks for an API key
@@ -41,7 +41,8 @@ pub struct Call {
     /// path alone if only one route has it
     #[arg(add = candidates::routes())]
     pub route: String,
-    /// Sign in as this user of the route's pool. If the route takes signed requests, sign with the credentials that an
+    /// Sign in as this user of the route's pool; without it, the user who is signed in with `login` calls. If the route
+    /// takes signed requests, sign with the credentials that an
     /// identity pool gives the user
     #[arg(long = "as", value_name = "EMAIL")]
     pub user: Option<String>,
@@ -91,7 +92,7 @@ pub struct Call {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   securelambda logs                       the last ten minutes of all functions
-  securelambda logs Notes --follow        new entries of one function, until Ctrl-C
+  securelambda logs ExternalLambda1 --follow   new entries of one function, until Ctrl-C
   securelambda logs --since 2h --filter error")]
 pub struct Logs {
     /// The function's name in the stack file [default: all functions]

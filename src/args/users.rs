@@ -46,7 +46,7 @@ pub struct User {
 
 Examples:
   securelambda add-user you@example.com --pool MyUserPool1                     ask for the password
-  securelambda add-user you@example.com --password-stdin < password.txt        read it from standard input
+  securelambda add-user you@example.com --pool MyUserPool1 --password-stdin < password.txt
   securelambda add-user you@example.com --pool MyUserPool1 --generate          generate it and print it once
   securelambda add-user you@example.com --group staff                          also add the user to a group
   securelambda add-user you@example.com --attribute tenant=acme                also set an attribute"
@@ -83,7 +83,8 @@ pub struct AddUser {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   securelambda users
-  securelambda users --pool Users --group staff")]
+  securelambda users --pool MyUserPool1
+  securelambda users --group staff")]
 pub struct Users {
     /// List only the users of this pool
     #[arg(long, value_name = "POOL", add = candidates::pools())]
@@ -95,7 +96,7 @@ pub struct Users {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  securelambda groups --pool Users")]
+  securelambda groups --pool MyUserPool1")]
 pub struct Groups {
     /// List only the groups of this pool
     #[arg(long, value_name = "POOL", add = candidates::pools())]
@@ -104,7 +105,7 @@ pub struct Groups {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  securelambda remove-user you@example.com --pool Users")]
+  securelambda remove-user you@example.com --pool MyUserPool1")]
 pub struct RemoveUser {
     #[command(flatten)]
     pub user: User,
@@ -112,7 +113,7 @@ pub struct RemoveUser {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  securelambda export-users --pool Users > users.csv")]
+  securelambda export-users --pool MyUserPool1 > users.csv")]
 pub struct ExportUsers {
     /// The pool's name in the stack file; optional if the stack has only one pool
     #[arg(long, value_name = "POOL", add = candidates::pools())]
@@ -126,8 +127,8 @@ semicolons between them, and all others are attributes of the pool. A file of `e
 Users who exist stay as they are, apart from their groups, so the command can be repeated.
 
 Examples:
-  securelambda import-users users.csv --pool Users               each user sets a password with `forgot password`
-  securelambda import-users users.csv --pool Users --invite      Cognito sends each user a temporary password"
+  securelambda import-users users.csv --pool MyUserPool1         each user sets a password with `forgot password`
+  securelambda import-users users.csv --pool MyUserPool1 --invite   Cognito sends each user a temporary password"
 )]
 pub struct ImportUsers {
     /// The file; - reads standard input
@@ -147,7 +148,7 @@ pub struct ImportUsers {
 The session is kept in the cache folder, in a file that only you can read.
 
 Example:
-  securelambda login --pool Users"
+  securelambda login --pool MyUserPool1"
 )]
 pub struct Login {
     /// The pool's name in the stack file; optional if the stack has only one pool
@@ -160,7 +161,7 @@ pub struct Login {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  securelambda logout --pool Users")]
+  securelambda logout --pool MyUserPool1")]
 pub struct Logout {
     /// The pool's name in the stack file; optional if the stack has only one pool
     #[arg(long, value_name = "POOL", add = candidates::pools())]
@@ -179,12 +180,14 @@ pub struct SignIn {
 #[command(
     group = clap::ArgGroup::new("which").args(["access", "refresh"]),
     after_help = "Examples:
-  securelambda token you@example.com --pool Users        sign in, and print the ID token
+  securelambda token you@example.com --pool MyUserPool1  sign in, and print the ID token
+  securelambda token                                     print the ID token of the user who is signed in with `login`
   securelambda token --client partner                    print the access token that a machine client gets for itself"
 )]
 pub struct Token {
-    /// The name that the user signs in with: an e-mail address, unless the pool's `sign_in` has another value
-    #[arg(value_name = "EMAIL", required_unless_present = "client")]
+    /// The name that the user signs in with: an e-mail address, unless the pool's `sign_in` has another value. Without
+    /// it, the user who is signed in with `login`
+    #[arg(value_name = "EMAIL")]
     pub name: Option<String>,
     /// The pool's name in the stack file; optional if the stack has only one pool
     #[arg(long, value_name = "POOL", add = candidates::pools())]

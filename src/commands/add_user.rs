@@ -110,6 +110,7 @@ fn chosen<'a>(stack: &'a Stack, named: Option<&str>) -> Option<&'a Pool> {
 /// The user to add, with the attributes of `--attribute`.
 fn new_user(args: &args::AddUser, pool: &Pool, name: &str) -> Result<NewUser, Error> {
     let attributes = user_attributes::read(&args.attributes, &pool.attributes)?;
+    user_attributes::agrees(name, &attributes, &pool.sign_in)?;
     // Cognito can send a message only if the name or an attribute is an e-mail address.
     let has_address = is_email(name) && !pool.sign_in.contains(&SignIn::Username);
     if (args.invite || args.sign_up) && !has_address && !attributes.iter().any(|(name, _)| name == "email") {
@@ -144,7 +145,7 @@ async fn fitting(
 }
 
 /// Checks that the pool has these groups. This happens before a user is added, so that a mistyped name changes nothing.
-pub(super) async fn check_groups(
+async fn check_groups(
     users: &Users,
     (pool, pool_id): (&str, &str),
     mut groups: impl Iterator<Item = &String>,

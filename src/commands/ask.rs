@@ -9,9 +9,12 @@ use dialoguer::{Confirm, Input, Password};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::{Error, Kind};
-use crate::report::Output;
+use crate::report::{Output, say};
 use crate::scope::Scope;
 use crate::secret::SecretValue;
+
+/// The columns behind a question, for ` [y/n]` and an answer.
+const ROOM_FOR_ANSWER: usize = 24;
 
 /// The maximum length of a password or token on standard input, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -22,7 +25,7 @@ pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error>
         return Err(Error::usage("this command asks for confirmation, and there is no terminal (or CI is set)")
             .hint("pass --yes"));
     }
-    let question = question.to_owned();
+    let question = on_one_line(question, "Yes or no?");
     let asked = asked(move || Confirm::with_theme(&SimpleTheme).with_prompt(question).default(false).interact());
     if asked.await.unwrap_or(false) {
         Ok(())
@@ -35,8 +38,16 @@ pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error>
 pub(super) async fn removal(output: Output, scope: &Scope, data_is_lost: bool) -> Result<(), Error> {
     let Scope { stack, account, region, .. } = scope;
     let what = format!("these resources of the stack {stack} from account {account}, {region}");
-    if !data_is_lost || !output.can_ask {
-        return confirm(output, &format!("Remove {what}?")).await;
+    if data_is_lost {
+        return data(output, scope, &what).await;
+    }
+    confirm(output, &format!("Remove {what}?")).await
+}
+
+/// Asks before people's data is removed: the stack's name must be typed.
+pub(super) async fn data(output: Output, Scope { stack, .. }: &Scope, what: &str) -> Result<(), Error> {
+    if !output.can_ask {
+        return confirm(output, "").await;
     }
     let typed = text(&format!("Data of people is lost. Type {stack} to remove {what}")).await?;
     if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
@@ -129,9 +140,19 @@ pub(super) async fn standard_input(what: &str) -> Result<SecretValue, Error> {
     Ok(SecretValue::from(line))
 }
 
+/// The question, or `short` after the question if the prompt would be wrapped: then it would be shown twice.
+fn on_one_line(question: &str, short: &str) -> String {
+    let columns = console::Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
+    if console::measure_text_width(question) + ROOM_FOR_ANSWER <= columns {
+        return question.to_owned();
+    }
+    say(question);
+    short.to_owned()
+}
+
 /// The text that the user types.
 async fn typed(question: &str, may_be_empty: bool) -> Result<String, Error> {
-    let question = question.to_owned();
+    let question = on_one_line(question, "Answer");
     asked(move || Input::with_theme(&SimpleTheme).with_prompt(question).allow_empty(may_be_empty).interact_text()).await
 }
 

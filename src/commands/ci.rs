@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -104,7 +104,21 @@ fn next(config: &Config, workflow: &Workflow<'_>, file: &Path) {
             "  The secret {name} asks for a value. Run `securelambda up` once at a terminal, or use {{ env = \"NAME\" }}."
         ));
     }
+    if let Some(top) = repository_above() {
+        note(&format!(
+            "  GitHub runs only workflows in .github/workflows at the top of the repository: run this command in {}, and \
+             name the stack file with --file.",
+            top.display()
+        ));
+    }
     note(&format!("  Commit {} and the stack file.", file.display()));
+}
+
+/// The top of the repository, if this folder is below it.
+fn repository_above() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let top = here.ancestors().find(|folder| folder.join(".git").exists())?;
+    (top != here).then(|| top.to_owned())
 }
 
 /// The stack of the file without an environment, after which previews are named, and the name that a flag gives it

@@ -1,7 +1,5 @@
 //! `export`: describes the stack in the formats of other tools. `openapi` makes no AWS calls.
 
-use std::fs;
-
 use serde_json::Value;
 
 use super::{Ending, outputs, pretty, report_file, takeover};
@@ -12,9 +10,7 @@ use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
 use crate::export::openapi::{self, Urls};
 use crate::report::{answer, say};
-
-/// The name of `[api]` in arguments and file names.
-const UNNAMED: &str = "api";
+use crate::spec::UNNAMED;
 
 pub(super) async fn run(args: &args::Export, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     match args {
@@ -27,10 +23,7 @@ pub(super) async fn run(args: &args::Export, config: Config, stop: CancellationT
 async fn openapi(args: &args::Openapi, config: &Config) -> Result<Ending, Error> {
     let documents = documents(config).await?;
     if let Some(folder) = &args.out {
-        fs::create_dir_all(folder).map_err(|why| {
-            Error::other(format!("the folder {} cannot be created: {why}", folder.display()))
-                .hint("choose a folder that you can write to with --out")
-        })?;
+        report_file::create_folder(folder)?;
         for (name, document) in chosen(documents, args.api.as_deref())? {
             let file = folder.join(format!("{name}.openapi.json"));
             report_file::write(&file, &pretty(&document))?;

@@ -66,8 +66,10 @@ fn diagram(stack: &Stack) -> Diagram {
     }
     for (name, function) in &stack.functions {
         for api in urls(function) {
-            for route in stack.apis.get(api).iter().flat_map(|api| &api.routes) {
-                let route = ApiIds(Some(api)).within(&route.name());
+            for (api, route) in
+                stack.api_called(api).iter().flat_map(|(name, api)| api.routes.iter().map(|one| (*name, one)))
+            {
+                let route = ApiIds(api).within(&route.name());
                 diagram.arrow((NodeKind::Function, name), (NodeKind::Route, &route), "calls");
             }
         }

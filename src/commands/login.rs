@@ -51,8 +51,13 @@ impl<'a> Loopback<'a> {
     fn of_pool(stack: &'a Stack, name: &str) -> Result<(Self, &'a Login), Error> {
         let login = stack.pools.get(name).and_then(|pool| pool.login.as_ref()).filter(|login| login.has_pages());
         let login = login.ok_or_else(|| {
-            Error::usage(format!("the pool {name} has no sign-in pages"))
-                .hint(format!("add `callbacks` to `login` of [pools.{name}], or sign in with `securelambda token`"))
+            let error = Error::usage(format!("the pool {name} has no sign-in pages"));
+            if stack.existing_pools.contains_key(name) {
+                return error.hint("the program only reads this pool; sign in with `securelambda token EMAIL`");
+            }
+            error.hint(format!(
+                "add `callbacks` to `login` of [pools.{name}], or sign in with `securelambda token EMAIL`"
+            ))
         })?;
         let own = login.callbacks.iter().find_map(|address| Self::of(address));
         let own = own.ok_or_else(|| {
@@ -66,7 +71,7 @@ impl<'a> Loopback<'a> {
 pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, Error> {
     if !args.no_browser && !config.output.can_ask {
         return Err(Error::usage("`login` needs somebody who signs in, and there is no terminal (or CI is set)").hint(
-            "use `securelambda token` with --password-stdin; or pass --no-browser and open the printed address",
+            "use `securelambda token EMAIL` with --password-stdin; or pass --no-browser and open the printed address",
         ));
     }
     let session = Session::existing(config, Sources::Untouched).await?;
@@ -111,23 +116,22 @@ pub(super) async fn login(args: &args::Login, config: Config) -> Result<Ending, 
 pub(super) async fn logout(args: &args::Logout, config: Config) -> Result<Ending, Error> {
     let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
-    let user = match UserSession::find(&session, &pool) {
-        Ok(Some(user)) => user,
-        Ok(None) => {
-            return Err(Error::usage(format!("nobody is signed in to {name} on this machine"))
-                .hint("`securelambda login` signs in"));
-        }
-        // A file that cannot be used must not stay.
-        Err(error) => {
-            forget(&session, &pool)?;
-            return Err(error.hint("the file is deleted now; a session in it stays valid until it expires"));
-        }
-    };
-    user.end(&session, &pool).await?;
+    // A file that cannot be used must not stay.
+    let found = UserSession::find(&session, &pool).or_else(|error| {
+        forget(&session, &pool)?;
+        Err(error.hint("the file is deleted now; a session in it stays valid until it expires"))
+    })?;
+    if let Some(user) = &found {
+        user.end(&session, &pool).await?;
+    }
+    let user = found.as_ref().map(UserSession::name);
     if session.config.output.json {
-        answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "pool": name, "user": user.name() })));
+        answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "pool": name, "user": user })));
     } else if !session.config.output.quiet {
-        say(&format!("The session of {} in {name} has ended.", user.name()));
+        say(&user.map_or_else(
+            || format!("Nobody is signed in to {name} on this machine."),
+            |user| format!("The session of {user} in {name} has ended."),
+        ));
     }
     Ok(Ending::Done)
 }

@@ -16,6 +16,7 @@ mod dev;
 mod doctor;
 mod domains;
 mod down;
+mod emulated;
 mod existing_pools;
 mod export;
 mod given_user;

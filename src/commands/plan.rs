@@ -107,6 +107,10 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if !grants.is_empty() {
             advise(&format!("{}\n", grants_text(&grants, verbose)));
         }
+        let prompts = values::prompts(&session.config, &plan, &state);
+        if !prompts.is_empty() {
+            advise(&format!("`up` will ask for values at the terminal: {}.\n", prompts.join(", ")));
+        }
         if let Some(error) = &values {
             let hints = error.hints.join("\n  ");
             advise(&format!("{} {}\n  {hints}\n", answers.warn("`up` will fail:"), error.message));

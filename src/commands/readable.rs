@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::session::Session;
 use crate::aws::lambda::Lambda;
 use crate::bundle::contents;
-use crate::engine::{Change, Drift, Plan};
+use crate::engine::{Change, Drift, Event, Outcome, Plan};
 use crate::probe::{Client, Request};
 use crate::state::State;
 use crate::topology::ids;
@@ -62,6 +62,30 @@ pub(super) async fn prepare(session: &Session, state: &State, plan: &mut Plan) {
                 setting.weakens = false;
             }
         }
+    }
+}
+
+/// An event of a run that uploads code that the user has edited.
+pub(super) fn without_alarm_of_code(mut event: Event) -> Event {
+    if let Event::Done { outcome: Outcome::Updated { drift }, .. } = &mut event {
+        for setting in drift.iter_mut().filter(|setting| setting.field == CODE) {
+            setting.weakens = false;
+        }
+    }
+    event
+}
+
+/// Other code than that of the user's files is an alarm only if these files are as they were when `up` last ran.
+pub(super) fn excuse_own_code<'a>(
+    session: &Session,
+    state: &State,
+    differences: impl Iterator<Item = &'a mut Vec<Drift>>,
+) {
+    if state.applied.as_ref() == Some(&files(session)) {
+        return;
+    }
+    for drift in differences.flatten().filter(|drift| drift.field == CODE) {
+        drift.weakens = false;
     }
 }
 

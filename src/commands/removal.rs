@@ -264,7 +264,7 @@ impl Report<'_> {
         let error = Error::new(Kind::Resource, what.join("; "))
             .hint("see the reasons above")
             .hint(format!("fix the cause, then run `securelambda {again}` to continue"));
-        let error = if *again == sweep {
+        let error = if again.starts_with(&sweep) {
             error
         } else {
             error.hint(format!("`securelambda {sweep}` finds resources by the stack's tag, without the state file"))

@@ -15,6 +15,14 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
     Err(Error::usage(format!("the folder of the report {} does not exist", file.display())))
 }
 
+/// Creates the folder of `--out`, and those around it.
+pub(super) fn create_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|why| {
+        Error::other(format!("the folder {} cannot be created: {why}", folder.display()))
+            .hint("choose a folder that you can write to with --out")
+    })
+}
+
 /// See [`write_bytes`].
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
     write_bytes(file, text.as_bytes())

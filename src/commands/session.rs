@@ -23,7 +23,7 @@ use crate::state::{StackState, State, StateStore};
 use crate::topology::{self, SecretValues, ids};
 
 use super::states::stored;
-use super::{note_unless, values};
+use super::{emulated, note_unless, values};
 
 /// A stack, and the connection to its account.
 pub(super) struct Session {
@@ -113,7 +113,7 @@ impl Session {
             return Err(config.document.flawed(elsewhere, config.output));
         }
         if endpoint.is_some() && sources == Sources::Packed {
-            layers_left_out(&config, &scope.account);
+            emulated::layers_left_out(&config, &scope.account);
         }
         let secrets = values::unread(&config, rotate);
         let store = stored(&config, &clients, endpoint.as_deref());
@@ -214,7 +214,7 @@ impl Session {
     /// The stack has no state, so it does not exist.
     pub(super) async fn state(&self) -> Result<State, Error> {
         match self.store.read().await? {
-            Some(state) if !state.is_of_removed_stack() => Ok(state),
+            Some(state) if !state.is_of_removed_stack() => emulated::still_there(&self.config.connection, state),
             _ => Err(self.no_stack().await),
         }
     }
@@ -266,16 +266,6 @@ impl Session {
     /// The ids, ARNs and URLs that scripts use.
     pub(super) fn outputs(&self, state: &State) -> Outputs {
         Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), state)
-    }
-}
-
-/// Warns about layers that the emulator does not have, and names the functions that run without them.
-fn layers_left_out(config: &Config, account: &str) {
-    let note = note_unless(config.output.quiet);
-    for (layer, functions) in config.stack.layers_of_others(account) {
-        let functions: Vec<&str> = functions.into_iter().map(String::as_str).collect();
-        let (who, run) = (functions.join(", "), if functions.len() == 1 { "runs" } else { "run" });
-        note(&format!("warning: the emulator does not have the layer {layer}, so {who} {run} without it there"));
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Ending;
 use super::session::{Session, Sources};
+use super::states::state_id;
+use super::{Ending, ownership, readable};
 use crate::args;
 use crate::config::Config;
 use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Change, Drift, Failure, Id, Plan, ReadResult};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Palette, advise, answer, command, completed_document, emulator_text, one_line, table};
 use crate::state::{Record, State, Status};
@@ -18,7 +19,12 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         return offline(&config).await;
     }
     let mut session = Session::existing(config, Sources::Packed).await?;
-    let state = session.state().await?;
+    let state = match session.state().await {
+        Err(error) if error.kind == Kind::NoStack && session.store.read().await?.is_none() => {
+            return Err(without_state(&mut session, error, &stop).await?);
+        }
+        state => state?,
+    };
     session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let graph = &session.graph;
@@ -47,6 +53,10 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         };
         Row { id: id.clone(), kind: record.kind.clone(), state, weakens: false, drift: Vec::new(), why: Some(why) }
     }));
+    readable::excuse_own_code(&session, &state, rows.iter_mut().map(|row| &mut row.drift));
+    for row in rows.iter_mut().filter(|row| !row.drift.is_empty()) {
+        row.weakens &= row.drift.iter().any(|drift| drift.weakens);
+    }
     // Weakened resources first. The others stay in the order of creation.
     rows.sort_by_key(|row| !row.weakens);
     let parts = |row: &Row| Id::from(row.id.as_str());
@@ -56,7 +66,6 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     let outputs = session.outputs(&state);
     let others = super::ownership::note(&session, &state);
     let kept = kept(&session, &state);
-    let emptied = if kept.is_some() { kept } else { emptied(&session.config, &rows) };
     if session.config.output.json {
         let document = json!({
             "schema_version": SCHEMA_VERSION,
@@ -66,13 +75,14 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&emptied).collect::<Vec<_>>(),
+            "notes": super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&kept).collect::<Vec<_>>(),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&completed_document(document)));
     } else {
         session.announce();
         let works = plan.unchangeable.is_empty();
+        let up = if others.is_some() { "up --adopt" } else { "up" };
         advise(&table_of(&state, &rows));
         if outputs.routes().next().is_some() {
             advise(&format!("\n{}", super::up::routes(&outputs)));
@@ -80,13 +90,22 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
                 advise(&format!("\n{limits}"));
             }
         }
-        for note in super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&emptied) {
+        for note in super::notes(&session.config.stack).iter().chain(&added).chain(&others).chain(&kept) {
             advise(&format!("\n{note}"));
         }
         // Last, where it is seen in a terminal.
-        advise(&format!("\n{}", verdict(&rows, (sound, works), session.config.output.answers)));
+        advise(&format!("\n{}", verdict(&rows, (sound, works), up, session.config.output.answers)));
     }
     Ok(if args.detailed_exitcode && !sound { Ending::Changes } else { Ending::Done })
+}
+
+/// The error if there is no state: the stack may exist nevertheless, and then somebody else has its state.
+async fn without_state(session: &mut Session, none: Error, stop: &CancellationToken) -> Result<Error, Error> {
+    let mut state = State::new(&state_id(session.scope()), None);
+    ownership::claim(session, &mut state, false);
+    let refresh = session.refresh(&state, stop).await?;
+    let others = ownership::read(session, &state, &refresh);
+    Ok(ownership::refuse(session, &state, &others, "up").err().unwrap_or(none))
 }
 
 /// A note if the stack was removed, and only what `down` keeps is left.
@@ -95,16 +114,6 @@ fn kept(session: &Session, state: &State) -> Option<String> {
     let only = !state.resources.is_empty() && state.resources.iter().all(stays);
     let ids: Vec<&str> = state.resources.keys().map(String::as_str).collect();
     only.then(|| format!("The stack was removed, apart from what `down` keeps: {}.", ids.join(", ")))
-}
-
-/// A note if the emulator has lost the stack.
-fn emptied(config: &Config, rows: &[Row]) -> Option<String> {
-    let gone =
-        config.connection.local && rows.iter().all(|row| ["missing", "pending", "unwanted"].contains(&row.state));
-    gone.then(|| {
-        "The emulator was started again without this stack: it was reset, or it ended without `securelambda local stop`."
-            .to_owned()
-    })
 }
 
 /// One resource of the table.
@@ -185,7 +194,8 @@ fn table_of(state: &State, rows: &[Row]) -> String {
 
 /// The counts, what weakens security, and what to do. `works`: whether `up` can make all settings match. Otherwise it
 /// changes nothing.
-fn verdict(rows: &[Row], (sound, works): (bool, bool), palette: Palette) -> String {
+/// `up` is the command that repairs the differences.
+fn verdict(rows: &[Row], (sound, works): (bool, bool), up: &str, palette: Palette) -> String {
     if sound {
         return format!("{} resources, all live; settings match the stack file.", rows.len());
     }
@@ -193,7 +203,7 @@ fn verdict(rows: &[Row], (sound, works): (bool, bool), palette: Palette) -> Stri
     let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
     let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
     let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
-    let up = command("up");
+    let up = command(up);
     let fix = |what: &str| {
         if works {
             format!("To fix {what}, run `{up}`.")
@@ -278,7 +288,7 @@ mod tests {
         let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
         let rows = [row(&live(drift), Some(Status::Ready), false), row(&ReadResult::Absent, Some(Status::Ready), true)];
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
-        insta::assert_snapshot!(verdict(&rows, (false, true), Palette::default()), @r"
+        insta::assert_snapshot!(verdict(&rows, (false, true), "up", Palette::default()), @r"
         1 drifted, 1 missing.
 
         ! firewall.association: PolicyNames is x ! forged, wanted no others
@@ -286,7 +296,7 @@ mod tests {
 
         These differences weaken security. To fix them, run `securelambda up`.
         ");
-        let refused = verdict(&rows, (false, false), Palette::default());
+        let refused = verdict(&rows, (false, false), "up", Palette::default());
         assert!(!refused.contains("To fix"), "{refused}");
         assert!(refused.contains("`securelambda up` changes nothing until you follow the hints above"));
     }

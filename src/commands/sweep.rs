@@ -22,7 +22,7 @@ use crate::engine::{CancellationToken, Id, Inventory, Removal, StopLevel, add_li
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
-use crate::report::{Output, answer, moment, say, swept_text, unread_lines};
+use crate::report::{Output, answer, counted, moment, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
 use crate::spec::check_name;
 use crate::state::{StackState, State, StateBackend, StateStore};
@@ -81,8 +81,7 @@ fn of_expired(named: Option<&str>) -> Result<Whose, Error> {
     let Some(named) = named else { return Ok(Whose::Any) };
     let beginning = named.strip_suffix('*').ok_or_else(|| {
         Error::usage("with --expired, --stack is the beginning of names and an asterisk")
-            .hint(format!("to choose among the stacks that have expired, write for example --stack '{named}-pr-*'"))
-            .hint(format!("to remove this stack, run `securelambda sweep --stack {named}`"))
+            .hint("to choose among the stacks that have expired, write for example --stack 'orders-pr-*'")
     })?;
     // Any further letter makes it a name.
     check_name(&format!("{beginning}x")).map_err(Error::usage)?;
@@ -174,6 +173,12 @@ impl Removing<'_> {
         let registry = registry_with(clients, mode);
         let mut removal = removal(&scope.stack, args.purge, tables::spared(&args.remove_tables));
         let inventory = removal.list(&registry, stop).await?;
+        // Who lets a stack expire agrees that anybody removes it then.
+        let others = if args.adopt || args.expired { 0 } else { of_others(&inventory, &scope.stack, &state) };
+        let asked = others > 0;
+        if asked {
+            or_stopped(stop, ask_to_adopt(others, scope, output)).await?;
+        }
         if state.lineage.is_none() {
             // What this run leaves, a later `down` must accept.
             let mut lineages: BTreeSet<String> =
@@ -185,7 +190,7 @@ impl Removing<'_> {
         let kept = tables::keep(&mut removal, &[], &inventory, &mut targets);
         let report = Report {
             verb: "sweep",
-            again: format!("sweep --stack {}", scope.stack),
+            again: format!("sweep --stack {}{}", scope.stack, if args.adopt { " --adopt" } else { "" }),
             scope,
             at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
             output,
@@ -219,7 +224,7 @@ impl Removing<'_> {
         for line in lost.iter().filter(|_| !output.json && !output.quiet) {
             say(line);
         }
-        if !shared.yes && !connection.local {
+        if !shared.yes && !connection.local && !asked {
             or_stopped(stop, ask::removal(output, scope, !lost.is_empty())).await?;
         }
         let removed = report.carry_out(&removal, &mut state, store, targets, Vec::new()).await?;
@@ -233,6 +238,32 @@ impl Removing<'_> {
         report.tell(&removed, state.resources.len());
         report.ending(&removed)
     }
+}
+
+/// How many resources of the stack belong to another state than this one.
+fn of_others(inventory: &Inventory, stack: &str, state: &State) -> usize {
+    let accepted = |lineage: &String| {
+        state.lineage.as_ref() == Some(lineage)
+            || state.takeover.as_ref().is_some_and(|others| others.contains(lineage))
+    };
+    let existing = inventory.of(stack).filter(|one| one.until.is_none());
+    existing.filter(|one| one.lineage.as_ref().is_some_and(|lineage| !accepted(lineage))).count()
+}
+
+/// Lets the user decide whether a stack is removed whose state is not here.
+async fn ask_to_adopt(others: usize, scope: &Scope, output: Output) -> Result<(), Error> {
+    let Scope { stack, account, region, .. } = scope;
+    let (what, belong) = (counted(others, "resource"), if others == 1 { "belongs" } else { "belong" });
+    let found =
+        format!("{what} of the stack {stack} in account {account}, {region} {belong} to a state that is not here");
+    if !output.can_ask || output.json {
+        return Err(Error::new(Kind::NoState, found)
+            .hint("if another folder or another person manages this stack, run `securelambda down` there")
+            .hint(format!("if that state was lost, run `securelambda sweep --stack {stack} --adopt`")));
+    }
+    say(&format!("{found}. Another folder or another person may manage them."));
+    let typed = ask::text(&format!("Type {stack} to remove them")).await?;
+    if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
 }
 
 /// Prints the listed resources, by stack.

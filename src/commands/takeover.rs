@@ -1,11 +1,10 @@
 //! `export terraform` and `export cloudformation`: write an existing stack in the form of another tool, for people who
 //! leave.
 
-use std::fs;
 use std::path::Path;
 
 use super::session::{Session, Sources};
-use super::{Ending, report_file};
+use super::{Ending, ownership, report_file};
 use crate::args;
 use crate::config::Config;
 use crate::engine::{CancellationToken, ReadResult, Refresh};
@@ -89,6 +88,7 @@ impl Read {
         let state = session.state().await?;
         session.recall(&state);
         let refresh = session.refresh(&state, stop).await?;
+        ownership::refuse(&session, &state, &ownership::read(&session, &state, &refresh), "up")?;
         let read = Self { session, state, refresh };
         read.check()?;
         if read.session.emulator().is_some() {
@@ -158,13 +158,7 @@ fn names(ids: &[&str]) -> String {
 
 /// Writes the texts, and the packages of the functions.
 fn write(folder: &Path, texts: &[(&str, String)], resources: &Resources<'_>) -> Result<(), Error> {
-    let create = |folder: &Path| {
-        fs::create_dir_all(folder).map_err(|why| {
-            Error::other(format!("the folder {} cannot be created: {why}", folder.display()))
-                .hint("choose a folder that you can write to with --out")
-        })
-    };
-    create(folder)?;
+    report_file::create_folder(folder)?;
     for (name, text) in texts {
         let file = folder.join(name);
         report_file::write(&file, text)?;
@@ -173,7 +167,7 @@ fn write(folder: &Path, texts: &[(&str, String)], resources: &Resources<'_>) -> 
     let packages: Vec<_> = resources.packages().collect();
     for (name, content) in &packages {
         let file = folder.join(name);
-        file.parent().map_or(Ok(()), create)?;
+        file.parent().map_or(Ok(()), report_file::create_folder)?;
         report_file::write_bytes(&file, content)?;
     }
     if !packages.is_empty() {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::add_user::{name_of_signer, pool_of};
 use super::session::{Session, Sources};
-use super::user_session::UserSession;
+use super::user_session::{self, UserSession};
 use super::{Ending, ask, programs};
 use crate::args;
 use crate::aws::cognito::{FirstStep, Tokens, Users};
@@ -14,19 +14,29 @@ use crate::outputs::Pool;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, say};
 use crate::secret::SecretValue;
+use crate::spec::Stack;
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
-    match (&args.client, &args.name) {
-        (Some(client), _) => of_program(args, client, config).await,
-        (None, name) => of_user(args, name.as_deref().unwrap_or_default(), config).await,
+    if let Some(client) = &args.client {
+        return of_program(args, client, config).await;
     }
+    of_user(args, config).await
 }
 
-async fn of_user(args: &args::Token, name: &str, config: Config) -> Result<Ending, Error> {
-    let email = name_of_signer(&config.stack, args.pool.as_deref(), name)?;
+async fn of_user(args: &args::Token, config: Config) -> Result<Ending, Error> {
+    let name = args.name.as_deref();
+    let email = name.map(|name| name_of_signer(&config.stack, args.pool.as_deref(), name)).transpose()?;
+    if email.is_none() && (args.sign_in.password_stdin || !has_pages(&config.stack, args.pool.as_deref())) {
+        return Err(nobody());
+    }
     let session = Session::existing(config, Sources::Untouched).await?;
     let (pool_name, pool) = pool_of(&session, args.pool.as_deref()).await?;
-    let tokens = sign_in(&session, (&pool_name, &pool), &email, &args.sign_in).await?;
+    let tokens = if let Some(email) = email {
+        sign_in(&session, (&pool_name, &pool), &email, &args.sign_in).await?
+    } else {
+        let user = UserSession::find(&session, &pool)?;
+        user.ok_or_else(nobody)?.tokens(&session, &pool).await?
+    };
     if session.config.output.json {
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION,
@@ -44,6 +54,20 @@ async fn of_user(args: &args::Token, name: &str, config: Config) -> Result<Endin
         answer(token.reveal());
     }
     Ok(Ending::Done)
+}
+
+/// Whether users of the pool, or of one of the pools if none is named, can sign in with `login`.
+fn has_pages(stack: &Stack, pool: Option<&str>) -> bool {
+    match pool {
+        Some(pool) => user_session::possible(stack, pool),
+        None => stack.pools.keys().any(|pool| user_session::possible(stack, pool)),
+    }
+}
+
+fn nobody() -> Error {
+    Error::usage("`token` needs the name of a user, unless somebody is signed in with `login`").hint(
+        "pass the name that the user signs in with, or --client NAME for the token that a machine client gets for itself",
+    )
 }
 
 /// A program has only an access token.

@@ -156,7 +156,10 @@ pub(super) async fn apply(
     refresh: Refresh,
     stop: &CancellationToken,
 ) -> Result<Summary, Error> {
-    state.applied = Some(readable::files(session));
+    let files = readable::files(session);
+    let edited = state.applied.as_ref() != Some(&files);
+    state.applied = Some(files);
+    state.emulator = super::emulated::contents(&session.config.connection);
     let mut reporter = report::reporter(session.config.output, id_width(session.graph.ids().map(|(id, _)| id)));
     let mut run = Run {
         registry: &session.registry,
@@ -164,7 +167,7 @@ pub(super) async fn apply(
         store,
         jobs: session.config.jobs,
         stop,
-        tell: &mut |event| reporter.on(&event),
+        tell: &mut |event| reporter.on(&if edited { readable::without_alarm_of_code(event) } else { event }),
     };
     // The rest of the stack stays, and may still use the dependencies of a resource that could not be removed.
     let cleanup = Cleanup { group: cleanup_position, holds: |_, _| true };

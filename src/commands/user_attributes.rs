@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::aws::cognito::{NewUser, is_email, is_phone};
-use crate::choices::{STANDARD_ATTRIBUTES, UserAttribute, UserAttributeType as Type};
+use crate::choices::{STANDARD_ATTRIBUTES, SignIn, UserAttribute, UserAttributeType as Type};
 use crate::error::Error;
 
 /// How long a value may be, in characters (docs/aws.md, Attributes).
@@ -98,6 +98,23 @@ fn is_date(text: &str) -> bool {
     };
     let is_in = |part: Option<u32>, last: u32| part.is_some_and(|part| (1..=last).contains(&part));
     number(year, 4).is_some() && is_in(number(month, 2), 12) && is_in(number(day, 2), 31)
+}
+
+/// Refuses another address or number than the name, which Cognito keeps as this attribute.
+pub(super) fn agrees(name: &str, attributes: &[(String, String)], sign_in: &[SignIn]) -> Result<(), Error> {
+    let of_name = match sign_in {
+        ways if ways.contains(&SignIn::Username) => return Ok(()),
+        _ if is_email(name) => "email",
+        _ => "phone_number",
+    };
+    match attributes.iter().find(|(attribute, value)| attribute == of_name && value.to_lowercase() != name) {
+        Some((attribute, value)) => {
+            let message =
+                format!("{name} cannot have the {attribute} {value:?}: it is the name that the user signs in with");
+            Err(Error::usage(message).hint(format!("leave the attribute {attribute} out")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a new user has every attribute that the pool requires.

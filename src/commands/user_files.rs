@@ -5,7 +5,7 @@ use std::path::Path;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::add_user::{check_groups, own_pool_of, pool_name, pool_of};
+use super::add_user::{own_pool_of, pool_name, pool_of};
 use super::session::{Session, Sources};
 use super::user_rows::{self, Row};
 use super::{Ending, ask, existing_pools};
@@ -23,11 +23,7 @@ pub(super) async fn export(args: &args::ExportUsers, config: Config) -> Result<E
     let session = Session::existing(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.pool.as_deref()).await?;
     let users = Users::new(&session.clients);
-    let mut members: Vec<(String, Vec<User>)> = Vec::new();
-    for group in users.groups(&pool.id).await? {
-        let of_group = users.members(&pool.id, &group.name).await?;
-        members.push((group.name, of_group));
-    }
+    let members = user_rows::members(&users, &pool.id).await?;
     let mut groups = user_rows::groups_of(&members);
     let listed = users.list(&pool.id).await?;
     let rows: Vec<(User, Vec<String>)> = listed
@@ -57,8 +53,12 @@ pub(super) async fn import(args: &args::ImportUsers, config: Config) -> Result<E
     let session = Session::existing(config, Sources::Untouched).await?;
     let (_, pool) = own_pool_of(&session, Some(&name)).await?;
     let users = Users::new(&session.clients);
-    let groups = rows.users.iter().flat_map(|row| &row.groups);
-    check_groups(&users, (&name, &pool.id), groups).await?;
+    if rows.users.iter().any(|row| !row.groups.is_empty()) {
+        let known: Vec<String> = users.groups(&pool.id).await?.into_iter().map(|group| group.name).collect();
+        if let Some(error) = user_rows::unknown_groups(&rows.users, &known) {
+            return Err(error);
+        }
+    }
     let rule = users.password_rule(&pool.id).await?;
     let adding = rows.users.iter().map(|row| add(args.invite, &users, &pool.id, &rule, row));
     let added: Vec<bool> = stream::iter(adding).buffer_unordered(AT_ONCE).try_collect().await?;

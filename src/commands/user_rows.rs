@@ -6,10 +6,10 @@ use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
 use super::add_user;
 use super::user_attributes::{self, Known};
-use crate::aws::cognito::{NewUser, User};
+use crate::aws::cognito::{NewUser, User, Users};
 use crate::choices::SignIn;
 use crate::error::Error;
-use crate::report::date;
+use crate::report::{counted, date};
 use crate::spec::{Pool, Stack};
 
 /// The column with the name that a user signs in with.
@@ -29,6 +29,8 @@ const MOST_SHOWN: usize = 20;
 pub(super) struct Row {
     pub user: NewUser,
     pub groups: Vec<String>,
+    /// Where it is in the file.
+    pub line: u64,
 }
 
 /// The users of a file.
@@ -54,9 +56,9 @@ enum Column<'a> {
 pub(super) fn read(bytes: &[u8], (stack, name, pool): (&Stack, &str, &Pool)) -> Result<Rows, Error> {
     // Spreadsheets begin a file with a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
     let header = reader.headers().map_err(|error| Error::usage(format!("the file cannot be read: {error}")))?.clone();
-    let columns = columns(&header, pool)?;
+    let columns = columns(&header, pool).map_err(|mistakes| refusal(&mistakes, &header))?;
     let mut rows = Rows { users: Vec::new(), disabled: 0, ignored: Vec::new() };
     let ignored = header.iter().zip(&columns).filter(|(_, column)| matches!(column, Column::ByCognito));
     rows.ignored = ignored.map(|(name, _)| name.to_owned()).collect();
@@ -70,26 +72,62 @@ pub(super) fn read(bytes: &[u8], (stack, name, pool): (&Stack, &str, &Pool)) -> 
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        match row(&record, &columns, (stack, name, pool)) {
+        if record.len() != header.len() {
+            let (has, names) = (counted(record.len(), "value"), counted(header.len(), "column"));
+            mistakes.push(format!("line {line}: has {has}, and the first line names {names}"));
+            continue;
+        }
+        match row(&record, line, &columns, (stack, name, pool)) {
             Ok(Some(row)) if !seen.insert(row.user.name.clone()) => {
                 mistakes.push(format!("line {line}: {} is in the file twice", row.user.name));
             }
             Ok(Some(row)) => rows.users.push(row),
             Ok(None) => rows.disabled += 1,
-            Err(error) => mistakes.push(format!("line {line}: {error}")),
+            Err(of_row) => mistakes.extend(of_row.into_iter().map(|mistake| format!("line {line}: {mistake}"))),
         }
     }
-    match mistakes.as_slice() {
-        [] => Ok(rows),
-        [only] => Err(Error::usage(only)),
+    if mistakes.is_empty() { Ok(rows) } else { Err(all(&mistakes)) }
+}
+
+/// The error if rows name groups that the pool does not have.
+pub(super) fn unknown_groups(rows: &[Row], known: &[String]) -> Option<Error> {
+    let unknown = rows.iter().flat_map(|row| row.groups.iter().map(move |group| (row.line, group)));
+    let unknown = unknown.filter(|(_, group)| !known.contains(group));
+    let mistakes: Vec<String> =
+        unknown.map(|(line, group)| format!("line {line}: there is no group called {group}")).collect();
+    let known = if known.is_empty() { "no groups".to_owned() } else { format!("the groups {}", known.join(", ")) };
+    (!mistakes.is_empty()).then(|| all(&mistakes).hint(format!("the pool has {known}")))
+}
+
+/// An error that names all mistakes.
+fn all(mistakes: &[String]) -> Error {
+    match mistakes {
+        [only] => Error::usage(only),
         several => {
             let first = several[..several.len().min(MOST_SHOWN)].join("\n  ");
-            Err(Error::usage(format!("the file has {} mistakes:\n  {first}", several.len())))
+            Error::usage(format!("the file has {} mistakes:\n  {first}", several.len()))
         }
     }
 }
 
-fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a>>, Error> {
+/// The error of a first line with these mistakes. It says what the program read, because a file may have other
+/// separators than commas.
+fn refusal(mistakes: &[String], header: &StringRecord) -> Error {
+    let named = header.iter().collect::<Vec<_>>().join(", ");
+    let error = all(mistakes).hint(format!(
+        "the first line names {}; `{USER}` is the name that users sign in with, as in a file from `export-users`",
+        if named.is_empty() { "no columns".to_owned() } else { format!("these columns: {named}") }
+    ));
+    match [';', '\t', '|'].into_iter().find(|separator| header.len() == 1 && named.contains(*separator)) {
+        Some(separator) => error.hint(format!(
+            "the file seems to be separated by {separator:?}; save it with commas, as in `{USER},{GROUPS}`"
+        )),
+        None => error,
+    }
+}
+
+/// What each column contains, or all mistakes of the first line.
+fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a>>, Vec<String>> {
     let own = |name: &str| {
         let name = name.strip_prefix("cognito:").unwrap_or(name);
         let way = |way, attribute: &str| pool.sign_in.contains(&way) && name == attribute;
@@ -99,14 +137,12 @@ fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a
                 && (way(SignIn::Email, "email") || way(SignIn::Phone, "phone_number"))
     };
     let mut seen = BTreeSet::new();
-    if let Some(twice) = header.iter().find(|name| !seen.insert(*name)) {
-        return Err(Error::usage(format!("the first line names the column {twice} twice")));
-    }
+    let twice = header.iter().filter(|name| !seen.insert(*name));
+    let mut mistakes: Vec<String> = twice.map(|name| format!("the first line names the column {name} twice")).collect();
     let named = header.iter().any(|name| name == USER);
     let is_user = |name: &str| name == USER || !named && own(name);
-    if header.iter().filter(|name| is_user(name)).count() != 1 {
-        return Err(Error::usage(format!("the first line must name exactly one column {USER}"))
-            .hint("this column contains the names that users sign in with; a file from `export-users` has it"));
+    if seen.iter().filter(|name| is_user(name)).count() != 1 {
+        mistakes.push(format!("the first line must name exactly one column {USER}"));
     }
     let column = |name: &'a str| match name {
         _ if is_user(name) => Ok(Column::User),
@@ -115,31 +151,54 @@ fn columns<'a>(header: &'a StringRecord, pool: &'a Pool) -> Result<Vec<Column<'a
         _ if BY_COGNITO.contains(&name) => Ok(Column::ByCognito),
         _ => Known::find(name, &pool.attributes).map(Column::Attribute),
     };
-    header.iter().map(column).collect()
+    let mut columns = Vec::new();
+    for name in header {
+        match column(name) {
+            Ok(column) => columns.push(column),
+            Err(error) => mistakes.push(error.message),
+        }
+    }
+    if mistakes.is_empty() { Ok(columns) } else { Err(mistakes) }
 }
 
 /// Reads one user; `None` if the user must not sign in.
+///
+/// # Errors
+/// All mistakes of the row.
 fn row(
     record: &StringRecord,
+    line: u64,
     columns: &[Column<'_>],
     (stack, name, pool): (&Stack, &str, &Pool),
-) -> Result<Option<Row>, Error> {
-    let (mut user, mut groups, mut attributes, mut enabled) = (String::new(), Vec::new(), Vec::new(), true);
+) -> Result<Option<Row>, Vec<String>> {
+    let (mut user, mut groups, mut attributes, mut enabled) = (None, Vec::new(), Vec::new(), true);
+    let mut mistakes = Vec::new();
     for (value, column) in record.iter().zip(columns) {
-        match column {
-            Column::User => user = add_user::check_name(stack, Some(name), value)?,
+        let read = match column {
+            Column::User => add_user::check_name(stack, Some(name), value).map(|name| user = Some(name)),
             Column::Groups => {
                 groups = value.split(';').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+                Ok(())
             }
-            Column::Enabled => enabled = flag(value)?,
-            Column::ByCognito => {}
-            Column::Attribute(_) if value.is_empty() => {}
-            Column::Attribute(known) => attributes.push(known.with(value)?),
-        }
+            Column::Enabled => flag(value).map(|flag| enabled = flag),
+            Column::Attribute(known) if !value.is_empty() => {
+                known.with(value).map(|attribute| attributes.push(attribute))
+            }
+            Column::ByCognito | Column::Attribute(_) => Ok(()),
+        };
+        mistakes.extend(read.err().map(|error| error.message));
     }
-    let user = NewUser::of(&pool.sign_in, &user, attributes);
-    user_attributes::complete(&user, &pool.attributes)?;
-    Ok(enabled.then_some(Row { user, groups }))
+    if let Some(Err(error)) = user.as_ref().map(|user| user_attributes::agrees(user, &attributes, &pool.sign_in)) {
+        mistakes.push(error.message);
+    }
+    let user = user.map(|user| NewUser::of(&pool.sign_in, &user, attributes));
+    if let Some(Err(error)) = user.as_ref().map(|user| user_attributes::complete(user, &pool.attributes)) {
+        mistakes.push(error.message);
+    }
+    match user {
+        Some(user) if mistakes.is_empty() => Ok(enabled.then_some(Row { user, groups, line })),
+        _ => Err(mistakes),
+    }
 }
 
 fn flag(value: &str) -> Result<bool, Error> {
@@ -170,6 +229,16 @@ pub(super) fn write(users: &[(User, Vec<String>)], sign_in: &[SignIn]) -> Result
     written.map_err(|error| unwritten(error.to_string()))?;
     let bytes = writer.into_inner().map_err(|error| unwritten(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| unwritten(error.to_string()))
+}
+
+/// The members of each group of a pool.
+pub(super) async fn members(users: &Users, pool_id: &str) -> Result<Vec<(String, Vec<User>)>, Error> {
+    let mut members = Vec::new();
+    for group in users.groups(pool_id).await? {
+        let of_group = users.members(pool_id, &group.name).await?;
+        members.push((group.name, of_group));
+    }
+    Ok(members)
 }
 
 /// The names of each user's groups, from the members of each group.
@@ -239,17 +308,20 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_with_its_line() {
-        let text = "user,age,family_name\nada,1,L\nada@example.com,,\nGRACE@example.com,x,H\n\
-                    grace@example.com,1,H\ngrace@example.com,1,H\nann@example.com,1\n";
+        let text = "user,age,family_name,email\nada,old,L,\nada@example.com,,,\nGRACE@example.com,x,H,\n\
+                    grace@example.com,1,H,\ngrace@example.com,1,H,\nann@example.com,1\n\
+                    eve@example.com,1,E,other@example.com\n";
         let pool = "attributes = { age = { type = \"number\" }, family_name = { required = true } }";
         let said = rows(pool, text).expect_err("mistakes");
         for words in [
-            "5 mistakes",
+            "7 mistakes",
+            "line 8: eve@example.com cannot have the email \"other@example.com\"",
             "line 2: \"ada\" is not an e-mail address",
+            "line 2: the attribute age must be a number, not \"old\"",
             "line 3: ada@example.com lacks family_name",
             "line 4: the attribute age must be a number, not \"x\"",
             "line 6: grace@example.com is in the file twice",
-            "line: 7",
+            "line 7: has 2 values, and the first line names 4 columns",
         ] {
             assert!(said.contains(words), "{words}: {said}");
         }
@@ -259,10 +331,23 @@ mod tests {
             ("user,colour\nada@example.com,red\n", "there is no attribute called colour"),
             ("user,enabled\nada@example.com,no\n", "enabled must be true or false"),
             ("user,name,name\nada@example.com,Ada,Eve\n", "names the column name twice"),
+            ("login,colour\nada,red\n", "3 mistakes"),
         ] {
             let said = rows("", text).expect_err("a mistake");
             assert!(said.contains(words), "{words}: {said}");
         }
+    }
+
+    #[test]
+    fn mistakes_of_the_first_line_show_what_was_read() {
+        let stack = stack("");
+        let refused =
+            |text: &str| read(text.as_bytes(), (&stack, "People", &stack.pools["People"])).expect_err("refused");
+        let hints = refused("email;groups\nada@example.com;staff\n").hints.join("\n");
+        assert!(hints.contains("these columns: email;groups") && hints.contains("separated by ';'"), "{hints}");
+        let hints = refused("login,colour\nada,red\n").hints;
+        assert!(hints.len() == 1 && hints[0].contains("these columns: login, colour"), "{hints:?}");
+        assert!(refused("").hints[0].contains("no columns"));
     }
 
     #[test]

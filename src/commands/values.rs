@@ -112,6 +112,13 @@ pub(super) fn refusal(config: &Config, plan: &Plan, state: &State) -> Option<Err
     }
 }
 
+/// The values of secrets that `up` will ask for, as in `KEY of the secret S`.
+pub(super) fn prompts(config: &Config, plan: &Plan, state: &State) -> Vec<String> {
+    let written = written(config, plan, state, &BTreeSet::new()).unwrap_or_default();
+    let asked = each(config).filter(|(secret, _, value)| written.contains(*secret) && matches!(value, Value::Prompt));
+    asked.map(|(secret, key, _)| format!("{key} of the secret {secret}")).collect()
+}
+
 /// One error for all variables that these secrets require and that are not set.
 fn unset(config: &Config, written: &BTreeSet<String>) -> Option<Error> {
     let needed = each(config).filter(|(secret, ..)| written.contains(*secret)).filter_map(|(secret, key, value)| {

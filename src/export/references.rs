@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::resources::{NAMED, Node, Piece};
+use super::resources::{Form, Left, NAMED, Node, Piece};
+use crate::aws::AnyKind;
 
 /// The syntax of a tool's references.
 pub(super) trait Syntax {
@@ -34,6 +35,18 @@ pub(super) struct Placed {
     pub label: String,
     /// The indices of the pieces that it must be created after, though it has no reference to them.
     pub after: Vec<usize>,
+}
+
+/// The pieces of all resources of a stack, without labels, and what the other tool does not take over.
+pub(super) fn place(nodes: &[Node<'_>], form: impl Fn(&AnyKind<'_>) -> Form) -> (Vec<Placed>, Vec<Left>) {
+    let (mut placed, mut left) = (Vec::new(), Vec::new());
+    for (node, resource) in nodes.iter().enumerate() {
+        let form = form(&resource.resource);
+        let pieces = form.pieces.into_iter();
+        placed.extend(pieces.map(|piece| Placed { piece, node, label: String::new(), after: Vec::new() }));
+        left.extend(form.left.into_iter().map(|one| Left { what: format!("{}: {}", resource.id, one.what), ..one }));
+    }
+    (placed, left)
 }
 
 /// Replaces values by references, and adds the dependencies that no reference expresses.

@@ -1,15 +1,31 @@
-//! The statements of a web ACL's rules, in CloudFormation's form. Terraform's form differs only in the spelling of names.
+//! The rules of a web ACL, in CloudFormation's form. Terraform's form differs only in the spelling of names.
 
 use serde_json::{Value, json};
 
 use super::resources::some;
-use crate::aws::wafv2::{Match, RuleKind};
+use crate::aws::wafv2::{Match, Rule, RuleAction, RuleKind};
 
 /// The window of a rate rule, in seconds.
 const WINDOW: u32 = 300;
 
+/// A rule without its metrics.
+pub(super) fn rule(rule: &Rule) -> Value {
+    let (key, action) = match &rule.kind {
+        RuleKind::IpSet { action, .. } | RuleKind::Match { action, .. } => match action {
+            RuleAction::Count => ("Action", "Count"),
+            RuleAction::Allow => ("Action", "Allow"),
+            RuleAction::Block => ("Action", "Block"),
+        },
+        RuleKind::RatePerIp { .. } | RuleKind::Countries { .. } => ("Action", "Block"),
+        // It replaces the actions of the rules in the group.
+        RuleKind::Managed { count_only: true, .. } => ("OverrideAction", "Count"),
+        RuleKind::Managed { count_only: false, .. } => ("OverrideAction", "None"),
+    };
+    json!({ "Name": rule.name, "Priority": rule.priority, "Statement": of(&rule.kind), key: { action: {} } })
+}
+
 /// The requests that a rule matches.
-pub(super) fn of(kind: &RuleKind) -> Value {
+fn of(kind: &RuleKind) -> Value {
     match kind {
         RuleKind::IpSet { arn, .. } => in_set(arn),
         RuleKind::RatePerIp { limit } => json!({

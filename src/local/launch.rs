@@ -39,6 +39,10 @@ pub(super) async fn launch(
     files::remove_folder(&installation.tmp())?;
     files::make_folder(&installation.tmp())?;
     files::make_folder(&installation.saved())?;
+    // Without what an earlier stop saved, the emulator starts empty.
+    if !has_saved(&installation.saved()) {
+        new_contents(cache)?;
+    }
 
     let port = choose_port(port)?;
     let log = cache.join("ministack.log");
@@ -77,14 +81,37 @@ pub(super) async fn launch(
     }
 }
 
-/// The port that is used if it is free and no other is asked for, so that URLs stay the same.
-const USUAL_PORT: u16 = 4577;
+fn has_saved(folder: &Path) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "json"))
+}
 
-/// The given port if it is free. Without one, the usual port or any other free one.
+/// The file with the random id of the emulator's contents.
+fn contents_file(cache: &Path) -> PathBuf {
+    cache.join("contents")
+}
+
+/// Gives the emulator's contents another id, because it is empty now.
+pub(super) fn new_contents(cache: &Path) -> Result<(), LocalError> {
+    files::replace(
+        &contents_file(cache),
+        uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string().as_bytes(),
+    )
+}
+
+/// The id of the emulator's contents, if it has ever started.
+pub(super) fn contents(cache: &Path) -> Option<String> {
+    std::fs::read_to_string(contents_file(cache)).ok()
+}
+
+/// The ports that are tried in this order if no other is asked for, so that URLs stay the same.
+const USUAL_PORTS: std::ops::Range<u16> = 4577..4597;
+
+/// The given port if it is free. Without one, the first free port of the usual ones, or any other.
 fn choose_port(port: Option<u16>) -> Result<u16, LocalError> {
     match port {
         Some(_) => free_port(port),
-        None => free_port(Some(USUAL_PORT)).or_else(|_| free_port(None)),
+        None => USUAL_PORTS.map(|port| free_port(Some(port))).find_map(Result::ok).map_or_else(|| free_port(None), Ok),
     }
 }
 

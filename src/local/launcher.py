@@ -128,6 +128,33 @@ def invoke_mock_as_aws_does(integration):
 
 apigateway_v1._invoke_mock_v1 = invoke_mock_as_aws_does
 
+# A REST API answers 502 if a function's answer has another form than these keys, a whole number as the status and a text as
+# the body. MiniStack sends whatever a function answers, and 200.
+shape_answer = apigateway_v1._lambda_proxy_response
+KEYS_OF_ANSWERS = {'statusCode', 'headers', 'multiValueHeaders', 'body', 'isBase64Encoded'}
+
+
+def is_answer(payload):
+    if isinstance(payload, (str, bytes)):
+        try:
+            payload = json.loads(payload)
+        except ValueError:
+            return False
+    if not isinstance(payload, dict) or not payload.keys() <= KEYS_OF_ANSWERS:
+        return False
+    if not all(isinstance(values, list) for values in (payload.get('multiValueHeaders') or {}).values()):
+        return False
+    return str(payload.get('statusCode')).isdigit() and isinstance(payload.get('body'), (str, type(None)))
+
+
+def refuse_other_answers(result):
+    if not result.get('error') and not result.get('throttle') and not is_answer(result.get('body')):
+        return None, 'Internal server error'
+    return shape_answer(result)
+
+
+apigateway_v1._lambda_proxy_response = refuse_other_answers
+
 load_what_was_saved = app._load_persisted_state
 
 

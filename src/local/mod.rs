@@ -157,11 +157,17 @@ impl Local {
         })
     }
 
+    /// The id of the emulator's contents: another one after a reset or a crash. `None` if it has never started.
+    pub fn contents(&self) -> Option<String> {
+        launch::contents(&self.cache)
+    }
+
     /// Deletes everything in the running emulator, in all accounts and regions.
     pub async fn reset(&self) -> Result<Emulator, LocalError> {
         match self.status().await? {
             Status::Running(emulator) => {
                 control::reset(emulator.port).await.map_err(LocalError::Reset)?;
+                launch::new_contents(&self.cache)?;
                 Ok(emulator)
             }
             Status::Unhealthy(Emulator { pid, log, .. }) => Err(LocalError::NotAnswering { pid, log }),

@@ -165,6 +165,9 @@ fn no_token(answer: &Answer, by: &OfGateway, asked: &Asked<'_>) -> String {
         (Sent::Nothing | Sent::Signature, _) => {
             format!("the route requires a token of {pool}: pass --as EMAIL, or a token with --token-stdin")
         }
+        (Sent::Token, _) if matches!(asked.admits, Admits::Members { .. }) => {
+            format!("the route takes only tokens of users of {pool} that are valid and have not expired")
+        }
         (Sent::Token, false) => format!("API Gateway accepts only ID tokens of {pool} that have not expired"),
         (Sent::Token, true) => {
             format!("API Gateway accepts only ID and access tokens of {pool}'s app client that have not expired")
@@ -199,8 +202,10 @@ fn forbidden(by: &OfGateway, asked: &Asked<'_>) -> String {
     if let (Admits::Members { pool, membership }, "AccessDeniedException" | "") = (asked.admits, by.kind.as_str())
         && !by.message.contains("execute-api:Invoke")
     {
+        let by_pages =
+            if asked.at_aws { "" } else { ", and a token of the emulator's sign-in pages contains no groups at all" };
         return format!(
-            "the route needs a valid token of a user of {pool}{membership}; `securelambda users --group GROUP --pool {pool}` lists the members of a group, and a token contains the user's groups at the time when it was issued"
+            "the route needs a valid token of a user of {pool}{membership}; `securelambda users --group GROUP --pool {pool}` lists the members of a group, and a token contains the user's groups at the time when it was issued{by_pages}"
         );
     }
     // An HTTP API, which cannot have a firewall, gives this answer to a token without the scope.
@@ -304,7 +309,11 @@ pub fn failed(answer: &Answer, http: bool, answerer: Answerer<'_>) -> String {
             "most likely the function {function} crashed or timed out, its response has the wrong format, or API Gateway \
              lacks the permission to call it; {logs}"
         ),
-        (502, false, _) => format!("the function {function} crashed, or sent this response itself; {logs}"),
+        (502, false, false) => format!(
+            "the function {function} crashed, its response has the wrong format (a REST API requires an object with a \
+             number `statusCode` and a string `body`), or it sent this response itself; {logs}"
+        ),
+        (502, false, true) => format!("the function {function} crashed, or sent this response itself; {logs}"),
         (_, false, _) => format!("the function {function} sent this response itself; {logs}"),
         (_, true, _) => format!("API Gateway got no usable response from the function {function}; {logs}"),
     }
@@ -470,7 +479,8 @@ mod tests {
             (http(500, "Internal Server Error"), HTTP, "crashed or timed out"),
             (http(503, "Service Unavailable"), HTTP, "took longer"),
             (own(500), REST, "sent this response itself; see `securelambda logs Hello`"),
-            (own(502), REST, "crashed, or sent this response itself; see `securelambda logs Hello`"),
+            (own(502), REST, "a string `body`), or it sent this response itself; see `securelambda logs Hello`"),
+            (own(502), HTTP, "crashed, or sent this response itself; see `securelambda logs Hello`"),
             (
                 rest(504, "InternalServerErrorException", "Network error communicating with endpoint"),
                 SERVED,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bars::Pinned;
 use super::logs::{LogLine, LogStyle, log_json, log_text};
-use super::print::{error_lines, extend};
+use super::print::{error_document, error_lines};
 use super::timestamp::clock;
 use super::words::{duration, harmless};
 use super::{Output, Stream, Style};
@@ -95,9 +95,7 @@ impl Live {
     /// What went wrong. It stays visible until the stack is up to date again.
     pub fn failed(&mut self, error: &Error, at_ms: i64) {
         if self.output.json {
-            let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
-            extend(&mut document, super::print::error_json(error));
-            return self.answer(&document.to_string());
+            return self.answer(&error_document(error).to_string());
         }
         let text = error_lines(error, self.output);
         self.tell(&text);

@@ -41,12 +41,15 @@ fn fitted(text: &str, stream: &Term) -> String {
     }
 }
 
-/// Indented lines and those with columns stay whole: they are commands, which people copy, or parts of tables.
+/// Commands, which people copy, and lines with columns stay whole. Other indented lines, such as lists, keep their indent.
 fn wrapped(text: &str, columns: usize) -> String {
     let line = |line: &str| {
-        let whole = line.starts_with(' ') || line.contains("  ");
+        let text = line.trim_start();
+        let indent = &line[..line.len() - text.len()];
+        let is_list = indent.is_empty() || text.contains(", ") && !text.contains(" --") && !text.contains('\'');
+        let whole = !is_list || text.contains("  ");
         let fits = whole || console::measure_text_width(line) <= columns;
-        if fits { line.to_owned() } else { hanging("", line, columns).join("\n") }
+        if fits { line.to_owned() } else { hanging(indent, text, columns).join("\n") }
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
@@ -55,12 +58,17 @@ fn wrapped(text: &str, columns: usize) -> String {
 /// is a JSON document. Both are on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
-        let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
-        extend(&mut document, error_json(error));
-        Stream::stderr().line(document);
+        Stream::stderr().line(error_document(error));
     } else {
         Stream::stderr().line(error_lines(error, output));
     }
+}
+
+/// The JSON document of an error.
+pub(super) fn error_document(error: &Error) -> Value {
+    let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
+    extend(&mut document, error_json(error));
+    document
 }
 
 /// The `summary` line of a command that prints events and failed before its run began. It has the fields of every
@@ -78,7 +86,7 @@ pub fn failed_line(verb: &str, error: &Error) -> String {
     document.to_string()
 }
 
-pub(super) fn error_json(error: &Error) -> Value {
+fn error_json(error: &Error) -> Value {
     json!({
         "kind": error.kind,
         "exit_code": error.kind.code(),
@@ -90,7 +98,7 @@ pub(super) fn error_json(error: &Error) -> Value {
     })
 }
 
-pub(super) fn extend(document: &mut Value, with: Value) {
+fn extend(document: &mut Value, with: Value) {
     if let (Some(document), Value::Object(with)) = (document.as_object_mut(), with) {
         document.extend(with);
     }
@@ -150,6 +158,10 @@ mod tests {
         let narrow = "Two routes\ntogether: many\nrequests.\n\n  securelambda call 'POST /lambda1' --local";
         assert_eq!(wrapped(text, 14), narrow);
         assert_eq!(wrapped(text, 100), text);
+        assert_eq!(
+            wrapped("  1. Roles: these\n     role.a, role.b", 14),
+            "  1. Roles: these\n     role.a,\n     role.b"
+        );
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Hints for names that other tools use, such as `memorySize`: the stack file's name for the setting, or an
-//! alternative.
+//! alternative. Hints for values of the wrong type are in [`forms`].
 
+pub(super) mod forms;
 mod words;
 
 use super::field::Holds;
 use super::section::Section;
 use super::sections::ROOT;
-use words::{Advice, FIREWALL, WORDS, Word};
+use words::{Advice, FIREWALL, Word};
 
 /// WAF's names of managed rule groups as [`plain`] words without `awsmanagedrules`, and the stack file's names.
 const MANAGED_GROUPS: [(&str, &str); 5] = [
@@ -29,7 +30,7 @@ pub(super) fn for_key(within: &str, keys: &[&str], key: &str) -> Option<String> 
         return Some(format!("write managed_rules = [\"{group}\"]"));
     }
     let fits = |word: &&Word| word.within == within && word.words.contains(&plain.as_str());
-    let word = WORDS.iter().filter(fits).find(|word| word.keys.iter().all(|key| exists(key)))?;
+    let word = words::all().filter(fits).find(|word| word.keys.iter().all(|key| exists(key)))?;
     Some(match word.advice {
         Advice::Text(text) => text.to_owned(),
         Advice::Name => format!("did you mean `{}`?", word.keys[0].rsplit('.').next().unwrap_or_default()),
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_advised_key_exists() {
-        for word in WORDS {
+        for word in words::all() {
             for key in word.keys {
                 assert!(exists(key), "{key}");
             }
@@ -116,6 +117,8 @@ mod tests {
         let route = format!("{function}[[api.routes]]\nroute = \"GET /\"\nfunction = \"F\"\nauth = \"none\"\n");
         let pool = format!("{function}[pools.P]\n");
         let firewall = format!("{route}[firewall]\n");
+        let cors = format!("{route}[api.cors]\n");
+        let table = format!("{function}[tables.T]\n");
         for (file, words) in [
             (format!("{function}memorySize = 512"), "did you mean `memory_mb`?"),
             (format!("{function}MemorySize = 512"), "did you mean `memory_mb`?"),
@@ -147,6 +150,55 @@ mod tests {
             (format!("{pool}providers = {{ Corp = {{ attribute_mapping = {{}} }} }}"), "did you mean `attributes`?"),
             (format!("user_pool = 1\n{function}"), "[pools.NAME]"),
             (format!("provider = 1\n{function}"), "--region"),
+            (format!("websockets = 1\n{function}"), "no WebSocket APIs"),
+            (format!("state_machines = 1\n{function}"), "states:StartExecution"),
+            (format!("rules = []\n{function}"), "[[firewall.rules]]"),
+            (format!("schedules = 1\n{function}"), "trigger = { schedule = "),
+            (format!("layers = 1\n{function}"), "`layers` of a function"),
+            (format!("domains = 1\n{function}"), "as `domain` under [api]"),
+            (format!("sqs = 1\n{function}"), "[queues.NAME]"),
+            (format!("sns = 1\n{function}"), "[topics.NAME]"),
+            (format!("dynamodb = 1\n{function}"), "[tables.NAME]"),
+            (format!("vpc = 1\n{function}"), "`vpc` under [functions.NAME]"),
+            (format!("cloudfront = 1\n{function}"), "no CloudFront distribution"),
+            (format!("{cors}allow_origins = []"), "did you mean `origins`?"),
+            (format!("{cors}AllowHeaders = []"), "did you mean `headers`?"),
+            (format!("{cors}allow_credentials = true"), "did you mean `credentials`?"),
+            (format!("{cors}allow_methods = []"), "the methods of the API's routes"),
+            (format!("{cors}methods = []"), "the methods of the API's routes"),
+            (format!("{table}hash_key = 1"), "did you mean `key`?"),
+            (format!("{table}partition_key = 1"), "did you mean `key`?"),
+            (format!("{table}range_key = 1"), "did you mean `sort`?"),
+            (format!("{table}billing = 1"), "every table is on demand"),
+            (format!("{table}billing_mode = 1"), "every table is on demand"),
+            (format!("{table}existing = 1"), "with `allow`"),
+            (
+                format!("{function}trigger = {{ schedule = \"rate(1 hour)\", input = 1 }}"),
+                "[functions.NAME.environment]",
+            ),
+            (
+                format!("{function}trigger = {{ schedule = \"rate(1 hour)\", enabled = true }}"),
+                "while it is in the stack file",
+            ),
+            (format!("{function}function_url = true"), "[[api.routes]]"),
+            (format!("{function}snap_start = true"), "`provisioned_concurrency`"),
+            (format!("{function}efs = 1"), "mounts no file system"),
+            (format!("{function}maximum_retry_attempts = 1"), "`on_failure`"),
+            (format!("{function}event_invoke_config = {{}}"), "`on_failure`"),
+            (format!("{function}release = 1"), "[environments.NAME]"),
+            ("[queues.Q]\ndelay_seconds = 1\n".to_owned(), "as DelaySeconds"),
+            ("[queues.Q]\ndead_letter_queue = \"D\"\n".to_owned(), "write dead_letter_after = 5"),
+            ("[queues.Q]\nmaxReceiveCount = 5\n".to_owned(), "did you mean `dead_letter_after`?"),
+            ("[plans.P]\nthrottle = {}\n".to_owned(), "`rate_limit` and `burst_limit`"),
+            ("[plans.P]\nroutes = []\n".to_owned(), "`key = true`"),
+            ("[plans.P]\napis = []\n".to_owned(), "`key = true`"),
+            ("[authorizers.A]\ntype = \"token\"\n".to_owned(), "an authorizer is always a function"),
+            (format!("{route}[api.domain]\nbase_path = \"v1\"\n"), "a domain has no base path"),
+            (
+                "[[api.routes]]\nroute = \"GET /\"\nauth = \"none\"\nintegration = { mock = { headers = {} } }\n"
+                    .to_owned(),
+                "use a function to send headers",
+            ),
             ("[secrets.S]\nKEY = { value = \"x\" }\n".to_owned(), "never in the stack file"),
         ] {
             let said = help(&file);

@@ -1,9 +1,9 @@
 //! The parts that all checks of a whole stack share. Each section has its own checks.
 
 use super::Stack;
-use super::diagnostic::{Diagnostic, SpanMap};
+use super::diagnostic::Diagnostic;
 use super::field::Key;
-use super::reader::suggest;
+use super::reader::{Reader, suggest};
 use crate::scope::Scope;
 
 /// A stack that was read, and the mistakes that the checks of the whole stack found.
@@ -12,12 +12,12 @@ pub(super) struct Checks<'a> {
     /// A scope whose partition, account and region have their greatest length. Sizes are compared with AWS's limits in
     /// this scope, because the real values are not known yet.
     pub longest: Scope,
-    places: &'a SpanMap,
+    reader: &'a Reader,
     flaws: Vec<Diagnostic>,
 }
 
 impl<'a> Checks<'a> {
-    pub(super) fn of(stack: &'a Stack, places: &'a SpanMap) -> Self {
+    pub(super) fn of(stack: &'a Stack, reader: &'a Reader) -> Self {
         let longest = Scope {
             partition: "aws-us-gov".into(),
             account: "123456789012".into(),
@@ -25,7 +25,7 @@ impl<'a> Checks<'a> {
             stack: stack.name.clone(),
             ..Scope::default()
         };
-        Self { stack, longest, places, flaws: Vec::new() }
+        Self { stack, longest, reader, flaws: Vec::new() }
     }
 
     pub(super) fn flaws(self) -> Vec<Diagnostic> {
@@ -43,11 +43,21 @@ impl<'a> Checks<'a> {
 
     /// Whether the stack file has this key, as in `functions.Hello.trigger`.
     pub(super) fn is_written(&self, place: &str) -> bool {
-        self.places.has(place)
+        self.reader.places.has(place)
+    }
+
+    /// Whether the value of this key is not known, because the key is misspelt or its value has the wrong type. Nothing
+    /// that follows from such a key is reported.
+    pub(super) fn is_unread(&self, place: &str, key: &str) -> bool {
+        self.reader.is_unread(place, key)
     }
 
     /// Reports a name that no entry of these sections has. `what` is the kind of entry that the name should refer to.
+    /// Entries of a section whose own name is misspelt are not known.
     pub(super) fn exists(&mut self, place: String, what: &str, name: &str, sections: &[&Key]) {
+        if sections.iter().any(|section| self.reader.is_unread("", section.name)) {
+            return;
+        }
         let known = self.names(sections);
         self.one_of(place, what, name, &known);
     }
@@ -62,6 +72,6 @@ impl<'a> Checks<'a> {
 
     /// The names in these sections. Entries with mistakes of their own count too.
     fn names(&self, sections: &[&Key]) -> Vec<&'a str> {
-        sections.iter().flat_map(|section| self.places.names(section.name)).collect()
+        sections.iter().flat_map(|section| self.reader.places.names(section.name)).collect()
     }
 }

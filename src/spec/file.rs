@@ -44,11 +44,14 @@ pub fn read(text: &str, environment: Option<&str>) -> Result<(Stack, SpanMap), V
                     `securelambda init` writes a file with every key. To remove a stack, run `securelambda down`";
         reader.diagnostic(&(0..0), "the stack file describes nothing to build", Some(help.to_owned()));
     }
-    let mut checks = Checks::of(&stack, &reader.places);
+    let mut checks = Checks::of(&stack, &reader);
     stack.check(&mut checks);
     for flaw in checks.flaws() {
         reader.flaw(flaw);
     }
+    let consequences: Vec<bool> = reader.mistakes.iter().map(|mistake| reader.is_consequence(mistake)).collect();
+    let mut consequences = consequences.into_iter();
+    reader.mistakes.retain(|_| consequences.next() != Some(true));
     if reader.mistakes.is_empty() {
         return Ok((stack, reader.places));
     }
@@ -60,4 +63,32 @@ pub fn read(text: &str, environment: Option<&str>) -> Result<(Stack, SpanMap), V
 fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     start..text.ceil_char_boundary(span.end.clamp(start, text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_misspelt_key_is_one_mistake() {
+        let whole = "[stack]\nname = \"demo\"\n[functions.Hello]\nsource = \"hello\"\n[pools.Users]\n\
+                     [[api.routes]]\nroute = \"GET /hello\"\nfunction = \"Hello\"\npool = \"Users\"\n";
+        assert!(parse(whole).is_ok());
+        for (right, misspelt) in [
+            ("source", "sorce"),
+            ("[pools.Users]", "[pool.Users]"),
+            ("[functions.Hello]", "[funktions.Hello]"),
+            ("route = ", "rout = "),
+            ("function = ", "functon = "),
+            ("pool = ", "poll = "),
+            ("name = ", "nam = "),
+        ] {
+            let mistakes = parse(&whole.replace(right, misspelt)).expect_err(misspelt);
+            let said: Vec<&str> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+            assert!(said.len() == 1 && said[0].contains("has no key"), "{misspelt}: {said:?}");
+        }
+        // What a table lacks is said if no other key could be meant.
+        let mistakes = parse(&whole.replace("source", "quite_other")).expect_err("two mistakes");
+        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    }
 }

@@ -166,17 +166,17 @@ pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item
     found.map(|(name, _)| name)
 }
 
-/// Lets the users of an identity pool call exactly the methods with these ARNs, and adds the statements in `granted`.
+/// Lets the users of an identity pool call exactly the methods with these ARNs, and adds the statements in `granted`. A
+/// policy without any permission denies everything, because IAM refuses a policy without statements.
 pub fn callers(arns: &[String], granted: impl IntoIterator<Item = serde_json::Value>) -> Policy {
-    let invoke = (!arns.is_empty()).then(|| {
-        json!({
-            "Sid": "CallOwnRoutes",
-            "Effect": "Allow",
-            "Action": "execute-api:Invoke",
-            "Resource": arns,
-        })
-    });
-    Policy::new(invoke.into_iter().chain(granted))
+    let invoke = (!arns.is_empty()).then(
+        || json!({ "Sid": "CallOwnRoutes", "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": arns }),
+    );
+    let mut statements: Vec<serde_json::Value> = invoke.into_iter().chain(granted).collect();
+    if statements.is_empty() {
+        statements.push(json!({ "Sid": "AllowNothing", "Effect": "Deny", "Action": "*", "Resource": "*" }));
+    }
+    Policy::new(statements)
 }
 
 /// Every function's policy before its resources exist. ARNs follow from names, with two exceptions: AWS chooses the

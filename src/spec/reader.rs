@@ -2,6 +2,7 @@
 //! range, unknown keys.
 
 mod lists;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,11 +10,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::advice;
+use super::advice::{self, forms};
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Flag, Holds, Key, List, NamedTexts, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
-    Required, Text, TextOr, Word, WordList,
+    Flag, Holds, Key, NamedTexts, Nested, Number, OnlyTrue, OptionalNumber, Reasons, Required, Text, TextOr,
 };
 use super::section::Section;
 use super::{Posture, rules};
@@ -26,6 +26,16 @@ pub(super) struct Reader {
     pub(super) places: SpanMap,
     /// Decides the defaults. It is read before every other key.
     pub(super) posture: Posture,
+    unread: Vec<Unread>,
+}
+
+/// A key whose value is not known: it is misspelt, or the value has the wrong type.
+struct Unread {
+    /// The table's span and place.
+    span: Range<usize>,
+    path: String,
+    /// The key that was probably meant.
+    key: &'static str,
 }
 
 /// A table of the stack file.
@@ -111,7 +121,8 @@ impl Reader {
         section: &'static dyn Section,
     ) -> Option<Table<'a>> {
         let DeValue::Table(table) = item.get_ref() else {
-            self.diagnostic(&item.span(), format!("{called} must be a table, not {}", kind(item)), None);
+            let help = forms::of(section.what(), &path).unwrap_or_else(|| forms::keys(section));
+            self.diagnostic(&item.span(), format!("{called} must be a table, not {}", kind(item)), Some(help));
             return None;
         };
         let table = Table { span: item.span(), entries: table, path, what: section.what().to_owned() };
@@ -123,14 +134,33 @@ impl Reader {
     pub(super) fn known(&mut self, table: &Table, section: &'static dyn Section) {
         let (what, keys): (_, Vec<&str>) = (section.what(), section.keys().iter().map(|key| key.name).collect());
         for key in table.entries.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
-            let near = || nearest(key.get_ref(), &keys).map(|near| format!("did you mean `{near}`?"));
-            let all = || match keys.as_slice() {
-                [] => format!("{what} has no settings"),
-                keys => format!("{what} has the keys {}", keys.join(", ")),
-            };
+            let near = nearest(key.get_ref(), &keys);
+            if let Some(meant) = near.filter(|meant| table.entries.get(*meant).is_none()) {
+                self.cannot_read(table, meant);
+            }
+            let near = || near.map(|near| format!("did you mean `{near}`?"));
+            let all = || forms::keys(section);
             let help = advice::for_key(what, &keys, key.get_ref()).or_else(near).unwrap_or_else(all);
             self.diagnostic(&key.span(), format!("{what} has no key `{}`", key.get_ref()), Some(help));
         }
+    }
+
+    /// Remembers that the value of a key is not known.
+    pub(super) fn cannot_read(&mut self, table: &Table, key: &'static str) {
+        self.unread.push(Unread { span: table.span.clone(), path: table.path.clone(), key });
+    }
+
+    /// Whether a mistake is only the consequence of a key whose value is not known: it says what the whole table lacks.
+    pub(super) fn is_consequence(&self, mistake: &Diagnostic) -> bool {
+        self.unread.iter().any(|unread| match mistake.key.as_str() {
+            "" => mistake.span == Some(unread.span.clone().into()),
+            key => key == unread.path,
+        })
+    }
+
+    /// Whether the value of a key of the table at this place is not known. An empty place is the whole file.
+    pub(super) fn is_unread(&self, place: &str, key: &str) -> bool {
+        self.unread.iter().any(|unread| unread.path == place && unread.key == key)
     }
 
     /// The table in a key, if the key is given.
@@ -146,7 +176,8 @@ impl Reader {
         let form = if let Holds::Named(form, _) = key.key.holds { form } else { rules::NAME };
         let Some(item) = root.get(&key.key) else { return Vec::new() };
         let DeValue::Table(values) = item.get_ref() else {
-            self.diagnostic(&item.span(), format!("{section} must be a table, not {}", kind(item)), None);
+            let help = format!("write each as [{section}.NAME]");
+            self.diagnostic(&item.span(), format!("{section} must be a table, not {}", kind(item)), Some(help));
             return Vec::new();
         };
         let mut named = Vec::new();
@@ -215,7 +246,8 @@ impl Reader {
     /// Text that must be given. `None` means that a mistake was reported.
     pub(super) fn required(&mut self, table: &Table, key: &Required) -> Option<Located> {
         if table.get(&key.key).is_none() {
-            self.diagnostic(&table.span, format!("{} lacks `{}`", table.what, key.key.name), None);
+            let help = forms::of(&table.what, &table.path);
+            self.diagnostic(&table.span, format!("{} lacks `{}`", table.what, key.key.name), help);
         }
         self.filled(table, &key.key)
     }
@@ -294,7 +326,7 @@ impl Reader {
     fn texts_by_name(&mut self, table: &Table, key: &Key, wanted: &str) -> BTreeMap<String, Located> {
         let Some(item) = table.get(key) else { return BTreeMap::new() };
         let DeValue::Table(entries) = item.get_ref() else {
-            self.wrong(item, key.name, "a table");
+            self.misformed(item, key.name, "a table", forms::by_name(key));
             return BTreeMap::new();
         };
         let mut texts = BTreeMap::new();
@@ -309,52 +341,6 @@ impl Reader {
         texts
     }
 
-    /// The value that a word stands for. `None` if the key is left out or wrong.
-    fn choice<T: Copy>(&mut self, table: &Table, key: &Key, words: &[&str], values: &[T]) -> Option<T> {
-        let item = table.get(key)?;
-        self.remember(table.at(key), item.span());
-        let word = self.string(item, key.name)?;
-        let found = words.iter().zip(values).find(|(known, _)| **known == word).map(|(_, value)| *value);
-        if found.is_none() {
-            let near = || nearest(&word, words).map(|near| format!("did you mean \"{near}\"?"));
-            let help = advice::for_value(key.name, words, &word).or_else(near);
-            self.diagnostic(&item.span(), format!("`{}` must be one of {}", key.name, words.join(", ")), help);
-        }
-        found
-    }
-
-    /// The value that a word stands for, or the default.
-    pub(super) fn word<T: Copy>(&mut self, table: &Table, key: &Word<T>) -> T {
-        let default = self.default(key.values[0], key.values[key.hardened]);
-        self.choice(table, &key.key, key.words, key.values).unwrap_or(default)
-    }
-
-    pub(super) fn optional_word<T: Copy>(&mut self, table: &Table, key: &OptionalWord<T>) -> Option<T> {
-        self.choice(table, &key.key, key.words, key.values)
-    }
-
-    /// The values that the words stand for, in the order of the declaration, or the default.
-    pub(super) fn words<T: Copy>(&mut self, table: &Table, key: &WordList<T>) -> Vec<T> {
-        let texts = self.list(table, &List { key: key.key });
-        if let Some(item) = table.get(&key.key)
-            && matches!(item.get_ref(), DeValue::Array(items) if items.is_empty())
-        {
-            let message = format!("`{}` must have at least one of {}", key.key.name, key.words.join(", "));
-            self.diagnostic(&item.span(), message, None);
-        }
-        for (text, span) in texts.iter().filter(|(text, _)| !key.words.contains(&text.as_str())) {
-            let message = format!("`{}` takes {}, not {text}", key.key.name, key.words.join(", "));
-            let help = advice::for_value(key.key.name, key.words, text).unwrap_or_else(|| suggest(text, key.words));
-            self.diagnostic(span, message, Some(help));
-        }
-        let default = self.default(key.default, key.hardened);
-        let given = |word: &str| match table.get(&key.key) {
-            Some(_) => texts.iter().any(|(text, _)| text == word),
-            None => default.contains(&word),
-        };
-        key.words.iter().zip(key.values).filter(|(word, _)| given(word)).map(|(_, value)| *value).collect()
-    }
-
     /// The default of a key in this file.
     fn default<T>(&self, baseline: T, hardened: T) -> T {
         match self.posture {
@@ -363,12 +349,12 @@ impl Reader {
         }
     }
 
-    /// The value that a word in a route's `auth` stands for. `None` if the key is left out or wrong.
-    pub(super) fn caller<S: Section, T: Copy>(&mut self, table: &Table, key: &AuthKey<S, T>) -> Option<T> {
-        self.choice(table, &key.key, key.words, key.values)
+    pub(super) fn wrong(&mut self, item: Item, name: &str, wanted: &str) {
+        self.misformed(item, name, wanted, None);
     }
 
-    pub(super) fn wrong(&mut self, item: Item, name: &str, wanted: &str) {
-        self.diagnostic(&item.span(), format!("`{name}` must be {wanted}, not {}", kind(item)), None);
+    /// Reports a value of the wrong type. The help shows the right form.
+    pub(super) fn misformed(&mut self, item: Item, name: &str, wanted: &str, help: Option<String>) {
+        self.diagnostic(&item.span(), format!("`{name}` must be {wanted}, not {}", kind(item)), help);
     }
 }

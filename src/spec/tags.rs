@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::advice::forms;
 use super::field::TagTexts;
 use super::reader::{Reader, Table};
 
@@ -27,7 +28,7 @@ impl Reader {
     pub(super) fn tags(&mut self, table: &Table, key: &TagTexts) -> BTreeMap<String, String> {
         let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
         let DeValue::Table(entries) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a table");
+            self.misformed(item, key.key.name, "a table", forms::by_name(&key.key));
             return BTreeMap::new();
         };
         let mut tags = BTreeMap::new();

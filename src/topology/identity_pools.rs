@@ -303,6 +303,8 @@ mod tests {
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
         assert_eq!(policies::callers(&["arn:a".into()], []).statements().count(), 1);
-        assert_eq!(policies::callers(&[], []).statements().count(), 0);
+        // IAM takes no policy without statements.
+        let nothing = policies::callers(&[], []);
+        assert_eq!(nothing.statement("AllowNothing").expect("one statement")["Effect"], "Deny");
     }
 }

@@ -17,7 +17,7 @@ use crate::aws::lambda::Function;
 use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
-use crate::spec::{Api, Stack, Variable};
+use crate::spec::{Api, Stack, UNNAMED, Variable};
 
 /// Everything that a variable can refer to, by its name in the stack file.
 pub(super) struct References {
@@ -25,8 +25,8 @@ pub(super) struct References {
     pub identity_pools: BTreeMap<String, PoolCaller>,
     rest_apis: RestApis,
     http_apis: HttpApis,
-    /// The URLs of the APIs, by the API's name.
-    urls: BTreeMap<String, Url>,
+    /// The name and the URL of each API, by the name that variables use.
+    urls: BTreeMap<String, (Option<String>, Url)>,
     queues: Queues,
     queue_urls: QueueUrls,
     scope: Scope,
@@ -129,7 +129,11 @@ impl References {
         queues: Queues,
     ) -> Self {
         let Input { stack, scope, endpoint, .. } = from;
-        let urls = stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, api)));
+        let called = stack.all_apis().map(|(name, _)| name.unwrap_or(UNNAMED));
+        let urls = called.filter_map(|called| {
+            let (name, api) = stack.api_called(called)?;
+            Some((called.to_owned(), (name.map(str::to_owned), Url::of(endpoint, scope, api))))
+        });
         Self {
             pools,
             identity_pools,
@@ -165,7 +169,10 @@ impl References {
             }
             Variable::IdentityPoolId(pool) => Reference::IdentityPoolId(self.identity_pools.get(pool)?.pool),
             Variable::Queue(queue) => Reference::Queue(*self.queues.get(queue)?, self.queue_urls.clone()),
-            Variable::Url(api) => Reference::Url(*self.rest_apis.get(&Some(api.clone()))?, self.urls.get(api)?.clone()),
+            Variable::Url(called) => {
+                let (api, url) = self.urls.get(called)?;
+                Reference::Url(*self.rest_apis.get(api)?, url.clone())
+            }
             Variable::ApiId(api) => match self.rest_apis.get(api) {
                 Some(rest) => Reference::RestApiId(*rest),
                 None => Reference::HttpApiId(*self.http_apis.get(api)?),

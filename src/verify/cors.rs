@@ -14,7 +14,7 @@ use super::test_users::marker;
 use super::{Check, Layer, Verdict, evidence};
 use crate::probe::{Answer, Body, HeaderNames, Request};
 use crate::secret::SecretValue;
-use crate::spec::{Auth, Cors, RouteTarget};
+use crate::spec::{ApiKind, Auth, Cors, RouteTarget};
 
 /// An origin that no stack file allows. No page can have it, because its host name is reserved.
 const STRANGER: &str = "https://securelambda-verify.invalid";
@@ -27,7 +27,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
         let Some(cors) = &api.1.cors else { continue };
         let mut seen = BTreeSet::new();
         for target in Target::all(api) {
-            if seen.insert(&target.route.path) && target.route.method != "OPTIONS" {
+            if target.route.method != "OPTIONS" && seen.insert(&target.route.path) {
                 units.push(async move { preflights(context, target, cors).await }.boxed());
             }
             units.push(async move { answers(context, target, cors).await }.boxed());
@@ -41,12 +41,13 @@ fn allows(answer: &Answer, origin: &str) -> bool {
     answer.headers.get(ORIGIN).is_some_and(|allowed| allowed == origin || allowed == "*")
 }
 
-/// The evidence of an answer. The gateway answers OPTIONS itself, although this answer has none of the marks of a
-/// refusal.
+/// The evidence of an answer. The gateway answers OPTIONS itself, unless a route of a REST API takes it, although its
+/// answer has none of the marks of a refusal.
 fn shown(context: &VerifyContext<'_>, target: Target<'_>, request: &Request<'_>, answer: &Answer) -> String {
     let allowed = answer.headers.get(ORIGIN).unwrap_or("none");
     let destination = context.destination(target);
-    let by_gateway = request.method == "OPTIONS" || destination.is_of_gateway(answer);
+    let of_route = target.api.kind == ApiKind::Rest && !target.api.preflight_paths().contains(&&*target.route.path);
+    let by_gateway = request.method == "OPTIONS" && !of_route || destination.is_of_gateway(answer);
     format!("{}; {ORIGIN}: {allowed}", evidence::received(answer, destination.sender(by_gateway)))
 }
 

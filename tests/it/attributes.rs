@@ -156,7 +156,7 @@ fn users_sign_in_with_what_the_stack_file_says() {
         user.write("securelambda.toml", &file("\"email\""));
         user.run(&["up", "--yes"]).ends(4).says("AWS cannot change").says("nothing was changed");
         user.write("securelambda.toml", &file(sign_in));
-        user.run(&["remove-user", name]).ends(0).says("was removed");
+        user.run(&["remove-user", "--yes", name]).ends(0).says("was removed");
         user.run(&["down", "--yes"]).ends(0);
     }
 }

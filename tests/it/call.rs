@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
@@ -29,19 +30,34 @@ const ECHO: &str = r#"export const handler = async (event) => ({
     type: event.headers["Content-Type"] ?? event.headers["content-type"],
     body: event.body,
     base64: event.isBase64Encoded,
+    api: process.env.API,
   }),
 });
+"#;
+
+/// Bytes that are not text, or, without a picture, an answer in a form that REST APIs do not take.
+const ODD: &str = r#"export const handler = async (event) => event.queryStringParameters?.picture
+  ? { statusCode: 200, headers: { "Content-Type": "image/png" }, isBase64Encoded: true, body: "iVBORw0KGgr/AA==" }
+  : { hello: 1 };
 "#;
 
 const STACK: &str = r#"[stack]
 name = "calls"
 [functions.Echo]
 source = "echo"
+environment = { API = { url = "api" } }
+[functions.Odd]
+source = "odd"
 [pools.People]
 [identity_pools.Signers]
 pool = "People"
 invokes = ["GET /signed/{id}"]
 [api]
+binary = ["application/octet-stream", "image/png"]
+[[api.routes]]
+route = "GET /odd"
+function = "Odd"
+auth = "none"
 [[api.routes]]
 route = "GET /echo/{id}"
 function = "Echo"
@@ -65,6 +81,7 @@ fn someone(account: &str, endpoint: &str) -> User {
     let user = User::of(account, endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.write("securelambda.toml", STACK);
     user.write("echo/index.mjs", ECHO);
+    user.write("odd/index.mjs", ODD);
     user.run(&["up", "--yes"]).ends(0);
     user
 }
@@ -125,6 +142,14 @@ fn a_request_arrives_as_it_was_asked_for() {
     assert_eq!(piped["body"]["type"], "application/octet-stream", "{piped}");
     let sent = data("@picture.png", "");
     assert_eq!(sent["type"], "application/octet-stream", "{sent}");
+    // A type of `binary` arrives byte for byte, and so does an answer that the request accepts.
+    let whole = base64::engine::general_purpose::STANDARD.encode(b"\x89PNG\r\n\xff\0");
+    assert_eq!((&sent["base64"], &sent["body"]), (&json!(true), &json!(whole)), "{sent}");
+    let picture = output(&user, b"", &["call", "GET /odd?picture=1", "--header", "Accept: image/png"]);
+    assert_eq!(picture.stdout, b"\x89PNG\r\n\x1a\n\xff\0", "{picture:?}");
+    user.run(&["call", "GET /odd"]).ends(1).says("502").says("its response has the wrong format");
+    let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+    assert_eq!(sent["api"], outputs["api"]["base_url"], "a function knows the URL of [api]");
 
     // A token, and a signature with the credentials of the identity pool.
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", "People", "--password-stdin"]).ends(0);

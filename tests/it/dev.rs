@@ -136,6 +136,16 @@ fn saved_files_are_live_and_mistakes_wait_for_their_correction() {
     let status = developer.dev.0.wait().unwrap();
     assert_eq!(status.code(), Some(0));
     developer.user.run(&["status", "--local", "--detailed-exitcode"]).ends(0);
+    // After a reset or a crash, the emulator's contents have another id.
+    let contents = cache().join("contents");
+    let before = std::fs::read_to_string(&contents).unwrap();
+    std::fs::write(&contents, "other").unwrap();
+    for command in [&["status"][..], &["users"], &["call", "GET /hello"], &["outputs"], &["verify"]] {
+        let ran = developer.user.run(&[command, &["--local"]].concat());
+        assert_eq!(ran.code, if command == ["outputs"] { 0 } else { 6 }, "{command:?}: {}", ran.stderr);
+        assert!(command == ["outputs"] || ran.stderr.contains("the emulator was restarted without"), "{}", ran.stderr);
+    }
+    std::fs::write(&contents, before).unwrap();
     developer.user.run(&["down", "--local"]).ends(0).says("0 left").says("The emulator is still running");
 }
 

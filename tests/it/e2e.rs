@@ -36,7 +36,8 @@ fn call(user: &User, input: &str, args: &[&str]) -> (CommandOutput, u64) {
 fn the_tutorial_is_built_called_and_removed() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
-    let outputs = up(&user)["outputs"].clone();
+    let built = up(&user);
+    let outputs = built["outputs"].clone();
     assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 2);
 
     // A user in each pool. Adding one twice is no error if that is meant.
@@ -86,19 +87,20 @@ fn the_tutorial_is_built_called_and_removed() {
     let ran = user.run(&["add-user", "gil@example.com", "--pool", "MyUserPool2", "--generate"]).ends(0);
     user.run_with(&ran.stdout, &["token", "gil@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(0);
     for gone in ["sue", "ivy", "gil"] {
-        user.run(&["remove-user", &format!("{gone}@example.com"), "--pool", "MyUserPool2"]).ends(0);
+        user.run(&["remove-user", "--yes", &format!("{gone}@example.com"), "--pool", "MyUserPool2"]).ends(0);
     }
 
     // Users are listed and removed. Removing one twice is no error.
     let users = user.run(&["users", "--json"]).ends(0).json();
     assert_eq!(users["users"].as_array().unwrap().len(), 2);
     for result in ["removed", "absent"] {
-        let ran = user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool2", "--json"]).ends(0);
+        let ran = user.run(&["remove-user", "--yes", "ada@example.com", "--pool", "MyUserPool2", "--json"]).ends(0);
         assert_eq!(ran.json()["result"], result);
     }
 
     let summary = user.run(&["down", "--yes", "--json"]).ends(0).summary();
     assert_eq!(summary["left"], serde_json::json!([]));
+    assert_eq!(summary["counts"]["deleted"], built["counts"]["created"], "what is made is removed: {summary}");
     assert!(!user.records_resources());
     assert_eq!(left_in(&user), Vec::<String>::new());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
@@ -119,7 +121,7 @@ fn assert_every_json_answer_has_a_schema_version(user: &User, token: &str) {
         &["up"],
         &["token", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"],
         &["add-user", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin", "--reset-password"],
-        &["remove-user", "nobody@example.com", "--pool", "MyUserPool1"],
+        &["remove-user", "--yes", "nobody@example.com", "--pool", "MyUserPool1"],
         &["call", "POST /lambda1", "--token-stdin", "--data", r#"{"name":"Ada"}"#],
     ] {
         let input = if args[0] == "call" { token } else { PASSWORD };
@@ -158,7 +160,7 @@ fn down_removes_everything_without_the_state_file() {
     let user = someone();
     up(&user);
     std::fs::remove_file(user.state()).unwrap();
-    user.run(&["status"]).ends(6);
+    user.run(&["status"]).ends(10).says("up --adopt");
     user.run(&["down", "--yes", "--adopt"]).ends(0).says("0 left");
     assert_eq!(left_in(&user), Vec::<String>::new());
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::services::Usage;
@@ -13,7 +14,7 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::iam::{allows, policies};
 use crate::support::inventory::inventory;
 use crate::support::program::User;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{CallOutcome, Proxy};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
@@ -288,6 +289,51 @@ fn the_client_is_removed_without_a_state_and_its_pool_may_be_gone() {
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
     let gone = call(&user, "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": pool }));
     assert!(gone.get("Error").is_some());
+}
+
+/// Whatever is lost of the calls for the client, the pool has one client of the stack after the next `up`, and none after
+/// `down`.
+#[test]
+fn an_interrupted_run_leaves_no_client_in_the_pool() {
+    for (operation, outcome) in [
+        ("CreateUserPoolClient", CallOutcome::AnswerLost),
+        ("CreateUserPoolClient", CallOutcome::HungBefore),
+        ("CreateUserPoolClient", CallOutcome::HungAfter),
+        ("DeleteUserPoolClient", CallOutcome::AnswerLost),
+        ("DeleteUserPoolClient", CallOutcome::HungBefore),
+        ("DeleteUserPoolClient", CallOutcome::HungAfter),
+    ] {
+        let account = account();
+        let owner = User::of(&account, &endpoint());
+        let (pool, _) = their_pool(&owner);
+        let before = whole(&owner, &pool);
+        let cut = matches!(outcome, CallOutcome::HungBefore | CallOutcome::HungAfter);
+        let case = format!("{operation} {outcome:?}");
+        let proxy = Proxy::for_first_call(operation, outcome);
+        let user = User::of(&account, &proxy.endpoint);
+        write(&user, &format!("existing = \"{pool}\""));
+        let run = |args: &[&str]| {
+            let mut run = user.start(args);
+            if cut && proxy.hangs_within(Duration::from_secs(30)) {
+                run.signal(Signal::KILL);
+            }
+            run.0.wait().unwrap();
+        };
+        run(&["up", "--yes"]);
+        if operation.starts_with("Create") {
+            user.run(&["up", "--yes"]).ends(0);
+            let listed = accepted(
+                &owner,
+                "cognito-idp",
+                "list_user_pool_clients",
+                &json!({ "UserPoolId": pool, "MaxResults": 60 }),
+            );
+            assert_eq!(listed["UserPoolClients"].as_array().unwrap().len(), 2, "{case}: {listed}");
+        }
+        run(&["down", "--yes", "--purge"]);
+        user.run(&["down", "--yes", "--purge"]).ends(0);
+        assert_eq!(whole(&owner, &pool), before, "{case}");
+    }
 }
 
 /// The pool carries no tag of the stack, and may carry another stack's.

@@ -532,7 +532,7 @@ fn the_log_of_the_web_acl_is_made_repaired_and_removed() {
     user.run(&["up", "--yes"]).ends(0);
     // Without the state file, the log is found with its web ACL.
     let swept = user.on_another_machine(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
-    swept.run(&["sweep", "--yes", "--stack", "walled", "--purge"]);
+    swept.run(&["sweep", "--yes", "--adopt", "--stack", "walled", "--purge"]);
     let left = moto.inventory();
     assert!(["wafv2.web_acl", "wafv2.ip_set", "logs.group"].iter().all(|kind| left[*kind] == json!([])), "{left}");
 }

@@ -61,7 +61,7 @@ fn sweep_removes_everything_that_moto_can_remove() {
         user.run(&["up", "--yes", "--blueprint", blueprint]);
         assert!(resources(&moto.inventory()).len() > 5, "{blueprint}");
         let swept = user.on_another_machine(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
-        let swept = swept.run(&["sweep", "--yes", "--stack", stack, "--purge"]);
+        let swept = swept.run(&["sweep", "--yes", "--adopt", "--stack", stack, "--purge"]);
         assert_eq!(resources(&moto.inventory()), [], "{blueprint} ended with {}:\n{}", swept.code, swept.stderr);
         assert!([0, 4].contains(&swept.code), "{}: {}", swept.code, swept.stderr);
     }

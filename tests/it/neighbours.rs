@@ -113,7 +113,7 @@ fn without_tags(answer: &mut Value) -> bool {
 fn sweep(owner: &User, rules: &Arc<OnlyLists>, code: i32) -> BTreeSet<String> {
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(rules) as _);
     let operator = owner.on_another_machine(&proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
-    let summary = operator.run(&["sweep", "--stack", "demo", "--yes", "--json"]).ends(code).summary();
+    let summary = operator.run(&["sweep", "--stack", "demo", "--yes", "--adopt", "--json"]).ends(code).summary();
     let unread = summary["not_looked_for"].as_array().unwrap().iter();
     unread.map(|unread| unread["kind"].as_str().unwrap().to_owned()).collect()
 }

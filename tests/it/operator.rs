@@ -111,6 +111,16 @@ function = "News"
 pool = "Staff"
 key = true
 rate_limit = 40
+[[api.routes]]
+route = "GET /staff"
+function = "News"
+pool = "Staff"
+groups = ["staff"]
+[[api.routes]]
+route = "GET /orders"
+function = "News"
+pool = "Staff"
+scopes = ["orders/read"]
 [firewall]
 mode = "block"
 addresses = ["203.0.113.7/32", "2001:db8::/48"]
@@ -178,7 +188,7 @@ fn the_generated_policy_suffices_for_every_command_of_the_tutorial() {
     // The emulator lacks the call, and says so only to a caller with the permission.
     user.run(&["traffic"]).ends(1).says("keeps no samples");
     user.run(&["doctor"]).ends(0);
-    user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(0);
+    user.run(&["remove-user", "--yes", "ada@example.com", "--pool", "MyUserPool1"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["sweep", "--stack", "securelambda", "--yes"]).ends(0);
@@ -205,7 +215,7 @@ fn the_generated_policy_suffices_for_the_other_blueprints() {
         user.run(&["verify"]).ends(0);
         user.run(&["logs"]).ends(0);
         user.run(&["doctor"]).ends(0);
-        user.run(&["remove-user", "ada@example.com", "--pool", pool]).ends(0);
+        user.run(&["remove-user", "--yes", "ada@example.com", "--pool", pool]).ends(0);
         user.run(&["down", "--yes"]).ends(0).says("0 left");
         user.run(&["up", "--yes"]).ends(0);
         user.run(&["sweep", "--stack", blueprint, "--yes"]).ends(0);
@@ -226,7 +236,7 @@ fn the_policy_for_one_command_suffices_for_that_command() {
         ("status", vec!["status", "--detailed-exitcode"]),
         ("add-user", [&add[..], &pool].concat()),
         ("users", vec!["users"]),
-        ("remove-user", [&["remove-user", "ivy@example.com"], &pool[..]].concat()),
+        ("remove-user", [&["remove-user", "--yes", "ivy@example.com"], &pool[..]].concat()),
         ("logs", vec!["logs"]),
         ("down", vec!["down", "--yes"]),
     ] {
@@ -393,7 +403,7 @@ impl Life<'_> {
         run(&["doctor"]);
         // This fails: the emulator keeps no samples, and an HTTP API has no firewall.
         assert_ne!(user.run(&[&["traffic"], flags].concat()).code, 0);
-        run(&["remove-user", "ivy@example.com", "--pool", pool]);
+        run(&["remove-user", "--yes", "ivy@example.com", "--pool", pool]);
         // The state was lost. Every resource gets the lineage of the new one.
         std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
         run(&["up", "--yes", "--adopt"]);

@@ -45,7 +45,7 @@ fn no_command_touches_the_stack_of_another_folder_without_adopt() {
     first.write("users.csv", "user\nbob@example.com\n");
     for command in [
         &["add-user", "bob@example.com", "--generate"][..],
-        &["remove-user", "ada@example.com"],
+        &["remove-user", "--yes", "ada@example.com"],
         &["import-users", "users.csv"],
     ] {
         first.run(command).ends(10).says("no longer belongs to the stack of this state");
@@ -54,7 +54,7 @@ fn no_command_touches_the_stack_of_another_folder_without_adopt() {
     assert!(other.run(&["users"]).ends(0).stdout.contains("ada@example.com"));
     other.run(&["add-user", "ada@example.com", "--generate"]).ends(2).says("--reset-password");
     other.run(&["add-user", "ada@example.com", "--generate", "--reset-password"]).ends(0);
-    other.run(&["remove-user", "ada@example.com"]).ends(0);
+    other.run(&["remove-user", "--yes", "ada@example.com"]).ends(0);
     first.run(&["up", "--yes", "--adopt"]).ends(0);
     other.run(&["up", "--yes"]).ends(10);
     first.run(&["down", "--yes"]).ends(0).says("0 left");

@@ -469,6 +469,11 @@ fn a_stack_whose_source_is_its_own_folder_settles() {
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["plan", "--detailed-exitcode"]).ends(0);
     assert!(Path::new(&user.state()).exists());
+    user.run(&["export", "cloudformation", "--out", "out"]).ends(0);
+    let package = std::fs::File::open(user.folder.path().join("out/packages/own-F.zip")).unwrap();
+    let package = zip::ZipArchive::new(package).unwrap();
+    let files: Vec<String> = package.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert_eq!(files, ["index.mjs"], "neither the state nor the stack file");
     user.run(&["down", "--yes"]).ends(0);
 }
 

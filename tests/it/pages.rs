@@ -87,7 +87,9 @@ fn a_user_signs_in_at_the_pages_and_calls_what_their_scopes_open() {
     user.run_with(PASSWORD, &[&["add-user"], &ada[..], &["--password-stdin"]].concat()).ends(0);
     // Without a session, a password is needed.
     user.run(&[&["token"], &ada[..]].concat()).ends(2).says("a password is required");
-    user.run(&["logout"]).ends(2).says("nobody is signed in");
+    user.run(&["token", "--pool", "Users"]).ends(2).says("needs the name of a user");
+    user.run(&["call", "GET /orders"]).ends(2).says("requires an access token").says("login --pool Users");
+    user.run(&["logout"]).ends(0).says("Nobody is signed in to Users");
     user.run(&["login"]).ends(2).says("needs somebody who signs in");
     let mut login = user.start(&["login", "--no-browser"]);
     let mut said = BufReader::new(login.0.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -105,10 +107,13 @@ fn a_user_signs_in_at_the_pages_and_calls_what_their_scopes_open() {
     assert_eq!(login.0.wait().unwrap().code(), Some(0), "{rest:?}");
 
     let token = user.run(&[&["token", "--access"], &ada[..]].concat()).ends(0).stdout;
-    let claims = claims(&token);
-    assert!(claims["scope"].as_str().unwrap().split(' ').any(|scope| scope == "orders/read"), "{claims}");
+    let access = claims(&token);
+    assert!(access["scope"].as_str().unwrap().split(' ').any(|scope| scope == "orders/read"), "{access}");
     user.run(&["call", "GET /orders", "--as", "ada@example.com"]).ends(0);
     user.run(&["call", "PUT /orders", "--as", "ada@example.com"]).ends(1);
+    // Whoever is signed in needs no name.
+    user.run(&["call", "GET /orders"]).ends(0).says("Calling as ada@example.com");
+    assert_eq!(claims(&user.run(&["token"]).ends(0).stdout)["email"], "ada@example.com");
     // The file is private, and neither the state nor any output has the session.
     let sessions = user.folder.path().join("home/.cache/securelambda/sessions");
     let file = std::fs::read_dir(&sessions).unwrap().next().unwrap().unwrap().path();
@@ -131,6 +136,7 @@ fn a_user_signs_in_at_the_pages_and_calls_what_their_scopes_open() {
     let proof = user.run(&["verify", "--json"]).ends(0).stdout;
     assert_eq!(passed(&proof, "users are sent to no other address than a callback"), 1, "{proof}");
     user.run(&["logout"]).ends(0).says("has ended");
+    user.run(&["logout"]).ends(0).says("Nobody is signed in");
     user.run(&[&["token"], &ada[..]].concat()).ends(2).says("a password is required");
     assert_eq!(outputs["pools"]["Users"]["sign_in_url"], format!("{}/oauth2/authorize", endpoint()));
     user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");

@@ -123,6 +123,56 @@ fn every_command_of_the_readme_ends_as_it_says() {
     assert!(followed > 10, "{followed} commands");
 }
 
+/// Commands that only read, so that their examples can be run one after the other.
+const READING: [&[&str]; 20] = [
+    &["validate"],
+    &["plan"],
+    &["status"],
+    &["outputs"],
+    &["users"],
+    &["groups"],
+    &["export-users"],
+    &["logs"],
+    &["graph"],
+    &["cost"],
+    &["policy"],
+    &["schema"],
+    &["doctor"],
+    &["audit"],
+    &["sweep"],
+    &["state", "list"],
+    &["state", "show"],
+    &["state", "pull"],
+    &["export", "openapi"],
+    &["export", "cloudformation"],
+];
+
+/// Parts of examples that need more than the tutorial's stack, a file, a profile, or a question.
+const MORE: [&str; 9] =
+    ["acme", "staff", "--profile", "--env", "--file", "--follow", "--permissions-boundary", "--stack", "--state"];
+
+#[test]
+fn the_examples_of_the_help_run_as_printed() {
+    let user = User::with_a_stack();
+    let mut ran = 0;
+    for command in READING {
+        let help = user.run(&[command, &["--help"]].concat()).ends(0).stdout;
+        let examples = help.lines().filter_map(|line| line.strip_prefix("  securelambda "));
+        for example in examples.filter(|example| !MORE.iter().any(|more| example.contains(more))) {
+            // A remark begins after two spaces, and what a shell does with the output is not tried.
+            let line = example.split("  ").next().unwrap().split(['>', '|']).next().unwrap();
+            let words = words(line);
+            let output = user.run(&words);
+            // The audit finds something in every stack.
+            let code = if words[0] == "audit" { 5 } else { 0 };
+            assert_eq!(output.code, code, "securelambda {line}: {}", output.stderr);
+            ran += 1;
+        }
+    }
+    assert!(ran > 25, "{ran} examples");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
 #[test]
 fn the_stack_file_of_the_readme_is_valid() {
     let user = User::bare();

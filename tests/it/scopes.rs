@@ -279,7 +279,7 @@ fn scopes_clients_and_the_domain_change_in_place() {
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);
     let other = user.on_another_machine(&endpoint());
-    other.run(&["sweep", "--stack", "scoped", "--yes"]).ends(0);
+    other.run(&["sweep", "--stack", "scoped", "--yes", "--adopt"]).ends(0);
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 

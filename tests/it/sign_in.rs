@@ -13,62 +13,12 @@ use crate::support::routes;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
-const STACK: &str = r#"
-[stack]
-name = "bureau"
-[functions.Desk]
-source = "desk"
-[functions.Claims]
-source = "claims"
-[pools.Users]
-groups = ["staff", "cooks"]
-attributes = { tenant = {} }
-scopes = { orders = ["read", "write"] }
-hooks = { pre_token = "Claims" }
-login = { domain = "bureau-login" }
-[pools.Users.clients.partner]
-secret = true
-flows = ["client-credentials"]
-scopes = ["orders/read"]
-[identity_pools.Files]
-pool = "Users"
-invokes = ["GET /signed"]
-[[identity_pools.Files.groups.staff]]
-actions = ["s3:PutObject"]
-resources = ["arn:{partition}:s3:::photos/*"]
-[[identity_pools.Files.groups.cooks]]
-actions = ["s3:GetObject"]
-resources = ["arn:{partition}:s3:::recipes/*"]
-[api]
-[[api.routes]]
-route = "GET /staff"
-function = "Desk"
-pool = "Users"
-groups = ["staff"]
-[[api.routes]]
-route = "GET /cooks"
-function = "Desk"
-pool = "Users"
-groups = ["cooks"]
-[[api.routes]]
-route = "GET /orders"
-function = "Desk"
-pool = "Users"
-scopes = ["orders/read"]
-[[api.routes]]
-route = "PUT /orders"
-function = "Desk"
-pool = "Users"
-scopes = ["orders/write"]
-[[api.routes]]
-route = "GET /mine"
-function = "Desk"
-pool = "Users"
-[[api.routes]]
-route = "GET /signed"
-function = "Desk"
-auth = "iam"
-"#;
+/// A block of code of the page about sign-in, which begins with this application.
+fn of_the_page(language: &str, number: usize) -> &'static str {
+    let page = include_str!("../../docs/sign-in.md");
+    let block = page.split(&format!("```{language}\n")).nth(number);
+    block.and_then(|rest| rest.split("```").next()).expect("the page has such a block")
+}
 
 /// Each caller, with the routes that it may call.
 const CALLERS: [(&str, &[&str]); 5] = [
@@ -105,10 +55,9 @@ fn claims(user: &User, name: &str) -> Value {
 fn every_caller_of_an_application_passes_where_it_may_and_nowhere_else() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
-    user.write("securelambda.toml", STACK);
-    user.write("desk/index.mjs", "export const handler = async () => ({ statusCode: 200, body: \"{}\" });\n");
-    let claim = "event.response = { claimsOverrideDetails: { claimsToAddOrOverride: { desk: 'north' } } };";
-    user.write("claims/index.mjs", &format!("export const handler = async (event) => {{ {claim} return event; }};\n"));
+    user.write("securelambda.toml", of_the_page("toml", 1));
+    user.write("desk/index.mjs", of_the_page("js", 1));
+    user.write("claims/index.mjs", of_the_page("js", 2));
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     for (name, group) in [("ada", Some("staff")), ("bob", Some("cooks")), ("eve", None)] {
@@ -141,9 +90,11 @@ fn every_caller_of_an_application_passes_where_it_may_and_nowhere_else() {
     user.run(&["verify"]).ends(0);
 
     // The stack file lets cooks in where staff is, takes a scope away from the program, and gives it the other one.
-    let changed = STACK.replace("groups = [\"staff\"]\n", "groups = [\"cooks\", \"staff\"]\n");
-    let changed = changed.replace("scopes = [\"orders/read\"]\n[identity", "scopes = [\"orders/write\"]\n[identity");
-    assert_ne!(changed, STACK);
+    let stack = of_the_page("toml", 1);
+    let changed = stack.replace("groups = [\"staff\"]\n", "groups = [\"cooks\", \"staff\"]\n");
+    let changed =
+        changed.replace("scopes = [\"orders/read\"]\n\n[identity", "scopes = [\"orders/write\"]\n\n[identity");
+    assert_eq!(changed.len(), stack.len() + "\"cooks\", ".len() + "write".len() - "read".len());
     user.write("securelambda.toml", &changed);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(drift(&user, &[]), []);

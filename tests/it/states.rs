@@ -143,7 +143,7 @@ fn a_state_moves_to_a_bucket_and_back_and_is_repaired() {
     user.run(&["state", "bucket", &bucket, "--yes"]).ends(0);
     user.run(&["state", "move", &place]).ends(0).says(&format!("state = \"{place}\""));
     assert!(!user.state().exists());
-    user.run(&["status"]).ends(6);
+    user.run(&["status"]).ends(10);
     let there = ["--state", place.as_str()];
     let with = |args: &[&str]| user.run(&[args, &there].concat());
     with(&["status", "--detailed-exitcode"]).ends(0);

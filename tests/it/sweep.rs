@@ -50,7 +50,13 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert_eq!(inventory(&user), before, "listing removes nothing");
 
     // Without a terminal there is no confirmation.
-    elsewhere.run(&["sweep", "--stack", "demo"]).ends(2).says("--yes");
+    elsewhere
+        .run(&["sweep", "--stack", "demo", "--yes"])
+        .ends(10)
+        .says("belong to a state that is not here")
+        .says("--adopt");
+    assert_eq!(inventory(&user), before);
+    elsewhere.run(&["sweep", "--stack", "demo", "--adopt"]).ends(2).says("--yes");
     assert_eq!(inventory(&user), before);
     elsewhere.run(&["sweep", "--stack", "dem", "--yes"]).ends(6).says("the stack dem has no resources");
     let none = elsewhere.run(&["sweep", "--stack", "dem", "--yes", "--json"]).ends(6).json();
@@ -60,7 +66,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert_eq!(document["schema_version"], 1);
     assert_eq!(document["stacks"][0]["stack"], "demo");
     assert_eq!(document["stacks"][0]["state_file"], Value::Null);
-    let swept = elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
+    let swept = elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--adopt"]).ends(0).says("0 left");
     let at = |id: &str| swept.stderr.find(&format!("deleted   {id}")).unwrap();
     assert!(
         at("firewall.association") < at("firewall.web-acl") && at("firewall.web-acl") < at("firewall.addresses-v4")
@@ -167,7 +173,7 @@ fn sweep_removes_incomplete_and_duplicate_resources() {
     for kind in ["cognito.user_pool", "apigateway.rest_api", "iam.role", "iam.role_policy", "wafv2.association"] {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
-    user.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
+    user.run(&["sweep", "--stack", "demo", "--yes", "--adopt"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), ["apigateway.rest_api stranger"]);
     let attached = botocore::call(&user, "wafv2", "get_web_acl_for_resource", &json!({ "ResourceArn": stage }));
     assert!(attached.get("WebACL").is_none(), "nothing stands in front of the stranger's stage: {attached}");
@@ -239,7 +245,7 @@ fn a_resource_that_cannot_be_deleted_is_listed_with_a_removal_command() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
-    let swept = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4).says("3 left");
+    let swept = ann.run(&["sweep", "--stack", "demo", "--yes", "--adopt"]).ends(4).says("3 left");
     let swept = swept.says("remains: logs.InternalLambda (logs.group) arn:aws:logs:");
     let swept =
         swept.says("aws logs delete-log-group --log-group-name /aws/lambda/demo-InternalLambda --region eu-central-1");
@@ -262,9 +268,10 @@ fn sweep_reports_a_service_that_cannot_be_listed_and_ends_with_4() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "wafv2:ListIPSets");
-    let ran = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4);
+    let ran = ann.run(&["sweep", "--stack", "demo", "--yes", "--adopt"]).ends(4);
     let ran = ran.says("could not be listed: wafv2.ip_set").says("(call: wafv2 ListIPSets)");
-    ran.says("some services could not be listed, so resources may remain").says("`securelambda sweep --stack demo`");
+    ran.says("some services could not be listed, so resources may remain")
+        .says("`securelambda sweep --stack demo --adopt`");
     let ran = ann.run(&["sweep"]).ends(4).says("could not be listed: wafv2.ip_set");
     ran.says("some services could not be listed, so there may be more");
     assert_eq!(inventory(&user), ["wafv2.ip_set demo-addresses-v4"]);

@@ -42,6 +42,9 @@ pub struct State {
     /// A digest of the user's files, from which the last run that changed the stack was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
+    /// The contents of an emulator that the stack is a part of. Other contents do not have the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulator: Option<String>,
     /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
     /// The records of the resources, by id within the stack.
@@ -287,6 +290,7 @@ impl State {
             lineage: None,
             takeover: None,
             applied: None,
+            emulator: None,
             expires: None,
             serial: 0,
             resources: BTreeMap::new(),

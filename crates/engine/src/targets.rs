@@ -105,8 +105,18 @@ pub async fn targets(
                 let target = target(key.unwrap_or(&Value::Null), outputs);
                 found.unread.push(UnreadTarget { target, failure: failure.clone() });
             }
-            (ReadResult::Absent, _) if !state.unanswered(node.id.as_str()) => {
-                state.resources.remove(node.id.as_str());
+            (ReadResult::Absent, desired) if !state.unanswered(node.id.as_str()) => {
+                let row = state.resources.get(node.id.as_str()).filter(|row| row.kind == node.kind);
+                let goes_with =
+                    node.parent.filter(|_| node.goes_with_parent).map(|parent| &refresh.nodes[parent].result);
+                match row.filter(|row| desired.as_ref().is_some_and(|desired| desired.key != row.key)) {
+                    // The stack file has changed, so the resource may be there under its earlier key.
+                    Some(row) if matches!(goes_with, Some(ReadResult::Live { .. })) => {
+                        found.targets.push(target(&row.key, row.outputs.clone().unwrap_or(Value::Null)));
+                    }
+                    Some(_) => drop(rows.insert(node.id.clone())),
+                    None => drop(state.resources.remove(node.id.as_str())),
+                }
             }
             // A dependency is gone or cannot be read, so only the record says where the resource is. Or its create call
             // was not answered, and one read is not enough.

@@ -25,14 +25,14 @@ const ADVICE: [(&Refusal, &str); 20] = [
     (
         &NOT_CONFIRMED,
         "confirm the address with the code from the e-mail: \
-         `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`",
+         `securelambda add-user EMAIL --pool POOL --code CODE`",
     ),
     (&PASSWORD_RESET, "`securelambda add-user` with the same address sets a new password"),
     (&WEAK_PASSWORD, "choose a password that meets the pool's rule, or use `--generate`"),
     (&USED_PASSWORD, "choose a password that was not used before"),
     (
         &USER_EXISTS,
-        "if the user was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token`",
+        "if the user was never confirmed, enter the code from the e-mail; otherwise sign in with `securelambda token EMAIL`",
     ),
     (
         &PAST_INVITATION,

@@ -3,13 +3,15 @@
 use super::content::Content;
 use super::route::Target;
 use crate::args;
-use crate::aws::cognito::Identities;
+use crate::aws::cognito::{Identities, Tokens};
 use crate::aws::sigv4::Keys;
 use crate::commands::session::Session;
+use crate::commands::user_session::{self, UserSession};
 use crate::commands::{add_user, api_keys, ask, programs, token};
 use crate::error::Error;
 use crate::outputs::Outputs;
 use crate::probe::API_KEY_HEADER;
+use crate::report::{command, quoted, say};
 use crate::secret::SecretValue;
 use crate::spec::{Auth, IdentityPool, Stack};
 
@@ -73,28 +75,36 @@ pub(super) fn check(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Re
     }
     key(args, stack, target)?;
     program(args, stack, target)?;
-    let or = "or --anonymous to see how the route refuses";
-    let Demand { token, source, membership } = Demand::of(stack, target);
     match &target.route.auth {
-        Auth::Pool(_) if !named && !target.route.scopes.is_empty() => {
-            Err(Error::usage(format!("the route {name} requires an {token}"))
-                .hint(format!("{source}; --anonymous shows how the route refuses")))
-        }
-        Auth::Pool(pool) if !named => {
-            Err(Error::usage(format!("the route {name} requires a token of {pool}")).hint(format!(
-                "pass --as EMAIL to sign in{}, --token-stdin, {or}",
-                if membership.is_empty() { String::new() } else { format!(" as a user{membership}") }
-            )))
-        }
+        // Somebody may have signed in with `login`.
+        Auth::Pool(pool) if !named && !user_session::possible(stack, pool) => Err(unnamed(stack, target)),
         // Without an identity pool, the error says how else to sign.
         Auth::Iam if !named && stack.identity_pools.is_empty() => identity_pool(args, stack, target).map(drop),
         Auth::Iam if !named => Err(Error::usage(format!(
             "the route {name} requires a request that is signed with AWS credentials"
         ))
-        .hint(format!("pass --as EMAIL to sign with the credentials that an identity pool gives this user, {or}"))),
+        .hint(format!(
+            "pass --as EMAIL to sign with the credentials that an identity pool gives this user, {OR_REFUSED}"
+        ))),
         Auth::Iam if !args.anonymous => identity_pool(args, stack, target).map(drop),
         _ => Ok(()),
     }
+}
+
+const OR_REFUSED: &str = "or --anonymous to see how the route refuses";
+
+/// The error of a request without a caller, to a route for the users or programs of a pool.
+fn unnamed(stack: &Stack, target: &Target<'_>) -> Error {
+    let name = target.route.name();
+    let Demand { token, source, membership } = Demand::of(stack, target);
+    if !target.route.scopes.is_empty() {
+        return Error::usage(format!("the route {name} requires an {token}"))
+            .hint(format!("{source}; --anonymous shows how the route refuses"));
+    }
+    let pool = pool_of_route(target).unwrap_or_default();
+    let who = if membership.is_empty() { String::new() } else { format!(" as a user{membership}") };
+    Error::usage(format!("the route {name} requires a token of {pool}"))
+        .hint(format!("pass --as EMAIL to sign in{who}, --token-stdin, {OR_REFUSED}"))
 }
 
 /// Checks that `--client` names a program, and that the route takes tokens.
@@ -109,9 +119,13 @@ fn program(args: &args::Call, stack: &Stack, target: &Target<'_>) -> Result<(), 
 
 /// The pool to sign in to: the given one, or the route's.
 pub(super) fn pool_of<'a>(args: &'a args::Call, target: &Target<'a>) -> Option<&'a str> {
-    match (&args.pool, &target.route.auth) {
-        (Some(pool), _) | (None, Auth::Pool(pool)) => Some(pool),
-        (None, _) => None,
+    args.pool.as_deref().or_else(|| pool_of_route(target))
+}
+
+fn pool_of_route<'a>(target: &Target<'a>) -> Option<&'a str> {
+    match &target.route.auth {
+        Auth::Pool(pool) => Some(pool),
+        Auth::Iam | Auth::Lambda(_) | Auth::None => None,
     }
 }
 
@@ -162,7 +176,10 @@ pub(super) async fn sign_in(
     let pool = pool_of(args, target).or_else(|| identities.map(|(_, identities)| identities.pool.as_str()));
     let token = match (&args.user, &args.client) {
         _ if args.token_stdin => ask::standard_input("token").await?,
-        (None, None) => return Ok(Caller::Nobody),
+        (None, None) => match kept(args, session, outputs, target).await? {
+            Some(token) => token,
+            None => return Ok(Caller::Nobody),
+        },
         (None, Some(client)) => {
             let pool = programs::pool_of(stack, pool, client)?;
             programs::token(session, outputs, &pool, client).await?.token
@@ -170,9 +187,7 @@ pub(super) async fn sign_in(
         (Some(email), _) => {
             let email = add_user::name_of_signer(stack, pool, email)?;
             let (pool_name, pool) = add_user::pool_in(outputs, session, pool)?;
-            let tokens = token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?;
-            // Scopes are in access tokens alone.
-            if target.route.scopes.is_empty() { tokens.id } else { tokens.access }
+            for_route(token::sign_in(session, (&pool_name, &pool), &email, &args.sign_in).await?, target)
         }
     };
     let Some((name, identities)) = identities else { return Ok(Caller::Token(token)) };
@@ -183,6 +198,32 @@ pub(super) async fn sign_in(
     let giver = outputs.identity_pools.get(name).ok_or_else(|| missing("identity pool", name))?;
     let keys = Identities::new(&session.clients).credentials(&giver.id, &pool.id, &token).await?;
     Ok(Caller::Signs(keys))
+}
+
+/// A token of the user who signed in to the route's pool with `login`; `None` if the route is not for a pool's users.
+async fn kept(
+    args: &args::Call,
+    session: &Session,
+    outputs: &Outputs,
+    target: &Target<'_>,
+) -> Result<Option<SecretValue>, Error> {
+    if args.anonymous || pool_of_route(target).is_none() {
+        return Ok(None);
+    }
+    let (name, pool) = add_user::pool_in(outputs, session, pool_of(args, target))?;
+    let Some(user) = UserSession::find(session, &pool)? else {
+        let login = command(&format!("login --pool {}", quoted(&name)));
+        return Err(unnamed(&session.config.stack, target).hint(format!("or sign in with `{login}`")));
+    };
+    if !session.config.output.quiet {
+        say(&format!("Calling as {}, who is signed in to {name}.", user.name()));
+    }
+    Ok(Some(for_route(user.tokens(session, &pool).await?, target)))
+}
+
+/// The token that the route takes. Only access tokens contain scopes.
+fn for_route(tokens: Tokens, target: &Target<'_>) -> SecretValue {
+    if target.route.scopes.is_empty() { tokens.id } else { tokens.access }
 }
 
 /// The identity pool whose credentials sign the request: the named one, or the only one whose users may call the route.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::tags;
-use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, Rule, RuleAction, RuleKind, WebAcl};
+use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, Rule, WebAcl};
 use crate::engine::Seen;
 use crate::export::resources::{Form, Piece, Resources};
 use crate::export::statements;
@@ -52,26 +52,8 @@ fn visibility(metric: &str) -> Value {
 }
 
 fn rule(rule: &Rule) -> Value {
-    let mut body = json!({
-        "Name": rule.name,
-        "Priority": rule.priority,
-        "Statement": statements::of(&rule.kind),
-        "VisibilityConfig": visibility(&rule.metric),
-    });
-    let action = match &rule.kind {
-        RuleKind::IpSet { action, .. } | RuleKind::Match { action, .. } => *action,
-        RuleKind::RatePerIp { .. } | RuleKind::Countries { .. } => RuleAction::Block,
-        RuleKind::Managed { count_only, .. } => {
-            body["OverrideAction"] = json!({ if *count_only { "Count" } else { "None" }: {} });
-            return body;
-        }
-    };
-    let action = match action {
-        RuleAction::Count => "Count",
-        RuleAction::Allow => "Allow",
-        RuleAction::Block => "Block",
-    };
-    body["Action"] = json!({ action: {} });
+    let mut body = statements::rule(rule);
+    body["VisibilityConfig"] = visibility(&rule.metric);
     body
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 #[cfg(test)]
 pub(super) use self::messaging::topic;
-use super::references::{Part, Placed, Syntax, link};
+use super::references::{Part, Placed, Syntax, link, place};
 use super::resources::{Form, Left, Piece, Resources};
 use crate::aws::AnyKind;
 
@@ -36,13 +36,8 @@ pub struct Template {
 
 /// The template of a stack's resources. `left` are other resources that it does not contain.
 pub fn template(stack: &Resources<'_>, mut left: Vec<Left>) -> Template {
-    let mut placed = Vec::new();
-    for (node, resource) in stack.nodes.iter().enumerate() {
-        let form = form(&resource.resource, stack);
-        let pieces = form.pieces.into_iter();
-        placed.extend(pieces.map(|piece| Placed { piece, node, label: String::new(), after: Vec::new() }));
-        left.extend(form.left.into_iter().map(|one| Left { what: format!("{}: {}", resource.id, one.what), ..one }));
-    }
+    let (mut placed, others) = place(&stack.nodes, |resource| form(resource, stack));
+    left.extend(others);
     label(&mut placed, stack);
     link(&mut placed, &stack.nodes, &Intrinsic);
     let imports = placed.iter().map(|one| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, Rule, RuleAction, RuleKind, WebAcl};
+use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, Rule, WebAcl};
 use crate::engine::Seen;
 use crate::export::resources::{Form, Piece, Resources, some};
 use crate::export::statements;
@@ -81,26 +81,8 @@ fn visibility(metric: &str) -> Value {
 }
 
 fn rule(rule: &Rule) -> Value {
-    let mut body = json!({
-        "name": rule.name,
-        "priority": rule.priority,
-        "statement": snake(statements::of(&rule.kind)),
-        "visibility_config": visibility(&rule.metric),
-    });
-    let action = match &rule.kind {
-        RuleKind::IpSet { action, .. } | RuleKind::Match { action, .. } => *action,
-        RuleKind::RatePerIp { .. } | RuleKind::Countries { .. } => RuleAction::Block,
-        RuleKind::Managed { count_only, .. } => {
-            body["override_action"] = json!({ if *count_only { "count" } else { "none" }: {} });
-            return body;
-        }
-    };
-    let action = match action {
-        RuleAction::Count => "count",
-        RuleAction::Allow => "allow",
-        RuleAction::Block => "block",
-    };
-    body["action"] = json!({ action: {} });
+    let mut body = snake(statements::rule(rule));
+    body["visibility_config"] = visibility(&rule.metric);
     body
 }
 

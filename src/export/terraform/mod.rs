@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 #[cfg(test)]
 pub(super) use self::messaging::topic;
-use super::references::{Part, Placed, Syntax, link};
+use super::references::{Part, Placed, Syntax, link, place};
 use super::resources::{Form, JSON, Left, Piece, Resources};
 use crate::aws::AnyKind;
 use crate::policy::Policy;
@@ -35,13 +35,8 @@ pub struct Configuration {
 
 /// The configuration of a stack's resources. `left` are other resources that it does not contain.
 pub fn configuration(stack: &Resources<'_>, mut left: Vec<Left>) -> Configuration {
-    let mut placed = Vec::new();
-    for (node, resource) in stack.nodes.iter().enumerate() {
-        let form = form(&resource.resource, stack);
-        let pieces = form.pieces.into_iter();
-        placed.extend(pieces.map(|piece| Placed { piece, node, label: String::new(), after: Vec::new() }));
-        left.extend(form.left.into_iter().map(|one| Left { what: format!("{}: {}", resource.id, one.what), ..one }));
-    }
+    let (mut placed, others) = place(&stack.nodes, |resource| form(resource, stack));
+    left.extend(others);
     labels(&mut placed, stack);
     link(&mut placed, &stack.nodes, &Hcl);
     depend(&mut placed);

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::{Item, Located, Reader, Table, joined};
+use crate::spec::advice::forms;
 use crate::spec::field::{Fallback, List, Lists, Nested};
 use crate::spec::section::Section;
 
@@ -21,6 +22,8 @@ impl Reader {
         let place = table.at(&key.key);
         if matches!(item.get_ref(), DeValue::Array(_)) {
             self.remember(place.clone(), item.span());
+        } else {
+            self.cannot_read(table, key.key.name);
         }
         self.texts(item, key.key.name, &place)
     }
@@ -30,7 +33,8 @@ impl Reader {
     pub(in crate::spec) fn lists(&mut self, table: &Table, key: &Lists) -> Vec<(Located, Vec<Located>)> {
         let Some(item) = table.get(&key.key) else { return Vec::new() };
         let DeValue::Table(entries) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a table");
+            self.misformed(item, key.key.name, "a table", forms::by_name(&key.key));
+            self.cannot_read(table, key.key.name);
             return Vec::new();
         };
         let mut lists = BTreeMap::new();
@@ -58,12 +62,19 @@ impl Reader {
         table: &Table<'a>,
         key: &Nested<S>,
     ) -> Option<Vec<Item<'a>>> {
-        self.list_of_tables(table.get(&key.key)?, key.key.name)
+        self.list_of_tables(table.get(&key.key)?, key.key.name, &table.at(&key.key), key.section)
     }
 
-    fn list_of_tables<'a>(&mut self, item: Item<'a>, name: &str) -> Option<Vec<Item<'a>>> {
+    fn list_of_tables<'a>(
+        &mut self,
+        item: Item<'a>,
+        name: &str,
+        place: &str,
+        section: &'static dyn Section,
+    ) -> Option<Vec<Item<'a>>> {
         let DeValue::Array(items) = item.get_ref() else {
-            self.wrong(item, name, "a list of tables in double brackets");
+            let help = forms::list(section.what(), place);
+            self.misformed(item, name, "a list of tables in double brackets", Some(help));
             return None;
         };
         Some(items.iter().collect())
@@ -79,15 +90,17 @@ impl Reader {
         let Some(item) = table.get(&key.key) else { return Vec::new() };
         let place = table.at(&key.key);
         let DeValue::Table(lists) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a table with a list of tables for each name");
+            let help = forms::list(key.section.what(), &joined(&place, "NAME"));
+            self.misformed(item, key.key.name, "a table with a list of tables for each name", Some(help));
             return Vec::new();
         };
         let mut lists: Vec<_> = lists.iter().collect();
         lists.sort_by_key(|(name, _)| name.span().start);
         let mut found = Vec::new();
         for (name, item) in lists {
-            self.remember(joined(&place, name.get_ref()), name.span());
-            match self.list_of_tables(item, name.get_ref()) {
+            let place = joined(&place, name.get_ref());
+            self.remember(place.clone(), name.span());
+            match self.list_of_tables(item, name.get_ref(), &place, key.section) {
                 Some(items) if items.is_empty() => {
                     let help = format!("write at least {}, or remove the name", key.section.what());
                     self.diagnostic(&item.span(), format!("the list of {} is empty", name.get_ref()), Some(help));
@@ -101,7 +114,9 @@ impl Reader {
 
     fn texts(&mut self, item: Item, name: &str, place: &str) -> Vec<Located> {
         let DeValue::Array(items) = item.get_ref() else {
-            self.wrong(item, name, "a list of strings");
+            let help =
+                if let DeValue::String(text) = item.get_ref() { Some(format!("write [{text:?}]")) } else { None };
+            self.misformed(item, name, "a list of strings", help);
             return Vec::new();
         };
         let mut texts: Vec<Located> = Vec::new();

@@ -162,11 +162,21 @@ pub struct Api {
     pub routes: Vec<Route>,
 }
 
+/// The name of `[api]` where a name is needed.
+pub const UNNAMED: &str = "api";
+
 impl Stack {
     /// All APIs with their names. The API without a name is first.
     pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
         let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
         self.api.iter().map(|api| (None, api)).chain(further)
+    }
+
+    /// The API that a variable or an argument calls by this name, with its name in the stack file: [`UNNAMED`] is `[api]`,
+    /// unless another API has this name.
+    pub fn api_called(&self, name: &str) -> Option<(Option<&str>, &Api)> {
+        let named = self.apis.get_key_value(name).map(|(name, api)| (Some(name.as_str()), api));
+        named.or_else(|| self.api.as_ref().filter(|_| name == UNNAMED).map(|api| (None, api)))
     }
 
     /// All routes of all APIs, each with its place in the file: `routes.0` or `apis.Age.routes.0`.

@@ -354,9 +354,10 @@ fn identity_pool(reader: &mut Reader, _name: &str, table: &Table) -> IdentityPoo
     let routes = reader.list(table, invokes);
     if let Some(span) = Reader::nothing_in(table, invokes)
         && table.get(&allow.key).is_none()
+        && table.get(&groups.key).is_none()
     {
         let help = "name the routes that its credentials may call, as in invokes = [\"GET /items\"], or what else they \
-                    allow, with `allow`";
+                    allow, with `allow`, or with `groups` for the members of a group";
         reader.diagnostic(&span, "the credentials of this identity pool may do nothing", Some(help.into()));
     }
     let allow = allow::read(reader, table, allow);

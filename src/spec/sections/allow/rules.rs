@@ -7,10 +7,14 @@ use std::ops::Range;
 use super::{Condition, Given, PLACEHOLDERS, Reference, references};
 use crate::authorization::{self, Action, Service};
 use crate::spec::reader::Reader;
+use crate::spec::rules::is_account;
 use crate::spelling::nearest;
 
 /// The partitions of AWS that this program knows.
 const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+
+/// Words in place of an account, in ARNs of what AWS itself owns.
+const OF_AWS: [&str; 4] = ["aws", "cloudfront", "offering", "third-party"];
 
 /// IAM's operators, which may end in `IfExists` and, for several values, begin with a word of [`SETS`].
 const OPERATORS: [&str; 27] = [
@@ -62,6 +66,12 @@ impl Asked<'_> {
     fn is_open(&self) -> bool {
         self.name.contains(['*', '?'])
     }
+
+    /// The actions, each with its service.
+    fn each(&self) -> impl Iterator<Item = (&str, &Action)> {
+        let prefix = self.prefix;
+        self.actions().into_iter().map(move |action| (prefix, action))
+    }
 }
 
 pub(super) fn check(reader: &mut Reader, given: &Given) {
@@ -73,6 +83,9 @@ pub(super) fn check(reader: &mut Reader, given: &Given) {
     let mut sound = true;
     for (arn, span) in given.resources.iter().filter(|(arn, _)| arn != "*") {
         if let Err((why, help)) = whole(arn).and_then(|()| form(&plain(arn), excused)) {
+            let all: Vec<(&str, &Action)> = asked.iter().flat_map(Asked::each).collect();
+            // The actions say what was probably meant by a name alone.
+            let help = if arn.contains([':', '{']) { help } else { takes(&all, arn).unwrap_or(help) };
             reader.diagnostic(span, why, Some(help));
             sound = false;
         }
@@ -161,6 +174,11 @@ fn form(arn: &str, excused: bool) -> Result<(), (String, String)> {
         let help = "write {region} and {account}, or give the reason with `because`";
         return Err((format!("{arn:?} stands for resources in any region or account"), help.into()));
     }
+    let is_filled_in = account.contains(['{', '*', '?']) || OF_AWS.contains(account);
+    if !account.is_empty() && !is_filled_in && !is_account(account) {
+        let help = "write {account} for the account of the stack, or the 12 digits of another account";
+        return Err((format!("{arn:?} has the account {account:?}, which is not 12 digits"), help.into()));
+    }
     Ok(())
 }
 
@@ -179,9 +197,9 @@ fn everything(reader: &mut Reader, given: &Given, asked: &[Asked]) {
         return;
     }
     for one in asked.iter().filter(|one| !one.is_open()) {
-        let Some(action) = one.actions().into_iter().find(|action| !action.on.is_empty()) else { continue };
+        let Some((_, example)) = one.actions().into_iter().find_map(|action| action.example("")) else { continue };
         let message = format!("\"*\" allows {} on everything", one.name);
-        let help = format!("name the resources, as in {:?}, or give the reason with `because`", example(action));
+        let help = format!("name the resources, as in {example:?}, or give the reason with `because`");
         reader.diagnostic(one.span, message, Some(help));
     }
 }
@@ -190,43 +208,54 @@ fn everything(reader: &mut Reader, given: &Given, asked: &[Asked]) {
 /// takes.
 fn each_fits(reader: &mut Reader, given: &Given, asked: &[Asked]) {
     let samples: Vec<String> = given.resources.iter().map(|(arn, _)| sample(arn)).collect();
+    let all: Vec<(&str, &Action)> = asked.iter().flat_map(Asked::each).collect();
+    let is_taken = |sample: &str| all.iter().any(|(_, action)| action.takes(sample));
+    // The services of the ARNs that no action takes.
+    let unused: Vec<&str> = samples.iter().filter(|sample| !is_taken(sample)).map(|sample| service(sample)).collect();
+    let mut without = Vec::new();
     for one in asked.iter().filter(|one| !one.is_open()) {
-        for action in one.actions() {
+        for (prefix, action) in one.each() {
             if action.on.is_empty() {
                 let help = "put it into an entry of its own, with resources = [\"*\"]; that needs no `because`";
                 let message = format!("AWS allows {} on \"*\" alone", one.name);
                 reader.diagnostic(one.span, message, Some(help.into()));
             } else if !samples.iter().any(|sample| action.takes(sample)) {
-                let message = format!("none of the resources is one that {} is allowed on", one.name);
-                reader.diagnostic(one.span, message, Some(format!("it takes {:?}", example(action))));
+                // An ARN that no action takes was probably meant for this one, and is reported.
+                let is_meant = |of: &&str| *of == prefix || !asked.iter().any(|one| one.prefix == *of);
+                if !unused.iter().any(is_meant) {
+                    let message = format!("none of the resources is one that {} is allowed on", one.name);
+                    reader.diagnostic(one.span, message, takes(&[(prefix, action)], ""));
+                }
+                without.push((prefix, action));
             }
         }
     }
-    let actions: Vec<&Action> = asked.iter().flat_map(Asked::actions).collect();
     for ((arn, span), sample) in given.resources.iter().zip(&samples) {
-        let takers: Vec<&&Action> = actions.iter().filter(|action| action.takes(sample)).collect();
-        let on = takers.iter().flat_map(|action| &action.on);
-        if takers.is_empty() {
-            let taken = actions.iter().find(|action| !action.on.is_empty());
-            let help = taken.map(|action| format!("{} takes {:?}", action.name, example(action)));
+        if !is_taken(sample) {
+            let help = takes(&without, &plain(arn)).or_else(|| takes(&all, &plain(arn)));
             reader.diagnostic(span, format!("no action of this entry is allowed on {arn:?}"), help);
-        } else if given.because.is_none() && on.into_iter().any(|on| authorization::is_all_of(sample, on)) {
+            continue;
+        }
+        let mut on = all.iter().filter(|(_, action)| action.takes(sample)).flat_map(|(_, action)| &action.on);
+        if given.because.is_none() && on.any(|on| authorization::is_all_of(sample, on)) {
             let help = "name them, or give the reason with `because`";
             reader.diagnostic(span, format!("{arn:?} stands for all resources of its kind"), Some(help.into()));
         }
     }
 }
 
-/// An example of an ARN that an action takes, with `{partition}`, `{region}` and `{account}`.
-fn example(action: &Action) -> String {
-    let Some(on) = action.on.first() else { return "*".to_owned() };
-    let parts = on.splitn(6, ':').enumerate().map(|(at, part)| match (at, part) {
-        (1, "*") => "{partition}".to_owned(),
-        (3, "*") => "{region}".to_owned(),
-        (4, "*") => "{account}".to_owned(),
-        (_, part) => part.replace(['*', '%'], "NAME"),
+/// The help with an ARN that one of these actions takes: the nearest to what is written. `None` if they take none.
+fn takes(actions: &[(&str, &Action)], written: &str) -> Option<String> {
+    let examples = actions.iter().filter_map(|(prefix, action)| {
+        let (distance, example) = action.example(written)?;
+        Some((distance, format!("{prefix}:{} takes {example:?}", action.name)))
     });
-    parts.collect::<Vec<_>>().join(":")
+    examples.min_by_key(|(distance, _)| *distance).map(|(_, help)| help)
+}
+
+/// The service in an ARN.
+fn service(arn: &str) -> &str {
+    arn.split(':').nth(2).unwrap_or_default()
 }
 
 /// An ARN with sample values in place of placeholders, and `*` in place of IAM's variables.

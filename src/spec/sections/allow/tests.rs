@@ -87,15 +87,60 @@ fn a_wildcard_and_an_action_that_escalates_need_a_reason() {
 fn a_resource_must_be_one_that_the_actions_take() {
     let (why, help) = one("s3:GetObject", "photos", "");
     assert!(why == "\"photos\" is not an ARN" && help.contains("arn:{partition}"), "{why} {help}");
-    let found = mistakes(&entry("s3:GetObject", "arn:aws:s3:::photos", ""));
-    assert_eq!(found[0].0, "none of the resources is one that s3:GetObject is allowed on");
-    assert_eq!(found[1].0, "no action of this entry is allowed on \"arn:aws:s3:::photos\"");
     let (why, help) = one("s3:GetObject s3:ListAllMyBuckets", "arn:aws:s3:::photos/*", "");
     assert_eq!(why, "AWS allows s3:ListAllMyBuckets on \"*\" alone");
     assert!(help.contains("no `because`"), "{help}");
     assert_eq!(one("dynamodb:GetItem", "arn:{stack}:dynamodb:::table/a", "").0, "`{stack}` is not filled in");
     assert!(one("dynamodb:GetItem", "arn:aws-eu:dynamodb:eu-west-1:1:table/a", "").0.ends_with("no partition of AWS"));
     assert!(one("dynamodb:GetItem", "arn:aws:*:eu-west-1:1:table/a", REASON).0.ends_with("of one service"));
+}
+
+#[test]
+fn an_arn_of_another_type_is_one_mistake_and_the_nearest_type_is_shown() {
+    let own = "{region}:{account}";
+    for (actions, resources, expected) in [
+        ("s3:GetObject", "arn:aws:s3:::photos", "s3:GetObject takes \"arn:{partition}:s3:::photos/*\"".to_owned()),
+        (
+            "s3:GetObject s3:PutObject",
+            "arn:aws:s3:::photos",
+            "s3:GetObject takes \"arn:{partition}:s3:::photos/*\"".into(),
+        ),
+        ("s3:ListBucket", "arn:aws:s3:::photos/*", "s3:ListBucket takes \"arn:{partition}:s3:::photos\"".into()),
+        ("s3:GetObject", "photos", "s3:GetObject takes \"arn:{partition}:s3:::photos/*\"".into()),
+        ("kms:Decrypt", "alias/notes", format!("kms:Decrypt takes \"arn:{{partition}}:kms:{own}:key/NAME\"")),
+        (
+            "kms:Decrypt",
+            "arn:aws:kms:{region}:{account}:alias/notes",
+            format!("kms:Decrypt takes \"arn:{{partition}}:kms:{own}:key/NAME\""),
+        ),
+        (
+            "dynamodb:GetItem",
+            "arn:aws:sqs:{region}:{account}:work",
+            format!("dynamodb:GetItem takes \"arn:{{partition}}:dynamodb:{own}:table/NAME\""),
+        ),
+        (
+            "s3:GetObject sqs:SendMessage",
+            "arn:aws:s3:::photos/*",
+            format!("sqs:SendMessage takes \"arn:{{partition}}:sqs:{own}:NAME\""),
+        ),
+    ] {
+        assert_eq!(one(actions, resources, "").1, expected, "{actions} {resources}");
+    }
+    // Two slips are two mistakes.
+    let two = mistakes(&entry("s3:GetObject sqs:SendMessage", "arn:aws:s3:::photos", ""));
+    assert_eq!(two.len(), 2, "{two:?}");
+}
+
+#[test]
+fn an_account_has_twelve_digits() {
+    for wrong in ["1", "1234567890123", "12345678901a", "ACCOUNT", "1234-5678-9012"] {
+        let (why, help) = one("sqs:SendMessage", &format!("arn:aws:sqs:eu-west-1:{wrong}:work"), "");
+        assert!(why.contains("not 12 digits") && help.contains("{account}"), "{why}");
+    }
+    for right in ["123456789012", "{account}", "${aws:PrincipalAccount}"] {
+        assert_eq!(mistakes(&entry("sqs:SendMessage", &format!("arn:aws:sqs:eu-west-1:{right}:work"), "")), []);
+    }
+    assert_eq!(mistakes(&entry("iam:GetPolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess", "")), []);
 }
 
 #[test]
@@ -192,6 +237,6 @@ fn what_the_stack_has_is_named_by_a_placeholder() {
     assert!(message.contains("`{bucket.photos}` is not filled in") && help.contains("{table.NAME}"), "{help}");
     let text = format!("{WITH_THINGS}allow = [{{ {} }}]", entry("dynamodb:GetItem", "{queue.work}", ""));
     let flaws = parse(&text).err().unwrap_or_default();
-    assert_eq!(flaws.len(), 2, "{flaws:?}");
-    assert_eq!(flaws[1].message, "no action of this entry is allowed on \"{queue.work}\"");
+    assert_eq!(flaws.len(), 1, "{flaws:?}");
+    assert_eq!(flaws[0].message, "no action of this entry is allowed on \"{queue.work}\"");
 }

@@ -180,16 +180,25 @@ pub(super) fn check(name: Option<&str>, api: &Api, checks: &mut Checks) {
     }
 }
 
-/// Routes of an HTTP API whose authorizer would refuse preflight requests (docs/aws.md, CORS of HTTP APIs).
+/// Routes that would refuse preflight requests, which have neither a token nor a key (docs/aws.md, CORS of HTTP APIs). In a
+/// REST API, only a route for OPTIONS itself gets them instead of the gateway.
 fn caught_preflights(api: &Api) -> Vec<Diagnostic> {
-    let caught = |route: &super::Route| route.method == "ANY" && route.auth != Auth::None;
-    let routes = api.routes.iter().enumerate().filter(|(_, route)| api.kind == ApiKind::Http && caught(route));
+    let asks = |route: &super::Route| route.auth != Auth::None || route.key;
     let flaw = |(index, route): (usize, &super::Route)| {
-        let message = format!("{} takes OPTIONS too, so its authorizer would refuse preflight requests", route.name());
-        let help = "write a route for each method, as in GET and POST, or use `kind = \"rest\"` for the API";
-        Diagnostic::new(format!("routes.{index}.route"), message).help(help)
+        let (message, help) = match route.method.as_str() {
+            "ANY" if api.kind == ApiKind::Http => (
+                format!("{} takes OPTIONS too, so its authorizer would refuse preflight requests", route.name()),
+                "write a route for each method, as in GET and POST, or use `kind = \"rest\"` for the API",
+            ),
+            "OPTIONS" => (
+                format!("{} takes preflight requests, and would refuse them", route.name()),
+                "remove the route, because API Gateway answers preflight requests itself; or set auth = \"none\", without a `key`",
+            ),
+            _ => return None,
+        };
+        Some(Diagnostic::new(format!("routes.{index}.route"), message).help(help))
     };
-    routes.map(flaw).collect()
+    api.routes.iter().enumerate().filter(|(_, route)| asks(route)).filter_map(flaw).collect()
 }
 
 /// Reports functions whose environment has a variable of the user with the name of our variable.
@@ -296,11 +305,22 @@ mod tests {
     }
 
     #[test]
-    fn an_authorizer_of_an_http_api_must_not_meet_preflight_requests() {
+    fn no_authorizer_and_no_key_meets_preflight_requests() {
         let mistakes = file("http", ONE, &route("ANY /a", "pool = \"P\"")).expect_err("caught");
         assert!(mistakes[0].message.contains("takes OPTIONS too"), "{mistakes:?}");
         assert!(file("http", ONE, &route("ANY /a", "auth = \"none\"")).is_ok());
         assert!(file("rest", ONE, &route("ANY /a", "pool = \"P\"")).is_ok());
+        for kind in ["rest", "http"] {
+            for (path, asks) in [("/a", "pool = \"P\""), ("/a", "auth = \"iam\""), ("/{proxy+}", "pool = \"P\"")] {
+                let mistakes = file(kind, ONE, &route(&format!("OPTIONS {path}"), asks)).expect_err("caught");
+                assert!(mistakes[0].message.contains("would refuse them"), "{kind} {path}: {mistakes:?}");
+            }
+            assert!(file(kind, ONE, &route("OPTIONS /a", "auth = \"none\"")).is_ok());
+        }
+        let plans = "[plans.free]\nkeys = [\"acme\"]\n";
+        let keyed = route("OPTIONS /a", "auth = \"none\"\nkey = true") + plans;
+        let mistakes = file("rest", ONE, &keyed).expect_err("asks for a key");
+        assert!(mistakes.iter().any(|one| one.message.contains("would refuse them")), "{mistakes:?}");
     }
 
     #[test]

@@ -106,9 +106,10 @@ impl Api {
 }
 
 impl Stack {
-    /// The pools of which routes demand groups.
+    /// The pools of which routes demand groups. An unknown pool is reported elsewhere.
     fn pools_with_groups(&self) -> BTreeSet<String> {
-        self.all_routes().filter_map(|(_, route)| route.pool_of_groups().cloned()).collect()
+        let pools = self.all_routes().filter_map(|(_, route)| route.pool_of_groups());
+        pools.filter(|pool| self.pool_names().any(|known| known == pool.as_str())).cloned().collect()
     }
 
     /// The groups of a pool that routes demand.
@@ -159,6 +160,9 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
     for (index, route) in api.routes.iter().enumerate().filter(|(_, route)| !route.groups.is_empty()) {
         let place = format!("{within}routes.{index}.groups");
         let Auth::Pool(pool) = &route.auth else {
+            if checks.is_unread(&format!("{within}routes.{index}"), "pool") {
+                continue;
+            }
             let help = "remove `groups`, or name a `pool`, whose tokens name the groups of a user";
             checks.report([Diagnostic::new(place, "only a route with a pool can be for groups").help(help)]);
             continue;
@@ -168,6 +172,9 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
         checks.report(too_long_for_a_policy(&place, api, route));
         // The groups of an existing pool outside of the stack are not known, and an unknown pool is reported elsewhere.
         let Some(wanted) = checks.stack.pools.get(pool) else { continue };
+        if checks.is_unread(&format!("pools.{pool}"), "groups") {
+            continue;
+        }
         let known: Vec<&str> = wanted.groups.iter().map(String::as_str).collect();
         for group in &route.groups {
             checks.one_of(format!("{place}.{group}"), "group", group, &known);
@@ -213,12 +220,13 @@ fn not_told_apart(place: &str, api: &Api, (pool, denied): (&str, &Route)) -> Opt
     let (covering, covered) = others()
         .filter(|other| api.also_allows(other, denied))
         .find_map(|covering| Some((covering, others().find(|other| api.also_allows(denied, other))?)))?;
-    let message = format!(
-        "a policy cannot allow {} and {} and deny {}: in policies `*` stands for slashes too",
-        covering.name(),
-        covered.name(),
-        denied.name()
-    );
+    let allowed = if covering.name() == covered.name() {
+        covering.name()
+    } else {
+        format!("{} and {}", covering.name(), covered.name())
+    };
+    let message =
+        format!("a policy cannot allow {allowed} and deny {}: in policies `*` stands for slashes too", denied.name());
     let help =
         "let the same groups call them, move one of them to an API of its own, [apis.NAME], or use `kind = \"http\"`";
     Some(Diagnostic::new(place.to_owned(), message).help(help))

@@ -12,11 +12,17 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
     for (index, route) in api.routes.iter().enumerate().filter(|(_, route)| !route.scopes.is_empty()) {
         let place = format!("{within}routes.{index}.scopes");
         let Auth::Pool(pool) = &route.auth else {
+            if checks.is_unread(&format!("{within}routes.{index}"), "pool") {
+                continue;
+            }
             let help = "remove `scopes`, or name a `pool`, whose access tokens contain scopes";
             checks.report([Diagnostic::new(place, "only a route with a pool can demand scopes").help(help)]);
             continue;
         };
         // An unknown pool is reported elsewhere.
+        if checks.is_unread(&format!("pools.{pool}"), "scopes") {
+            continue;
+        }
         let Some(pool) = checks.stack.pools.get(pool) else { continue };
         let known: Vec<String> = pool.scope_names().collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();

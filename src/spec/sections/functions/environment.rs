@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::{Function, KEY, rights, rules, secret_variable};
+use crate::spec::advice::forms;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Nested, Text};
 use crate::spec::reader::{Reader, Table, joined};
 use crate::spec::section::{Choice, section};
-use crate::spec::sections::{ApiKind, api, identity_pools, pools, queues, tables, topics};
+use crate::spec::sections::{ApiKind, UNNAMED, identity_pools, pools, queues, tables, topics};
 
 /// The key of a source of a variable, and the variable with that source.
 type Source<'a> = (&'a Text, fn(String) -> Variable);
@@ -23,7 +24,7 @@ section! {
     pool_id: Text = any("The id of this pool.");
     client_id: Text = any("The id of this pool's app client.");
     identity_pool_id: Text = any("The id of this identity pool.");
-    url: Text = any("The base URL of this API.");
+    url: Text = any("The base URL of this REST API, as in url = \"Age\" for [apis.Age], or \"api\" for [api].");
     queue: Text = any("The URL of this queue. `sends` lets the function send messages to it.");
     table: Text = any("The name of this table in AWS. `reads` and `writes` let the function use it.");
     parameter: Text = any("The name of this parameter of SSM. The function may read it, and finds its value with this name.");
@@ -81,8 +82,9 @@ pub(super) fn check(name: &str, function: &Function, checks: &mut Checks) {
             Variable::Topic(topic) => checks.exists(place, "topic", topic, &[&topics::KEY.key]),
             Variable::Queue(queue) => queues::exists(checks, place, queue),
             Variable::Url(api) => {
-                checks.exists(place.clone(), "api", api, &[&api::FURTHER.key]);
-                if checks.stack.apis.get(api).is_some_and(|api| api.kind == ApiKind::Http) {
+                let known: Vec<&str> = checks.stack.all_apis().map(|(name, _)| name.unwrap_or(UNNAMED)).collect();
+                checks.one_of(place.clone(), "API", api, &known);
+                if checks.stack.api_called(api).is_some_and(|(_, api)| api.kind == ApiKind::Http) {
                     let message = format!("{api} is an HTTP API; a variable can hold the URL of a REST API only");
                     checks.report([Diagnostic::new(place, message)]);
                 }
@@ -109,7 +111,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table, key: &Nested<VariableFrom
     let place = table.at(&key.key);
     reader.remember(place.clone(), item.span());
     let DeValue::Table(variables) = item.get_ref() else {
-        reader.wrong(item, key.key.name, "a table");
+        reader.misformed(item, key.key.name, "a table", forms::by_name(&key.key));
         return BTreeMap::new();
     };
     let mut environment = BTreeMap::new();

@@ -299,10 +299,15 @@ fn trigger(reader: &mut Reader, table: &Table) -> Option<Trigger> {
 
 fn scheduled(reader: &mut Reader, table: &Table, (schedule, timezone): (&Text, &TextOr)) -> Option<ScheduleTrigger> {
     let (expression, span) = reader.text(table, schedule)?;
-    if let Err(why) = schedules::expression(&expression) {
-        reader.diagnostic(&span, why, None);
+    if let Err((why, help)) = schedules::expression(&expression) {
+        reader.diagnostic(&span, why, help);
     }
-    let (timezone, _) = reader.text_or(table, timezone);
+    let (timezone, span) = reader.text_or(table, timezone);
+    if let Some(span) = span
+        && let Err((why, help)) = schedules::timezone(&timezone)
+    {
+        reader.diagnostic(&span, why, help);
+    }
     Some(ScheduleTrigger { expression, timezone })
 }
 
@@ -419,6 +424,10 @@ mod tests {
         let keys = format!("schedule = \"{morning}\"\ntimezone = \"Europe/Berlin\"");
         assert_eq!(schedule(&keys), wanted(morning, "Europe/Berlin"));
         assert!(schedule("schedule = \"rate(1 second)\"").is_err_and(|mistakes| mistakes.contains("is not a rate")));
+        let crontab = schedule("schedule = \"*/5 * * * *\"");
+        assert!(crontab.is_err_and(|mistakes| mistakes.contains("did you mean `cron(*/5 * * * ? *)`?")));
+        let elsewhere = schedule(&format!("schedule = \"{morning}\"\ntimezone = \"Berlin\""));
+        assert!(elsewhere.is_err_and(|mistakes| mistakes.contains("did you mean `Europe/Berlin`?")));
     }
 
     #[test]

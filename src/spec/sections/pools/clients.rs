@@ -46,6 +46,8 @@ pub struct PoolClient {
     pub scopes: BTreeSet<String>,
     /// Whether the stack file lists `client-credentials` beside other flows, which is a mistake.
     mixed: bool,
+    /// Whether no flow in the stack file is known, which was reported.
+    unknown: bool,
 }
 
 impl PoolClient {
@@ -62,6 +64,7 @@ pub(super) fn client(reader: &mut Reader, _: &str, table: &Table) -> PoolClient 
     PoolClient {
         secret: reader.flag(table, secret),
         mixed: !flows.is_empty() && given.contains(&None),
+        unknown: given.is_empty(),
         flows,
         scopes: reader.list(table, scopes).into_iter().map(|(scope, _)| scope).collect(),
     }
@@ -101,8 +104,13 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     for (client, wanted) in &pool.clients {
         let at = |key: &str| format!("pools.{name}.clients.{client}{key}");
-        for scope in &wanted.scopes {
+        let (of_pool, of_client) = (format!("pools.{name}"), at(""));
+        for scope in wanted.scopes.iter().filter(|_| !checks.is_unread(&of_pool, "scopes")).collect::<Vec<_>>() {
             checks.one_of(at(&format!(".scopes.{scope}")), "scope", scope, &known);
+        }
+        let has_domain = pool.login.is_some() || checks.is_unread(&of_pool, "login");
+        if wanted.unknown || checks.is_unread(&of_client, "flows") {
+            continue;
         }
         let mut flaw = |key: &str, message: &str, help: &str| {
             checks.report([Diagnostic::new(at(key), message.to_owned()).help(help)]);
@@ -117,7 +125,7 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
                 let help = "name some in `scopes`, such as [\"orders/read\"]";
                 flaw("", "a client with client-credentials needs scopes", help);
             }
-            if pool.login.is_none() {
+            if !has_domain {
                 let help = format!("set login = {{ domain = \"DOMAIN\" }} for [pools.{name}]");
                 flaw(
                     "",
@@ -180,6 +188,7 @@ mod tests {
             ("login = { domain = \"demo-login\" }\n", "", "at the domain of its pool, which has none"),
             ("flows = [\"client-credentials\"]", "flows = [\"client-credentials\", \"srp\"]", "cannot stand beside"),
             ("flows = [\"client-credentials\"]\n", "", "only a client with client-credentials can have scopes"),
+            ("flows = [\"client-credentials\"]", "flows = [\"USER_SRP_AUTH\"]", "takes srp, password"),
             ("\"demo-login\"", "\"demo-aws\"", "Cognito takes no domain with aws in it"),
             ("\"demo-login\"", "\"Demo\"", "\"Demo\" is not a valid domain"),
             ("\"read\", \"write\"]", "\"read\", \"a/b\"]", "\"a/b\" is not a valid scope"),

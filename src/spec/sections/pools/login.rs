@@ -170,7 +170,8 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     let own: Vec<String> = pool.scope_names().collect();
     let known: Vec<&str> = STANDARD_SCOPES.into_iter().chain(own.iter().map(String::as_str)).collect();
     let place = |scope: &str| format!("pools.{name}.login.scopes.{scope}");
-    for scope in &login.scopes {
+    let scopes = login.scopes.iter().filter(|_| !checks.is_unread(&format!("pools.{name}"), "scopes"));
+    for scope in scopes.collect::<Vec<_>>() {
         if scope.is_empty() {
             checks.report([Diagnostic::new(place(scope), "a scope is empty")]);
         }

@@ -2,6 +2,7 @@
 
 use super::Pool;
 use crate::choices::{CODE, Mail, MailSender, MailText, USERNAME};
+use crate::spec::advice::forms;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::field::{Nested, Required, Text};
@@ -53,7 +54,8 @@ pub(super) fn mail(reader: &mut Reader, table: &Table) -> Mail {
         (None, None) if reply_to.is_none() => None,
         (ses, _) => {
             let missing = if ses.is_none() { "ses" } else { "from" };
-            reader.diagnostic(&table.span, format!("{} lacks `{missing}`", table.what), None);
+            let help = forms::of(&table.what, &table.path);
+            reader.diagnostic(&table.span, format!("{} lacks `{missing}`", table.what), help);
             None
         }
     };

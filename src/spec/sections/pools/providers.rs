@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use toml::de::DeValue;
+
 use super::Pool;
 use crate::choices::{ProviderKind, STANDARD_ATTRIBUTES};
+use crate::spec::advice::forms;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::field::{List, NamedTexts, Nested, Required, Text};
+use crate::spec::field::{Holds, List, NamedTexts, Nested, Required, Text};
 use crate::spec::reader::{Reader, Table};
 use crate::spec::rules::{HTTPS, Names, is_https};
 use crate::spec::section::section;
-use crate::spec::sections::{Stack, service_users};
+use crate::spec::sections::{Stack, Value, service_users};
 
 /// Names of providers. AWS takes more characters, and at least 3.
 pub(super) const PROVIDER_NAME: Names = Names { form: "^[A-Za-z0-9-]{3,32}$", longest: 32 };
@@ -97,7 +100,11 @@ pub(super) fn providers(
 /// `None` after a mistake that leaves open what kind of provider it is.
 fn provider(reader: &mut Reader, name: &str, table: &Table) -> Option<LoginProvider> {
     let ProviderKeys { client_id, client_secret, issuer, metadata, scopes, attributes } = &PROVIDER;
-    let (id, secret) = (reader.text(table, client_id), reader.table(table, client_secret));
+    let id = reader.text(table, client_id);
+    let secret = reader.table(table, client_secret);
+    if let Some(item) = table.get(&client_secret.key).filter(|item| !matches!(item.get_ref(), DeValue::Table(_))) {
+        reader.hide(item.span());
+    }
     let secret = secret.map(|table| {
         let ClientSecretKeys { secret, key } = &CLIENT_SECRET;
         SecretKey { secret: reader.required_or(&table, secret), key: reader.required_or(&table, key) }
@@ -152,9 +159,13 @@ fn provider(reader: &mut Reader, name: &str, table: &Table) -> Option<LoginProvi
         }
         None
     } else {
-        for (key, is_there) in [(&client_id.key, id.is_some()), (&client_secret.key, secret.is_some())] {
-            if !is_there && table.get(key).is_none() {
-                reader.diagnostic(&table.span, format!("{} lacks `{}`", table.what, key.name), None);
+        for key in [&client_id.key, &client_secret.key] {
+            if table.get(key).is_none() {
+                let help = match key.holds {
+                    Holds::Table(section) => forms::of(section.what(), &table.at(key)),
+                    _ => Some("write the id that the provider gave your application".to_owned()),
+                };
+                reader.diagnostic(&table.span, format!("{} lacks `{}`", table.what, key.name), help);
             }
         }
         let given = if scopes.is_empty() { ["openid", "email", "profile"].map(str::to_owned).into() } else { scopes };
@@ -229,9 +240,18 @@ fn secret(place: &str, SecretKey { secret: name, key }: &SecretKey, checks: &mut
         return flaw(message, "use a secret of the stack file with a value, such as { env = \"GOOGLE_SECRET\" }");
     }
     let Some(secret) = stack.secrets.get(name) else { return };
-    if !key.is_empty() && !secret.values.contains_key(key) {
-        let known = secret.values.keys().cloned().collect::<Vec<_>>().join(", ");
-        flaw(format!("the secret {name} has no key {key}"), &format!("it has {known}"));
+    match secret.values.get(key) {
+        None if key.is_empty() => {}
+        None => {
+            let known = secret.values.keys().cloned().collect::<Vec<_>>().join(", ");
+            flaw(format!("the secret {name} has no key {key}"), &format!("it has {known}"));
+        }
+        Some(Value::Topic(_)) => {
+            let help = format!("use {key} = {{ env = \"VARIABLE\" }} or {key} = {{ prompt = true }}");
+            flaw(format!("{key} of the secret {name} is the ARN of a topic, and not a client secret"), &help);
+        }
+        // With a provider of one's own, one can choose the client secret.
+        Some(Value::Env(_) | Value::Prompt | Value::Generate(_)) => {}
     }
     if secret.settings.rotation.is_some() {
         let help = "put the provider's secret into a secret without `rotation`";
@@ -362,6 +382,12 @@ mod tests {
             ),
             ("", secret("Gogle", "client_secret"), "", "there is no secret called Gogle"),
             ("", secret("Google", "other"), "", "the secret Google has no key other"),
+            (
+                "",
+                secret("Made", "key"),
+                "[topics.news]\n[secrets.Made]\nkey = { topic = \"news\" }",
+                "key of the secret Made is the ARN",
+            ),
             ("", google(""), "[secrets.Google.settings]\nresource_policy = true", "would not let `up` read it"),
             ("", google("attributes = { tenant = \"hd\" }"), "", "the pool has no attribute tenant"),
             (
@@ -376,6 +402,12 @@ mod tests {
             let mistakes = parse(&file(pool, &provider, settings)).expect_err(&provider);
             assert!(mistakes.len() == 1 && mistakes[0].message.contains(expected), "{provider}: {mistakes:?}");
         }
+        let literal = of("Google", "client_id = \"app\"\nclient_secret = \"GOCSPX-1\"");
+        let text = file("", &literal, "");
+        let mistakes = parse(&text).expect_err("a literal secret");
+        let help = mistakes[0].help.clone().unwrap_or_default();
+        assert!(mistakes.len() == 1 && help.contains("[secrets.Google]") && help.contains("never"), "{mistakes:?}");
+        assert!(!crate::spec::conceal(&text, &mistakes).contains("GOCSPX-1"));
         let bare = file("", &google(""), "").replace(", callbacks = [\"https://app.example.com/\"]", "");
         let mistakes = parse(&bare).expect_err("no pages");
         assert!(mistakes[0].message.contains("at the pool's pages"), "{mistakes:?}");
