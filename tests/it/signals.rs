@@ -125,7 +125,12 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
     let proxy = Proxy::for_first_call("DeleteRestApi", LATE);
     let user = through_proxy(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
-    let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
+    let run = user.start(&args);
+    assert!(proxy.hangs_within(Duration::from_secs(30)), "no call was held up");
+    // The second deletion begins right after the first, and waits.
+    sleep(Duration::from_millis(200));
+    run.signal(Signal::TERM);
+    let (ran, took) = run.ends_within(SEVEN);
     let ran = ran.ends(8).says("AWS's published rate of calls is reached").says("to continue, run");
     assert!(
         took > Duration::from_secs(1) && took < AT_ONCE,

@@ -116,7 +116,7 @@ impl TestBed {
             Verb::Sweep => {
                 let beyond =
                     self.user.on_another_machine(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
-                beyond.run(&["sweep", "--yes", "--stack", self.stack()])
+                beyond.run(&["sweep", "--yes", "--adopt", "--stack", self.stack()])
             }
         }
     }

@@ -62,7 +62,7 @@ fn remove_stacks(user: &User) -> Vec<String> {
         }
         let tables = ids.iter().filter_map(|id| id.strip_prefix("table."));
         let named: Vec<&str> = tables.flat_map(|table| ["--remove-table", table]).collect();
-        user.run(&[&["sweep", "--stack", name, "--yes", "--purge"], named.as_slice()].concat());
+        user.run(&[&["sweep", "--stack", name, "--yes", "--adopt", "--purge"], named.as_slice()].concat());
         left.push(format!("{name}: {}", ids.join(", ")));
     }
     left
