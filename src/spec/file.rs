@@ -49,9 +49,7 @@ pub fn read(text: &str, environment: Option<&str>) -> Result<(Stack, SpanMap), V
     for flaw in checks.flaws() {
         reader.flaw(flaw);
     }
-    let consequences: Vec<bool> = reader.mistakes.iter().map(|mistake| reader.is_consequence(mistake)).collect();
-    let mut consequences = consequences.into_iter();
-    reader.mistakes.retain(|_| consequences.next() != Some(true));
+    reader.drop_consequences();
     if reader.mistakes.is_empty() {
         return Ok((stack, reader.places));
     }
@@ -68,6 +66,27 @@ fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::parse;
+
+    /// The text that is shown if a file has these mistakes.
+    fn shown(text: &str) -> String {
+        super::super::conceal(text, &parse(text).expect_err("mistakes"))
+    }
+
+    #[test]
+    fn what_may_be_a_secret_stays_concealed_whatever_is_reported() {
+        let head = "[stack]\nname = \"demo\"\n";
+        for rest in [
+            // A misspelt key, and a mistake that is not reported because it follows from another.
+            "[pools.P.providers.Google]\nclient_id = \"a\"\nclientSecret = \"sentinel\"\n",
+            "[functions.F]\nsource = \"f\"\ndb_password = \"sentinel\"\n",
+            "[secrets.S]\nKEY = { envv = \"sentinel\" }\n",
+            "[topics.t]\nsubscribers = [{ http = \"https://a:sentinel@example.com\" }]\n",
+            "[topics.t]\nsubscribers = [{ htps = \"https://a:sentinel@example.com\" }]\n",
+        ] {
+            let text = format!("{head}{rest}");
+            assert!(!shown(&text).contains("sentinel"), "{rest}: {}", shown(&text));
+        }
+    }
 
     #[test]
     fn a_misspelt_key_is_one_mistake() {

@@ -82,6 +82,14 @@ fn kind(item: Item) -> &'static str {
     }
 }
 
+/// Whether the value of an unknown key may be a secret: by the key's name, or an address with a password.
+fn may_be_secret(key: &str, value: Item) -> bool {
+    const WORDS: [&str; 7] = ["secret", "password", "passphrase", "token", "credential", "apikey", "privatekey"];
+    let plain = key.to_lowercase().replace(['_', '-'], "");
+    WORDS.iter().any(|word| plain.contains(word))
+        || matches!(value.get_ref(), DeValue::String(text) if text.contains("://") && text.contains('@'))
+}
+
 /// The help for a mistyped word: the most similar known word, or all known words if none is similar.
 pub(super) fn suggest(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
@@ -142,7 +150,22 @@ impl Reader {
             let all = || forms::keys(section);
             let help = advice::for_key(what, &keys, key.get_ref()).or_else(near).unwrap_or_else(all);
             self.diagnostic(&key.span(), format!("{what} has no key `{}`", key.get_ref()), Some(help));
+            if let Some(value) =
+                table.entries.get(key.get_ref().as_ref()).filter(|value| may_be_secret(key.get_ref(), value))
+            {
+                self.hide(value.span());
+            }
         }
+    }
+
+    /// Leaves out mistakes that only follow from others. What they conceal stays concealed.
+    pub(super) fn drop_consequences(&mut self) {
+        let (consequences, mut others): (Vec<Diagnostic>, Vec<Diagnostic>) =
+            std::mem::take(&mut self.mistakes).into_iter().partition(|mistake| self.is_consequence(mistake));
+        if let Some(first) = others.first_mut() {
+            first.concealed.extend(consequences.into_iter().flat_map(|mistake| mistake.concealed));
+        }
+        self.mistakes = others;
     }
 
     /// Remembers that the value of a key is not known.
@@ -151,7 +174,7 @@ impl Reader {
     }
 
     /// Whether a mistake is only the consequence of a key whose value is not known: it says what the whole table lacks.
-    pub(super) fn is_consequence(&self, mistake: &Diagnostic) -> bool {
+    fn is_consequence(&self, mistake: &Diagnostic) -> bool {
         self.unread.iter().any(|unread| match mistake.key.as_str() {
             "" => mistake.span == Some(unread.span.clone().into()),
             key => key == unread.path,
