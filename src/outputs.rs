@@ -310,7 +310,7 @@ impl Outputs {
                 Some((client.clone(), PoolClient { client_id, secret_arn }))
             };
             let domain = ids::domain(name).recorded(state).map(|domain| domain.domain);
-            let pages = wanted.login.as_ref().is_some_and(spec::Login::has_pages);
+            let pages = wanted.pages().is_some();
             let pool = Pool {
                 id: pool.id,
                 arn: pool.arn,

@@ -13,7 +13,7 @@ use crate::outputs::{self, Outputs, SCHEMA_VERSION};
 use crate::report::{answer, say};
 use crate::scope::{Lineage, Owner};
 use crate::secret::SecretValue;
-use crate::spec::{Login, Pool, Stack};
+use crate::spec::{Pool, Stack};
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     existing_pools::refuse_users(&config.stack, args.user.pool.as_deref())?;
@@ -196,7 +196,7 @@ pub(super) fn check_name(stack: &Stack, pool: Option<&str>, name: &str) -> Resul
 /// The name of a user who signs in. In a pool with sign-in pages, it may also be the generated name, which is the only
 /// name of a user whose token contains no address.
 pub(super) fn name_of_signer(stack: &Stack, pool: Option<&str>, name: &str) -> Result<String, Error> {
-    let has_pages = |pool: &Pool| pool.login.as_ref().is_some_and(Login::has_pages);
+    let has_pages = |pool: &Pool| pool.pages().is_some();
     let of_pool = pool.and_then(|pool| stack.pools.get(pool)).map(|pool| vec![pool]);
     let pools = of_pool.unwrap_or_else(|| stack.pools.values().collect());
     match check_name(stack, pool, name) {

@@ -22,16 +22,24 @@ const LONGEST: u64 = 64 * 1024;
 /// Asks for confirmation. A "no" is an error that ends the command.
 pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error> {
     if !output.can_ask {
-        return Err(Error::usage("this command asks for confirmation, and there is no terminal (or CI is set)")
-            .hint("pass --yes"));
+        return Err(nobody_confirms());
     }
     let question = on_one_line(question, "Yes or no?");
     let asked = asked(move || Confirm::with_theme(&SimpleTheme).with_prompt(question).default(false).interact());
-    if asked.await.unwrap_or(false) {
-        Ok(())
-    } else {
-        Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed."))
-    }
+    if asked.await.unwrap_or(false) { Ok(()) } else { Err(cancelled()) }
+}
+
+fn nobody_confirms() -> Error {
+    Error::usage("this command asks for confirmation, and there is no terminal (or CI is set)").hint("pass --yes")
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")
+}
+
+/// Asks, at a terminal, for the name of the stack. Another answer is an error that ends the command.
+pub(super) async fn stack_name(Scope { stack, .. }: &Scope, question: &str) -> Result<(), Error> {
+    if text(question).await? == *stack { Ok(()) } else { Err(cancelled()) }
 }
 
 /// Asks for confirmation of a removal. If people's data goes with it, the stack's name must be typed.
@@ -45,12 +53,11 @@ pub(super) async fn removal(output: Output, scope: &Scope, data_is_lost: bool) -
 }
 
 /// Asks before people's data is removed: the stack's name must be typed.
-pub(super) async fn data(output: Output, Scope { stack, .. }: &Scope, what: &str) -> Result<(), Error> {
+pub(super) async fn data(output: Output, scope: &Scope, what: &str) -> Result<(), Error> {
     if !output.can_ask {
-        return confirm(output, "").await;
+        return Err(nobody_confirms());
     }
-    let typed = text(&format!("Data of people is lost. Type {stack} to remove {what}")).await?;
-    if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
+    stack_name(scope, &format!("Data of people is lost. Type {} to remove {what}", scope.stack)).await
 }
 
 /// Asks for a password. `instead` names the flags that replace the prompt.

@@ -65,10 +65,8 @@ fn diagram(stack: &Stack) -> Diagram {
         diagram.groups.push(RouteGroup { text: frame((name, api), stack.firewall.as_ref()), routes });
     }
     for (name, function) in &stack.functions {
-        for api in urls(function) {
-            for (api, route) in
-                stack.api_called(api).iter().flat_map(|(name, api)| api.routes.iter().map(|one| (*name, one)))
-            {
+        for (api, called) in urls(function).into_iter().filter_map(|called| stack.api_called(called)) {
+            for route in &called.routes {
                 let route = ApiIds(api).within(&route.name());
                 diagram.arrow((NodeKind::Function, name), (NodeKind::Route, &route), "calls");
             }

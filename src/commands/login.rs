@@ -22,7 +22,7 @@ use crate::probe::authorization_code::{claims, granted, post};
 use crate::probe::{Client, CodeGrant};
 use crate::report::{answer, say};
 use crate::secret::SecretValue;
-use crate::spec::{Login, Stack};
+use crate::spec::{Login, Pool as Wanted, Stack};
 
 /// How long a user may take to sign in.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -49,7 +49,7 @@ impl<'a> Loopback<'a> {
 
     /// The first callback of a pool that is an address of this machine.
     fn of_pool(stack: &'a Stack, name: &str) -> Result<(Self, &'a Login), Error> {
-        let login = stack.pools.get(name).and_then(|pool| pool.login.as_ref()).filter(|login| login.has_pages());
+        let login = stack.pools.get(name).and_then(Wanted::pages);
         let login = login.ok_or_else(|| {
             let error = Error::usage(format!("the pool {name} has no sign-in pages"));
             if stack.existing_pools.contains_key(name) {

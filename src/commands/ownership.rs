@@ -126,11 +126,8 @@ pub(super) async fn check(session: &Session, state: &State, others: &Others, ver
     if output.can_ask && !output.json && verb != "plan" {
         let found = words(session, state, others);
         say(&format!("{found}. Another folder or another person may manage them."));
-        let typed = ask::text(&format!("Type {} to take them over with `{verb}`", scope.stack)).await?;
-        if typed == scope.stack {
-            return Ok(true);
-        }
-        return Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed."));
+        ask::stack_name(scope, &format!("Type {} to take them over with `{verb}`", scope.stack)).await?;
+        return Ok(true);
     }
     refuse(session, state, others, verb)?;
     Ok(false)

@@ -68,11 +68,15 @@ pub(super) async fn prepare(session: &Session, state: &State, plan: &mut Plan) {
 /// An event of a run that uploads code that the user has edited.
 pub(super) fn without_alarm_of_code(mut event: Event) -> Event {
     if let Event::Done { outcome: Outcome::Updated { drift }, .. } = &mut event {
-        for setting in drift.iter_mut().filter(|setting| setting.field == CODE) {
-            setting.weakens = false;
-        }
+        excuse_code(drift);
     }
     event
+}
+
+fn excuse_code(drift: &mut [Drift]) {
+    for setting in drift.iter_mut().filter(|setting| setting.field == CODE) {
+        setting.weakens = false;
+    }
 }
 
 /// Other code than that of the user's files is an alarm only if these files are as they were when `up` last ran.
@@ -84,9 +88,7 @@ pub(super) fn excuse_own_code<'a>(
     if state.applied.as_ref() == Some(&files(session)) {
         return;
     }
-    for drift in differences.flatten().filter(|drift| drift.field == CODE) {
-        drift.weakens = false;
-    }
+    differences.for_each(|drift| excuse_code(drift));
 }
 
 /// Replaces the hashes of changed code in the plan, which is shown to people, by the names of the files that differ. If the

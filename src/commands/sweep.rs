@@ -262,8 +262,7 @@ async fn ask_to_adopt(others: usize, scope: &Scope, output: Output) -> Result<()
             .hint(format!("if that state was lost, run `securelambda sweep --stack {stack} --adopt`")));
     }
     say(&format!("{found}. Another folder or another person may manage them."));
-    let typed = ask::text(&format!("Type {stack} to remove them")).await?;
-    if typed == *stack { Ok(()) } else { Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed.")) }
+    ask::stack_name(scope, &format!("Type {stack} to remove them")).await
 }
 
 /// Prints the listed resources, by stack.

@@ -19,7 +19,7 @@ use crate::outputs::Pool;
 use crate::probe::Client;
 use crate::probe::authorization_code::{NotGranted, UserTokens, granted, post, renewal};
 use crate::secret::SecretValue;
-use crate::spec::{Login, Stack};
+use crate::spec::{self, Stack};
 
 /// A user who is signed in to a pool.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ const VERSION: u32 = 1;
 
 /// Whether a user of this pool can sign in with `login`: the pool has sign-in pages.
 pub(super) fn possible(stack: &Stack, pool: &str) -> bool {
-    stack.pools.get(pool).and_then(|pool| pool.login.as_ref()).is_some_and(Login::has_pages)
+    stack.pools.get(pool).and_then(spec::Pool::pages).is_some()
 }
 
 impl UserSession {

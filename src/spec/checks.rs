@@ -70,6 +70,21 @@ impl<'a> Checks<'a> {
         }
     }
 
+    /// Like [`one_of`](Self::one_of), for names that a key of a table has, as in `("pools.Users", "groups")`. Nothing is
+    /// reported if the value of this key is not known.
+    pub(super) fn one_of_key(
+        &mut self,
+        place: String,
+        what: &str,
+        name: &str,
+        known: &[&str],
+        (table, key): (&str, &str),
+    ) {
+        if !self.is_unread(table, key) {
+            self.one_of(place, what, name, known);
+        }
+    }
+
     /// The names in these sections. Entries with mistakes of their own count too.
     fn names(&self, sections: &[&Key]) -> Vec<&'a str> {
         sections.iter().flat_map(|section| self.reader.places.names(section.name)).collect()

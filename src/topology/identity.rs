@@ -261,7 +261,7 @@ fn servers_of<'a>(
 
 /// The settings of Cognito's sign-in pages, if the pool has some.
 fn pages(pool: &spec::Pool) -> Option<SignInPages> {
-    let login = pool.login.as_ref().filter(|login| login.has_pages())?;
+    let login = pool.pages()?;
     Some(SignInPages {
         callbacks: login.callbacks.clone(),
         logouts: login.logouts.clone(),

@@ -10,7 +10,7 @@ use super::prober::Patience;
 use super::{Check, Layer};
 use crate::choices::ProviderKind;
 use crate::probe::{Answer, HeaderNames, Request};
-use crate::spec::{Login, LoginProvider};
+use crate::spec::LoginProvider;
 
 /// An address that nobody can have (RFC 2606).
 const ELSEWHERE: &str = "https://securelambda-verify.invalid/callback";
@@ -20,7 +20,7 @@ const STRANGER: &str = "securelambda_verify";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let pools = context.subject.stack.pools.iter();
-    let with_pages = pools.filter(|(_, pool)| pool.login.as_ref().is_some_and(Login::has_pages));
+    let with_pages = pools.filter(|(_, pool)| pool.pages().is_some());
     let pages = with_pages.map(|(name, _)| -> CheckFuture<'a> { pages(context, name).boxed() });
     let pools = context.subject.stack.pools.iter();
     let providers = pools.flat_map(|(name, pool)| pool.providers.iter().map(move |provider| (name.as_str(), provider)));

@@ -156,6 +156,11 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Its sign-in pages, if it has any.
+    pub fn pages(&self) -> Option<&Login> {
+        self.login.as_ref().filter(|login| login.has_pages())
+    }
+
     /// Its scopes as tokens name them, as in `orders/read`.
     pub fn scope_names(&self) -> impl Iterator<Item = String> + '_ {
         self.scopes.iter().flat_map(|(server, scopes)| scopes.iter().map(move |scope| format!("{server}/{scope}")))

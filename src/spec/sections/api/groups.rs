@@ -172,12 +172,10 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
         checks.report(too_long_for_a_policy(&place, api, route));
         // The groups of an existing pool outside of the stack are not known, and an unknown pool is reported elsewhere.
         let Some(wanted) = checks.stack.pools.get(pool) else { continue };
-        if checks.is_unread(&format!("pools.{pool}"), "groups") {
-            continue;
-        }
         let known: Vec<&str> = wanted.groups.iter().map(String::as_str).collect();
         for group in &route.groups {
-            checks.one_of(format!("{place}.{group}"), "group", group, &known);
+            let from = format!("pools.{pool}");
+            checks.one_of_key(format!("{place}.{group}"), "group", group, &known, (&from, "groups"));
         }
     }
 }

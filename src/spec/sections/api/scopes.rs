@@ -20,14 +20,12 @@ pub(super) fn check(within: &str, api: &Api, checks: &mut Checks) {
             continue;
         };
         // An unknown pool is reported elsewhere.
-        if checks.is_unread(&format!("pools.{pool}"), "scopes") {
-            continue;
-        }
-        let Some(pool) = checks.stack.pools.get(pool) else { continue };
-        let known: Vec<String> = pool.scope_names().collect();
+        let Some(wanted) = checks.stack.pools.get(pool) else { continue };
+        let known: Vec<String> = wanted.scope_names().collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         for scope in &route.scopes {
-            checks.one_of(format!("{place}.{scope}"), "scope", scope, &known);
+            let from = format!("pools.{pool}");
+            checks.one_of_key(format!("{place}.{scope}"), "scope", scope, &known, (&from, "scopes"));
         }
     }
 }

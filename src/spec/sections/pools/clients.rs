@@ -105,8 +105,8 @@ pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
     for (client, wanted) in &pool.clients {
         let at = |key: &str| format!("pools.{name}.clients.{client}{key}");
         let (of_pool, of_client) = (format!("pools.{name}"), at(""));
-        for scope in wanted.scopes.iter().filter(|_| !checks.is_unread(&of_pool, "scopes")).collect::<Vec<_>>() {
-            checks.one_of(at(&format!(".scopes.{scope}")), "scope", scope, &known);
+        for scope in &wanted.scopes {
+            checks.one_of_key(at(&format!(".scopes.{scope}")), "scope", scope, &known, (&of_pool, "scopes"));
         }
         let has_domain = pool.login.is_some() || checks.is_unread(&of_pool, "login");
         if wanted.unknown || checks.is_unread(&of_client, "flows") {

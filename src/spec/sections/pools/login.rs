@@ -59,7 +59,7 @@ pub struct Login {
 
 impl Login {
     /// Whether users can sign in at the domain.
-    pub fn has_pages(&self) -> bool {
+    pub(super) fn has_pages(&self) -> bool {
         !self.callbacks.is_empty()
     }
 }
@@ -166,16 +166,15 @@ fn address_is_valid(address: &str) -> Result<(), (&'static str, &'static str)> {
 
 /// Reports scopes that neither Cognito nor the pool has, and combinations that Cognito refuses.
 pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
-    let Some(login) = pool.login.as_ref().filter(|login| login.has_pages()) else { return };
+    let Some(login) = pool.pages() else { return };
     let own: Vec<String> = pool.scope_names().collect();
     let known: Vec<&str> = STANDARD_SCOPES.into_iter().chain(own.iter().map(String::as_str)).collect();
     let place = |scope: &str| format!("pools.{name}.login.scopes.{scope}");
-    let scopes = login.scopes.iter().filter(|_| !checks.is_unread(&format!("pools.{name}"), "scopes"));
-    for scope in scopes.collect::<Vec<_>>() {
+    for scope in &login.scopes {
         if scope.is_empty() {
             checks.report([Diagnostic::new(place(scope), "a scope is empty")]);
         }
-        checks.one_of(place(scope), "scope", scope, &known);
+        checks.one_of_key(place(scope), "scope", scope, &known, (&format!("pools.{name}"), "scopes"));
     }
     if !login.scopes.contains(OPENID) {
         let message = "without the scope openid, users who sign in get no ID token";

@@ -197,7 +197,7 @@ fn is_known(name: &str) -> bool {
 
 /// Checks the providers of a pool.
 pub(super) fn check(name: &str, pool: &Pool, checks: &mut Checks) {
-    let has_pages = pool.login.as_ref().is_some_and(super::Login::has_pages);
+    let has_pages = pool.pages().is_some();
     for (provider, wanted) in &pool.providers {
         let at = |key: &str| format!("pools.{name}.providers.{provider}{key}");
         let has_callbacks = checks.is_written(&format!("pools.{name}.login.callbacks"));
